@@ -1,0 +1,394 @@
+//! The resolved rules, as pure data: what is granted, what is required, what is left out.
+//!
+//! Nothing here performs I/O or knows the kernel; [`crate::plan`] turns a policy into steps and
+//! the generators turn it into other formats. This module imports nothing of the rest of the crate.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub mod compilers;
+pub mod syscalls;
+
+/// Which of the two cages a rule is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cage {
+    /// The go command and GOROOT's own tools.
+    Tool,
+    /// Everything that was built from source or is unknown.
+    Program,
+}
+
+/// What may be done with a file, or with everything beneath a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Access {
+    /// Read files, list folders.
+    Read,
+    /// Read, list and execute.
+    Execute,
+    /// Read, list, write, create, delete, rename.
+    Write,
+    /// Write and execute: temporary folders and work trees, where programs are built and run.
+    WriteExecute,
+}
+
+/// What a user can rely on, whichever layer holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Guarantee {
+    /// Nothing inside can write GOROOT.
+    GorootUnwritable,
+    /// Files that the policy does not grant cannot be read.
+    SecretsUnreadable,
+    /// Code of the source cannot write GOCACHE or GOMODCACHE.
+    CachesUnpoisonable,
+    /// `.git`, `.github` and the like cannot be written.
+    ProtectedPaths,
+    /// No network but loopback inside, and what the policy names.
+    NetworkContained,
+    /// Processes outside cannot be signalled, traced or read.
+    ProcessesUntouchable,
+    /// No user id, capability or set-id program gives more rights than the sandbox user has.
+    NoPrivilege,
+    /// System calls that no Go build needs are refused.
+    SmallKernelSurface,
+}
+
+/// Names that are never writable in a work tree, whatever a profile says: what runs later, or on
+/// another machine, is configured there.
+pub const PROTECTED: [&str; 12] = [
+    ".devcontainer",
+    ".envrc",
+    ".git",
+    ".github",
+    ".gitlab-ci.yml",
+    ".gosandbox.toml",
+    ".hg",
+    ".husky",
+    ".idea",
+    ".jj",
+    ".svn",
+    ".vscode",
+];
+
+impl Guarantee {
+    /// Every guarantee, in the order in which they are shown.
+    pub const ALL: [Guarantee; 8] = [
+        Guarantee::GorootUnwritable,
+        Guarantee::SecretsUnreadable,
+        Guarantee::CachesUnpoisonable,
+        Guarantee::ProtectedPaths,
+        Guarantee::NetworkContained,
+        Guarantee::ProcessesUntouchable,
+        Guarantee::NoPrivilege,
+        Guarantee::SmallKernelSurface,
+    ];
+
+    /// The word used in profiles, reports and messages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Guarantee::GorootUnwritable => "goroot-unwritable",
+            Guarantee::SecretsUnreadable => "secrets-unreadable",
+            Guarantee::CachesUnpoisonable => "caches-unpoisonable",
+            Guarantee::ProtectedPaths => "protected-paths",
+            Guarantee::NetworkContained => "network-contained",
+            Guarantee::ProcessesUntouchable => "processes-untouchable",
+            Guarantee::NoPrivilege => "no-privilege",
+            Guarantee::SmallKernelSurface => "small-kernel-surface",
+        }
+    }
+}
+
+/// A mechanism, in the order in which they are put in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layer {
+    /// Descriptors of 3 and above are closed.
+    Descriptors,
+    /// The environment is rebuilt from nothing.
+    Environment,
+    /// Resource limits: rlimits, and a cgroup where asked for.
+    Limits,
+    /// A session keyring of its own.
+    Keyring,
+    /// User, mount, pid, net, ipc, uts and cgroup namespaces.
+    Namespaces,
+    /// A root file system made from nothing.
+    MountView,
+    /// A user that is not root.
+    Identity,
+    /// Every capability set is empty.
+    Capabilities,
+    /// `PR_SET_NO_NEW_PRIVS`.
+    NoNewPrivs,
+    /// Landlock rules on files and scopes.
+    Landlock,
+    /// A seccomp filter.
+    Seccomp,
+}
+
+impl Layer {
+    /// Every layer, in the order in which they go on.
+    pub const ALL: [Layer; 11] = [
+        Layer::Descriptors,
+        Layer::Environment,
+        Layer::Limits,
+        Layer::Keyring,
+        Layer::Namespaces,
+        Layer::MountView,
+        Layer::Identity,
+        Layer::Capabilities,
+        Layer::NoNewPrivs,
+        Layer::Landlock,
+        Layer::Seccomp,
+    ];
+
+    /// The word used in profiles, `--require`, reports and messages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Layer::Descriptors => "descriptors",
+            Layer::Environment => "environment",
+            Layer::Limits => "limits",
+            Layer::Keyring => "keyring",
+            Layer::Namespaces => "namespaces",
+            Layer::MountView => "mount-view",
+            Layer::Identity => "identity",
+            Layer::Capabilities => "capabilities",
+            Layer::NoNewPrivs => "no-new-privs",
+            Layer::Landlock => "landlock",
+            Layer::Seccomp => "seccomp",
+        }
+    }
+}
+
+/// How much a guarantee or a layer is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Requirement {
+    /// Not asked for.
+    Off,
+    /// Used where it can be had; reported where not.
+    Preferred,
+    /// No run without it.
+    Required,
+}
+
+impl Requirement {
+    /// Every requirement, the weakest first.
+    pub const ALL: [Requirement; 3] = [
+        Requirement::Off,
+        Requirement::Preferred,
+        Requirement::Required,
+    ];
+
+    /// The word used in profiles, reports and messages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Requirement::Off => "off",
+            Requirement::Preferred => "preferred",
+            Requirement::Required => "required",
+        }
+    }
+}
+
+/// Which files code of the source may write in the work tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TreeAccess {
+    /// Nothing.
+    Read,
+    /// Only the `testdata` folder of the package under test.
+    Testdata,
+    /// All of it, less the protected paths.
+    Write,
+}
+
+impl TreeAccess {
+    /// Every access, the tightest first.
+    pub const ALL: [TreeAccess; 3] = [TreeAccess::Read, TreeAccess::Testdata, TreeAccess::Write];
+
+    /// The word used in profiles, reports and messages.
+    pub fn word(self) -> &'static str {
+        match self {
+            TreeAccess::Read => "read",
+            TreeAccess::Testdata => "testdata",
+            TreeAccess::Write => "write",
+        }
+    }
+}
+
+/// The rules of one run, before they meet a project and a kernel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Policy {
+    /// Name of the profile it was resolved from.
+    pub name: String,
+    /// Who runs inside when the caller is root.
+    pub identity: Identity,
+    /// Files beyond the project, GOROOT and the caches.
+    pub files: Files,
+    /// What may be executed in the program cage.
+    pub programs: Programs,
+    /// Where modules come from.
+    pub modules: Modules,
+    /// What is reachable beyond the own loopback.
+    pub network: Network,
+    /// What of the caller's environment passes.
+    pub environment: Environment,
+    /// Resource limits.
+    pub limits: Limits,
+    /// Layers asked for by name; those not named are `Preferred`.
+    pub layers: BTreeMap<Layer, Requirement>,
+    /// What must hold, whichever layer holds it.
+    pub guarantees: BTreeMap<Guarantee, Requirement>,
+}
+
+impl Policy {
+    /// The tightest policy: nothing granted, every guarantee required, no module source.
+    ///
+    /// Profiles are built on it, so that what no profile says is not granted.
+    pub fn closed() -> Policy {
+        Policy {
+            name: "closed".to_owned(),
+            identity: Identity::default(),
+            files: Files {
+                read: Vec::new(),
+                write: Vec::new(),
+                protected: PROTECTED.iter().map(PathBuf::from).collect(),
+                test: TreeAccess::Read,
+                run: TreeAccess::Read,
+                command: TreeAccess::Read,
+            },
+            programs: Programs {
+                execute: Vec::new(),
+                stamping: false,
+                allow_flags: Vec::new(),
+            },
+            modules: Modules {
+                upstreams: "off".to_owned(),
+                checksum_database: "sum.golang.org".to_owned(),
+                private: Vec::new(),
+                mod_flag: None,
+                toolchains: None,
+            },
+            network: Network::default(),
+            environment: Environment::default(),
+            limits: Limits::default(),
+            layers: BTreeMap::new(),
+            guarantees: Guarantee::ALL
+                .into_iter()
+                .map(|guarantee| (guarantee, Requirement::Required))
+                .collect(),
+        }
+    }
+
+    /// How much a layer is wanted.
+    pub fn layer(&self, layer: Layer) -> Requirement {
+        self.layers
+            .get(&layer)
+            .copied()
+            .unwrap_or(Requirement::Preferred)
+    }
+
+    /// How much a guarantee is wanted.
+    pub fn guarantee(&self, guarantee: Guarantee) -> Requirement {
+        self.guarantees
+            .get(&guarantee)
+            .copied()
+            .unwrap_or(Requirement::Required)
+    }
+}
+
+/// Who runs inside when the caller is root. An ordinary caller stays who it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Identity {
+    /// `USER[:GROUP]`, names or numbers; `None`: the work tree's owner, else the user
+    /// `gosandbox`, else 65534.
+    pub user: Option<String>,
+}
+
+/// Files beyond the project, GOROOT and the caches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Files {
+    /// Absolute paths that both cages may read; those that do not exist are skipped.
+    pub read: Vec<PathBuf>,
+    /// Absolute paths that both cages may write.
+    pub write: Vec<PathBuf>,
+    /// Names and relative paths that are never writable in the work tree.
+    pub protected: Vec<PathBuf>,
+    /// What test binaries may write in the work tree.
+    pub test: TreeAccess,
+    /// What `go run` programs may write in the work tree.
+    pub run: TreeAccess,
+    /// What `go generate`, `go tool` and other commands may write in the work tree.
+    pub command: TreeAccess,
+}
+
+/// What may be executed beyond GOROOT's own tools and the project's programs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Programs {
+    /// Names looked up in the base folders (`/usr/bin`, `/bin`) or absolute paths.
+    pub execute: Vec<PathBuf>,
+    /// Whether the tool cage may run git for version control stamping.
+    pub stamping: bool,
+    /// go command flags such as `-toolexec`, `-exec` or `-mod=mod` that the profile lets through.
+    pub allow_flags: Vec<String>,
+}
+
+/// Where modules come from, and which may.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Modules {
+    /// The value of GOPROXY: upstream addresses with `,` and `|` as GOPROXY means them.
+    pub upstreams: String,
+    /// The value of GOSUMDB: `name`, or `name+key address`.
+    pub checksum_database: String,
+    /// Module patterns for which the checksum database does not apply (GONOSUMDB).
+    pub private: Vec<String>,
+    /// `-mod` value put in force. `None`: nothing is set, go's own default (readonly, or vendor)
+    /// holds, and `-mod=mod` is refused unless [`Programs::allow_flags`] lists it.
+    pub mod_flag: Option<String>,
+    /// Oldest and newest Go version (`1.21`, `1.27.3`) that a `toolchain` line may select.
+    /// `None`: no other version than the one that was started.
+    pub toolchains: Option<(String, String)>,
+}
+
+/// What is reachable beyond the own loopback.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Network {
+    /// `HOST[:PORT]` reachable from the tool cage by name.
+    pub allow: Vec<String>,
+    /// Whether programs may reach the allowed hosts too.
+    pub programs: bool,
+}
+
+/// What of the caller's environment passes into the cages.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Environment {
+    /// Variables passed on by name.
+    pub pass: Vec<String>,
+    /// Variables set to a value.
+    pub set: BTreeMap<String, String>,
+}
+
+/// Resource limits of a run. `None`: as the caller's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Limits {
+    /// Seconds of wall-clock time after which everything inside is ended.
+    pub timeout: Option<u64>,
+    /// Bytes of memory for everything inside together.
+    pub memory: Option<u64>,
+    /// Number of processes and threads inside.
+    pub pids: Option<u64>,
+    /// Open files a process (`RLIMIT_NOFILE`).
+    pub open_files: Option<u64>,
+}

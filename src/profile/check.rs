@@ -1,0 +1,301 @@
+//! Values checked at the edge, so that what is inside cannot be wrong.
+
+use crate::policy::compilers::is_compiler;
+use std::path::{Component, Path, PathBuf};
+
+/// What is wrong with a value, and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Problem(pub String);
+
+fn problem<T>(text: String) -> Result<T, Problem> {
+    Err(Problem(text))
+}
+
+/// An absolute path without `..`, in its shortest spelling.
+pub fn path(text: &Path) -> Result<PathBuf, Problem> {
+    let shown = text.display();
+    if !text.is_absolute() {
+        return problem(format!("`{shown}` is not an absolute path"));
+    }
+    if text.components().any(|part| part == Component::ParentDir) {
+        return problem(format!("`{shown}` contains `..`: write the path it means"));
+    }
+    if text.as_os_str().as_encoded_bytes().contains(&0) {
+        return problem(format!("`{shown}` contains a zero byte"));
+    }
+    let short: PathBuf = text.components().collect();
+    if short.parent().is_none() {
+        return problem("`/` would grant the whole file system: name the folders".to_owned());
+    }
+    Ok(short)
+}
+
+/// A relative path within the work tree.
+pub(super) fn inside(text: &str) -> Result<PathBuf, Problem> {
+    let short: PathBuf = Path::new(text)
+        .components()
+        .filter(|part| *part != Component::CurDir)
+        .collect();
+    let normal = |part| matches!(part, Component::Normal(_));
+    if short.as_os_str().is_empty() || text.contains('\0') || !short.components().all(normal) {
+        return problem(format!(
+            "`{text}` is not a path within the work tree: write it relative and without `..`"
+        ));
+    }
+    Ok(short)
+}
+
+/// A program: a name or an absolute path, and no C compiler, assembler or linker.
+pub(super) fn program(text: &str) -> Result<PathBuf, Problem> {
+    let found = if text.contains('/') {
+        path(Path::new(text))?
+    } else if text.is_empty() || text.contains('\0') || text == "." || text == ".." {
+        return problem(format!("`{text}` is not the name of a program"));
+    } else {
+        PathBuf::from(text)
+    };
+    if is_compiler(&found) {
+        return problem(format!(
+            "`{text}` is a C compiler, assembler or linker, which no profile can allow"
+        ));
+    }
+    Ok(found)
+}
+
+/// `USER[:GROUP]`, and not root.
+pub fn user(text: &str) -> Result<String, Problem> {
+    let (name, group) = match text.split_once(':') {
+        Some((name, group)) => (name, Some(group)),
+        None => (text, None),
+    };
+    let word = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('-')
+            && part
+                .chars()
+                .all(|c| c.is_alphanumeric() || "._-@$".contains(c))
+    };
+    if !word(name) || !group.is_none_or(word) {
+        return problem(format!("`{text}` is not USER or USER:GROUP"));
+    }
+    let root = |part: &str| part == "root" || part.parse::<u32>() == Ok(0);
+    if root(name) || group.is_some_and(root) {
+        return problem(format!("`{text}`: nothing runs as root inside"));
+    }
+    Ok(text.to_owned())
+}
+
+/// `HOST[:PORT]`, in lower case.
+pub fn host(text: &str) -> Result<String, Problem> {
+    let wrong = || Problem(format!("`{text}` is not HOST or HOST:PORT"));
+    let (name, port) = match text.split_once(':') {
+        Some((name, port)) => (name, Some(port)),
+        None => (text, None),
+    };
+    let label = |part: &str| {
+        (1..=63).contains(&part.len())
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    if name.len() > 253 || !name.split('.').all(label) {
+        return Err(wrong());
+    }
+    let name = name.to_ascii_lowercase();
+    match port {
+        None => Ok(name),
+        Some(port) => match port.parse::<u16>() {
+            Ok(port) if port > 0 => Ok(format!("{name}:{port}")),
+            _ => Err(wrong()),
+        },
+    }
+}
+
+/// The name of an environment variable.
+pub fn variable(text: &str) -> Result<String, Problem> {
+    let letter = |b: u8| b.is_ascii_alphabetic() || b == b'_';
+    let mut bytes = text.bytes();
+    if bytes.next().is_some_and(letter) && bytes.all(|b| letter(b) || b.is_ascii_digit()) {
+        return Ok(text.to_owned());
+    }
+    problem(format!("`{text}` is not the name of a variable"))
+}
+
+/// A flag of the go command.
+pub(super) fn flag(text: &str) -> Result<String, Problem> {
+    if text.len() > 1 && text.starts_with('-') && !text.contains(char::is_whitespace) {
+        return Ok(text.to_owned());
+    }
+    problem(format!("`{text}` is not a flag: write it as in \"-exec\""))
+}
+
+/// A pattern of module paths, as GOPRIVATE has them.
+pub(super) fn pattern(text: &str) -> Result<String, Problem> {
+    let wrong = |c: char| c == ',' || c.is_whitespace() || c.is_control();
+    if text.is_empty() || text.contains(wrong) {
+        return problem(format!("`{text}` is not one module pattern"));
+    }
+    if text.trim_matches(['*', '/']).is_empty() {
+        return problem(format!(
+            "`{text}` means every module, and would switch the checksum database off: name the modules"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// The value of GOPROXY, less what would leave the trusted upstreams.
+pub(super) fn upstreams(text: &str) -> Result<String, Problem> {
+    for one in text.split([',', '|']) {
+        match one.split_once("://") {
+            _ if one == "off" => {}
+            _ if one == "direct" => {
+                return problem(
+                    "`direct` fetches by version control, outside the module gateway: name an upstream".to_owned(),
+                );
+            }
+            Some((_, rest))
+                if rest
+                    .split('/')
+                    .next()
+                    .is_some_and(|host| host.contains('@')) =>
+            {
+                return problem(
+                    "an upstream's address must not hold credentials: put them into netrc"
+                        .to_owned(),
+                );
+            }
+            Some(("https" | "file", rest))
+                if !rest.is_empty()
+                    && !one.contains(|c: char| c.is_whitespace() || c.is_control()) => {}
+            _ => {
+                return problem(format!(
+                    "`{one}` is not an upstream: write https://…, file://… or off, with `,` or `|` between"
+                ));
+            }
+        }
+    }
+    Ok(text.to_owned())
+}
+
+/// The value of GOSUMDB.
+pub(super) fn checksum_database(text: &str) -> Result<String, Problem> {
+    let words = text.split(' ').count();
+    if (1..=2).contains(&words)
+        && !text.contains(char::is_control)
+        && !text.split(' ').any(str::is_empty)
+    {
+        return Ok(text.to_owned());
+    }
+    problem(format!(
+        "`{text}` is not a checksum database: write NAME, \"NAME+KEY ADDRESS\" or off"
+    ))
+}
+
+/// A version of Go, such as `1.21` or `1.27.3`.
+pub(super) fn version(text: &str) -> Result<String, Problem> {
+    let number =
+        |part: &str| (1..=4).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    let parts = text.split('.').count();
+    if (2..=3).contains(&parts) && text.split('.').all(number) {
+        return Ok(text.to_owned());
+    }
+    problem(format!(
+        "`{text}` is not a version of Go, such as 1.21 or 1.27.3"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compilers_are_known_by_name_and_tools_are_not_taken_for_them() {
+        for name in [
+            "cc",
+            "gcc",
+            "gcc-12",
+            "/usr/bin/x86_64-linux-gnu-gcc-12",
+            "clang-18",
+            "ld.bfd",
+            "aarch64-linux-gnu-as",
+            "gcc-ar",
+            "c++",
+            "clang++-17",
+        ] {
+            assert!(is_compiler(Path::new(name)), "{name}");
+        }
+        for name in [
+            "go",
+            "sh",
+            "cat",
+            "golangci-lint",
+            "git",
+            "protoc-gen-go",
+            "basename",
+            "make",
+        ] {
+            assert!(!is_compiler(Path::new(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn paths_are_absolute_short_and_not_the_root() {
+        assert_eq!(
+            path(Path::new("/a//b/./c/")).ok(),
+            Some(PathBuf::from("/a/b/c"))
+        );
+        for bad in ["", "a", "../a", "/a/../b", "/", "//", "/a\0b"] {
+            assert!(path(Path::new(bad)).is_err(), "{bad:?}");
+        }
+        assert_eq!(inside("./a/b").ok(), Some(PathBuf::from("a/b")));
+        for bad in ["", ".", "/a", "..", "a/../b"] {
+            assert!(inside(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn root_is_never_the_user() {
+        assert!(user("build:build").is_ok() && user("1000:1000").is_ok());
+        for bad in ["root", "0", "00", "build:0", "", ":", "a:", "-x", "a b"] {
+            assert!(user(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn hosts_and_variables_are_checked() {
+        assert_eq!(
+            host("Example.COM:443").ok().as_deref(),
+            Some("example.com:443")
+        );
+        for bad in [
+            "", ":443", "a:0", "a:65536", "a b", "http://a", "*.a", "a..b", "-a", "[::1]",
+        ] {
+            assert!(host(bad).is_err(), "{bad}");
+        }
+        assert!(variable("GO_X1").is_ok());
+        for bad in ["", "1A", "A=B", "A-B", "É"] {
+            assert!(variable(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn upstreams_cannot_be_direct_or_hold_credentials() {
+        assert!(upstreams("https://a.example/x|https://proxy.golang.org,off").is_ok());
+        for bad in [
+            "",
+            "direct",
+            "https://a,direct",
+            "http://a",
+            "https://u:p@a/",
+            "https://",
+            "a",
+        ] {
+            assert!(upstreams(bad).is_err(), "{bad}");
+        }
+        assert!(pattern("example.com/*").is_ok());
+        assert!(pattern("*").is_err() && pattern("**/*").is_err() && pattern("a,b").is_err());
+    }
+}

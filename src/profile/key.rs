@@ -1,0 +1,166 @@
+//! The keys of a profile: one list, from which parsing, merging, messages and the test of
+//! docs/profiles.md take their words.
+
+use std::fmt;
+
+use crate::policy::{Guarantee, Layer};
+
+/// A key of a profile, such as `files.read`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)] // each is described in docs/profiles.md, which a test compares with this list
+pub enum Key {
+    User,
+    Read,
+    Write,
+    Protected,
+    Test,
+    Run,
+    Command,
+    Execute,
+    Stamping,
+    AllowFlags,
+    Upstreams,
+    ChecksumDatabase,
+    Private,
+    ModFlag,
+    Toolchains,
+    Allow,
+    Programs,
+    Pass,
+    Set,
+    Timeout,
+    Memory,
+    Pids,
+    OpenFiles,
+    Layer(Layer),
+    Guarantee(Guarantee),
+}
+
+impl Key {
+    /// The sections, in the order in which they are shown.
+    pub const SECTIONS: [&'static str; 9] = [
+        "identity",
+        "files",
+        "programs",
+        "modules",
+        "network",
+        "environment",
+        "limits",
+        "layers",
+        "guarantees",
+    ];
+
+    const FIXED: [Key; 23] = [
+        Key::User,
+        Key::Read,
+        Key::Write,
+        Key::Protected,
+        Key::Test,
+        Key::Run,
+        Key::Command,
+        Key::Execute,
+        Key::Stamping,
+        Key::AllowFlags,
+        Key::Upstreams,
+        Key::ChecksumDatabase,
+        Key::Private,
+        Key::ModFlag,
+        Key::Toolchains,
+        Key::Allow,
+        Key::Programs,
+        Key::Pass,
+        Key::Set,
+        Key::Timeout,
+        Key::Memory,
+        Key::Pids,
+        Key::OpenFiles,
+    ];
+
+    /// Every key, in the order in which they are shown.
+    pub fn all() -> impl Iterator<Item = Key> {
+        Key::FIXED
+            .into_iter()
+            .chain(Layer::ALL.into_iter().map(Key::Layer))
+            .chain(Guarantee::ALL.into_iter().map(Key::Guarantee))
+    }
+
+    /// The key of that name in that section.
+    pub fn find(section: &str, name: &str) -> Option<Key> {
+        Key::all().find(|key| key.section() == section && key.name() == name)
+    }
+
+    /// The section that the key lies in.
+    pub fn section(self) -> &'static str {
+        match self {
+            Key::User => "identity",
+            Key::Read | Key::Write | Key::Protected | Key::Test | Key::Run | Key::Command => {
+                "files"
+            }
+            Key::Execute | Key::Stamping | Key::AllowFlags => "programs",
+            Key::Upstreams
+            | Key::ChecksumDatabase
+            | Key::Private
+            | Key::ModFlag
+            | Key::Toolchains => "modules",
+            Key::Allow | Key::Programs => "network",
+            Key::Pass | Key::Set => "environment",
+            Key::Timeout | Key::Memory | Key::Pids | Key::OpenFiles => "limits",
+            Key::Layer(_) => "layers",
+            Key::Guarantee(_) => "guarantees",
+        }
+    }
+
+    /// The key's name within its section.
+    pub fn name(self) -> &'static str {
+        match self {
+            Key::User => "user",
+            Key::Read => "read",
+            Key::Write => "write",
+            Key::Protected => "protected",
+            Key::Test => "test",
+            Key::Run => "run",
+            Key::Command => "command",
+            Key::Execute => "execute",
+            Key::Stamping => "stamping",
+            Key::AllowFlags => "allow-flags",
+            Key::Upstreams => "upstreams",
+            Key::ChecksumDatabase => "checksum-database",
+            Key::Private => "private",
+            Key::ModFlag => "mod-flag",
+            Key::Toolchains => "toolchains",
+            Key::Allow => "allow",
+            Key::Programs => "programs",
+            Key::Pass => "pass",
+            Key::Set => "set",
+            Key::Timeout => "timeout",
+            Key::Memory => "memory",
+            Key::Pids => "pids",
+            Key::OpenFiles => "open-files",
+            Key::Layer(layer) => layer.word(),
+            Key::Guarantee(guarantee) => guarantee.word(),
+        }
+    }
+
+    /// The command-line option that changes this key, for advice in messages.
+    pub fn flag(self) -> Option<&'static str> {
+        Some(match self {
+            Key::User => "--user",
+            Key::Read => "--ro",
+            Key::Write => "--rw",
+            Key::Allow => "--allow-host",
+            Key::Pass | Key::Set => "--env",
+            Key::Timeout => "--timeout",
+            Key::Memory => "--memory",
+            Key::Pids => "--pids",
+            Key::Layer(_) => "--require",
+            Key::Guarantee(_) => "--best-effort",
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.section(), self.name())
+    }
+}

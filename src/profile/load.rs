@@ -1,0 +1,268 @@
+//! Finding and reading profiles, and following what they extend.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::merge;
+use super::origin::{Origins, Source};
+use super::parse::{Document, parse};
+use super::setting::Item;
+use super::{BUILT_IN, BuiltIn, Caller, DEFAULT, Error, Resolved, Selection, nearest};
+use crate::policy::Policy;
+
+/// No profile is longer; what is longer is a mistake or an attack.
+const LONGEST: u64 = 1 << 20;
+
+/// Where the machine's own profiles lie.
+const SYSTEM: &str = "/etc/gosandbox";
+
+/// Device and inode of a file that was read.
+pub(super) type Identity = (u64, u64);
+
+/// A profile that can be named.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// What it says of itself.
+    pub description: Option<String>,
+    /// The file, if it is not built in.
+    pub file: Option<PathBuf>,
+    /// Why it cannot be used, if it cannot.
+    pub problem: Option<String>,
+}
+
+/// Every profile that can be named, sorted.
+pub fn list(caller: &Caller) -> Vec<Listed> {
+    let mut listed = Vec::new();
+    let mut add = |name: String, file: Option<PathBuf>, document: Result<Document, Error>| {
+        let (description, problem) = match document {
+            Ok(document) => (document.description, None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        listed.push(Listed {
+            name,
+            description,
+            file,
+            problem,
+        });
+    };
+    for one in BUILT_IN {
+        add(one.name.to_owned(), None, built_in(one));
+    }
+    for folder in folders(caller) {
+        let Ok(entries) = folder.read_dir() else {
+            continue;
+        };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let name = path.file_name().and_then(|name| name.to_str());
+            if let Some(name) = name.and_then(|name| name.strip_suffix(".toml")) {
+                let name = name.to_owned();
+                let document = file(&path, caller).map(|(document, _)| document);
+                add(name, Some(path), document);
+            }
+        }
+    }
+    listed.sort();
+    listed
+}
+
+/// Loads a profile with all it extends; the identity is that of the profile's own file.
+pub(super) fn profile(
+    selection: &Selection,
+    caller: &Caller,
+) -> Result<(Resolved, Option<Identity>), Error> {
+    let (first, identity) = find(selection, caller)?;
+    let name = match selection {
+        Selection::Name(name) => name.clone(),
+        Selection::File(path) => path.display().to_string(),
+    };
+    let mut chain = vec![(name.clone(), first)];
+    while let Some(base) = base(&chain, caller)? {
+        chain.push(base);
+    }
+    let mut resolved = Resolved {
+        policy: Policy::closed(),
+        origins: Origins::default(),
+    };
+    for (_, document) in chain.iter().rev() {
+        for setting in &document.settings {
+            merge::apply(&mut resolved, setting, &document.source);
+        }
+    }
+    resolved.policy.name = name;
+    Ok((resolved, identity))
+}
+
+/// What the last profile of the chain extends: what it names, else strict, which extends nothing.
+fn base(
+    chain: &[(String, Document)],
+    caller: &Caller,
+) -> Result<Option<(String, Document)>, Error> {
+    let Some((_, last)) = chain.last() else {
+        return Ok(None);
+    };
+    let Some(Item { value: name, line }) = &last.extends else {
+        return Ok(match (&last.source, BuiltIn::find(DEFAULT)) {
+            (Source::BuiltIn(DEFAULT), _) | (_, None) => None,
+            (_, Some(strict)) => Some((DEFAULT.to_owned(), built_in(strict)?)),
+        });
+    };
+    let mut selection = Selection::parse(Path::new(name));
+    if let (Selection::File(path), Source::File(from)) = (&mut selection, &last.source)
+        && let Some(folder) = from.parent()
+    {
+        *path = folder.join(&*path);
+    }
+    let (document, _) = find(&selection, caller)?;
+    let looped = chain.iter().any(|(_, one)| one.source == document.source);
+    if looped || chain.len() > 16 {
+        let names = chain.iter().map(|(name, _)| name.clone());
+        return Err(Error::Loop {
+            name: name.clone(),
+            at: last.source.at(*line),
+            chain: names.chain([name.clone()]).collect(),
+        });
+    }
+    Ok(Some((name.clone(), document)))
+}
+
+fn find(selection: &Selection, caller: &Caller) -> Result<(Document, Option<Identity>), Error> {
+    let name = match selection {
+        Selection::File(path) => {
+            return file(path, caller).map(|(document, identity)| (document, Some(identity)));
+        }
+        Selection::Name(name) => name,
+    };
+    if let Some(found) = BuiltIn::find(name) {
+        refuse_shadow(name, caller)?;
+        return Ok((built_in(found)?, None));
+    }
+    let places: Vec<PathBuf> = places(name, caller).collect();
+    for place in &places {
+        match file(place, caller) {
+            Ok((document, identity)) => return Ok((document, Some(identity))),
+            Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::Unknown {
+        name: name.clone(),
+        nearest: nearest(name, BUILT_IN.map(|one| one.name)),
+        looked: places,
+    })
+}
+
+/// Whoever puts a file of a built-in profile's name there means it to be used, and whoever names the
+/// built-in one means that one: neither may be disappointed in silence.
+pub(super) fn refuse_shadow(name: &str, caller: &Caller) -> Result<(), Error> {
+    match places(name, caller).find(|place| place.exists()) {
+        Some(path) => Err(Error::Shadowed {
+            name: name.to_owned(),
+            path,
+        }),
+        None => Ok(()),
+    }
+}
+
+fn places(name: &str, caller: &Caller) -> impl Iterator<Item = PathBuf> {
+    let file = format!("{name}.toml");
+    folders(caller).map(move |folder| folder.join(&file))
+}
+
+fn folders(caller: &Caller) -> impl Iterator<Item = PathBuf> {
+    let own = caller
+        .config_home
+        .as_ref()
+        .map(|home| home.join("gosandbox"));
+    own.into_iter().chain([PathBuf::from(SYSTEM)])
+}
+
+fn built_in(one: BuiltIn) -> Result<Document, Error> {
+    parse(one.text, Source::BuiltIn(one.name))
+}
+
+fn file(path: &Path, caller: &Caller) -> Result<(Document, Identity), Error> {
+    let opened = open(path, 0)?.ok_or_else(|| Error::Read {
+        path: path.to_owned(),
+        source: io::ErrorKind::NotFound.into(),
+    })?;
+    trust(path, &opened, caller)?;
+    read(path, opened)
+}
+
+/// Opens a file without waiting for a FIFO's other end; `None` where there is none.
+pub(super) fn open(path: &Path, flags: u32) -> Result<Option<File>, Error> {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits() | flags;
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.cast_signed())
+        .open(path);
+    match opened {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::Read {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// Reads and parses an opened profile.
+pub(super) fn read(path: &Path, file: File) -> Result<(Document, Identity), Error> {
+    let failed = |source| Error::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let unfit = |why| Error::Unfit {
+        path: path.to_owned(),
+        why,
+    };
+    let metadata = file.metadata().map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(unfit("it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(LONGEST + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    if bytes.len() as u64 > LONGEST {
+        return Err(unfit("it is longer than 1 MiB"));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| unfit("it is not UTF-8"))?;
+    let document = parse(&text, Source::File(Arc::from(path)))?;
+    Ok((document, (metadata.dev(), metadata.ino())))
+}
+
+/// A profile decides what is granted: nobody but root and the caller may have written it.
+fn trust(path: &Path, file: &File, caller: &Caller) -> Result<(), Error> {
+    let metadata = file.metadata().map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    let untrusted = |why: String, remedy: String| {
+        Err(Error::Untrusted {
+            path: path.to_owned(),
+            why,
+            remedy,
+        })
+    };
+    let (owner, group, mode) = (metadata.uid(), metadata.gid(), metadata.mode());
+    if owner != 0 && owner != caller.uid {
+        return untrusted(
+            format!("it belongs to user {owner}"),
+            "copy it to a file of your own".to_owned(),
+        );
+    }
+    // A group of the same number as the user is that user's own (umask 002 counts on it).
+    if mode & 0o002 != 0 || (mode & 0o020 != 0 && group != owner) {
+        return untrusted(
+            "others may write it".to_owned(),
+            format!("run `chmod go-w {}`", path.display()),
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! Merging: a scalar replaces what was inherited; a list replaces it, or edits it where it is
+//! written `{ add = […], remove = […] }`; tables merge key by key.
+
+use std::path::PathBuf;
+
+use super::origin::{Origins, Source};
+use super::setting::{Edit, Item, Setting, Value};
+use super::{Key, Resolved};
+use crate::policy::{PROTECTED, Policy};
+
+/// Applies one setting.
+pub(super) fn apply(resolved: &mut Resolved, setting: &Setting, source: &Source) {
+    let Resolved { policy, origins } = resolved;
+    let key = setting.value.key();
+    match &setting.value {
+        Value::Read(edit) => merge(&mut policy.files.read, edit, key, origins, source),
+        Value::Write(edit) => merge(&mut policy.files.write, edit, key, origins, source),
+        Value::Protected(edit) => {
+            merge(&mut policy.files.protected, edit, key, origins, source);
+            keep_protected(&mut policy.files.protected, origins);
+        }
+        Value::Execute(edit) => merge(&mut policy.programs.execute, edit, key, origins, source),
+        Value::AllowFlags(edit) => {
+            merge(&mut policy.programs.allow_flags, edit, key, origins, source);
+        }
+        Value::Private(edit) => merge(&mut policy.modules.private, edit, key, origins, source),
+        Value::Allow(edit) => merge(&mut policy.network.allow, edit, key, origins, source),
+        Value::Pass(edit) => merge(&mut policy.environment.pass, edit, key, origins, source),
+        Value::Set(items) => {
+            for Item { value, line } in items {
+                let (name, text) = value.clone();
+                origins.set(key, Some(name.clone()), source.at(*line));
+                policy.environment.set.insert(name, text);
+            }
+        }
+        scalar => {
+            origins.set(key, None, source.at(setting.line));
+            replace(policy, scalar);
+        }
+    }
+}
+
+fn replace(policy: &mut Policy, value: &Value) {
+    match value {
+        Value::User(user) => policy.identity.user.clone_from(user),
+        Value::Test(access) => policy.files.test = *access,
+        Value::Run(access) => policy.files.run = *access,
+        Value::Command(access) => policy.files.command = *access,
+        Value::Stamping(on) => policy.programs.stamping = *on,
+        Value::Upstreams(text) => policy.modules.upstreams.clone_from(text),
+        Value::ChecksumDatabase(text) => policy.modules.checksum_database.clone_from(text),
+        Value::ModFlag(flag) => policy.modules.mod_flag.clone_from(flag),
+        Value::Toolchains(range) => policy.modules.toolchains.clone_from(range),
+        Value::Programs(on) => policy.network.programs = *on,
+        Value::Timeout(limit) => policy.limits.timeout = *limit,
+        Value::Memory(limit) => policy.limits.memory = *limit,
+        Value::Pids(limit) => policy.limits.pids = *limit,
+        Value::OpenFiles(limit) => policy.limits.open_files = *limit,
+        Value::Layer(layer, need) => {
+            policy.layers.insert(*layer, *need);
+        }
+        Value::Guarantee(guarantee, need) => {
+            policy.guarantees.insert(*guarantee, *need);
+        }
+        // Lists and maps are merged by `apply`.
+        Value::Read(_)
+        | Value::Write(_)
+        | Value::Protected(_)
+        | Value::Execute(_)
+        | Value::AllowFlags(_)
+        | Value::Private(_)
+        | Value::Allow(_)
+        | Value::Pass(_)
+        | Value::Set(_) => {}
+    }
+}
+
+/// What can be an item of a list.
+trait Named: Clone {
+    fn name(&self) -> String;
+    /// Every value is in its shortest spelling, so that bytes decide; comparing paths by their
+    /// components took half of the time of resolving a profile.
+    fn bytes(&self) -> &[u8];
+}
+
+impl Named for String {
+    fn name(&self) -> String {
+        self.clone()
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl Named for PathBuf {
+    fn name(&self) -> String {
+        self.to_string_lossy().into_owned()
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.as_os_str().as_encoded_bytes()
+    }
+}
+
+fn merge<T: Named>(
+    list: &mut Vec<T>,
+    edit: &Edit<T>,
+    key: Key,
+    origins: &mut Origins,
+    source: &Source,
+) {
+    let add = match edit {
+        Edit::Replace(items) => {
+            if !list.is_empty() {
+                list.clear();
+                origins.forget_items(key);
+            }
+            items
+        }
+        Edit::Change { add, remove } => {
+            for Item { value, .. } in remove {
+                list.retain(|one| one.bytes() != value.bytes());
+                origins.forget(key, value.name());
+            }
+            add
+        }
+    };
+    for Item { value, line } in add {
+        if !list.iter().any(|one| one.bytes() == value.bytes()) {
+            list.push(value.clone());
+            origins.set(key, Some(value.name()), source.at(*line));
+        }
+    }
+}
+
+/// Puts the names back that are protected whatever a profile says.
+fn keep_protected(list: &mut Vec<PathBuf>, origins: &mut Origins) {
+    for name in PROTECTED {
+        let path = PathBuf::from(name);
+        if !list.iter().any(|one| one.bytes() == path.bytes()) {
+            list.push(path);
+        }
+        origins.forget(Key::Protected, name.to_owned());
+    }
+}
+
+/// Sorts the lists, so that the same rules make the same policy, whatever order they came in.
+pub(super) fn canonical(policy: &mut Policy) {
+    for paths in [
+        &mut policy.files.read,
+        &mut policy.files.write,
+        &mut policy.files.protected,
+        &mut policy.programs.execute,
+    ] {
+        paths.sort_unstable_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
+    }
+    for words in [
+        &mut policy.programs.allow_flags,
+        &mut policy.modules.private,
+        &mut policy.network.allow,
+        &mut policy.environment.pass,
+    ] {
+        words.sort_unstable();
+    }
+}

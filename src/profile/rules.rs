@@ -1,0 +1,88 @@
+//! A resolved policy as a list of rules, each with its value and origin: what `policy show` prints.
+
+use std::path::PathBuf;
+
+use super::{Key, Origin, Resolved, show_duration, show_size};
+
+/// One rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The key.
+    pub key: Key,
+    /// The item of a list or map, as [`super::Origins::of`] knows it.
+    pub item: Option<String>,
+    /// The value, as a profile would say it.
+    pub value: String,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Every rule of a policy, sorted by section and key; an empty list has none.
+pub fn rules(resolved: &Resolved) -> Vec<Shown> {
+    Key::all().flat_map(|key| of_key(resolved, key)).collect()
+}
+
+fn of_key(resolved: &Resolved, key: Key) -> Vec<Shown> {
+    let policy = &resolved.policy;
+    let shown = |item: Option<String>, value: String| {
+        let origin = resolved.origins.of(key, item.as_deref());
+        Shown {
+            key,
+            item,
+            value,
+            origin,
+        }
+    };
+    let one = |value: &str| vec![shown(None, value.to_owned())];
+    let words = |list: &[String]| {
+        let each = |word: &String| shown(Some(word.clone()), word.clone());
+        list.iter().map(each).collect()
+    };
+    let paths = |list: &[PathBuf]| {
+        let each = |path: &PathBuf| {
+            let text = path.to_string_lossy().into_owned();
+            shown(Some(text.clone()), text)
+        };
+        list.iter().map(each).collect()
+    };
+    let switch = |on: bool| one(if on { "true" } else { "false" });
+    let limit = |value: Option<u64>, show: fn(u64) -> String| {
+        one(&value.map_or_else(|| "none".to_owned(), show))
+    };
+    let (modules, limits) = (&policy.modules, &policy.limits);
+    match key {
+        Key::User => one(policy.identity.user.as_deref().unwrap_or("auto")),
+        Key::Read => paths(&policy.files.read),
+        Key::Write => paths(&policy.files.write),
+        Key::Protected => paths(&policy.files.protected),
+        Key::Test => one(policy.files.test.word()),
+        Key::Run => one(policy.files.run.word()),
+        Key::Command => one(policy.files.command.word()),
+        Key::Execute => paths(&policy.programs.execute),
+        Key::Stamping => switch(policy.programs.stamping),
+        Key::AllowFlags => words(&policy.programs.allow_flags),
+        Key::Upstreams => one(&modules.upstreams),
+        Key::ChecksumDatabase => one(&modules.checksum_database),
+        Key::Private => words(&modules.private),
+        Key::ModFlag => one(modules.mod_flag.as_deref().unwrap_or("default")),
+        Key::Toolchains => one(&match &modules.toolchains {
+            Some((oldest, newest)) => format!("{oldest} to {newest}"),
+            None => "none".to_owned(),
+        }),
+        Key::Allow => words(&policy.network.allow),
+        Key::Programs => switch(policy.network.programs),
+        Key::Pass => words(&policy.environment.pass),
+        Key::Set => {
+            let each = |(name, value): (&String, &String)| {
+                shown(Some(name.clone()), format!("{name}={value}"))
+            };
+            policy.environment.set.iter().map(each).collect()
+        }
+        Key::Timeout => limit(limits.timeout, show_duration),
+        Key::Memory => limit(limits.memory, show_size),
+        Key::Pids => limit(limits.pids, |pids| pids.to_string()),
+        Key::OpenFiles => limit(limits.open_files, |files| files.to_string()),
+        Key::Layer(layer) => one(policy.layer(layer).word()),
+        Key::Guarantee(guarantee) => one(policy.guarantee(guarantee).word()),
+    }
+}

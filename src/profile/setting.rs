@@ -1,0 +1,132 @@
+//! A setting: what one key of a profile, or one option of the command line, says.
+
+use std::path::PathBuf;
+
+use super::Key;
+use crate::policy::{Guarantee, Layer, Requirement, TreeAccess};
+
+/// A value, and the line it stands on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Item<T> {
+    pub(super) value: T,
+    pub(super) line: u32,
+}
+
+/// What becomes of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Edit<T> {
+    Replace(Vec<Item<T>>),
+    Change {
+        add: Vec<Item<T>>,
+        remove: Vec<Item<T>>,
+    },
+}
+
+impl<T> Edit<T> {
+    /// Adds items that no file states.
+    pub(super) fn add(values: impl IntoIterator<Item = T>) -> Edit<T> {
+        let add = values
+            .into_iter()
+            .map(|value| Item { value, line: 0 })
+            .collect();
+        Edit::Change {
+            add,
+            remove: Vec::new(),
+        }
+    }
+}
+
+/// What a key is set to; one variant a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    User(Option<String>),
+    Read(Edit<PathBuf>),
+    Write(Edit<PathBuf>),
+    Protected(Edit<PathBuf>),
+    Test(TreeAccess),
+    Run(TreeAccess),
+    Command(TreeAccess),
+    Execute(Edit<PathBuf>),
+    Stamping(bool),
+    AllowFlags(Edit<String>),
+    Upstreams(String),
+    ChecksumDatabase(String),
+    Private(Edit<String>),
+    ModFlag(Option<String>),
+    Toolchains(Option<(String, String)>),
+    Allow(Edit<String>),
+    Programs(bool),
+    Pass(Edit<String>),
+    Set(Vec<Item<(String, String)>>),
+    Timeout(Option<u64>),
+    Memory(Option<u64>),
+    Pids(Option<u64>),
+    OpenFiles(Option<u64>),
+    Layer(Layer, Requirement),
+    Guarantee(Guarantee, Requirement),
+}
+
+impl Value {
+    pub(super) fn key(&self) -> Key {
+        match self {
+            Value::User(_) => Key::User,
+            Value::Read(_) => Key::Read,
+            Value::Write(_) => Key::Write,
+            Value::Protected(_) => Key::Protected,
+            Value::Test(_) => Key::Test,
+            Value::Run(_) => Key::Run,
+            Value::Command(_) => Key::Command,
+            Value::Execute(_) => Key::Execute,
+            Value::Stamping(_) => Key::Stamping,
+            Value::AllowFlags(_) => Key::AllowFlags,
+            Value::Upstreams(_) => Key::Upstreams,
+            Value::ChecksumDatabase(_) => Key::ChecksumDatabase,
+            Value::Private(_) => Key::Private,
+            Value::ModFlag(_) => Key::ModFlag,
+            Value::Toolchains(_) => Key::Toolchains,
+            Value::Allow(_) => Key::Allow,
+            Value::Programs(_) => Key::Programs,
+            Value::Pass(_) => Key::Pass,
+            Value::Set(_) => Key::Set,
+            Value::Timeout(_) => Key::Timeout,
+            Value::Memory(_) => Key::Memory,
+            Value::Pids(_) => Key::Pids,
+            Value::OpenFiles(_) => Key::OpenFiles,
+            Value::Layer(layer, _) => Key::Layer(*layer),
+            Value::Guarantee(guarantee, _) => Key::Guarantee(*guarantee),
+        }
+    }
+
+    /// The line on which an item of a list or map is added.
+    pub(super) fn line_of(&self, item: &str) -> Option<u32> {
+        fn find<T>(items: &[Item<T>], same: impl Fn(&T) -> bool) -> Option<u32> {
+            items
+                .iter()
+                .find(|one| same(&one.value))
+                .map(|one| one.line)
+        }
+        fn added<T>(edit: &Edit<T>) -> &[Item<T>] {
+            match edit {
+                Edit::Replace(items) | Edit::Change { add: items, .. } => items,
+            }
+        }
+        match self {
+            Value::Read(edit) | Value::Write(edit) | Value::Execute(edit) => {
+                find(added(edit), |path| path.to_str() == Some(item))
+            }
+            Value::AllowFlags(edit)
+            | Value::Private(edit)
+            | Value::Allow(edit)
+            | Value::Pass(edit) => find(added(edit), |word| word == item),
+            Value::Set(items) => find(items, |(name, _)| name == item),
+            _ => None,
+        }
+    }
+}
+
+/// A value and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Setting {
+    pub(super) value: Value,
+    pub(super) line: u32,
+}
