@@ -1,0 +1,399 @@
+//! The command table: what a go command line fetches, runs, writes, and in which cage it belongs.
+//!
+//! A line that cannot work in the sandbox (`go env -w`, a user's own `-exec`) is refused here,
+//! before anything runs. A subcommand that is not known goes to go as it is: go says so itself.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::flags::{self, FlagError, Judge, Parsed, clean};
+use super::outputs;
+use crate::policy::Cage;
+
+/// Which programs built from source a command runs by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Programs {
+    /// None, or none that `-exec` applies to.
+    None,
+    /// Test binaries, through `-exec`.
+    Test,
+    /// The program of `go run`, through `-exec`.
+    Run,
+}
+
+/// What an output path names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// One file, made or replaced.
+    File,
+    /// A folder in which files are made.
+    Folder,
+}
+
+/// A place outside the work tree that the command line asks to be written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Output {
+    /// Absolute, clean, links not followed.
+    pub path: PathBuf,
+    /// File or folder.
+    pub kind: Kind,
+    /// The flag or variable that names it.
+    pub flag: &'static str,
+}
+
+/// A go command line, understood.
+#[derive(Clone, Debug)]
+pub struct GoCommand {
+    /// `build`, `mod tidy`, `help`; what was written where it is none of go's.
+    pub subcommand: String,
+    /// Where the go command itself runs.
+    pub cage: Cage,
+    /// Whether modules may be fetched.
+    pub fetches: bool,
+    /// The programs for which `-exec` is injected.
+    pub programs: Programs,
+    /// Whether it is there to write the source.
+    pub writes_tree: bool,
+    /// Whether it stamps version control information, for which it runs git.
+    pub stamps: bool,
+    /// Whether it executes a tool that it has built into GOCACHE (Go 1.25 ships few tools built).
+    pub runs_cached_tool: bool,
+    /// What it is asked to write, sorted.
+    pub outputs: Vec<Output>,
+    /// What it is asked to read by path (`-pgo`, files given as arguments), sorted.
+    pub inputs: Vec<PathBuf>,
+    /// The folder that `-C` changes to.
+    pub changed_dir: Option<PathBuf>,
+    /// Where in the words after `go` a further flag belongs.
+    pub exec_position: usize,
+    /// Whether it names a package with its version (`go run pkg@v1.2.3`), for which go leaves
+    /// the module around it aside.
+    pub versioned: bool,
+    /// Whether it fuzzes, for which the test binary writes `testdata/fuzz`.
+    pub fuzzes: bool,
+    /// Whether `-buildvcs` is given on the command line.
+    pub buildvcs_given: bool,
+}
+
+/// A go command line and what it depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The words after `go`.
+    pub words: &'a [OsString],
+    /// The current folder.
+    pub cwd: &'a Path,
+    /// The project.
+    pub root: Option<&'a Path>,
+    /// Flags that the profile lets through.
+    pub allow_flags: &'a [String],
+    /// Where `go install` puts programs: GOBIN, or `GOPATH/bin`.
+    pub gobin: Option<&'a Path>,
+    /// The caller's GOCOVERDIR.
+    pub gocoverdir: Option<&'a OsStr>,
+    /// `$GOROOT/pkg/tool/linux_ARCH`.
+    pub tool_dir: Option<&'a Path>,
+}
+
+/// Why a command line is not run.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum CommandError {
+    /// A flag that is not let through.
+    #[error(transparent)]
+    Flag(#[from] FlagError),
+    /// A command that cannot do its work in the sandbox.
+    #[error("refusing go {command}: it {why}; {remedy}")]
+    Pointless {
+        /// The command, with the flag in question.
+        command: String,
+        /// What it does.
+        why: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
+}
+
+/// Tools that are Go's own; `go tool` runs them from GOROOT or builds them from GOROOT's source.
+pub const OWN_TOOLS: &[&str] = &[
+    "addr2line",
+    "asm",
+    "buildid",
+    "cgo",
+    "compile",
+    "covdata",
+    "cover",
+    "dist",
+    "distpack",
+    "doc",
+    "fix",
+    "link",
+    "nm",
+    "objdump",
+    "pack",
+    "pprof",
+    "preprofile",
+    "test2json",
+    "trace",
+    "vet",
+];
+
+struct Row {
+    names: &'static [&'static str],
+    fetches: bool,
+    writes_tree: bool,
+    stamps: bool,
+}
+
+/// What is not listed fetches, writes and stamps nothing.
+const TABLE: &[Row] = &[
+    Row {
+        names: &["build", "install"],
+        fetches: true,
+        writes_tree: true,
+        stamps: true,
+    },
+    Row {
+        names: &["list"],
+        fetches: true,
+        writes_tree: false,
+        stamps: true,
+    },
+    Row {
+        names: &["run", "test", "vet"],
+        fetches: true,
+        writes_tree: false,
+        stamps: false,
+    },
+    Row {
+        names: &["tool"],
+        fetches: true,
+        writes_tree: false,
+        stamps: false,
+    },
+    Row {
+        names: &["doc", "mod graph", "mod why"],
+        fetches: true,
+        writes_tree: false,
+        stamps: false,
+    },
+    Row {
+        names: &["generate", "get", "fix"],
+        fetches: true,
+        writes_tree: true,
+        stamps: false,
+    },
+    Row {
+        names: &["mod download", "mod tidy", "mod vendor", "mod verify"],
+        fetches: true,
+        writes_tree: true,
+        stamps: false,
+    },
+    Row {
+        names: &["work sync", "work use", "work vendor"],
+        fetches: true,
+        writes_tree: true,
+        stamps: false,
+    },
+    Row {
+        names: &[
+            "mod edit",
+            "mod init",
+            "work edit",
+            "work init",
+            "fmt",
+            "clean",
+        ],
+        fetches: false,
+        writes_tree: true,
+        stamps: false,
+    },
+];
+
+/// The folder that `-C` changes to from `cwd`, as written, before anything else is looked at.
+pub fn changed_dir(words: &[OsString], cwd: &Path) -> Option<PathBuf> {
+    Some(clean(&cwd.join(Head::of(words).chdir?)))
+}
+
+/// Understands `call`, or says why it is not run.
+pub fn classify(call: &Call<'_>) -> Result<GoCommand, CommandError> {
+    let head = Head::of(call.words);
+    let cwd = match &head.chdir {
+        Some(folder) => clean(&call.cwd.join(folder)),
+        None => call.cwd.to_owned(),
+    };
+    let name = head.subcommand.as_str();
+    let rest = &call.words[head.end..];
+    let parsed = flags::parse(name, rest);
+    // These commands have flag sets of their own, in which no flag of the build commands exists.
+    if !matches!(
+        name,
+        "help" | "doc" | "env" | "telemetry" | "bug" | "version" | ""
+    ) {
+        let judge = Judge {
+            command: name,
+            place: "the command line",
+            allow: call.allow_flags,
+            cwd: &cwd,
+            root: call.root,
+        };
+        judge.check(&parsed.flags)?;
+    }
+    refuse_pointless(name, &parsed)?;
+    let row = TABLE.iter().find(|row| row.names.contains(&name));
+    let tool = (name == "tool").then(|| parsed.arguments.first()).flatten();
+    let own_tool = tool.is_none_or(|t| OWN_TOOLS.iter().any(|own| t == own));
+    let place = outputs::Place {
+        call,
+        name,
+        parsed: &parsed,
+        cwd: &cwd,
+        own_tool: tool.is_some() && own_tool,
+    };
+    Ok(GoCommand {
+        cage: if name == "generate" || !own_tool {
+            Cage::Program
+        } else {
+            Cage::Tool
+        },
+        fetches: row.is_some_and(|r| r.fetches),
+        programs: programs(name, &parsed),
+        writes_tree: row.is_some_and(|r| r.writes_tree) || (name == "vet" && parsed.is_set("fix")),
+        stamps: row.is_some_and(|r| r.stamps) || parsed.is_set("buildvcs"),
+        runs_cached_tool: tool
+            .is_some_and(|t| own_tool && call.tool_dir.is_none_or(|d| !d.join(t).exists())),
+        outputs: outputs::outputs(&place),
+        inputs: outputs::inputs(&place),
+        changed_dir: head.chdir.is_some().then_some(cwd.clone()),
+        exec_position: head.end,
+        versioned: matches!(name, "install" | "run")
+            && parsed.arguments.first().is_some_and(|a| is_versioned(a)),
+        fuzzes: name == "test"
+            && ["fuzz", "test.fuzz"]
+                .iter()
+                .any(|f| parsed.value(f).is_some_and(|v| !v.is_empty())),
+        buildvcs_given: parsed.flags.iter().any(|f| f.name == "buildvcs"),
+        subcommand: head.subcommand,
+    })
+}
+
+fn is_versioned(argument: &OsStr) -> bool {
+    let text = argument.to_string_lossy();
+    text.contains('@') && !text.starts_with(['.', '/', '-']) && !text.ends_with(".go")
+}
+
+fn programs(name: &str, parsed: &Parsed) -> Programs {
+    match name {
+        "run" => Programs::Run,
+        "test" if !parsed.is_set("c") => Programs::Test,
+        _ => Programs::None,
+    }
+}
+
+fn refuse_pointless(name: &str, parsed: &Parsed) -> Result<(), CommandError> {
+    const CONFIGURATION: &str =
+        "changes the user's configuration, which the sandbox neither reads nor writes";
+    const OUTSIDE: &str = "run it outside the sandbox";
+    let refuse = |rest: &str, why, remedy| {
+        Err(CommandError::Pointless {
+            command: format!("{name} {rest}"),
+            why,
+            remedy,
+        })
+    };
+    match name {
+        "env" if parsed.is_set("w") => refuse("-w", CONFIGURATION, OUTSIDE),
+        "env" if parsed.is_set("u") => refuse("-u", CONFIGURATION, OUTSIDE),
+        "telemetry" if !parsed.arguments.is_empty() => {
+            let mode = super::visible(&parsed.arguments[0].to_string_lossy());
+            refuse(&mode, CONFIGURATION, OUTSIDE)
+        }
+        "doc" if parsed.is_set("http") => refuse(
+            "-http",
+            "fetches and runs a server, and opens a browser",
+            "use go doc without -http",
+        ),
+        "clean" if parsed.is_set("modcache") => refuse(
+            "-modcache",
+            "removes the module cache as a whole, which the sandbox only adds to",
+            OUTSIDE,
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// The subcommand, and `-C` before or after it.
+struct Head {
+    subcommand: String,
+    chdir: Option<OsString>,
+    end: usize,
+}
+
+impl Head {
+    fn of(words: &[OsString]) -> Head {
+        let mut head = Head {
+            subcommand: String::new(),
+            chdir: None,
+            end: 0,
+        };
+        head.take_chdir(words);
+        head.take_name(words);
+        if head.chdir.is_none() && !head.subcommand.is_empty() {
+            head.take_chdir(words);
+        }
+        head
+    }
+
+    fn take_chdir(&mut self, words: &[OsString]) {
+        let Some(word) = words.get(self.end) else {
+            return;
+        };
+        if word == "-C" || word == "--C" {
+            if let Some(folder) = words.get(self.end + 1) {
+                self.chdir = Some(folder.clone());
+                self.end += 2;
+            }
+        } else if let Some(folder) = ["-C=", "--C="].iter().find_map(|p| strip(word, p)) {
+            self.chdir = Some(folder);
+            self.end += 1;
+        }
+    }
+
+    fn take_name(&mut self, words: &[OsString]) {
+        let word = |i: usize| {
+            words
+                .get(i)
+                .map(|w| w.to_string_lossy())
+                .unwrap_or_default()
+        };
+        let first = word(self.end);
+        if first.is_empty() || first.starts_with('-') {
+            return;
+        }
+        let second = word(self.end + 1);
+        let known: &[&str] = match &*first {
+            "mod" => &[
+                "download", "edit", "graph", "init", "tidy", "vendor", "verify", "why",
+            ],
+            "work" => &["edit", "init", "sync", "use", "vendor"],
+            _ => &[],
+        };
+        if known.contains(&&*second) {
+            self.subcommand = format!("{first} {second}");
+            self.end += 2;
+        } else {
+            self.subcommand = first.into_owned();
+            self.end += 1;
+        }
+    }
+}
+
+fn strip(word: &OsStr, prefix: &str) -> Option<OsString> {
+    use std::os::unix::ffi::OsStrExt;
+    word.as_bytes()
+        .strip_prefix(prefix.as_bytes())
+        .map(|rest| OsStr::from_bytes(rest).to_owned())
+}
+
+#[cfg(test)]
+mod tests;

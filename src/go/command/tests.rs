@@ -1,0 +1,171 @@
+use super::*;
+
+fn words(line: &str) -> Vec<OsString> {
+    line.split_whitespace().map(OsString::from).collect()
+}
+
+fn call(line: &str) -> Result<GoCommand, CommandError> {
+    let words = words(line);
+    classify(&Call {
+        words: &words,
+        cwd: Path::new("/p"),
+        root: Some(Path::new("/p")),
+        allow_flags: &[],
+        gobin: Some(Path::new("/home/u/go/bin")),
+        gocoverdir: None,
+        tool_dir: None,
+    })
+}
+
+fn outputs(line: &str) -> Vec<(String, Kind)> {
+    let command = call(line).expect(line);
+    command
+        .outputs
+        .iter()
+        .map(|o| (o.path.display().to_string(), o.kind))
+        .collect()
+}
+
+#[test]
+fn commands_go_to_their_cage() {
+    for (line, cage, programs) in [
+        ("build ./...", Cage::Tool, Programs::None),
+        ("test ./...", Cage::Tool, Programs::Test),
+        ("test -c .", Cage::Tool, Programs::None),
+        ("run . -c", Cage::Tool, Programs::Run),
+        ("run example.com/x@latest", Cage::Tool, Programs::Run),
+        ("generate ./...", Cage::Program, Programs::None),
+        ("tool", Cage::Tool, Programs::None),
+        ("tool compile -V", Cage::Tool, Programs::None),
+        ("tool -n stringer", Cage::Program, Programs::None),
+        (
+            "tool golang.org/x/tools/cmd/stringer",
+            Cage::Program,
+            Programs::None,
+        ),
+        ("frobnicate -x", Cage::Tool, Programs::None),
+        ("", Cage::Tool, Programs::None),
+    ] {
+        let command = call(line).expect(line);
+        assert_eq!((command.cage, command.programs), (cage, programs), "{line}");
+    }
+}
+
+#[test]
+fn chdir_counts_before_and_after_the_subcommand() {
+    for (line, position) in [
+        ("-C sub test -v", 3),
+        ("test -C sub -v", 3),
+        ("test -C=sub", 2),
+        ("mod tidy -C sub", 4),
+    ] {
+        let command = call(line).expect(line);
+        assert_eq!(command.changed_dir, Some(PathBuf::from("/p/sub")), "{line}");
+        assert_eq!(command.exec_position, position, "{line}");
+    }
+    let command = call("test -v -C sub").expect("parsed");
+    assert_eq!((command.changed_dir, command.exec_position), (None, 1));
+}
+
+#[test]
+fn named_outputs_are_resolved() {
+    let file = |p: &str| (p.to_owned(), Kind::File);
+    let folder = |p: &str| (p.to_owned(), Kind::Folder);
+    for (line, expected) in [
+        ("build -o /tmp/app .", vec![file("/tmp/app")]),
+        ("build -o ../bin/ ./...", vec![folder("/bin")]),
+        ("build -o /tmp .", vec![folder("/tmp")]),
+        ("build -o /dev/null .", vec![]),
+        ("build .", vec![]),
+        ("-C /q build -o x .", vec![file("/q/x")]),
+        (
+            "test -coverprofile=/tmp/c.out ./...",
+            vec![file("/tmp/c.out")],
+        ),
+        (
+            "test -coverprofile=c.out -outputdir /tmp/o .",
+            vec![folder("/tmp/o"), file("/tmp/o/c.out")],
+        ),
+        (
+            "test -cpuprofile c -memprofile=/tmp/m -trace t .",
+            vec![file("/p/c"), file("/p/t"), file("/tmp/m")],
+        ),
+        (
+            "test . -args -test.gocoverdir=/tmp/cov",
+            vec![folder("/tmp/cov")],
+        ),
+        ("test -c -o /tmp/x.test .", vec![file("/tmp/x.test")]),
+        ("test -artifacts .", vec![folder("/p/_artifacts")]),
+        ("install ./cmd/x", vec![folder("/home/u/go/bin")]),
+        ("mod vendor -o ../v", vec![folder("/v")]),
+        (
+            "tool covdata textfmt -i=in -o /tmp/c.txt",
+            vec![file("/tmp/c.txt")],
+        ),
+    ] {
+        let mut expected = expected;
+        expected.sort();
+        let mut found = outputs(line);
+        found.sort();
+        assert_eq!(found, expected, "{line}");
+    }
+}
+
+#[test]
+fn named_inputs_are_listed() {
+    let command = call("build -pgo=/q/cpu.pprof .").expect("parsed");
+    assert_eq!(command.inputs, [PathBuf::from("/q/cpu.pprof")]);
+    let command = call("run /q/x.go y.go z").expect("parsed");
+    assert_eq!(
+        command.inputs,
+        [PathBuf::from("/p/y.go"), PathBuf::from("/q/x.go")]
+    );
+}
+
+#[test]
+fn a_package_with_its_version_is_told_from_one_of_the_project() {
+    for (line, versioned) in [
+        ("run example.com/x@latest -v", true),
+        ("install example.com/x/...@v1", true),
+        ("run ./a@b", false),
+        ("run . x@y", false),
+        ("run a@b.go", false),
+        ("get x@y", false),
+    ] {
+        assert_eq!(call(line).expect(line).versioned, versioned, "{line}");
+    }
+}
+
+#[test]
+fn fuzzing_is_told_from_testing() {
+    assert!(call("test -fuzz=FuzzX .").expect("parsed").fuzzes);
+    assert!(!call("test -run -fuzz=x .").expect("parsed").fuzzes);
+    assert!(!call("test -fuzz= .").expect("parsed").fuzzes);
+}
+
+#[test]
+fn what_cannot_work_is_refused_by_name() {
+    for line in [
+        "env -w GOFLAGS=-v",
+        "env -u GOFLAGS",
+        "telemetry on",
+        "doc -http",
+        "clean -modcache",
+        "test -exec=x .",
+        "run -exec x .",
+    ] {
+        assert!(call(line).is_err(), "{line}");
+    }
+    for line in [
+        "env",
+        "env -json GOROOT",
+        "telemetry",
+        "clean -cache",
+        "doc fmt.Println",
+        "bug",
+        "help env",
+        "version -m /p/x",
+    ] {
+        assert!(call(line).is_ok(), "{line}");
+    }
+}

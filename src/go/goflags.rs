@@ -1,0 +1,193 @@
+//! GOFLAGS: what of the caller's flags goes on.
+//!
+//! The go command applies these to every command that has such a flag, so only flags that are
+//! harmless everywhere pass. Any other is refused by name, with the place it came from.
+
+use std::path::Path;
+
+use thiserror::Error;
+
+use super::flags::{FlagError, Given, Judge, may_change_requirements, takes_value};
+use super::quoted::{self, QuoteError};
+use super::visible;
+
+/// Why GOFLAGS cannot be used.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum GoFlagsError {
+    /// Its quoting does not hold.
+    #[error("cannot read GOFLAGS: {0}")]
+    Quote(#[from] QuoteError),
+    /// A word that is no flag.
+    #[error("cannot read GOFLAGS: non-flag {:?}: write -name=value for a flag with a value", visible(.0))]
+    NonFlag(String),
+    /// A flag without the value it needs.
+    #[error("cannot read GOFLAGS: {} needs a value: write it as one word, -name=value", visible(.0))]
+    NoValue(String),
+    /// A flag that is not let through.
+    #[error(transparent)]
+    Refused(#[from] FlagError),
+}
+
+const HARMLESS: &[&str] = &[
+    "a",
+    "asmflags",
+    "bench",
+    "benchmem",
+    "benchtime",
+    "buildmode",
+    "buildvcs",
+    "compiler",
+    "count",
+    "cover",
+    "covermode",
+    "coverpkg",
+    "cpu",
+    "e",
+    "failfast",
+    "fullpath",
+    "fuzzminimizetime",
+    "fuzztime",
+    "gcflags",
+    "installsuffix",
+    "json",
+    "ldflags",
+    "mod",
+    "modcacherw",
+    "n",
+    "p",
+    "parallel",
+    "pgo",
+    "run",
+    "short",
+    "shuffle",
+    "skip",
+    "tags",
+    "timeout",
+    "trimpath",
+    "v",
+    "vet",
+    "x",
+];
+
+/// Judged by [`Judge`], whose message says more than that it is not on the list.
+const EXPLAINED: &[&str] = &[
+    "asan",
+    "exec",
+    "fixtool",
+    "gccgoflags",
+    "insecure",
+    "linkshared",
+    "modfile",
+    "msan",
+    "overlay",
+    "pkgdir",
+    "race",
+    "toolexec",
+    "vettool",
+];
+
+/// The flags of `text` that go on for `command`.
+pub fn filter(text: &str, command: &str, allow: &[String]) -> Result<Vec<String>, GoFlagsError> {
+    let judge = Judge {
+        command,
+        place: "GOFLAGS",
+        allow,
+        cwd: Path::new("/"),
+        root: None,
+    };
+    let mut kept = Vec::new();
+    for word in quoted::split(text)? {
+        let flag = word
+            .strip_prefix("--")
+            .or_else(|| word.strip_prefix('-'))
+            .unwrap_or_default();
+        if flag.is_empty() || flag.starts_with(['-', '=']) {
+            return Err(GoFlagsError::NonFlag(word));
+        }
+        let (name, value) = match flag.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (flag, None),
+        };
+        let allowed = allow.iter().any(|a| a.trim_start_matches('-') == name);
+        if !allowed && !HARMLESS.contains(&name) && !EXPLAINED.contains(&name) {
+            return Err(FlagError {
+                flag: format!("-{name}"),
+                place: "GOFLAGS".to_owned(),
+                why: "is not a flag that gosandbox knows to be harmless for every command"
+                    .to_owned(),
+                remedy: "give it on the command line, where it is meant for one command only"
+                    .to_owned(),
+            }
+            .into());
+        }
+        if value.is_none() && (takes_value("test", name) || takes_value("list", name)) {
+            return Err(GoFlagsError::NoValue(word));
+        }
+        // Commands that change go.mod take no -mod; the flag is not theirs to be refused for.
+        if name == "mod" && may_change_requirements(command) && value == Some("mod") {
+            kept.push(word);
+            continue;
+        }
+        judge.check(&[Given {
+            name: name.to_owned(),
+            value: value.map(Into::into),
+        }])?;
+        kept.push(word);
+    }
+    Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn harmless_flags_go_on_as_they_are() {
+        let text = "-mod=vendor -tags=a,b --trimpath -count=1 -v -buildvcs=false '-ldflags=-s -w -X main.v=1'";
+        let kept = filter(text, "build", &[]).expect("kept");
+        assert_eq!(
+            kept.last().map(String::as_str),
+            Some("-ldflags=-s -w -X main.v=1")
+        );
+        assert_eq!(kept.len(), 7);
+    }
+
+    #[test]
+    fn everything_else_is_refused_by_name() {
+        for (text, flag) in [
+            ("-toolexec=/tmp/x", "-toolexec"),
+            ("-v --exec=/tmp/x", "-exec"),
+            ("-vettool=x", "-vettool"),
+            ("-overlay=x", "-overlay"),
+            ("-modfile=x", "-modfile"),
+            ("-mod=mod", "-mod=mod"),
+            ("'-ldflags=-s -extld=/tmp/x'", "-ldflags"),
+            ("-race", "-race"),
+            ("-o=/tmp/x", "-o"),
+            ("-coverprofile=x", "-coverprofile"),
+            ("-unheard-of", "-unheard-of"),
+        ] {
+            match filter(text, "build", &[]) {
+                Err(GoFlagsError::Refused(e)) => {
+                    assert_eq!((e.flag.as_str(), e.place.as_str()), (flag, "GOFLAGS"))
+                }
+                other => panic!("{text}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_flag_is_an_error() {
+        for text in ["x", "-", "--", "---x", "-=x", "-tags a", "'-tags=a"] {
+            assert!(filter(text, "build", &[]).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn mod_mod_is_left_to_commands_that_change_go_mod() {
+        assert!(filter("-mod=mod", "mod tidy", &[]).is_ok());
+        assert!(filter("-mod=mod", "get", &[]).is_ok());
+        assert!(filter("-mod=mod", "test", &[]).is_err());
+        assert!(filter("-mod=mod", "test", &["-mod".to_owned()]).is_ok());
+    }
+}

@@ -1,0 +1,213 @@
+//! The files that a go command line names, to be written or read.
+//!
+//! Relative names are resolved as the go command resolves them: against its folder after `-C`,
+//! and test profiles against `-outputdir`.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::command::{Call, Kind, Output};
+use super::flags::{Parsed, clean};
+
+/// A command line at its place.
+pub(super) struct Place<'a> {
+    pub call: &'a Call<'a>,
+    pub name: &'a str,
+    pub parsed: &'a Parsed,
+    pub cwd: &'a Path,
+    pub own_tool: bool,
+}
+
+const PROFILES: [(&str, &str); 6] = [
+    ("blockprofile", "-blockprofile"),
+    ("coverprofile", "-coverprofile"),
+    ("cpuprofile", "-cpuprofile"),
+    ("memprofile", "-memprofile"),
+    ("mutexprofile", "-mutexprofile"),
+    ("trace", "-trace"),
+];
+
+const DEBUG: [(&str, &str); 3] = [
+    ("debug-actiongraph", "-debug-actiongraph"),
+    ("debug-runtime-trace", "-debug-runtime-trace"),
+    ("debug-trace", "-debug-trace"),
+];
+
+struct Sink<'a> {
+    cwd: &'a Path,
+    outputs: Vec<Output>,
+}
+
+impl Sink<'_> {
+    fn add(&mut self, base: &Path, value: &OsStr, kind: Kind, flag: &'static str) {
+        // Device files are there already, and need no grant of their own.
+        if !value.is_empty() && !Path::new(value).starts_with("/dev") {
+            self.outputs.push(Output {
+                path: clean(&base.join(value)),
+                kind,
+                flag,
+            });
+        }
+    }
+
+    /// `-o`: a folder where it ends in a slash or is one.
+    fn add_binary(&mut self, value: &OsStr) {
+        let folder = value.as_encoded_bytes().ends_with(b"/") || self.cwd.join(value).is_dir();
+        let kind = if folder { Kind::Folder } else { Kind::File };
+        self.add(self.cwd, value, kind, "-o");
+    }
+}
+
+/// Everything that is to be written by name.
+pub(super) fn outputs(place: &Place<'_>) -> Vec<Output> {
+    let mut sink = Sink {
+        cwd: place.cwd,
+        outputs: Vec::new(),
+    };
+    let parsed = place.parsed;
+    match place.name {
+        "build" | "test" => parsed
+            .value("o")
+            .into_iter()
+            .for_each(|v| sink.add_binary(v)),
+        "mod vendor" | "work vendor" => {
+            parsed
+                .value("o")
+                .into_iter()
+                .for_each(|v| sink.add(place.cwd, v, Kind::Folder, "-o"));
+        }
+        "install" => install(place, &mut sink),
+        "clean" if parsed.is_set("i") => install(place, &mut sink),
+        "tool" if place.own_tool => tool(place, &mut sink),
+        _ => {}
+    }
+    if place.name == "test" {
+        test(place, &mut sink);
+    }
+    if matches!(place.name, "test" | "run")
+        && let Some(folder) = place.call.gocoverdir
+    {
+        sink.add(place.cwd, folder, Kind::Folder, "GOCOVERDIR");
+    }
+    for (name, flag) in DEBUG {
+        parsed
+            .value(name)
+            .into_iter()
+            .for_each(|v| sink.add(place.cwd, v, Kind::File, flag));
+    }
+    sink.outputs.sort();
+    sink.outputs.dedup();
+    sink.outputs
+}
+
+fn install(place: &Place<'_>, sink: &mut Sink<'_>) {
+    if let Some(gobin) = place.call.gobin {
+        sink.add(place.cwd, gobin.as_os_str(), Kind::Folder, "GOBIN");
+    }
+}
+
+fn test(place: &Place<'_>, sink: &mut Sink<'_>) {
+    let given = |name: &str| {
+        place
+            .parsed
+            .value(name)
+            .or_else(|| place.parsed.value(&format!("test.{name}")))
+    };
+    let folder = given("outputdir").filter(|v| !v.is_empty());
+    let base = folder.map_or_else(|| place.cwd.to_owned(), |f| clean(&place.cwd.join(f)));
+    if let Some(folder) = folder {
+        sink.add(place.cwd, folder, Kind::Folder, "-outputdir");
+    }
+    for (name, flag) in PROFILES {
+        given(name)
+            .into_iter()
+            .for_each(|v| sink.add(&base, v, Kind::File, flag));
+    }
+    if place.parsed.is_set("artifacts") || place.parsed.is_set("test.artifacts") {
+        sink.add(&base, OsStr::new("_artifacts"), Kind::Folder, "-artifacts");
+    }
+    // Given to the test binary itself, which knows them under their long names only.
+    for word in &place.parsed.program {
+        let Some((name, value)) = word
+            .to_str()
+            .and_then(|w| w.trim_start_matches('-').split_once('='))
+        else {
+            continue;
+        };
+        let Some(name) = name.strip_prefix("test.") else {
+            continue;
+        };
+        let value = OsStr::new(value);
+        match name {
+            "gocoverdir" => sink.add(place.cwd, value, Kind::Folder, "-test.gocoverdir"),
+            "outputdir" => sink.add(place.cwd, value, Kind::Folder, "-outputdir"),
+            _ => {
+                if let Some((_, flag)) = PROFILES.iter().find(|(p, _)| *p == name) {
+                    sink.add(&base, value, Kind::File, flag);
+                }
+            }
+        }
+    }
+}
+
+/// Go's own tools write where `-o` or `-output` says.
+fn tool(place: &Place<'_>, sink: &mut Sink<'_>) {
+    let words = &place.parsed.arguments;
+    for (i, word) in words.iter().enumerate() {
+        let Some(word) = word.to_str() else { continue };
+        let flag = word
+            .strip_prefix("--")
+            .or_else(|| word.strip_prefix('-'))
+            .unwrap_or_default();
+        match flag.split_once('=') {
+            Some(("o" | "output", value)) => sink.add_binary(OsStr::new(value)),
+            None if flag == "o" || flag == "output" => {
+                words
+                    .get(i + 1)
+                    .into_iter()
+                    .for_each(|v| sink.add_binary(v));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Everything that is to be read by name, beside the packages of the project.
+pub(super) fn inputs(place: &Place<'_>) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = Vec::new();
+    let mut add = |value: &OsStr| found.push(clean(&place.cwd.join(value)));
+    for name in ["modfile", "overlay", "pgo", "reuse"] {
+        match place.parsed.value(name) {
+            Some(value) if name == "pgo" && (value == "auto" || value == "off") => {}
+            Some(value) => add(value),
+            None => {}
+        }
+    }
+    let is_source = |word: &OsStr| Path::new(word).extension().is_some_and(|e| e == "go");
+    let arguments = &place.parsed.arguments;
+    match place.name {
+        "run" => arguments
+            .iter()
+            .take_while(|a| is_source(a))
+            .for_each(|a| add(a)),
+        "version" => arguments.iter().for_each(|a| add(a)),
+        "tool" if place.own_tool => {
+            for word in arguments.iter().skip(1) {
+                let value = match word.to_str().and_then(|w| w.split_once('=')) {
+                    Some((flag, value)) if flag.starts_with('-') => OsStr::new(value),
+                    _ => word.as_os_str(),
+                };
+                if place.cwd.join(value).exists() {
+                    add(value);
+                }
+            }
+        }
+        _ => arguments
+            .iter()
+            .filter(|a| is_source(a))
+            .for_each(|a| add(a)),
+    }
+    found.sort();
+    found.dedup();
+    found
+}

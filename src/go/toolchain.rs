@@ -1,0 +1,314 @@
+//! Finding Go without running it: the `go` that `PATH` or `--goroot` names, and its GOROOT.
+//!
+//! The path to it and to GOROOT is judged step by step ([`super::trust`]). An inherited GOROOT
+//! variable counts for nothing, and neither does a `go` of the project itself.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::trust::{Trust, Untrusted};
+use super::version::{Version, VersionError};
+use super::{host_arch, shown};
+
+/// A Go distribution that was found and looked at.
+#[derive(Clone, Debug)]
+pub struct Toolchain {
+    /// The real path of the go command.
+    pub go: PathBuf,
+    /// The real path of GOROOT.
+    pub goroot: PathBuf,
+    /// What its VERSION file says.
+    pub version: Version,
+    /// The real path of `$GOROOT/pkg/tool/linux_ARCH`.
+    pub tool_dir: PathBuf,
+    /// Real targets, outside GOROOT, of symbolic links in GOROOT: Debian keeps `src` and `test`
+    /// under /usr/share.
+    pub linked: Vec<PathBuf>,
+    /// The settings of `$GOROOT/go.env`, which `GOENV=off` does not switch off.
+    pub settings: Vec<(String, String)>,
+}
+
+/// What to look for, and for whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice<'a> {
+    /// `--goroot`.
+    pub goroot: Option<&'a Path>,
+    /// The caller's PATH.
+    pub path: Option<&'a OsStr>,
+    /// For whom ownership is judged.
+    pub trust: Trust<'a>,
+    /// The project, in which no toolchain may lie.
+    pub work_tree: Option<&'a Path>,
+}
+
+/// Why there is no toolchain.
+#[derive(Debug, Error)]
+pub enum ToolchainError {
+    /// No `go` in PATH.
+    #[error("cannot find go: looked in {looked}; install Go or name it with --goroot DIR")]
+    NotFound {
+        /// The folders that were looked in.
+        looked: String,
+    },
+    /// The first `go` of PATH was found by a relative entry.
+    #[error(
+        "refusing {}: it was found by the entry {entry:?} of PATH, which is not absolute; remove that entry or use --goroot DIR",
+        shown(go)
+    )]
+    RelativeEntry {
+        /// What was found.
+        go: PathBuf,
+        /// The entry.
+        entry: String,
+    },
+    /// Someone else could change it.
+    #[error("refusing {}: {source}", shown(path))]
+    Untrusted {
+        /// What was asked for.
+        path: PathBuf,
+        /// Why not.
+        source: Untrusted,
+    },
+    /// It belongs to the project.
+    #[error(
+        "refusing {}: it lies inside the work tree {}; use a Go from outside the project",
+        shown(go),
+        shown(tree)
+    )]
+    InWorkTree {
+        /// What was found.
+        go: PathBuf,
+        /// The work tree.
+        tree: PathBuf,
+    },
+    /// It is a script or something else that is no program.
+    #[error(
+        "refusing {}: it is {what}, not the go command itself; name the toolchain with --goroot DIR",
+        shown(go)
+    )]
+    NotElf {
+        /// What was found.
+        go: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// It does not lie in a GOROOT.
+    #[error("{} is not a GOROOT: it has no {missing}{hint}", shown(goroot))]
+    NotGoroot {
+        /// The folder above its `bin`.
+        goroot: PathBuf,
+        /// The first thing missing.
+        missing: String,
+        /// What it may be instead, and what to do.
+        hint: String,
+    },
+    /// Its VERSION file makes no sense.
+    #[error("cannot read the version of {}: {source}", shown(goroot))]
+    Version {
+        /// GOROOT.
+        goroot: PathBuf,
+        /// Why not.
+        source: VersionError,
+    },
+    /// A file of it cannot be read.
+    #[error("cannot read {}: {source}", shown(path))]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+}
+
+/// Finds the toolchain that `choice` names.
+pub fn discover(choice: &Choice<'_>) -> Result<Toolchain, ToolchainError> {
+    let go = match choice.goroot {
+        Some(goroot) => goroot.join("bin/go"),
+        None => in_path(choice.path.unwrap_or_default())?,
+    };
+    let toolchain = open(&go, &choice.trust)?;
+    match choice.work_tree {
+        Some(tree) if toolchain.goroot.starts_with(tree) || go.starts_with(tree) => {
+            Err(ToolchainError::InWorkTree {
+                go,
+                tree: tree.to_owned(),
+            })
+        }
+        _ => Ok(toolchain),
+    }
+}
+
+/// The first `go` of PATH. As in `os/exec`, one that a relative entry finds is an error rather
+/// than passed over for a later one.
+fn in_path(path: &OsStr) -> Result<PathBuf, ToolchainError> {
+    let mut looked = Vec::new();
+    for entry in std::env::split_paths(path) {
+        let go = entry.join("go");
+        let found =
+            fs::metadata(&go).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0);
+        if entry.is_absolute() {
+            if found {
+                return Ok(go);
+            }
+            looked.push(shown(&entry));
+        } else if found {
+            let entry = shown(&entry);
+            return Err(ToolchainError::RelativeEntry { go, entry });
+        }
+    }
+    let looked = if looked.is_empty() {
+        "PATH, which has no absolute entry".to_owned()
+    } else {
+        looked.join(", ")
+    };
+    Err(ToolchainError::NotFound { looked })
+}
+
+/// Judges the go command at `go` and the GOROOT around it.
+pub fn open(go: &Path, trust: &Trust<'_>) -> Result<Toolchain, ToolchainError> {
+    let refuse = |path: &Path, source: Untrusted| match source {
+        Untrusted::Unreadable { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            not_goroot(go, path)
+        }
+        source => ToolchainError::Untrusted {
+            path: path.to_owned(),
+            source,
+        },
+    };
+    let go = trust.resolve(go).map_err(|source| refuse(go, source))?;
+    check_elf(&go)?;
+    let goroot = go
+        .parent()
+        .filter(|bin| bin.ends_with("bin"))
+        .and_then(Path::parent)
+        .ok_or_else(|| not_goroot(&go, Path::new("bin/go")))?;
+    // The way to GOROOT was judged with the way to its go command.
+    let resolve = |path: &Path| {
+        let known = if path.starts_with(goroot) {
+            goroot
+        } else {
+            Path::new("/")
+        };
+        trust
+            .resolve_below(known, path)
+            .map_err(|source| refuse(path, source))
+    };
+    let missing = |part: &str| not_goroot(&go, &goroot.join(part));
+    let version_path = goroot.join("VERSION");
+    if !version_path.exists() {
+        return Err(missing("VERSION"));
+    }
+    let version = read_version(goroot, &resolve(&version_path)?)?;
+    let tool_dir = resolve(&goroot.join(format!("pkg/tool/linux_{}", host_arch())))?;
+    for tool in ["compile", "link", "asm"] {
+        resolve(&tool_dir.join(tool))?;
+    }
+    resolve(&goroot.join("src/runtime"))?;
+    let mut linked = linked(goroot, &resolve)?;
+    if !tool_dir.starts_with(goroot) && !linked.iter().any(|l| tool_dir.starts_with(l)) {
+        linked.push(tool_dir.clone());
+        linked.sort();
+    }
+    Ok(Toolchain {
+        settings: settings(goroot, &resolve)?,
+        goroot: goroot.to_owned(),
+        go,
+        version,
+        tool_dir,
+        linked,
+    })
+}
+
+fn not_goroot(go: &Path, missing: &Path) -> ToolchainError {
+    let goroot = go.parent().and_then(Path::parent).unwrap_or(go);
+    let hint = if go.file_name().is_some_and(|n| n == "snap") {
+        "; it is the snap launcher: use --goroot /snap/go/current"
+    } else if go.file_name().is_some_and(|n| n != "go") {
+        "; it stands in for the go command: name the toolchain itself with --goroot DIR"
+    } else {
+        "; a wrapper of golang.org/dl keeps its toolchain in ~/sdk: use --goroot ~/sdk/goVERSION"
+    };
+    let missing = shown(missing.strip_prefix(goroot).unwrap_or(missing));
+    ToolchainError::NotGoroot {
+        goroot: goroot.to_owned(),
+        missing,
+        hint: hint.to_owned(),
+    }
+}
+
+fn check_elf(go: &Path) -> Result<(), ToolchainError> {
+    let mut magic = [0; 4];
+    let read = |source| ToolchainError::Read {
+        path: go.to_owned(),
+        source,
+    };
+    let got = File::open(go)
+        .and_then(|mut f| f.read(&mut magic))
+        .map_err(read)?;
+    let what = match &magic[..got] {
+        b"\x7fELF" => return Ok(()),
+        [b'#', b'!', ..] => "a script",
+        _ => "no ELF program",
+    };
+    Err(ToolchainError::NotElf {
+        go: go.to_owned(),
+        what,
+    })
+}
+
+fn read_version(goroot: &Path, path: &Path) -> Result<Version, ToolchainError> {
+    let text = fs::read_to_string(path).map_err(|source| ToolchainError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    let first = text.lines().next().unwrap_or_default().trim();
+    Version::of_toolchain(first).map_err(|source| ToolchainError::Version {
+        goroot: goroot.to_owned(),
+        source,
+    })
+}
+
+fn linked(
+    goroot: &Path,
+    resolve: &dyn Fn(&Path) -> Result<PathBuf, ToolchainError>,
+) -> Result<Vec<PathBuf>, ToolchainError> {
+    let read = |source| ToolchainError::Read {
+        path: goroot.to_owned(),
+        source,
+    };
+    let mut linked = Vec::new();
+    for entry in fs::read_dir(goroot).map_err(read)? {
+        let entry = entry.map_err(read)?;
+        // A link that leads nowhere (documentation that is not installed) grants nothing.
+        if entry.file_type().map_err(read)?.is_symlink() && entry.path().exists() {
+            let target = resolve(&entry.path())?;
+            if !target.starts_with(goroot) {
+                linked.push(target);
+            }
+        }
+    }
+    linked.sort();
+    linked.dedup();
+    Ok(linked)
+}
+
+fn settings(
+    goroot: &Path,
+    resolve: &dyn Fn(&Path) -> Result<PathBuf, ToolchainError>,
+) -> Result<Vec<(String, String)>, ToolchainError> {
+    let path = goroot.join("go.env");
+    if fs::symlink_metadata(&path).is_err() {
+        return Ok(Vec::new());
+    }
+    let path = resolve(&path)?;
+    let text = fs::read_to_string(&path).map_err(|source| ToolchainError::Read { path, source })?;
+    Ok(super::goenv::parse(&text))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,391 @@
+//! Whether git may be run in a repository to stamp a build.
+//!
+//! `go build` runs git there, and git runs what the repository's configuration says: fsmonitor,
+//! hooks, filters. Hooks and fsmonitor are switched off from outside; a configuration with
+//! anything else that is not known to be harmless means no stamping. The list names what is
+//! harmless, not what is dangerous, for git gains settings with every release.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::gitconfig::{self, Setting};
+use super::shown;
+
+/// What becomes of version control stamping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stamping {
+    /// Bare go stamps nothing here either.
+    None,
+    /// git runs nothing of the repository's with this environment.
+    Safe {
+        /// Variables for git.
+        environment: Vec<(OsString, OsString)>,
+        /// Folders that git must read.
+        read: Vec<PathBuf>,
+    },
+    /// Stamping is to be switched off with `-buildvcs=false`.
+    Unsafe {
+        /// Why, fit for a warning.
+        reason: String,
+    },
+}
+
+/// A configuration larger than this is not read.
+const LARGEST: u64 = 1 << 20;
+
+/// Judges the version control of `repository`, its top folder.
+pub fn stamping(repository: &Path) -> Stamping {
+    let git = repository.join(".git");
+    let Ok(meta) = fs::symlink_metadata(&git) else {
+        return other(repository);
+    };
+    if meta.is_file() {
+        return Stamping::None;
+    }
+    if meta.is_symlink() {
+        return Stamping::Unsafe {
+            reason: format!("{} is a symbolic link", shown(&git)),
+        };
+    }
+    if let Some(reason) = other_reason(repository) {
+        // Bare go refuses nested version control systems too (CVE-2025-4674).
+        return Stamping::Unsafe { reason };
+    }
+    match check_git(&git, 0) {
+        Ok(()) => Stamping::Safe {
+            environment: environment(repository),
+            read: vec![git],
+        },
+        Err(reason) => Stamping::Unsafe { reason },
+    }
+}
+
+fn other_reason(repository: &Path) -> Option<String> {
+    [
+        (".hg", "Mercurial"),
+        (".svn", "Subversion"),
+        (".bzr", "Bazaar"),
+        (".fslckout", "Fossil"),
+    ]
+    .into_iter()
+    .find(|(name, _)| repository.join(name).symlink_metadata().is_ok())
+    .map(|(_, system)| {
+        format!("{system} runs what the repository configures, and is not run in the sandbox")
+    })
+}
+
+fn other(repository: &Path) -> Stamping {
+    other_reason(repository).map_or(Stamping::None, |reason| Stamping::Unsafe { reason })
+}
+
+fn environment(repository: &Path) -> Vec<(OsString, OsString)> {
+    let settings: [(&str, OsString); 4] = [
+        ("core.fsmonitor", "false".into()),
+        ("core.hooksPath", "/dev/null".into()),
+        ("log.showSignature", "false".into()),
+        // The user inside may not be the owner of the repository.
+        ("safe.directory", repository.as_os_str().to_owned()),
+    ];
+    let mut pairs: Vec<(OsString, OsString)> =
+        vec![("GIT_CONFIG_COUNT".into(), settings.len().to_string().into())];
+    for (i, (key, value)) in settings.into_iter().enumerate() {
+        pairs.push((format!("GIT_CONFIG_KEY_{i}").into(), key.into()));
+        pairs.push((format!("GIT_CONFIG_VALUE_{i}").into(), value));
+    }
+    pairs
+}
+
+/// Judges a git directory: its own configuration and those of its submodules, in which
+/// `git status` runs too.
+fn check_git(git: &Path, depth: usize) -> Result<(), String> {
+    for (name, why) in [
+        ("commondir", "shares another repository's"),
+        (
+            "objects/info/alternates",
+            "borrows another repository's objects",
+        ),
+    ] {
+        if git.join(name).symlink_metadata().is_ok() {
+            return Err(format!("{} {why}", shown(&git.join(name))));
+        }
+    }
+    let mut worktree = false;
+    for setting in read(&git.join("config"))?.unwrap_or_default() {
+        worktree |= setting.section == "extensions" && setting.key == "worktreeconfig";
+        judge(&setting, &git.join("config"), depth)?;
+    }
+    if worktree {
+        let path = git.join("config.worktree");
+        for setting in read(&path)?.unwrap_or_default() {
+            judge(&setting, &path, depth)?;
+        }
+    }
+    check_submodules(&git.join("modules"), depth)
+}
+
+fn check_submodules(folder: &Path, depth: usize) -> Result<(), String> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(format!("{} cannot be read: {e}", shown(folder))),
+    };
+    if depth >= 8 {
+        return Err(format!("{} is too deep", shown(folder)));
+    }
+    for entry in entries {
+        let path = entry
+            .map_err(|e| format!("{} cannot be read: {e}", shown(folder)))?
+            .path();
+        // A submodule whose name has slashes lies in folders that are not repositories.
+        if path.join("HEAD").exists() {
+            check_git(&path, depth + 1)?;
+        } else if path.is_dir() {
+            check_submodules(&path, depth + 1)?;
+        }
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Option<Vec<Setting>>, String> {
+    let name = || shown(path);
+    match fs::symlink_metadata(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(format!("{} cannot be read: {e}", name())),
+        Ok(meta) if !meta.is_file() => return Err(format!("{} is no plain file", name())),
+        Ok(meta) if meta.len() > LARGEST => return Err(format!("{} is too large", name())),
+        Ok(_) => {}
+    }
+    let text = fs::read_to_string(path).map_err(|e| format!("{} cannot be read: {e}", name()))?;
+    gitconfig::parse(&text)
+        .map(Some)
+        .map_err(|line| format!("{} cannot be understood at line {line}", name()))
+}
+
+fn judge(setting: &Setting, path: &Path, depth: usize) -> Result<(), String> {
+    // A submodule's core.worktree leads back to its folder; git itself writes it.
+    let own_worktree = depth > 0 && setting.section == "core" && setting.key == "worktree";
+    if own_worktree || is_harmless(setting) {
+        return Ok(());
+    }
+    Err(format!(
+        "{} sets {}, which is not known to run nothing",
+        shown(path),
+        setting.name()
+    ))
+}
+
+const CORE: &[&str] = &[
+    "abbrev",
+    "autocrlf",
+    "bare",
+    "bigfilethreshold",
+    "checkstat",
+    "commentchar",
+    "commitgraph",
+    "compression",
+    "deltabasecachelimit",
+    "eol",
+    "filemode",
+    "fscache",
+    "fsync",
+    "fsyncmethod",
+    "fsyncobjectfiles",
+    // Overridden from outside, whatever it says.
+    "hookspath",
+    "ignorecase",
+    "ignorestat",
+    "logallrefupdates",
+    "longpaths",
+    "loosecompression",
+    "multipackindex",
+    "packedgitlimit",
+    "packedgitwindowsize",
+    "precomposeunicode",
+    "preloadindex",
+    "protecthfs",
+    "protectntfs",
+    "quotepath",
+    "repositoryformatversion",
+    "safecrlf",
+    "sharedrepository",
+    "sparsecheckout",
+    "sparsecheckoutcone",
+    "splitindex",
+    "symlinks",
+    "trustctime",
+    "untrackedcache",
+    "usereplacerefs",
+    "whitespace",
+];
+const DIFF: &[&str] = &[
+    "algorithm",
+    "colormoved",
+    "context",
+    "mnemonicprefix",
+    "noprefix",
+    "renamelimit",
+    "renames",
+    "submodule",
+];
+const REMOTE: &[&str] = &[
+    "fetch",
+    "followremotehead",
+    "gh-resolved",
+    "mirror",
+    "prune",
+    "prunetags",
+    "push",
+    "pushurl",
+    "skipdefaultupdate",
+    "skipfetchall",
+    "tagopt",
+    "url",
+];
+const EXTENSIONS: &[&str] = &[
+    "noop",
+    "objectformat",
+    "preciousobjects",
+    "refstorage",
+    "relativeworktrees",
+    "worktreeconfig",
+];
+/// Sections in which no setting runs anything under the commands that go uses.
+const SECTIONS: &[&str] = &[
+    "advice",
+    "branch",
+    "color",
+    "column",
+    "commit",
+    "feature",
+    "fetch",
+    "gc",
+    "gui",
+    "http",
+    "index",
+    "init",
+    "lfs",
+    "maintenance",
+    "pack",
+    "pull",
+    "push",
+    "rebase",
+    "rerere",
+    "status",
+    "tag",
+    "url",
+    "user",
+    "versionsort",
+];
+
+fn is_harmless(setting: &Setting) -> bool {
+    let key = setting.key.as_str();
+    let value = setting.value.as_deref();
+    match (setting.section.as_str(), setting.subsection.is_empty()) {
+        // The built-in daemon; overridden from outside. A program's path is not let through.
+        ("core", true) if key == "fsmonitor" => matches!(value, None | Some("true" | "false" | "")),
+        ("core", true) => CORE.contains(&key),
+        ("diff", true) => DIFF.contains(&key),
+        ("log", true) => key != "showsignature" || value == Some("false"),
+        ("extensions", true) => EXTENSIONS.contains(&key),
+        ("remote", false) => REMOTE.contains(&key),
+        ("submodule", _) => key != "update" || value.is_some_and(|v| !v.starts_with('!')),
+        (section, _) => SECTIONS.contains(&section),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(config: &str) -> Stamping {
+        let dir = tempfile::tempdir().expect("tempdir");
+        fs::create_dir(dir.path().join(".git")).expect("folder");
+        fs::write(dir.path().join(".git/config"), config).expect("config");
+        stamping(dir.path())
+    }
+
+    #[test]
+    fn an_ordinary_clone_is_safe() {
+        let config = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n[remote \"origin\"]\n\turl = git@x:y\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n[branch \"main\"]\n\tremote = origin\n\tmerge = refs/heads/main\n[user]\n\tname = x\n";
+        let Stamping::Safe { environment, read } = verdict(config) else {
+            panic!("not safe")
+        };
+        assert!(environment.contains(&("GIT_CONFIG_COUNT".into(), "4".into())));
+        assert!(environment.contains(&("GIT_CONFIG_KEY_3".into(), "safe.directory".into())));
+        assert!(read[0].ends_with(".git"));
+    }
+
+    #[test]
+    fn anything_that_can_run_is_named() {
+        for (config, key) in [
+            ("[core]\nfsmonitor = /tmp/x", "core.fsmonitor"),
+            ("[core]\nsshCommand = x", "core.sshcommand"),
+            ("[core]\nworktree = /", "core.worktree"),
+            ("[core]\ngitProxy = x", "core.gitproxy"),
+            ("[core]\npager = x", "core.pager"),
+            ("[filter \"x\"]\nclean = x", "filter.x.clean"),
+            ("[diff \"x\"]\ncommand = x", "diff.x.command"),
+            ("[diff]\nexternal = x", "diff.external"),
+            ("[gpg]\nprogram = x", "gpg.program"),
+            ("[alias]\nx = !y", "alias.x"),
+            ("[credential]\nhelper = !x", "credential.helper"),
+            ("[remote \"o\"]\nuploadpack = x", "remote.o.uploadpack"),
+            ("[remote \"o\"]\npromisor = true", "remote.o.promisor"),
+            ("[include]\npath = /tmp/x", "include.path"),
+            (
+                "[includeIf \"gitdir:/\"]\npath = /tmp/x",
+                "includeif.gitdir:/.path",
+            ),
+            ("[extensions]\npartialClone = o", "extensions.partialclone"),
+            ("[extensions]\nnovelty = 1", "extensions.novelty"),
+        ] {
+            match verdict(config) {
+                Stamping::Unsafe { reason } => assert!(reason.contains(key), "{reason}"),
+                other => panic!("{config}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_worktree_config_and_submodules_are_read_too() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let git = dir.path().join(".git");
+        fs::create_dir_all(git.join("modules/a/b")).expect("folders");
+        fs::write(git.join("config"), "[extensions]\nworktreeConfig = true\n").expect("config");
+        assert!(matches!(stamping(dir.path()), Stamping::Safe { .. }));
+        fs::write(git.join("config.worktree"), "[core]\neditor = x\n").expect("config");
+        assert!(matches!(stamping(dir.path()), Stamping::Unsafe { .. }));
+        fs::remove_file(git.join("config.worktree")).expect("removed");
+        fs::write(git.join("modules/a/b/HEAD"), "").expect("head");
+        fs::write(git.join("modules/a/b/config"), "[core]\nworktree = ../x\n").expect("config");
+        assert!(matches!(stamping(dir.path()), Stamping::Safe { .. }));
+        fs::write(
+            git.join("modules/a/b/config"),
+            "[filter \"x\"]\nclean = y\n",
+        )
+        .expect("config");
+        assert!(matches!(stamping(dir.path()), Stamping::Unsafe { .. }));
+    }
+
+    #[test]
+    fn a_git_file_means_no_stamping_and_a_link_is_refused() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        assert_eq!(stamping(dir.path()), Stamping::None);
+        fs::write(dir.path().join(".git"), "gitdir: /etc\n").expect("file");
+        assert_eq!(stamping(dir.path()), Stamping::None);
+        fs::remove_file(dir.path().join(".git")).expect("removed");
+        std::os::unix::fs::symlink("/etc", dir.path().join(".git")).expect("link");
+        assert!(matches!(stamping(dir.path()), Stamping::Unsafe { .. }));
+    }
+
+    #[test]
+    fn other_systems_are_switched_off() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        fs::create_dir(dir.path().join(".hg")).expect("folder");
+        assert!(matches!(stamping(dir.path()), Stamping::Unsafe { .. }));
+        fs::create_dir(dir.path().join(".git")).expect("folder");
+        assert!(matches!(stamping(dir.path()), Stamping::Unsafe { .. }));
+    }
+}

@@ -1,0 +1,390 @@
+//! The project around a folder: module, go.work, repository, and the folders they point to.
+//!
+//! The go command looks for go.mod and go.work up to `/`, and follows `replace` and `use`
+//! anywhere. Here only what lies in the project's own repository is taken on the repository's
+//! word; anything else must be granted by the user, and the error says with which flag.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::modfile::{ModFile, ModFileError, Word};
+use super::shown;
+
+/// Where a project begins and what belongs to it. All paths are real paths.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Workspace {
+    /// The work tree: the folder of go.work where it applies, else of go.mod, else the current one.
+    pub root: PathBuf,
+    /// The folder of the go.mod that holds the current folder.
+    pub module_root: Option<PathBuf>,
+    /// The nearest folder at or above the root that is under version control.
+    pub repository: Option<PathBuf>,
+    /// The main module's go.mod.
+    pub go_mod: Option<PathBuf>,
+    /// The go.work that applies.
+    pub go_work: Option<PathBuf>,
+    /// Modules of the same repository outside the root, to be granted for reading.
+    pub local_modules: Vec<PathBuf>,
+    /// The go and toolchain lines that count.
+    pub lines: Lines,
+    /// Whether the root has a vendor folder.
+    pub vendor: bool,
+    /// Whether there is no module and the current folder is too wide to be granted.
+    pub none: bool,
+}
+
+/// The lines that say which Go a project wants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lines {
+    /// `go 1.26.1`
+    pub go: Option<Line>,
+    /// `toolchain go1.26.1`
+    pub toolchain: Option<Line>,
+}
+
+/// A line of go.mod or go.work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The file.
+    pub file: PathBuf,
+    /// Line number, from 1.
+    pub line: usize,
+    /// What follows the verb.
+    pub text: String,
+}
+
+impl Line {
+    /// The line as it is named in messages.
+    pub fn place(&self, verb: &str) -> String {
+        format!("{}:{} ({verb} line)", shown(&self.file), self.line)
+    }
+
+    fn of(file: &Path, word: Option<&Word>) -> Option<Line> {
+        word.map(|w| Line {
+            file: file.to_owned(),
+            line: w.line,
+            text: w.text.clone(),
+        })
+    }
+}
+
+/// Why a project cannot be made out, or not be granted.
+#[derive(Debug, Error)]
+pub enum WorkspaceError {
+    /// A file or folder cannot be looked at.
+    #[error("cannot read {}: {source}", shown(path))]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A go.mod or go.work that makes no sense.
+    #[error("cannot read {}: {source}", shown(path))]
+    ModFile {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: ModFileError,
+    },
+    /// A `replace` or `use` that leads out of the repository.
+    #[error(
+        "{}:{line}: {verb} {target} leads to {}, outside the repository; allow reading it with --ro {}",
+        shown(file),
+        shown(path),
+        shown(path)
+    )]
+    Outside {
+        /// The file.
+        file: PathBuf,
+        /// Line number.
+        line: usize,
+        /// `replace` or `use`.
+        verb: &'static str,
+        /// What is written there.
+        target: Word,
+        /// The real path it leads to.
+        path: PathBuf,
+    },
+    /// A go.work that is not the project's.
+    #[error("{} lies outside the project, and go would use it: set GOWORK=off, or allow it with GOWORK={} and --ro {}", shown(path), shown(path), shown(path.parent().unwrap_or(path)))]
+    ForeignWork {
+        /// The file.
+        path: PathBuf,
+    },
+    /// GOWORK names something that cannot be used.
+    #[error("GOWORK={value} {why}: set it to off or to the path of a go.work file of the project")]
+    GoWork {
+        /// The value.
+        value: String,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// The module is the home folder or something as wide.
+    #[error(
+        "refusing to grant {} as a work tree: it has a go.mod, but it is {why}; move the module into a folder of its own, or remove that file",
+        shown(path)
+    )]
+    TooWide {
+        /// The folder.
+        path: PathBuf,
+        /// What it is.
+        why: &'static str,
+    },
+}
+
+/// What to look for.
+#[derive(Clone, Copy, Debug)]
+pub struct Start<'a> {
+    /// The current folder.
+    pub cwd: &'a Path,
+    /// The caller's GOWORK.
+    pub gowork: Option<&'a OsStr>,
+    /// The caller's home.
+    pub home: Option<&'a Path>,
+    /// Folders that the user granted (`--ro`, `--rw`), as real paths.
+    pub granted: &'a [PathBuf],
+}
+
+/// The project around `start.cwd`.
+pub fn discover(start: &Start<'_>) -> Result<Workspace, WorkspaceError> {
+    let cwd = real(start.cwd)?;
+    let home = start.home.and_then(|h| fs::canonicalize(h).ok());
+    let home = home.as_deref();
+    let module_root = find_up(&cwd, "go.mod");
+    let near = module_root.as_deref().unwrap_or(&cwd);
+    let repository = repository(near, home);
+    let go_work = find_work(start, &cwd, near, repository.as_deref(), home)?;
+    let work_root = go_work.as_deref().and_then(Path::parent);
+    let root = match work_root {
+        Some(folder) if near.starts_with(folder) => folder.to_owned(),
+        _ => near.to_owned(),
+    };
+    let wide = too_wide(&root, home);
+    if let (Some(why), true) = (wide, module_root.as_deref() == Some(&root)) {
+        return Err(WorkspaceError::TooWide { path: root, why });
+    }
+    let mut workspace = Workspace {
+        vendor: root.join("vendor/modules.txt").exists(),
+        none: wide.is_some() && module_root.is_none(),
+        go_mod: module_root.as_ref().map(|m| m.join("go.mod")),
+        root,
+        module_root,
+        repository,
+        go_work,
+        ..Workspace::default()
+    };
+    read_files(&mut workspace, start.granted)?;
+    Ok(workspace)
+}
+
+fn read_files(workspace: &mut Workspace, granted: &[PathBuf]) -> Result<(), WorkspaceError> {
+    let mut targets = Targets {
+        workspace,
+        granted,
+        found: Vec::new(),
+    };
+    let mut lines = Lines::default();
+    let mut modules = Vec::new();
+    if let Some(path) = targets.workspace.go_work.clone() {
+        let file = read(&path)?;
+        lines = Lines {
+            go: Line::of(&path, file.go.as_ref()),
+            toolchain: Line::of(&path, file.toolchain.as_ref()),
+        };
+        for word in &file.uses {
+            if let Some(folder) = targets.take(&path, "use", word)? {
+                modules.push(folder.join("go.mod"));
+            }
+        }
+        targets.take_replaces(&path, &file)?;
+    }
+    if let Some(path) = targets.workspace.go_mod.clone() {
+        let file = read(&path)?;
+        if targets.workspace.go_work.is_none() {
+            lines = Lines {
+                go: Line::of(&path, file.go.as_ref()),
+                toolchain: Line::of(&path, file.toolchain.as_ref()),
+            };
+        }
+        targets.take_replaces(&path, &file)?;
+        modules.retain(|m| *m != path);
+    }
+    for path in modules {
+        if path.is_file() {
+            let file = read(&path)?;
+            targets.take_replaces(&path, &file)?;
+        }
+    }
+    let mut found = targets.found;
+    found.sort();
+    found.dedup();
+    workspace.local_modules = found;
+    workspace.lines = lines;
+    Ok(())
+}
+
+struct Targets<'a> {
+    workspace: &'a Workspace,
+    granted: &'a [PathBuf],
+    found: Vec<PathBuf>,
+}
+
+impl Targets<'_> {
+    fn take_replaces(&mut self, file: &Path, content: &ModFile) -> Result<(), WorkspaceError> {
+        for replace in content.replaces.iter().filter(|r| r.local) {
+            let word = Word {
+                line: replace.line,
+                text: replace.target.clone(),
+            };
+            self.take(file, "replace", &word)?;
+        }
+        Ok(())
+    }
+
+    /// The real folder that `word` names, judged; `None` where there is nothing (go says so).
+    fn take(
+        &mut self,
+        file: &Path,
+        verb: &'static str,
+        word: &Word,
+    ) -> Result<Option<PathBuf>, WorkspaceError> {
+        let base = file.parent().unwrap_or(Path::new("/"));
+        let Ok(path) = fs::canonicalize(base.join(&word.text)) else {
+            return Ok(None);
+        };
+        if path.starts_with(&self.workspace.root)
+            || self.granted.iter().any(|g| path.starts_with(g))
+        {
+            return Ok(Some(path));
+        }
+        let same = self
+            .workspace
+            .repository
+            .as_ref()
+            .is_some_and(|r| path.starts_with(r));
+        if same && path.join("go.mod").is_file() {
+            self.found.push(path.clone());
+            return Ok(Some(path));
+        }
+        Err(WorkspaceError::Outside {
+            file: file.to_owned(),
+            line: word.line,
+            verb,
+            target: word.clone(),
+            path,
+        })
+    }
+}
+
+/// The go.work that applies, if any.
+fn find_work(
+    start: &Start<'_>,
+    cwd: &Path,
+    near: &Path,
+    repository: Option<&Path>,
+    home: Option<&Path>,
+) -> Result<Option<PathBuf>, WorkspaceError> {
+    let wrong = |why| WorkspaceError::GoWork {
+        value: super::visible(&start.gowork.unwrap_or_default().to_string_lossy()),
+        why,
+    };
+    let (path, named) = match start.gowork.filter(|v| !v.is_empty() && *v != "auto") {
+        Some(value) if value == "off" => return Ok(None),
+        Some(value) => {
+            let path = Path::new(value);
+            if !path.is_absolute() {
+                return Err(wrong("is not an absolute path"));
+            }
+            if path.extension().is_none_or(|e| e != "work") {
+                return Err(wrong("does not name a .work file"));
+            }
+            (
+                fs::canonicalize(path).map_err(|_| wrong("does not exist"))?,
+                true,
+            )
+        }
+        None => match find_up(cwd, "go.work") {
+            Some(folder) => (folder.join("go.work"), false),
+            None => return Ok(None),
+        },
+    };
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let inside = match repository {
+        Some(repository) => folder.starts_with(repository),
+        // Without version control: a folder around the module that is not shared with others.
+        None => near.starts_with(folder) && too_wide(folder, home).is_none(),
+    };
+    let granted = named && start.granted.iter().any(|g| path.starts_with(g));
+    if inside || granted {
+        Ok(Some(path))
+    } else {
+        Err(WorkspaceError::ForeignWork { path })
+    }
+}
+
+/// The nearest folder at or above `from` that holds a file called `name`. As the go command, a
+/// go.mod in the root of the temporary folder is passed over.
+fn find_up(from: &Path, name: &str) -> Option<PathBuf> {
+    from.ancestors()
+        .filter(|folder| *folder != Path::new("/tmp"))
+        .find(|folder| folder.join(name).is_file())
+        .map(Path::to_owned)
+}
+
+fn repository(from: &Path, home: Option<&Path>) -> Option<PathBuf> {
+    from.ancestors()
+        .take_while(|folder| too_wide(folder, home).is_none())
+        .find(|folder| {
+            [".git", ".hg", ".svn", ".jj"]
+                .iter()
+                .any(|v| folder.join(v).symlink_metadata().is_ok())
+        })
+        .map(Path::to_owned)
+}
+
+/// Why `folder` holds too much to be a work tree or a repository.
+pub fn too_wide(folder: &Path, home: Option<&Path>) -> Option<&'static str> {
+    const SYSTEM: [&str; 16] = [
+        "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/proc", "/root", "/run",
+        "/sbin", "/sys", "/tmp", "/usr", "/var", "/var/tmp",
+    ];
+    if folder == Path::new("/") {
+        return Some("the root folder");
+    }
+    if home.is_some_and(|h| h.starts_with(folder)) {
+        return Some("your home folder or one above it");
+    }
+    if SYSTEM.iter().any(|s| folder == Path::new(s)) {
+        return Some("a folder of the system");
+    }
+    // Another user could put a go.work or a .git there.
+    let shared = fs::metadata(folder).is_ok_and(|m| m.mode() & 0o1002 == 0o1002);
+    shared.then_some("shared with other users")
+}
+
+fn real(path: &Path) -> Result<PathBuf, WorkspaceError> {
+    fs::canonicalize(path).map_err(|source| WorkspaceError::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn read(path: &Path) -> Result<ModFile, WorkspaceError> {
+    let text = fs::read(path).map_err(|source| WorkspaceError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    ModFile::parse(&text).map_err(|source| WorkspaceError::ModFile {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+use super::*;
+
+struct Scene {
+    _dir: tempfile::TempDir,
+    base: PathBuf,
+}
+
+impl Scene {
+    /// `base/home` is the home, `base/home/repo` a repository.
+    fn new(files: &[(&str, &str)]) -> Scene {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let base = dir.path().canonicalize().expect("real path");
+        fs::create_dir_all(base.join("home/repo/.git")).expect("folders");
+        for (path, text) in files {
+            let path = base.join("home").join(path);
+            fs::create_dir_all(path.parent().expect("parent")).expect("folders");
+            fs::write(path, text).expect("file");
+        }
+        Scene { _dir: dir, base }
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.base.join("home").join(path)
+    }
+
+    fn discover(
+        &self,
+        cwd: &str,
+        gowork: Option<&str>,
+        granted: &[PathBuf],
+    ) -> Result<Workspace, WorkspaceError> {
+        let home = self.at("");
+        discover(&Start {
+            cwd: &self.at(cwd),
+            gowork: gowork.map(OsStr::new),
+            home: Some(&home),
+            granted,
+        })
+    }
+}
+
+#[test]
+fn a_module_is_found_from_a_folder_inside() {
+    let scene = Scene::new(&[
+        ("repo/m/go.mod", "module m\ngo 1.21\n"),
+        ("repo/m/a/x.go", ""),
+        ("repo/m/vendor/modules.txt", ""),
+    ]);
+    let found = scene.discover("repo/m/a", None, &[]).expect("found");
+    assert_eq!(found.root, scene.at("repo/m"));
+    assert_eq!(found.repository, Some(scene.at("repo")));
+    assert_eq!(found.lines.go.expect("line").line, 2);
+    assert!(found.vendor && !found.none && found.local_modules.is_empty());
+}
+
+#[test]
+fn a_go_work_of_the_repository_is_the_root_and_gives_the_lines() {
+    let scene = Scene::new(&[
+        ("repo/go.work", "go 1.25\nuse (\n./a\n./b\n)\n"),
+        ("repo/a/go.mod", "module a\ngo 1.21\n"),
+        ("repo/b/go.mod", "module b\n"),
+    ]);
+    let found = scene.discover("repo/a", None, &[]).expect("found");
+    assert_eq!(
+        (found.root, found.module_root),
+        (scene.at("repo"), Some(scene.at("repo/a")))
+    );
+    assert_eq!(found.lines.go.expect("line").text, "1.25");
+    let found = scene.discover("repo/a", Some("off"), &[]).expect("found");
+    assert_eq!((found.root, found.go_work), (scene.at("repo/a"), None));
+}
+
+#[test]
+fn a_replaced_module_of_the_same_repository_is_granted() {
+    let scene = Scene::new(&[
+        (
+            "repo/m/go.mod",
+            "module m\nreplace x => ../x\nreplace y => ./y\nreplace z => ../absent\n",
+        ),
+        ("repo/x/go.mod", "module x\n"),
+        ("repo/m/y/go.mod", "module y\n"),
+    ]);
+    let found = scene.discover("repo/m", None, &[]).expect("found");
+    assert_eq!(found.local_modules, [scene.at("repo/x")]);
+}
+
+#[test]
+fn a_submodule_may_replace_the_module_at_the_repositorys_top() {
+    let scene = Scene::new(&[
+        ("repo/go.mod", "module top\n"),
+        (
+            "repo/examples/go.mod",
+            "module examples\nreplace top => ../\n",
+        ),
+    ]);
+    let found = scene.discover("repo/examples", None, &[]).expect("found");
+    assert_eq!(found.local_modules, [scene.at("repo")]);
+}
+
+#[test]
+fn what_leads_out_of_the_repository_names_line_and_flag() {
+    let scene = Scene::new(&[
+        ("repo/m/go.mod", "module m\n\nreplace x => ../../other\n"),
+        ("other/go.mod", "module x\n"),
+        ("repo/plain/notes", ""),
+    ]);
+    let error = scene
+        .discover("repo/m", None, &[])
+        .expect_err("outside")
+        .to_string();
+    assert!(
+        error.contains("go.mod:3: replace") && error.contains("--ro "),
+        "{error}"
+    );
+    assert!(scene.discover("repo/m", None, &[scene.at("other")]).is_ok());
+    // A folder of the repository that is no module, and a link that leaves it.
+    for target in ["../plain", "./link"] {
+        fs::write(
+            scene.at("repo/m/go.mod"),
+            format!("module m\nreplace x => {target}\n"),
+        )
+        .expect("file");
+        let _ = std::os::unix::fs::symlink("../../other", scene.at("repo/m/link"));
+        assert!(
+            matches!(
+                scene.discover("repo/m", None, &[]),
+                Err(WorkspaceError::Outside { .. })
+            ),
+            "{target}"
+        );
+    }
+}
+
+#[test]
+fn a_go_work_above_the_repository_is_an_error_with_a_remedy() {
+    let scene = Scene::new(&[("go.work", "go 1.21\n"), ("repo/go.mod", "module m\n")]);
+    let error = scene
+        .discover("repo", None, &[])
+        .expect_err("foreign")
+        .to_string();
+    assert!(error.contains("GOWORK=off"), "{error}");
+    assert!(scene.discover("repo", Some("off"), &[]).is_ok());
+    assert!(matches!(
+        scene.discover("repo", Some("x.work"), &[]),
+        Err(WorkspaceError::GoWork { .. })
+    ));
+    assert!(matches!(
+        scene.discover("repo", Some("/etc/passwd"), &[]),
+        Err(WorkspaceError::GoWork { .. })
+    ));
+}
+
+#[test]
+fn the_home_folder_is_never_a_work_tree() {
+    let scene = Scene::new(&[(".git/HEAD", ""), ("loose/x.go", "")]);
+    assert!(scene.discover("", None, &[]).expect("found").none);
+    let found = scene.discover("loose", None, &[]).expect("found");
+    assert_eq!((found.none, found.repository), (false, None));
+    fs::write(scene.at("go.mod"), "module home\n").expect("file");
+    assert!(matches!(
+        scene.discover("", None, &[]),
+        Err(WorkspaceError::TooWide { .. })
+    ));
+}
+
+#[test]
+fn a_go_mod_that_makes_no_sense_is_named() {
+    let scene = Scene::new(&[("repo/go.mod", "module m\nuse \"x\n")]);
+    let error = scene
+        .discover("repo", None, &[])
+        .expect_err("broken")
+        .to_string();
+    assert!(error.contains("go.mod: line 2"), "{error}");
+}
