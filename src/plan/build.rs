@@ -1,0 +1,208 @@
+//! Decides: which cage, which view, which rules, and who holds which guarantee.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::grants::{grants, ruleset};
+use super::inputs::{Error, Inputs, Project};
+use super::mounts::view;
+use super::own::OwnFiles;
+use super::program::program;
+use super::system::{self, System};
+use super::tree::Tree;
+use super::{
+    Check, Command, Filter, Isolation, Limits, Plan, Scratch, guarantees, supervision::supervision,
+};
+use crate::host::Host;
+use crate::policy::syscalls::{Network, Options, Signals};
+use crate::policy::{Cage, Policy};
+
+/// Makes the plan.
+///
+/// # Errors
+/// Grants that contradict each other.
+pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
+    let Inputs {
+        policy,
+        host,
+        identity,
+        project,
+        run,
+    } = *inputs;
+    let namespaces = host.namespaces.is_ok();
+    let own = OwnFiles::new(namespaces, project);
+    let system = if run.dynamic || run.wraps.is_some() || run.cage == Cage::Program {
+        System::Dynamic
+    } else {
+        System::Static
+    };
+    contradictions(inputs)?;
+    let mut names = run.programs.clone();
+    if run.wraps.is_some() || run.cage == Cage::Program {
+        names.extend(policy.programs.execute.iter().cloned());
+    }
+    let execute = system::programs(&names);
+    let mut tree = Tree::look(inputs);
+    if !namespaces {
+        // Nothing can be mounted over them.
+        tree.placeholders.clear();
+    }
+    let grants = grants(inputs, &own, system, &execute, &tree);
+    let program = run.wraps.map(|_| program(inputs, &own, &execute, &tree));
+    let supervision = supervision(inputs, &own, &tree, &grants, program.as_ref());
+    let isolation = if namespaces {
+        Isolation::Namespaces(view(inputs, &own, system, &grants, program.as_ref(), &tree))
+    } else {
+        Isolation::Shared
+    };
+    let mut plan = Plan {
+        command: run.command.clone(),
+        cage: run.cage,
+        identity: identity.clone(),
+        isolation,
+        limits: Limits {
+            timeout: policy.limits.timeout,
+            memory: policy.limits.memory,
+            pids: policy.limits.pids,
+            open_files: policy.limits.open_files,
+            ..Limits::default()
+        },
+        landlock: ruleset(host, grants),
+        filter: Filter {
+            cage: run.cage,
+            options: filter(host, run.wraps.is_some()),
+        },
+        supervision,
+        checks: checks(project),
+        scratch: Some(Scratch {
+            folder: project.scratch.clone(),
+            parts: match (namespaces, system) {
+                (true, System::Static) => Vec::new(),
+                (true, System::Dynamic) => vec!["tmp".into(), "work".into()],
+                (false, _) => vec!["tmp".into(), "work".into(), "home".into()],
+            },
+        }),
+        program,
+        watched: watched(policy, project),
+        planted: tree.planted,
+        placeholders: [run.placeholders.clone(), tree.placeholders].concat(),
+        guarantees: BTreeMap::new(),
+        gaps: guarantees::gaps(host),
+    };
+    if let Some(program) = &plan.program {
+        wrap(&mut plan.command, &own, &program.digest, project);
+        if !namespaces {
+            let file = project.scratch.join(super::PROGRAM_PLAN);
+            plan.command
+                .environment
+                .push((super::PLAN_VARIABLE.into(), file.into()));
+        }
+    }
+    plan.guarantees = guarantees::holdings(host, run.wraps.is_some());
+    Ok(plan)
+}
+
+/// What the user names for writing must not hold what nothing may write.
+fn contradictions(inputs: &Inputs<'_>) -> Result<(), Error> {
+    let Inputs {
+        policy,
+        project,
+        run,
+        ..
+    } = *inputs;
+    let held = [
+        &project.goroot,
+        &project.gocache,
+        &project.gomodcache,
+        &project.launcher,
+    ];
+    let written = policy
+        .files
+        .write
+        .iter()
+        .chain(&project.write)
+        .chain(&run.outputs)
+        .chain(&project.tree);
+    for writable in written {
+        let is_tree = project.tree.as_ref() == Some(writable);
+        for held in held {
+            // Caches in the work tree are mounts of their own, which stay read-only for programs.
+            if writable.starts_with(held) && writable != held && !is_tree {
+                return Err(Error::Held {
+                    writable: writable.clone(),
+                    held: held.clone(),
+                });
+            }
+            let is_cache = held == &project.gocache || held == &project.gomodcache;
+            if held.starts_with(writable) && !(is_tree && (is_cache || held == &project.launcher)) {
+                return Err(Error::Contradiction {
+                    writable: writable.clone(),
+                    held: held.clone(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn filter(host: &Host, wraps: bool) -> Options {
+    let namespaces = host.namespaces.is_ok();
+    Options {
+        nesting: wraps && namespaces,
+        network: match (namespaces, &host.notification) {
+            (true, _) => Network::Namespace,
+            (false, Ok(())) => Network::Notify,
+            (false, Err(_)) => Network::None,
+        },
+        udp: true,
+        signals: match (namespaces, &host.notification) {
+            _ if host.has_scopes() => Signals::Scoped,
+            (false, Ok(())) => Signals::Notify,
+            _ => Signals::Group,
+        },
+        pid_namespace: namespaces,
+        ipc_namespace: namespaces,
+    }
+}
+
+fn checks(project: &Project) -> Vec<Check> {
+    vec![
+        Check::Unwritable(project.goroot.join("VERSION")),
+        Check::Filtered,
+    ]
+}
+
+/// Protected paths of the work tree, there or not, that are looked at before and after the run.
+fn watched(policy: &Policy, project: &Project) -> Vec<PathBuf> {
+    let Some(tree) = &project.tree else {
+        return Vec::new();
+    };
+    policy
+        .files
+        .protected
+        .iter()
+        .map(|name| tree.join(name))
+        .collect()
+}
+
+/// Puts `-exec` into the command's arguments: the first place after the subcommand.
+fn wrap(command: &mut Command, own: &OwnFiles, digest: &str, project: &Project) {
+    let wrapper = own.wrapper.as_ref().unwrap_or(&project.launcher);
+    let value = format!("-exec={} {} {digest}", quote(wrapper), super::WRAPPER_WORD);
+    for word in &mut command.argv {
+        if word == super::EXEC_PLACE {
+            *word = OsString::from(&value);
+        }
+    }
+}
+
+/// Go's quoting: quotes at the start of a word, no escapes.
+fn quote(path: &Path) -> String {
+    let text = path.display().to_string();
+    if text.contains([' ', '\t', '\n', '"']) {
+        format!("'{text}'")
+    } else {
+        text
+    }
+}

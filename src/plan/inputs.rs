@@ -1,0 +1,230 @@
+//! What a plan is made from: the project, the command, and what flags name.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+use super::{Command, Identity, Placeholder};
+use crate::host::Host;
+use crate::policy::{Cage, Policy};
+
+/// Everything that is known about the project and its toolchain. All paths are canonical.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// The work tree; `None` where there is no folder that can be granted.
+    pub tree: Option<PathBuf>,
+    /// Root's folders on disk that are to appear as the sandbox user's.
+    pub mapped: Vec<PathBuf>,
+    /// Folders and files read besides: local modules, the repository's `.git`, what the user named.
+    pub read: Vec<PathBuf>,
+    /// Folders and files written besides: what the user named.
+    pub write: Vec<PathBuf>,
+    /// GOROOT.
+    pub goroot: PathBuf,
+    /// Folders outside GOROOT that links in it lead to.
+    pub goroot_linked: Vec<PathBuf>,
+    /// GOCACHE.
+    pub gocache: PathBuf,
+    /// GOMODCACHE.
+    pub gomodcache: PathBuf,
+    /// GOCACHE of go commands that programs run.
+    pub program_cache: PathBuf,
+    /// A file system module proxy that may be read (`file://`).
+    pub proxy_folders: Vec<PathBuf>,
+    /// Name of the sandbox user.
+    pub user_name: String,
+    /// The launcher's own executable.
+    pub launcher: PathBuf,
+    /// The folder in which the run's folder is made.
+    pub scratch: PathBuf,
+}
+
+/// A path without `.` and `..`, by its words alone.
+fn cleaned(path: &Path) -> PathBuf {
+    let mut cleaned = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                cleaned.pop();
+            }
+            part => cleaned.push(part),
+        }
+    }
+    cleaned
+}
+
+/// Files and folders that flags name and that lie outside the work tree.
+#[derive(Clone, Debug, Default)]
+pub struct Outputs(Vec<(PathBuf, Option<Placeholder>)>);
+
+impl Outputs {
+    /// Adds one, resolved. What lies in the work tree is granted with it.
+    ///
+    /// # Errors
+    /// Where its folder does not exist, or is one that is never granted.
+    pub fn add(
+        &mut self,
+        path: &Path,
+        is_folder: bool,
+        flag: &str,
+        tree: Option<&Path>,
+        protected: &[PathBuf],
+    ) -> Result<(), Error> {
+        let fail = |why: &'static str| Error::Output {
+            flag: flag.to_owned(),
+            path: path.to_owned(),
+            why,
+        };
+        let real = match path.canonicalize() {
+            Ok(real) => real,
+            Err(_) => {
+                let parent = path.parent().and_then(|parent| parent.canonicalize().ok());
+                let name = path.file_name().ok_or_else(|| fail("it names no file"))?;
+                parent
+                    .ok_or_else(|| fail("its folder does not exist; make it first"))?
+                    .join(name)
+            }
+        };
+        if let Some(tree) = tree {
+            // The repository's own links do not choose: coverage.out could lead to ~/.profile.
+            let leads_out = cleaned(path).starts_with(tree) && !real.starts_with(tree);
+            if leads_out && !real.starts_with("/dev") {
+                return Err(fail(
+                    "a symbolic link in the work tree leads out of it; remove the link",
+                ));
+            }
+            let is_protected = real.strip_prefix(tree).is_ok_and(|path| {
+                path.components().any(|part| {
+                    protected
+                        .iter()
+                        .any(|name| name.as_os_str() == part.as_os_str())
+                })
+            });
+            if is_protected {
+                return Err(fail("it is protected; name another place"));
+            }
+        }
+        // In the tree a file is granted with it, and the wrapper makes what a program writes.
+        let in_tree = tree.is_some_and(|tree| real.starts_with(tree));
+        if in_tree && (!is_folder || !real.exists()) || real.starts_with("/dev") {
+            return Ok(());
+        }
+        if is_folder && real.components().count() < 3 {
+            return Err(fail(
+                "the folder is too wide to be granted; name one below it",
+            ));
+        }
+        // As the go command makes them, less the umask.
+        let mode = if is_folder || flag == "-o" {
+            0o777
+        } else {
+            0o666
+        };
+        let placeholder = (!real.exists()).then(|| Placeholder {
+            path: real.clone(),
+            mode,
+            folder: is_folder,
+        });
+        self.0.push((real, placeholder));
+        Ok(())
+    }
+
+    /// All of them.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        self.0.iter().map(|(path, _)| path.clone()).collect()
+    }
+
+    /// Files that do not exist yet.
+    pub fn placeholders(&self) -> Vec<Placeholder> {
+        self.0
+            .iter()
+            .filter_map(|(_, placeholder)| placeholder.clone())
+            .collect()
+    }
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An output that cannot be granted.
+    #[error("cannot let {flag} write {}: {why}", path.display())]
+    Output {
+        /// The flag or variable.
+        flag: String,
+        /// What it names.
+        path: PathBuf,
+        /// Why.
+        why: &'static str,
+    },
+    /// A writable folder that holds something which must not be written.
+    #[error(
+        "cannot grant {} for writing: {} lies in it and must stay as it is; name a folder that does not hold it",
+        writable.display(), held.display()
+    )]
+    Contradiction {
+        /// The folder.
+        writable: PathBuf,
+        /// What lies in it.
+        held: PathBuf,
+    },
+    /// An output or a granted path in what must not be written.
+    #[error(
+        "cannot grant {} for writing: it lies in {}, which must stay as it is; name another place",
+        writable.display(), held.display()
+    )]
+    Held {
+        /// The path.
+        writable: PathBuf,
+        /// What it lies in.
+        held: PathBuf,
+    },
+}
+
+/// What is to be run.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The command, with its environment as it is to be in its own cage.
+    pub command: Command,
+    /// Which cage.
+    pub cage: Cage,
+    /// Whether programs are started through the `-exec` wrapper.
+    pub wraps: Option<Wraps>,
+    /// Whether dynamic programs run in the cage (git for stamping).
+    pub dynamic: bool,
+    /// Files and folders that are written because a flag names them.
+    pub outputs: Vec<PathBuf>,
+    /// Those of them that the launcher makes first, and removes if nothing was written to them.
+    pub placeholders: Vec<Placeholder>,
+    /// Programs executed besides those of the policy.
+    pub programs: Vec<PathBuf>,
+    /// Whether the command may execute what lies in GOCACHE (`go run`, `go tool`).
+    pub runs_cached: bool,
+    /// Whether fuzzing writes its corpus into GOCACHE.
+    pub fuzzes: bool,
+    /// Environment of programs that differs from the command's: set and unset.
+    pub program_environment: (BTreeMap<String, String>, Vec<String>),
+}
+
+/// What the wrapper is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wraps {
+    /// Test binaries.
+    Tests,
+    /// `go run` programs.
+    Run,
+}
+
+/// Everything that [`build`] decides from.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// The rules.
+    pub policy: &'a Policy,
+    /// What is at hand.
+    pub host: &'a Host,
+    /// Who runs inside.
+    pub identity: &'a Identity,
+    /// The project.
+    pub project: &'a Project,
+    /// What is to be run.
+    pub run: &'a Run,
+}

@@ -1,0 +1,309 @@
+//! Policy + host + toolchain → what is to be done, in order, as data.
+//!
+//! [`build`] decides; [`crate::enforce`] and [`crate::launch`] carry out, and decide nothing.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::policy::{Access, Cage, Guarantee, Layer};
+
+pub mod build;
+mod grants;
+pub mod guarantees;
+pub mod inputs;
+mod mounts;
+pub mod own;
+mod program;
+mod supervision;
+pub mod system;
+mod tree;
+pub mod view;
+
+pub use tree::Planted;
+pub use view::{Node, View};
+
+/// The word that makes the launcher act as the `-exec` wrapper.
+pub const WRAPPER_WORD: &str = "__program";
+/// Name of the file that tells the wrapper what to do.
+pub const PROGRAM_PLAN: &str = "program.json";
+/// Names that file where there is no view. The tool cage cannot write it.
+pub const PLAN_VARIABLE: &str = "GOSANDBOX_PROGRAM_PLAN";
+/// Stands in a command's arguments where `-exec` goes.
+pub const EXEC_PLACE: &str = "\0exec";
+
+/// A seccomp filter, not yet compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Filter {
+    /// For which cage.
+    pub cage: Cage,
+    /// What is at hand where it is to hold.
+    pub options: crate::policy::syscalls::Options,
+}
+
+/// Everything that one run needs.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What is executed.
+    pub command: Command,
+    /// The cage that the command itself is in.
+    pub cage: Cage,
+    /// Who it runs as.
+    pub identity: Identity,
+    /// Namespaces and the mount view, where they can be had.
+    pub isolation: Isolation,
+    /// rlimits.
+    pub limits: Limits,
+    /// Landlock, where the kernel has it.
+    pub landlock: Option<Ruleset>,
+    /// The filter.
+    pub filter: Filter,
+    /// What the supervisor of notified calls goes by, where the filter notifies any.
+    pub supervision: Option<Supervision>,
+    /// Accesses that must fail before the command starts.
+    pub checks: Vec<Check>,
+    /// Folders that the launcher makes for the run and removes at its end.
+    pub scratch: Option<Scratch>,
+    /// What the `-exec` wrapper does for each program, where there is a wrapper.
+    pub program: Option<ProgramPlan>,
+    /// Protected paths to be looked at before and after the run.
+    pub watched: Vec<PathBuf>,
+    /// Where protected paths may be planted at any depth.
+    pub planted: Option<Planted>,
+    /// What the launcher makes first, and removes at the end if it is still empty.
+    pub placeholders: Vec<Placeholder>,
+    /// Which layer holds which guarantee.
+    pub guarantees: BTreeMap<Guarantee, Holding>,
+    /// What nothing confines here, in words.
+    pub gaps: Vec<&'static str>,
+}
+
+impl Plan {
+    /// Whether the plan puts a layer in force.
+    pub fn has_layer(&self, layer: Layer) -> bool {
+        match layer {
+            Layer::Namespaces | Layer::MountView => {
+                matches!(self.isolation, Isolation::Namespaces(_))
+            }
+            Layer::Landlock => self.landlock.is_some(),
+            _ => true,
+        }
+    }
+}
+
+/// What init goes by where it decides calls for the processes inside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Supervision {
+    /// Folders beneath which unix sockets may be made: those that programs may write.
+    pub socket_folders: Vec<PathBuf>,
+    /// Paths beneath these in which they may not.
+    pub protected: Vec<PathBuf>,
+    /// Where the command may change modes, owners and times.
+    pub command_writes: Vec<PathBuf>,
+    /// Where programs may.
+    pub program_writes: Vec<PathBuf>,
+    /// The folder in which programs may beneath every `testdata`.
+    pub testdata_in: Option<PathBuf>,
+}
+
+/// What is executed.
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// The file.
+    pub path: PathBuf,
+    /// Its arguments, with the name it is called by.
+    pub argv: Vec<OsString>,
+    /// Its whole environment.
+    pub environment: Vec<(OsString, OsString)>,
+    /// The folder it starts in.
+    pub folder: PathBuf,
+}
+
+/// Who runs inside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Identity {
+    /// User id, never 0.
+    pub uid: u32,
+    /// Group id, never 0.
+    pub gid: u32,
+    /// Whether the launcher is root and has to change to it.
+    pub switch: bool,
+}
+
+/// How far the run is set apart from the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Isolation {
+    /// User (unless root), mount, pid, net, ipc, uts and cgroup namespaces, and a root of its own.
+    Namespaces(View),
+    /// None of them.
+    Shared,
+}
+
+/// rlimits of the command; `None` leaves the caller's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Limits {
+    /// Seconds after which everything is ended.
+    pub timeout: Option<u64>,
+    /// Bytes of private memory a process (`RLIMIT_DATA`), where no cgroup can be had.
+    pub data: Option<u64>,
+    /// Processes and threads of the sandbox user in the run's own user namespace (`RLIMIT_NPROC`),
+    /// where no cgroup can be had.
+    pub processes: Option<u64>,
+    /// Bytes of memory for everything inside, held by a cgroup.
+    pub memory: Option<u64>,
+    /// Where that is made.
+    pub memory_cgroup: Option<Place>,
+    /// Processes and threads inside, held by a cgroup.
+    pub pids: Option<u64>,
+    /// Where that is made.
+    pub pids_cgroup: Option<Place>,
+    /// Open files (`RLIMIT_NOFILE`).
+    pub open_files: Option<u64>,
+}
+
+/// A cgroup in which that of the run is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Place {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Which files it has.
+    pub version: CgroupVersion,
+}
+
+/// The two kinds of cgroup (cgroups(7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CgroupVersion {
+    /// A hierarchy for each controller.
+    V1,
+    /// One for all.
+    V2,
+}
+
+/// A Landlock domain.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Ruleset {
+    /// The ABI version that is put in force: all rights and scopes that it knows are handled.
+    pub abi: i32,
+    /// Whether TCP connect and bind are refused (ABI 4): where there is no net namespace.
+    pub refuse_tcp: bool,
+    /// What is granted.
+    pub rules: Vec<Rule>,
+}
+
+/// A grant for a file or for everything beneath a folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Rule {
+    /// Canonical path, as seen where the domain is made.
+    pub path: PathBuf,
+    /// What may be done there.
+    pub access: Access,
+    /// Whether the path may be missing.
+    pub optional: bool,
+}
+
+impl Rule {
+    /// A grant of a path that must exist.
+    pub fn new(path: impl Into<PathBuf>, access: Access) -> Rule {
+        Rule {
+            path: path.into(),
+            access,
+            optional: false,
+        }
+    }
+
+    /// A grant of a path that may be missing.
+    pub fn optional(path: impl Into<PathBuf>, access: Access) -> Rule {
+        Rule {
+            path: path.into(),
+            access,
+            optional: true,
+        }
+    }
+}
+
+/// An access that must fail before the command starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Check {
+    /// Opening the file for writing must fail.
+    Unwritable(PathBuf),
+    /// Opening the file for reading must fail (or it must not exist).
+    Unreadable(PathBuf),
+    /// A system call that the filter refuses must be refused.
+    Filtered,
+}
+
+/// Folders on disk that belong to one run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Scratch {
+    /// The folder that holds them, made by the launcher, mode 0700.
+    pub folder: PathBuf,
+    /// Names of the folders in it.
+    pub parts: Vec<PathBuf>,
+}
+
+/// A file or folder that is not there yet and is made, empty, so that it can be a mount of its own: an
+/// output that a flag names, which is granted alone, or a protected path, which is refused alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Placeholder {
+    /// Canonical folder and name.
+    pub path: PathBuf,
+    /// Permission bits, less the umask.
+    pub mode: u32,
+    /// Whether it is a folder.
+    pub folder: bool,
+}
+
+/// What the `-exec` wrapper does. Serialised into the run, where nothing inside can write it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ProgramPlan {
+    /// Digest that is part of go's test cache key: changes with the policy.
+    pub digest: String,
+    /// Whether the wrapper makes namespaces of its own.
+    pub nest: bool,
+    /// Mounts that stay writable in its mount namespace.
+    pub writable_mounts: Vec<PathBuf>,
+    /// The second Landlock domain, without what depends on the program.
+    pub landlock: Option<Ruleset>,
+    /// The work tree.
+    pub tree: PathBuf,
+    /// What tests may write in the work tree.
+    pub tree_access: crate::policy::TreeAccess,
+    /// Environment variables set for programs.
+    pub set: BTreeMap<String, String>,
+    /// Environment variables removed for programs.
+    pub unset: Vec<String>,
+    /// The filter.
+    pub filter: Filter,
+    /// Accesses that must fail before the program starts.
+    pub checks: Vec<Check>,
+}
+
+/// Which layer holds a guarantee.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Holding {
+    /// These do.
+    Held(Vec<Layer>),
+    /// Nothing does, for this reason, with what the user can do.
+    Missing {
+        /// Why.
+        reason: String,
+        /// What to do.
+        remedy: String,
+    },
+}

@@ -1,0 +1,148 @@
+//! The mount view of a plan: every grant at its own place, and nothing else.
+
+use std::path::{Path, PathBuf};
+
+use super::inputs::Inputs;
+use super::own::{OWN_FOLDER, OwnFiles};
+use super::system::{self, Account, System};
+use super::tree::Tree;
+use super::{Node, PROGRAM_PLAN, ProgramPlan, Rule, View};
+use crate::policy::Access;
+
+/// The view: every granted path at its own place, and nothing else.
+pub(super) fn view(
+    inputs: &Inputs<'_>,
+    own: &OwnFiles,
+    system: System,
+    grants: &[Rule],
+    program: Option<&ProgramPlan>,
+    tree: &Tree,
+) -> View {
+    let Inputs {
+        policy,
+        host,
+        identity,
+        project,
+        run,
+        ..
+    } = *inputs;
+    let account = Account {
+        name: &project.user_name,
+        uid: identity.uid,
+        gid: identity.gid,
+        home: &own.home,
+    };
+    let whole = host.landlock.is_ok();
+    let mut nodes = system::nodes(system, &account, whole);
+    if system == System::Dynamic && !whole {
+        let names = [policy.programs.execute.clone(), run.programs.clone()].concat();
+        nodes.extend(system::links(&names));
+    }
+    nodes.push(Node::Tmpfs {
+        target: own.home.clone(),
+        mode: 0o700,
+        size: 256 << 20,
+        // Mounted by root where root changes to another user.
+        owner: identity.switch.then_some((identity.uid, identity.gid)),
+    });
+    for (part, target) in [("tmp", &own.tmp), ("work", &own.work)] {
+        // The go command alone needs one folder; programs get one apart from its `$WORK`.
+        let source = if system == System::Static {
+            project.scratch.clone()
+        } else {
+            project.scratch.join(part)
+        };
+        nodes.push(Node::Bind {
+            source,
+            target: target.clone(),
+            writable: true,
+            id_map: false,
+        });
+    }
+    let mut binds: Vec<(PathBuf, bool)> = grants
+        .iter()
+        .filter(|rule| !is_inside_view(&rule.path, own))
+        // Bound as a whole below, and rarely written to: what is, is a mount of its own.
+        .filter(|rule| {
+            let in_usr = system == System::Dynamic && whole && rule.path.starts_with("/usr");
+            !(in_usr && is_read(rule.access))
+        })
+        .filter(|rule| !rule.optional || rule.path.exists())
+        .map(|rule| (rule.path.clone(), !is_read(rule.access)))
+        .collect();
+    if run.fuzzes {
+        binds.push((project.gocache.join("fuzz"), true));
+    }
+    binds.extend(tree.protected.iter().map(|path| (path.clone(), false)));
+    binds.extend(
+        tree.placeholders
+            .iter()
+            .map(|placeholder| (placeholder.path.clone(), false)),
+    );
+    binds.extend(tree.testdata.iter().map(|path| (path.clone(), true)));
+    binds.sort();
+    binds.dedup_by(|a, b| a.0 == b.0);
+    // What a program may write less of than the go command beside it needs a mount of its own.
+    let apart = [
+        &project.goroot,
+        &project.gocache,
+        &project.gomodcache,
+        &project.program_cache,
+    ];
+    let covered = |path: &Path, writable: bool, binds: &[(PathBuf, bool)]| {
+        if run.wraps.is_some() && apart.into_iter().any(|apart| apart == path)
+            || run.outputs.iter().any(|o| o == path)
+            || tree.testdata.iter().any(|own| own == path)
+        {
+            return false;
+        }
+        let above = binds
+            .iter()
+            .rfind(|(other, _)| path != other && path.starts_with(other));
+        let above = above.map(|(_, writable)| *writable);
+        let usr = system == System::Dynamic && whole && path.starts_with("/usr");
+        above == Some(writable) || above.is_none() && usr && !writable
+    };
+    for (path, writable) in &binds {
+        if covered(path, *writable, &binds) && !(run.fuzzes && path.ends_with("fuzz")) {
+            continue;
+        }
+        let id_map = project.mapped.iter().any(|mapped| path.starts_with(mapped));
+        nodes.push(Node::Bind {
+            source: path.clone(),
+            target: path.clone(),
+            writable: *writable,
+            id_map,
+        });
+    }
+    if let (Some(program), Some(wrapper)) = (program, &own.wrapper) {
+        nodes.push(Node::Bind {
+            source: project.launcher.clone(),
+            target: wrapper.clone(),
+            writable: false,
+            id_map: false,
+        });
+        // Serialising plain data to a vector cannot fail.
+        let content = serde_json::to_vec(program).unwrap_or_default();
+        nodes.push(Node::File {
+            target: Path::new(OWN_FOLDER).join(PROGRAM_PLAN),
+            content,
+        });
+    }
+    let mut view = View { nodes };
+    view.sort();
+    view
+}
+
+fn is_read(access: Access) -> bool {
+    matches!(access, Access::Read | Access::Execute)
+}
+
+/// Paths that the view makes itself.
+fn is_inside_view(path: &Path, own: &OwnFiles) -> bool {
+    const MADE: [&str; 6] = ["/proc", "/dev", "/etc", "/sys", "/lib", "/lib64"];
+    MADE.iter().any(|made| path.starts_with(made))
+        || path == own.tmp
+        || path == own.work
+        || path.starts_with(OWN_FOLDER)
+}

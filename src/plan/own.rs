@@ -1,0 +1,61 @@
+//! Where the run's own folders lie.
+
+use std::path::{Path, PathBuf};
+
+use super::inputs::Project;
+
+/// Where the sandbox keeps its own files inside.
+pub const OWN_FOLDER: &str = "/run/gosandbox";
+
+/// Where the run's own folders are, inside.
+///
+/// No grant may lie below a wider one: Landlock decides by the whole way up to the root, mount
+/// points included, so what is writable stays writable below. HOME, `$WORK` and the temporary folder
+/// therefore lie apart from everything that is bound at its own place.
+#[derive(Clone, Debug)]
+pub struct OwnFiles {
+    /// Programs' temporary folder.
+    pub tmp: PathBuf,
+    /// go's `$WORK`.
+    pub work: PathBuf,
+    /// HOME.
+    pub home: PathBuf,
+    /// The launcher, to be used as `-exec` wrapper; `None` where it is used in its own place.
+    pub wrapper: Option<PathBuf>,
+}
+
+impl OwnFiles {
+    /// With a view they have fixed places, without they are where they are on disk.
+    pub fn new(view: bool, project: &Project) -> OwnFiles {
+        let own = if view {
+            Path::new(OWN_FOLDER)
+        } else {
+            &project.scratch
+        };
+        let granted = [
+            &project.goroot,
+            &project.gocache,
+            &project.gomodcache,
+            &project.program_cache,
+        ];
+        let named = project
+            .tree
+            .iter()
+            .chain(&project.read)
+            .chain(&project.write);
+        let in_tmp = granted
+            .into_iter()
+            .chain(named)
+            .any(|path| path.starts_with("/tmp"));
+        OwnFiles {
+            tmp: if view && !in_tmp {
+                "/tmp".into()
+            } else {
+                own.join("tmp")
+            },
+            work: own.join("work"),
+            home: own.join("home"),
+            wrapper: view.then(|| own.join("gosandbox")),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What the `-exec` wrapper does for the programs of a run.
+
+use std::path::PathBuf;
+
+use sha2::{Digest, Sha256};
+
+use super::build::filter;
+use super::grants::{common, ruleset};
+use super::inputs::Inputs;
+use super::own::OwnFiles;
+use super::system::{self, System};
+use super::tree::{Tree, program_access};
+use super::{Check, Filter, ProgramPlan, Rule};
+use crate::policy::{Access, Cage, TreeAccess};
+
+/// What the wrapper does for a program of this run.
+pub(super) fn program(
+    inputs: &Inputs<'_>,
+    own: &OwnFiles,
+    execute: &[PathBuf],
+    tree: &Tree,
+) -> ProgramPlan {
+    let Inputs {
+        host, project, run, ..
+    } = *inputs;
+    let view = host.namespaces.is_ok();
+    let mut rules = system::rules(System::Dynamic, &[], view);
+    // The tool cage's domain holds the list of executables already; domains only ever narrow.
+    rules.push(Rule::new("/usr", Access::Execute));
+    if !view {
+        rules.extend(execute.iter().map(|path| Rule::new(path, Access::Execute)));
+    }
+    rules.push(Rule::new(&project.goroot, Access::Execute));
+    rules.extend(
+        project
+            .goroot_linked
+            .iter()
+            .map(|path| Rule::new(path, Access::Read)),
+    );
+    rules.push(Rule::new(&own.tmp, Access::WriteExecute));
+    rules.push(Rule::new(&own.home, Access::WriteExecute));
+    rules.push(Rule::new(&project.program_cache, Access::WriteExecute));
+    rules.push(Rule::new(&project.gomodcache, Access::Read));
+    rules.push(Rule::new(&project.gocache, Access::Execute));
+    if run.fuzzes {
+        rules.push(Rule::new(project.gocache.join("fuzz"), Access::Write));
+    }
+    let tree_access = program_access(inputs);
+    if let Some(root) = &project.tree {
+        match tree_access {
+            TreeAccess::Write => rules.extend(tree.write_rules(root, view)),
+            TreeAccess::Read | TreeAccess::Testdata => rules.push(Rule::new(root, Access::Execute)),
+        }
+    }
+    rules.extend(common(inputs));
+    let mut writable_mounts: Vec<PathBuf> =
+        ["/proc", "/dev/shm", "/dev/pts"].map(PathBuf::from).into();
+    writable_mounts.extend([
+        own.tmp.clone(),
+        own.work.clone(),
+        own.home.clone(),
+        project.program_cache.clone(),
+    ]);
+    writable_mounts.extend(run.outputs.iter().chain(&project.write).cloned());
+    if run.fuzzes {
+        writable_mounts.push(project.gocache.join("fuzz"));
+    }
+    let mut options = filter(host, false);
+    options.nesting = false;
+    let mut plan = ProgramPlan {
+        digest: String::new(),
+        nest: view,
+        writable_mounts,
+        landlock: ruleset(host, rules),
+        tree: project.tree.clone().unwrap_or_default(),
+        tree_access,
+        set: run.program_environment.0.clone(),
+        unset: run.program_environment.1.clone(),
+        filter: Filter {
+            cage: Cage::Program,
+            options,
+        },
+        checks: vec![
+            Check::Unwritable(project.goroot.join("VERSION")),
+            Check::Unwritable(project.gocache.join("README")),
+            Check::Filtered,
+        ],
+    };
+    plan.digest = digest(&plan, own);
+    plan
+}
+
+/// Part of go's test cache key: the same for the same policy and version, else another.
+fn digest(plan: &ProgramPlan, own: &OwnFiles) -> String {
+    let mut text = serde_json::to_string(plan).unwrap_or_default();
+    if own.wrapper.is_none() {
+        // Without a view the run's own folders have names of their own each time.
+        let run = own.tmp.parent().unwrap_or(&own.tmp).display().to_string();
+        text = text.replace(&run, "RUN");
+    }
+    let hash = Sha256::digest(format!("{}\n{text}", env!("CARGO_PKG_VERSION")));
+    hash.iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}

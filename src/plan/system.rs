@@ -1,0 +1,360 @@
+//! The host's own files that a cage needs: devices, `/etc`, libraries, sh and the base tools.
+//!
+//! Executables are granted one by one, and compilers, assemblers and linkers among them never: a
+//! folder such as `/usr/bin` is not granted, so what is not named can be neither executed nor read
+//! (the dynamic loader would run what can be read).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{Node, Rule};
+use crate::policy::Access;
+use crate::policy::compilers::is_compiler;
+
+/// How much of the system a cage sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum System {
+    /// What GOROOT's static tools need.
+    Static,
+    /// That, and dynamic programs: sh, git, the base tools, and their libraries.
+    Dynamic,
+}
+
+/// Who is who inside, for `/etc/passwd`.
+#[derive(Clone, Debug)]
+pub struct Account<'a> {
+    /// Name of the user.
+    pub name: &'a str,
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+    /// Home folder.
+    pub home: &'a Path,
+}
+
+/// Files that are copied into the view's own `/etc` where the host has them.
+const COPIED: [&str; 4] = [
+    "/etc/localtime",
+    "/etc/mime.types",
+    "/etc/protocols",
+    "/etc/services",
+];
+/// Larger files are not what they are taken for.
+const COPY_LIMIT: u64 = 256 << 10;
+const HUGE_PAGE_SIZE: &str = "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size";
+const DEVICES: [&str; 5] = [
+    "/dev/null",
+    "/dev/zero",
+    "/dev/full",
+    "/dev/random",
+    "/dev/urandom",
+];
+/// Top-level folders that most hosts have as links into `/usr`.
+const TOP: [&str; 5] = ["/bin", "/lib", "/lib32", "/lib64", "/sbin"];
+
+/// The nodes of the view.
+///
+/// `whole` binds `/usr` as it is, for a Landlock domain to narrow. Without one the view itself must
+/// hold no more than what is granted, program by program.
+pub fn nodes(system: System, account: &Account<'_>, whole: bool) -> Vec<Node> {
+    let mut nodes = vec![
+        Node::Proc {
+            target: "/proc".into(),
+        },
+        file("/etc/passwd", passwd(account)),
+        file("/etc/group", group(account)),
+        file("/etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost\n"),
+        file(
+            "/etc/nsswitch.conf",
+            "passwd: files\ngroup: files\nhosts: files dns\n",
+        ),
+        file("/etc/resolv.conf", "# no name is resolved in here\n"),
+        Node::Symlink {
+            target: "/dev/fd".into(),
+            to: "/proc/self/fd".into(),
+        },
+        Node::Symlink {
+            target: "/dev/stdin".into(),
+            to: "/proc/self/fd/0".into(),
+        },
+        Node::Symlink {
+            target: "/dev/stdout".into(),
+            to: "/proc/self/fd/1".into(),
+        },
+        Node::Symlink {
+            target: "/dev/stderr".into(),
+            to: "/proc/self/fd/2".into(),
+        },
+    ];
+    let devices = if system == System::Static {
+        &DEVICES[..1]
+    } else {
+        &DEVICES[..]
+    };
+    nodes.extend(devices.iter().map(|device| Node::bind(*device, true)));
+    if let Ok(content) = fs::read(HUGE_PAGE_SIZE) {
+        nodes.push(file(HUGE_PAGE_SIZE, content));
+    }
+    let copied = if system == System::Static {
+        &COPIED[..1]
+    } else {
+        &COPIED[..]
+    };
+    nodes.extend(copied.iter().filter_map(|path| copy(path)));
+    if system == System::Dynamic {
+        nodes.extend(dynamic_nodes(whole));
+    }
+    nodes
+}
+
+fn dynamic_nodes(whole: bool) -> Vec<Node> {
+    let mut nodes = vec![
+        Node::Tmpfs {
+            target: "/dev/shm".into(),
+            mode: 0o1777,
+            size: 1 << 30,
+            owner: None,
+        },
+        Node::Terminals {
+            target: "/dev/pts".into(),
+        },
+        Node::Symlink {
+            target: "/dev/ptmx".into(),
+            to: "pts/ptmx".into(),
+        },
+    ];
+    if whole {
+        nodes.push(Node::bind("/usr", false));
+    }
+    for path in TOP {
+        match fs::read_link(path) {
+            Ok(to) => nodes.push(Node::Symlink {
+                target: path.into(),
+                to,
+            }),
+            Err(_) if Path::new(path).is_dir() => nodes.push(Node::bind(path, false)),
+            Err(_) => {}
+        }
+    }
+    for path in ["/etc/alternatives", "/etc/ld.so.cache"] {
+        if let Ok(path) = fs::canonicalize(path) {
+            nodes.push(Node::bind(path, false));
+        }
+    }
+    nodes
+}
+
+/// The Landlock rules that go with the nodes; `view` tells whether there is a view of our own.
+pub fn rules(system: System, execute: &[PathBuf], view: bool) -> Vec<Rule> {
+    let mut rules = vec![
+        // Writing below /proc is for a process's own files (its id maps among them); what is not
+        // its own is refused by the kernel's permission checks.
+        Rule::optional("/proc", Access::Write),
+        Rule::optional("/dev/null", Access::Write),
+        Rule::optional("/sys/kernel/mm/transparent_hugepage", Access::Read),
+    ];
+    if view {
+        rules.push(Rule::new("/etc", Access::Read));
+    } else {
+        let etc = [
+            "/etc/passwd",
+            "/etc/group",
+            "/etc/hosts",
+            "/etc/nsswitch.conf",
+            "/etc/resolv.conf",
+        ];
+        rules.extend(
+            etc.iter()
+                .chain(&COPIED)
+                .filter_map(|path| real(path))
+                .map(|p| Rule::new(p, Access::Read)),
+        );
+    }
+    if system == System::Static {
+        return rules;
+    }
+    for device in &DEVICES[1..] {
+        rules.push(Rule::optional(*device, Access::Write));
+    }
+    if view {
+        rules.push(Rule::new("/dev/pts", Access::Write));
+        rules.push(Rule::new("/dev/shm", Access::WriteExecute));
+    }
+    let read = [
+        "/etc/alternatives",
+        "/etc/ld.so.cache",
+        "/usr/share/i18n",
+        "/usr/share/locale",
+        "/usr/lib/locale",
+        "/usr/share/mime",
+        "/usr/share/zoneinfo",
+        "/usr/share/terminfo",
+        "/usr/share/git-core",
+        "/lib/terminfo",
+        "/usr/share/misc",
+    ];
+    rules.extend(
+        read.iter()
+            .filter_map(|path| real(path))
+            .map(|path| Rule::new(path, Access::Read)),
+    );
+    rules.extend(
+        libraries()
+            .into_iter()
+            .map(|path| Rule::new(path, Access::Read)),
+    );
+    rules.extend(
+        loaders()
+            .into_iter()
+            .map(|path| Rule::new(path, Access::Execute)),
+    );
+    rules.extend(real("/usr/lib/git-core").map(|path| Rule::new(path, Access::Execute)));
+    rules.extend(execute.iter().map(|path| Rule::new(path, Access::Execute)));
+    rules.sort_by(|a, b| a.path.cmp(&b.path).then(b.access.cmp(&a.access)));
+    rules.dedup_by(|a, b| a.path == b.path);
+    rules
+}
+
+/// Folders of shared libraries. With Debian's multiarch layout only these, since compilers keep
+/// their own programs beside them (`/usr/lib/gcc`, `/usr/lib/llvm-*`).
+fn libraries() -> Vec<PathBuf> {
+    let multiarch = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+    let old = format!("/lib/{}-linux-gnu", std::env::consts::ARCH);
+    if Path::new(&multiarch).is_dir() {
+        return [multiarch.as_str(), old.as_str(), "/usr/lib64", "/lib64"]
+            .iter()
+            .filter_map(|p| real(p))
+            .collect();
+    }
+    let mut found: Vec<PathBuf> = ["/lib64", "/usr/lib64"]
+        .iter()
+        .filter_map(|p| real(p))
+        .collect();
+    for folder in ["/lib", "/usr/lib"] {
+        let Ok(entries) = fs::read_dir(folder) else {
+            continue;
+        };
+        let is_library = |name: &str| name.starts_with("lib") || name.starts_with("ld-");
+        found.extend(
+            entries
+                .flatten()
+                .filter(|entry| entry.file_name().to_str().is_some_and(is_library))
+                .filter_map(|entry| fs::canonicalize(entry.path()).ok())
+                .filter(|path| path.is_file()),
+        );
+    }
+    found
+}
+
+/// Dynamic loaders: execve(2) opens them for execution beside the program.
+fn loaders() -> Vec<PathBuf> {
+    let names = [
+        "/lib64/ld-linux-x86-64.so.2",
+        "/lib/ld-linux-aarch64.so.1",
+        "/lib/ld-linux.so.2",
+        "/lib/ld-musl-x86_64.so.1",
+        "/lib/ld-musl-aarch64.so.1",
+    ];
+    names.iter().filter_map(|path| real(path)).collect()
+}
+
+/// Where the names of programs are looked up, in the order of the PATH inside.
+const PROGRAM_FOLDERS: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
+
+/// Finds the programs that a policy names: canonical paths, sorted, each once. Missing ones are left out.
+pub fn programs(names: &[PathBuf]) -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = PROGRAM_FOLDERS
+        .iter()
+        .filter_map(|path| real(path))
+        .collect();
+    folders.dedup();
+    let mut found: Vec<PathBuf> = names
+        .iter()
+        .flat_map(|name| match name.is_absolute() {
+            true => Vec::from_iter(fs::canonicalize(name)),
+            false => folders
+                .iter()
+                .filter_map(|folder| canonical(&folder.join(name)))
+                .collect(),
+        })
+        .filter(|path| !is_compiler(path))
+        .collect();
+    found.sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
+    found.dedup();
+    found
+}
+
+/// Links by whose names programs are called (`sh`, `awk`), for a view that does not hold their folder.
+pub fn links(names: &[PathBuf]) -> Vec<Node> {
+    let folders: Vec<PathBuf> = PROGRAM_FOLDERS
+        .iter()
+        .filter_map(|path| real(path))
+        .collect();
+    let mut found = std::collections::BTreeMap::new();
+    for name in names.iter().filter(|name| !name.is_absolute()) {
+        for target in folders.iter().map(|folder| folder.join(name)) {
+            let is_link = fs::symlink_metadata(&target).is_ok_and(|found| found.is_symlink());
+            if let (true, Ok(to)) = (is_link, fs::canonicalize(&target)) {
+                found.insert(target, to);
+            }
+        }
+    }
+    found
+        .into_iter()
+        .filter(|(_, to)| !is_compiler(to))
+        .map(|(target, to)| Node::Symlink { target, to })
+        .collect()
+}
+
+/// The canonical path of a program in a canonical folder: one system call unless it is a link.
+fn canonical(path: &Path) -> Option<PathBuf> {
+    let found = fs::symlink_metadata(path).ok()?;
+    if found.is_file() {
+        return Some(path.to_owned());
+    }
+    fs::canonicalize(path).ok().filter(|path| path.is_file())
+}
+
+fn real(path: &str) -> Option<PathBuf> {
+    fs::canonicalize(path).ok()
+}
+
+fn copy(path: &str) -> Option<Node> {
+    let size = fs::metadata(path).ok()?.len();
+    if size > COPY_LIMIT {
+        return None;
+    }
+    Some(file(path, fs::read(path).ok()?))
+}
+
+fn file(target: &str, content: impl Into<Vec<u8>>) -> Node {
+    Node::File {
+        target: target.into(),
+        content: content.into(),
+    }
+}
+
+fn passwd(account: &Account<'_>) -> String {
+    let Account {
+        name,
+        uid,
+        gid,
+        home,
+    } = account;
+    let mut text = "root:x:0:0:root:/root:/usr/sbin/nologin\n".to_owned();
+    text += &format!("{name}:x:{uid}:{gid}::{}:/bin/sh\n", home.display());
+    if *uid != 65534 {
+        text += "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
+    }
+    text
+}
+
+fn group(account: &Account<'_>) -> String {
+    let Account { name, gid, .. } = account;
+    let mut text = format!("root:x:0:\n{name}:x:{gid}:\n");
+    if *gid != 65534 {
+        text += "nogroup:x:65534:\n";
+    }
+    text
+}

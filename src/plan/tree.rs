@@ -1,0 +1,244 @@
+//! The work tree and its protected paths: what is there, what is not, and what can be written beside.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::inputs::{Inputs, Wraps};
+use super::{Placeholder, Rule};
+use crate::policy::{Access, Cage, TreeAccess};
+
+/// Protected names that are files; the others are folders.
+const FILES: [&str; 3] = [".envrc", ".gitlab-ci.yml", ".gosandbox.toml"];
+/// Folders of version control. An empty one would make tools believe in it, go among them: none is
+/// ever made, and one that a run makes is put away after it.
+const VERSION_CONTROL: [&str; 4] = [".git", ".hg", ".jj", ".svn"];
+
+/// Where protected paths may be planted, for a second look after the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planted {
+    root: PathBuf,
+    names: Vec<PathBuf>,
+    known: Vec<PathBuf>,
+}
+
+impl Planted {
+    /// Protected paths that are there now and were not, sorted.
+    pub fn found(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        walk(&self.root, &self.names, &mut found);
+        found.retain(|path| !self.known.contains(path));
+        found.sort();
+        found
+    }
+}
+
+/// What is known of the work tree for one run.
+#[derive(Clone, Debug, Default)]
+pub struct Tree {
+    /// Protected paths that exist and can be mounted over.
+    pub protected: Vec<PathBuf>,
+    /// Protected paths that do not exist and are made, empty, so that they can be mounted over.
+    pub placeholders: Vec<Placeholder>,
+    /// Folders that tests may write, as mounts of their own beside a tree that they may not.
+    pub testdata: Vec<PathBuf>,
+    /// Where others may be planted, where code of the source may write all of the tree.
+    pub planted: Option<Planted>,
+}
+
+impl Tree {
+    /// Looks at the tree: deeply only where code of the source may write all of it, which alone can
+    /// plant a path anywhere.
+    pub fn look(inputs: &Inputs<'_>) -> Tree {
+        let Inputs {
+            policy, project, ..
+        } = *inputs;
+        let Some(root) = &project.tree else {
+            return Tree::default();
+        };
+        let names = &policy.files.protected;
+        let written = program_access(inputs) == TreeAccess::Write;
+        let mut protected: Vec<PathBuf> = names
+            .iter()
+            .map(|name| root.join(name))
+            .filter(|path| is_real(path))
+            .collect();
+        let mut placeholders = Vec::new();
+        let mut testdata = Vec::new();
+        if program_access(inputs) == TreeAccess::Testdata && inputs.host.namespaces.is_ok() {
+            testdata = folders_of_testdata(root, names);
+        }
+        if written {
+            walk(root, names, &mut protected);
+            protected.extend(caches_within(root, inputs));
+            let missing = names.iter().filter(|name| !root.join(name).exists());
+            placeholders.extend(missing.filter_map(|name| placeholder(root, name)));
+        }
+        protected.sort();
+        protected.dedup();
+        let planted = written.then(|| Planted {
+            root: root.clone(),
+            names: names.clone(),
+            known: protected.clone(),
+        });
+        Tree {
+            protected,
+            placeholders,
+            testdata,
+            planted,
+        }
+    }
+
+    /// Rules that let the tree be written without its protected paths.
+    ///
+    /// With a view these are mounts of their own. Without, Landlock cannot take a part out of what
+    /// it grants: then the unprotected children are granted one by one, and nothing can be made
+    /// beside them.
+    pub fn write_rules(&self, root: &Path, view: bool) -> Vec<Rule> {
+        if view {
+            return vec![Rule::new(root, Access::WriteExecute)];
+        }
+        let mut rules = vec![Rule::new(root, Access::Execute)];
+        self.grant_children(root, &mut rules);
+        rules
+    }
+
+    fn grant_children(&self, folder: &Path, rules: &mut Vec<Rule>) {
+        let mut children = children(folder);
+        children.sort();
+        for child in children {
+            if self.protected.contains(&child) || !is_real(&child) {
+                continue;
+            }
+            if self.protected.iter().any(|path| path.starts_with(&child)) {
+                self.grant_children(&child, rules);
+            } else {
+                rules.push(Rule::optional(child, Access::WriteExecute));
+            }
+        }
+    }
+}
+
+/// What holds the trusted caches where they lie in the tree, as CI services lay them: the topmost
+/// folder, for one below could be moved aside with those above it, and another put in its place.
+fn caches_within(root: &Path, inputs: &Inputs<'_>) -> Vec<PathBuf> {
+    let Inputs { project, run, .. } = *inputs;
+    let topmost = |cache: &PathBuf| {
+        let first = cache.strip_prefix(root).ok()?.components().next()?;
+        let folder = root.join(first);
+        // The go command writes its cache, which is a mount of its own beside its programs.
+        (folder != *cache || run.cage == Cage::Program).then_some(folder)
+    };
+    [&project.gocache, &project.gomodcache]
+        .into_iter()
+        .filter_map(topmost)
+        .collect()
+}
+
+/// What code of the source may write of the tree in this run.
+pub fn program_access(inputs: &Inputs<'_>) -> TreeAccess {
+    let files = &inputs.policy.files;
+    match (inputs.run.cage, inputs.run.wraps) {
+        (Cage::Program, _) => files.command,
+        (Cage::Tool, Some(Wraps::Tests)) => files.test,
+        (Cage::Tool, Some(Wraps::Run)) => files.run,
+        (Cage::Tool, None) => TreeAccess::Read,
+    }
+}
+
+/// The `testdata` folders of a tree. Where there are very many, none: then a test that writes its own
+/// gets the whole tree's mount, narrowed by Landlock alone.
+fn folders_of_testdata(root: &Path, protected: &[PathBuf]) -> Vec<PathBuf> {
+    const NAME: &str = "testdata";
+    const MOST: usize = 500;
+    // Their names end the walk: nothing is tested in there.
+    let mut names = protected.to_vec();
+    names.extend([NAME, "vendor", "node_modules"].map(PathBuf::from));
+    let mut found = Vec::new();
+    walk(root, &names, &mut found);
+    found.retain(|path| path.ends_with(NAME) && path.is_dir());
+    found.sort();
+    if found.len() > MOST { Vec::new() } else { found }
+}
+
+/// Adds protected names at any depth. Links are not followed.
+fn walk(root: &Path, names: &[PathBuf], found: &mut Vec<PathBuf>) {
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = fs::read_dir(&folder) else {
+            continue;
+        };
+        for entry in entries.flatten() {
+            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if !is_link
+                && names
+                    .iter()
+                    .any(|name| name.as_os_str() == entry.file_name())
+            {
+                found.push(entry.path());
+            } else if is_folder {
+                folders.push(entry.path());
+            }
+        }
+    }
+}
+
+fn placeholder(root: &Path, name: &Path) -> Option<Placeholder> {
+    let text = name.to_str()?;
+    let is_plain = name.components().count() == 1;
+    if !is_plain || VERSION_CONTROL.contains(&text) || !text.starts_with('.') {
+        return None;
+    }
+    // In a folder that cannot be written it cannot be made inside either.
+    if rustix::fs::access(root, rustix::fs::Access::WRITE_OK).is_err() {
+        return None;
+    }
+    let folder = !FILES.contains(&text);
+    Some(Placeholder {
+        path: root.join(name),
+        mode: if folder { 0o755 } else { 0o644 },
+        folder,
+    })
+}
+
+fn children(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder)
+        .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
+        .unwrap_or_default()
+}
+
+/// Whether a path is there and is no symbolic link, which cannot be mounted over.
+fn is_real(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_symlink())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_view_everything_but_the_protected_paths_is_granted_for_writing() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        for path in ["a/b", "c/.git/hooks", "c/d", ".git"] {
+            fs::create_dir_all(root.join(path)).unwrap();
+        }
+        fs::write(root.join("f"), "").unwrap();
+        let mut protected = Vec::new();
+        walk(root, &[".git".into()], &mut protected);
+        protected.sort();
+        assert_eq!(protected, [root.join(".git"), root.join("c/.git")]);
+        let tree = Tree {
+            protected,
+            ..Tree::default()
+        };
+        let rules = tree.write_rules(root, false);
+        let written: Vec<_> = rules
+            .iter()
+            .filter(|rule| rule.access == Access::WriteExecute)
+            .map(|rule| rule.path.clone())
+            .collect();
+        assert_eq!(written, [root.join("a"), root.join("c/d"), root.join("f")]);
+        assert_eq!(rules[0], Rule::new(root, Access::Execute));
+    }
+}

@@ -1,0 +1,109 @@
+//! The mount view: a root file system made from nothing, as an ordered list of nodes.
+//!
+//! Every path is absolute and canonical; a bind has the same path inside as outside unless it says
+//! otherwise, so that what go records in its output is the same as without a sandbox.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+/// One thing to be placed in the new root, parents before children.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Node {
+    /// A folder on the root's own tmpfs.
+    Folder {
+        /// Where.
+        target: PathBuf,
+        /// Permission bits.
+        mode: u32,
+    },
+    /// A file on the root's own tmpfs.
+    File {
+        /// Where.
+        target: PathBuf,
+        /// What it holds.
+        #[serde(skip)]
+        content: Vec<u8>,
+    },
+    /// A symbolic link.
+    Symlink {
+        /// Where.
+        target: PathBuf,
+        /// What it points to.
+        to: PathBuf,
+    },
+    /// A tmpfs of its own.
+    Tmpfs {
+        /// Where.
+        target: PathBuf,
+        /// Permission bits of its root.
+        mode: u32,
+        /// Largest size in bytes.
+        size: u64,
+        /// User and group that own its root; `None`: whoever mounts it.
+        owner: Option<(u32, u32)>,
+    },
+    /// A part of the host's file system, with the mounts below it.
+    Bind {
+        /// The host's path.
+        source: PathBuf,
+        /// Where it appears.
+        target: PathBuf,
+        /// Whether it can be written.
+        writable: bool,
+        /// Whether the owner on disk appears as the sandbox user (`MOUNT_ATTR_IDMAP`).
+        id_map: bool,
+    },
+    /// A fresh procfs, of the new pid namespace.
+    Proc {
+        /// Where.
+        target: PathBuf,
+    },
+    /// A devpts instance of its own, with `ptmx`.
+    Terminals {
+        /// Where.
+        target: PathBuf,
+    },
+}
+
+impl Node {
+    /// Where the node appears.
+    pub fn target(&self) -> &Path {
+        match self {
+            Node::Folder { target, .. }
+            | Node::File { target, .. }
+            | Node::Symlink { target, .. }
+            | Node::Tmpfs { target, .. }
+            | Node::Bind { target, .. }
+            | Node::Proc { target }
+            | Node::Terminals { target } => target,
+        }
+    }
+
+    /// A bind at its own path.
+    pub fn bind(path: impl Into<PathBuf>, writable: bool) -> Node {
+        let path = path.into();
+        Node::Bind {
+            source: path.clone(),
+            target: path,
+            writable,
+            id_map: false,
+        }
+    }
+}
+
+/// The whole view.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct View {
+    /// What is placed, in order.
+    pub nodes: Vec<Node>,
+}
+
+impl View {
+    /// Sorts the nodes so that parents come before children, keeping the order of equals.
+    pub fn sort(&mut self) {
+        self.nodes.sort_by(|a, b| a.target().cmp(b.target()));
+    }
+}
