@@ -1,0 +1,225 @@
+//! A cgroup for one run that holds its limits: made before it, joined by init, removed after it.
+//!
+//! Empty ones that a crashed run has left are removed by the next run that makes one.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::{Context, Error};
+use crate::plan::{CgroupVersion, Limits, Place};
+use crate::policy::Layer;
+
+/// Begins the name of every cgroup that is made here.
+const PREFIX: &str = "gosandbox-";
+
+/// The limits that were hit, and how often.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Exceeded {
+    /// Processes that were killed because the memory was used up.
+    pub memory: u64,
+    /// Processes and threads that were refused because there were too many.
+    pub pids: u64,
+}
+
+/// The cgroups of a run.
+#[derive(Debug)]
+pub struct Group {
+    folders: Vec<Folder>,
+}
+
+#[derive(Debug)]
+struct Folder {
+    path: PathBuf,
+    version: CgroupVersion,
+    /// `cgroup.procs`, open, so that init needs no right to it.
+    procs: File,
+    /// Locked: a sweep leaves it alone.
+    _lock: File,
+}
+
+impl Group {
+    /// Makes what the limits ask for; `None` where they need no cgroup.
+    pub fn make(limits: &Limits) -> io::Result<Option<Group>> {
+        let mut group = Group {
+            folders: Vec::new(),
+        };
+        if let (Some(place), Some(bytes)) = (&limits.memory_cgroup, limits.memory) {
+            group.folder(place, "memory")?.limit_memory(bytes)?;
+        }
+        if let (Some(place), Some(pids)) = (&limits.pids_cgroup, limits.pids) {
+            // Init is in it too.
+            let all = pids.saturating_add(1);
+            group.folder(place, "pids")?.write("pids.max", all)?;
+        }
+        Ok((!group.folders.is_empty()).then_some(group))
+    }
+
+    /// The cgroup in `place`; in version 2 one holds both limits.
+    fn folder(&mut self, place: &Place, controller: &str) -> io::Result<&Folder> {
+        let parent = |folder: &Folder| folder.path.parent() == Some(&place.folder);
+        if let Some(known) = self.folders.iter().position(parent) {
+            return Ok(&self.folders[known]);
+        }
+        if place.version == CgroupVersion::V2 {
+            hand_on(&place.folder, controller)?;
+        }
+        sweep(&place.folder);
+        self.folders.push(make(place)?);
+        Ok(&self.folders[self.folders.len() - 1])
+    }
+
+    /// In init: moves it, and so everything that it starts, into the cgroups.
+    pub fn join(&self) -> Result<(), Error> {
+        for folder in &self.folders {
+            (&folder.procs).write_all(b"0").during(Layer::Limits, || {
+                format!("join the cgroup {}", folder.path.display())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// After the run: which limits were hit. The cgroups go.
+    pub fn remove(self) -> Exceeded {
+        let mut exceeded = Exceeded::default();
+        for folder in &self.folders {
+            let memory = match folder.version {
+                CgroupVersion::V1 => "memory.oom_control",
+                CgroupVersion::V2 => "memory.events",
+            };
+            exceeded.memory += folder.count(memory, "oom_kill");
+            exceeded.pids += folder.count("pids.events", "max");
+        }
+        exceeded
+    }
+}
+
+/// The last process is gone from a cgroup a little after it was reaped.
+impl Drop for Group {
+    fn drop(&mut self) {
+        for folder in &self.folders {
+            for _ in 0..50 {
+                match fs::remove_dir(&folder.path) {
+                    Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
+                        std::thread::sleep(Duration::from_millis(2));
+                    }
+                    _ => break,
+                }
+            }
+        }
+    }
+}
+
+impl Folder {
+    fn limit_memory(&self, bytes: u64) -> io::Result<()> {
+        let (memory, swap, swap_bytes) = match self.version {
+            CgroupVersion::V1 => (
+                "memory.limit_in_bytes",
+                "memory.memsw.limit_in_bytes",
+                bytes,
+            ),
+            CgroupVersion::V2 => ("memory.max", "memory.swap.max", 0),
+        };
+        self.write(memory, bytes)?;
+        match self.write(swap, swap_bytes) {
+            // A kernel that does not account for swap.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => Ok(()),
+            result => result,
+        }
+    }
+
+    fn write(&self, file: &str, value: u64) -> io::Result<()> {
+        write(&self.path.join(file), &value.to_string())
+    }
+
+    /// A line `key number` of a file; 0 where there is none.
+    fn count(&self, file: &str, key: &str) -> u64 {
+        let text = fs::read_to_string(self.path.join(file)).unwrap_or_default();
+        let value = text
+            .lines()
+            .find_map(|line| line.strip_prefix(key)?.trim().parse().ok());
+        value.unwrap_or_default()
+    }
+}
+
+/// Makes a cgroup of a name that is free, and locks it. One that a sweep took before it was locked
+/// is made again.
+fn make(place: &Place) -> io::Result<Folder> {
+    let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
+    for n in 0..100 {
+        let name = format!("{PREFIX}{}-{n}", std::process::id());
+        let path = place.folder.join(name);
+        if let Err(error) = fs::create_dir(&path) {
+            if error.kind() != io::ErrorKind::AlreadyExists {
+                return Err(error);
+            }
+            continue;
+        }
+        let opened = lock(&path).and_then(|lock| {
+            let procs = OpenOptions::new()
+                .write(true)
+                .open(path.join("cgroup.procs"))?;
+            Ok((lock, procs))
+        });
+        match opened {
+            Ok((lock, procs)) => {
+                return Ok(Folder {
+                    path,
+                    version: place.version,
+                    procs,
+                    _lock: lock,
+                });
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn lock(path: &Path) -> io::Result<File> {
+    let folder = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW)
+        .open(path)?;
+    flock(&folder, FlockOperation::NonBlockingLockExclusive)?;
+    Ok(folder)
+}
+
+/// Removes the cgroups of runs that are no more; the kernel keeps those that have processes.
+fn sweep(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let is_ours = entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(PREFIX.as_bytes());
+        if is_ours && let Ok(_lock) = lock(&entry.path()) {
+            let _has_processes = fs::remove_dir(entry.path());
+        }
+    }
+}
+
+/// Lets the children of a version 2 cgroup have a controller, where they have not.
+fn hand_on(parent: &Path, controller: &str) -> io::Result<()> {
+    let file = parent.join("cgroup.subtree_control");
+    let handed = fs::read_to_string(&file)?;
+    if handed.split_whitespace().any(|word| word == controller) {
+        return Ok(());
+    }
+    write(&file, &format!("+{controller}"))
+}
+
+/// Files of a cgroup are never made, and take a value in one write.
+fn write(path: &Path, value: &str) -> io::Result<()> {
+    OpenOptions::new()
+        .write(true)
+        .open(path)?
+        .write_all(value.as_bytes())
+}

@@ -1,0 +1,123 @@
+//! Landlock: a domain from the plan's rules, for the ABI that kernel and crate share.
+
+use landlock::{
+    ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset,
+    RulesetAttr, RulesetCreatedAttr, RulesetError, Scope,
+};
+use rustix::fs::{self, FileType};
+use rustix::io::Errno;
+
+use super::{Context, Error, open_without_links};
+use crate::plan;
+use crate::policy::{Access, Layer};
+
+/// Puts the domain in force for this thread, which is the only one.
+///
+/// All rights, and from ABI 6 on the scopes for signals and abstract unix sockets, are handled as
+/// hard requirements: what the kernel said it has must be had.
+pub fn restrict(ruleset: &plan::Ruleset) -> Result<(), Error> {
+    let abi = ABI::from(ruleset.abi);
+    let mut created = create(abi, ruleset.refuse_tcp)
+        .map_err(std::io::Error::other)
+        .during(Layer::Landlock, || {
+            format!("make a Landlock ruleset of ABI {abi:?}")
+        })?;
+    for rule in &ruleset.rules {
+        let Some((file, is_folder)) = open(rule).during(Layer::Landlock, || {
+            format!("open {} for its rule", rule.path.display())
+        })?
+        else {
+            continue;
+        };
+        created = created
+            .add_rule(PathBeneath::new(file, rights(rule.access, abi, is_folder)))
+            .map_err(std::io::Error::other)
+            .during(Layer::Landlock, || {
+                format!("add the rule for {}", rule.path.display())
+            })?;
+    }
+    created
+        .restrict_self()
+        .map_err(std::io::Error::other)
+        .during(Layer::Landlock, || "enter the Landlock domain".into())
+        .map(drop)
+}
+
+/// For init, which makes socket files for processes inside: it can make them in these folders only,
+/// whatever is exchanged underneath. What it starts is inside the same domain, and adds its own.
+pub fn restrict_sockets(abi: i32, folders: &[std::path::PathBuf]) -> Result<(), Error> {
+    // Whether files move from folder to folder is decided by any domain; not by this one.
+    let refer = BitFlags::from(AccessFs::Refer) & AccessFs::from_all(ABI::from(abi));
+    let folders = folders
+        .iter()
+        .map(|folder| plan::Rule::optional(folder, Access::Write));
+    let folders: Vec<_> = folders
+        .filter_map(|rule| open(&rule).ok().flatten())
+        .filter(|(_, is_folder)| *is_folder)
+        .collect();
+    let root = open_without_links("/".as_ref()).during(Layer::Landlock, || "open /".into())?;
+    let enter = || -> Result<(), RulesetError> {
+        let mut created = Ruleset::default()
+            .set_compatibility(CompatLevel::HardRequirement)
+            .handle_access(refer | AccessFs::MakeSock)?
+            .create()?;
+        if !refer.is_empty() {
+            created = created.add_rule(PathBeneath::new(root, refer))?;
+        }
+        for (folder, _) in folders {
+            created = created.add_rule(PathBeneath::new(folder, AccessFs::MakeSock))?;
+        }
+        created.restrict_self().map(drop)
+    };
+    enter()
+        .map_err(std::io::Error::other)
+        .during(Layer::Landlock, || "confine init's socket files".into())
+}
+
+fn create(abi: ABI, refuse_tcp: bool) -> Result<landlock::RulesetCreated, RulesetError> {
+    let mut ruleset = Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(AccessFs::from_all(abi))?;
+    if refuse_tcp && abi >= ABI::V4 {
+        ruleset = ruleset.handle_access(AccessNet::from_all(abi))?;
+    }
+    if abi >= ABI::V6 {
+        ruleset = ruleset.scope(Scope::from_all(abi))?;
+    }
+    ruleset.create()
+}
+
+/// The rights that an access stands for; a file takes no folder rights (EINVAL).
+fn rights(access: Access, abi: ABI, is_folder: bool) -> BitFlags<AccessFs> {
+    let read = AccessFs::ReadFile | AccessFs::ReadDir;
+    let rights = match access {
+        Access::Read => read,
+        Access::Execute => read | AccessFs::Execute,
+        // Devices are not created: nothing here has CAP_MKNOD, and the filter refuses mknod of them.
+        Access::Write => {
+            AccessFs::from_all(abi)
+                & !(AccessFs::Execute | AccessFs::MakeBlock | AccessFs::MakeChar)
+        }
+        Access::WriteExecute => {
+            AccessFs::from_all(abi) & !(AccessFs::MakeBlock | AccessFs::MakeChar)
+        }
+    };
+    let rights = rights & AccessFs::from_all(abi);
+    if is_folder {
+        rights
+    } else {
+        rights & AccessFs::from_file(abi)
+    }
+}
+
+/// Opens the object of a rule without following links, and says whether it is a folder.
+fn open(rule: &plan::Rule) -> Result<Option<(std::os::fd::OwnedFd, bool)>, Errno> {
+    match open_without_links(&rule.path) {
+        Ok(file) => {
+            let kind = FileType::from_raw_mode(fs::fstat(&file)?.st_mode);
+            Ok(Some((file, kind == FileType::Directory)))
+        }
+        Err(Errno::NOENT) if rule.optional => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}

@@ -1,0 +1,156 @@
+//! Puts the layers in force, in the process that will execute the command. This file is the order.
+//!
+//! [`prepare`] runs in init (pid 1 of the new pid namespace), [`restrict`] in the command's own
+//! process, which inherits what init prepared. Each layer returns an error or is in force; what
+//! was put in force is recorded in an [`Enforcement`], never assumed.
+
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::{Component, Path};
+
+use rustix::fs::{self, CWD, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+
+use crate::plan::{Isolation, Plan};
+use crate::policy::Layer;
+
+pub mod capabilities;
+pub mod cgroup;
+pub mod identity;
+pub mod keyring;
+pub mod landlock;
+pub mod limits;
+pub mod namespaces;
+pub mod nested;
+pub mod seccomp;
+pub mod self_check;
+pub mod view;
+
+/// A layer that could not be put in force.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action}")]
+pub struct Error {
+    /// Which layer.
+    pub layer: Layer,
+    /// What was being done to what.
+    pub action: String,
+    /// Why it failed.
+    #[source]
+    pub source: io::Error,
+}
+
+/// Gives an I/O result the layer and the action that it belongs to.
+pub(crate) trait Context<T> {
+    /// The action is only put into words when it has failed.
+    fn during(self, layer: Layer, action: impl FnOnce() -> String) -> Result<T, Error>;
+}
+
+impl<T, E: Into<io::Error>> Context<T> for Result<T, E> {
+    fn during(self, layer: Layer, action: impl FnOnce() -> String) -> Result<T, Error> {
+        self.map_err(|source| Error {
+            layer,
+            action: action(),
+            source: source.into(),
+        })
+    }
+}
+
+/// The layers that are in force: a set, grown as each is verified.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Enforcement(u16);
+
+impl Enforcement {
+    /// Records that a layer is in force.
+    pub fn add(&mut self, layer: Layer) {
+        self.0 |= 1 << layer as u16;
+    }
+
+    /// Whether a layer is in force.
+    pub fn has(self, layer: Layer) -> bool {
+        self.0 & (1 << layer as u16) != 0
+    }
+
+    /// As two bytes, to be sent from the child.
+    pub fn to_bytes(self) -> [u8; 2] {
+        self.0.to_le_bytes()
+    }
+
+    /// From the two bytes that the child sent.
+    pub fn from_bytes(bytes: [u8; 2]) -> Enforcement {
+        Enforcement(u16::from_le_bytes(bytes))
+    }
+}
+
+/// In init: namespaces, root, identity, capabilities, `no_new_privs`.
+///
+/// # Errors
+/// The layer that failed; nothing has been executed, and the process must exit.
+pub fn prepare(plan: &Plan, id_map: Option<BorrowedFd<'_>>) -> Result<Enforcement, Error> {
+    let mut done = Enforcement::default();
+    limits::no_core_dumps()?;
+    if keyring::join()? {
+        done.add(Layer::Keyring);
+    }
+    if let Isolation::Namespaces(view) = &plan.isolation {
+        namespaces::enter(&plan.identity)?;
+        done.add(Layer::Namespaces);
+        view::build(view, id_map)?;
+        done.add(Layer::MountView);
+    }
+    capabilities::drop_bounding_set(plan.identity.switch)?;
+    identity::switch(&plan.identity)?;
+    done.add(Layer::Identity);
+    capabilities::clear()?;
+    done.add(Layer::Capabilities);
+    capabilities::no_new_privs()?;
+    done.add(Layer::NoNewPrivs);
+    Ok(done)
+}
+
+/// In the command's process: limits, Landlock, seccomp, and the proof that they hold.
+///
+/// Yields the listener for the supervisor, where the filter notifies one.
+///
+/// # Errors
+/// As for [`prepare`].
+pub fn restrict(plan: &Plan, done: &mut Enforcement) -> Result<Option<OwnedFd>, Error> {
+    limits::apply(&plan.limits)?;
+    done.add(Layer::Limits);
+    if let Some(ruleset) = &plan.landlock {
+        landlock::restrict(ruleset)?;
+        done.add(Layer::Landlock);
+    }
+    let listener = seccomp::restrict(&plan.filter)?;
+    done.add(Layer::Seccomp);
+    self_check::run(&plan.checks)?;
+    Ok(listener)
+}
+
+/// Opens an absolute, canonical path (`O_PATH`) and follows no symbolic link on the way: one that is
+/// there now was put there since the path was resolved (ELOOP or ENOTDIR).
+///
+/// openat2(2) (Linux 5.6), or a walk where a filter hides it, as the tool cage's own does from the
+/// `-exec` wrapper.
+fn open_without_links(path: &Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    match fs::openat2(CWD, path, flags, Mode::empty(), resolve) {
+        Err(Errno::NOSYS) => {}
+        result => return result,
+    }
+    let mut at = fs::open("/", flags | OFlags::DIRECTORY, Mode::empty())?;
+    for component in path.components() {
+        match component {
+            Component::RootDir => {}
+            Component::Normal(name) => {
+                at = fs::openat(&at, name, flags | OFlags::NOFOLLOW, Mode::empty())?;
+                let kind = fs::FileType::from_raw_mode(fs::fstat(&at)?.st_mode);
+                if kind == fs::FileType::Symlink {
+                    return Err(Errno::LOOP);
+                }
+            }
+            _ => return Err(Errno::INVAL),
+        }
+    }
+    Ok(at)
+}

@@ -1,0 +1,64 @@
+//! The namespaces that init was cloned into: who it is there, and its loopback interface.
+
+use std::os::fd::AsFd;
+
+use rustix::fs::{self, Mode, OFlags};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+
+use super::{Context, Error};
+use crate::plan::Identity;
+use crate::policy::Layer;
+use crate::sys;
+
+/// The namespaces of a run, as clone(2) flags. Root needs no user namespace: it has the rights, and
+/// an init of root's own can reach what the sandbox user could not even walk to.
+pub fn clone_flags(identity: &Identity) -> i32 {
+    let flags = libc::CLONE_NEWNS
+        | libc::CLONE_NEWPID
+        | libc::CLONE_NEWNET
+        | libc::CLONE_NEWIPC
+        | libc::CLONE_NEWUTS
+        | libc::CLONE_NEWCGROUP;
+    if identity.switch {
+        flags
+    } else {
+        flags | libc::CLONE_NEWUSER
+    }
+}
+
+/// In init: maps the user to itself and brings loopback up.
+pub fn enter(identity: &Identity) -> Result<(), Error> {
+    if !identity.switch {
+        map_to_self(identity.uid, identity.gid)?;
+    }
+    loopback_up()
+}
+
+/// Maps one user and one group to themselves in the current user namespace (user_namespaces(7)).
+pub fn map_to_self(uid: u32, gid: u32) -> Result<(), Error> {
+    write("/proc/self/setgroups", "deny")?;
+    write("/proc/self/uid_map", &format!("{uid} {uid} 1"))?;
+    write("/proc/self/gid_map", &format!("{gid} {gid} 1"))
+}
+
+/// Brings the loopback interface of the current net namespace up.
+pub fn loopback_up() -> Result<(), Error> {
+    let action = || "bring the loopback interface up".to_owned();
+    let socket = socket_with(
+        AddressFamily::INET,
+        SocketType::DGRAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .during(Layer::Namespaces, action)?;
+    sys::loopback_up(socket.as_fd()).during(Layer::Namespaces, action)
+}
+
+fn write(path: &str, content: &str) -> Result<(), Error> {
+    fs::open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
+        .and_then(|file| rustix::io::write(&file, content.as_bytes()))
+        .during(Layer::Namespaces, || {
+            format!("write \"{content}\" to {path}")
+        })
+        .map(drop)
+}

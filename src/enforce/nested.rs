@@ -1,0 +1,41 @@
+//! The second cage, put in force by the `-exec` wrapper for one program, from inside the first.
+//!
+//! The wrapper is already in the tool cage's Landlock domain and under its filter. It makes user,
+//! mount and net namespaces of its own, so that the program has a loopback apart from the module
+//! gateway's and cannot change modes, times or attributes on mounts that it may not write.
+
+use rustix::process;
+
+use super::{Context, Error, capabilities, landlock, namespaces, seccomp, self_check, view};
+use crate::plan::{ProgramPlan, Ruleset};
+use crate::policy::Layer;
+use crate::sys;
+
+/// Confines this process; it executes the program next.
+///
+/// `ruleset` is the plan's with what depends on the program; `writable` are the mounts that stay
+/// writable for it.
+pub fn restrict(
+    plan: &ProgramPlan,
+    ruleset: Option<&Ruleset>,
+    writable: &[std::path::PathBuf],
+) -> Result<(), Error> {
+    if plan.nest {
+        let (uid, gid) = (process::getuid().as_raw(), process::getgid().as_raw());
+        sys::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWNET)
+            .during(Layer::Namespaces, || {
+                "make namespaces for the program".into()
+            })?;
+        namespaces::map_to_self(uid, gid)?;
+        namespaces::loopback_up()?;
+        view::freeze(writable)?;
+        capabilities::drop_bounding_set(true)?;
+        capabilities::clear()?;
+    }
+    capabilities::no_new_privs()?;
+    if let Some(ruleset) = ruleset {
+        landlock::restrict(ruleset)?;
+    }
+    seccomp::restrict_further(&plan.filter)?;
+    self_check::run(&plan.checks)
+}
