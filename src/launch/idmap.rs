@@ -1,0 +1,60 @@
+//! The user namespace whose mapping makes root's files appear as the sandbox user's.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{self, Mode, OFlags};
+
+use crate::plan::Identity;
+use crate::sys::{self, Cloned, signal};
+
+/// Makes a user namespace in which id 0 on disk is the sandbox user, and every other id is itself
+/// (mount_setattr(2), MOUNT_ATTR_IDMAP). Its only process ends before this returns.
+pub fn user_namespace(identity: &Identity) -> io::Result<OwnedFd> {
+    let Cloned::Parent { pid, pidfd: _ } = sys::clone_process(libc::CLONE_NEWUSER)? else {
+        // The namespace lives as long as this process or a descriptor of it.
+        loop {
+            rustix::event::pause();
+        }
+    };
+    let namespace = write(pid, "uid_map", identity.uid)
+        .and_then(|()| write(pid, "gid_map", identity.gid))
+        .and_then(|()| {
+            let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+            Ok(fs::open(
+                format!("/proc/{pid}/ns/user"),
+                flags,
+                Mode::empty(),
+            )?)
+        });
+    signal::send(pid, libc::SIGKILL)?;
+    sys::wait_for(pid)?;
+    namespace
+}
+
+fn write(pid: i32, name: &str, id: u32) -> io::Result<()> {
+    std::fs::write(format!("/proc/{pid}/{name}"), mapping(id))
+}
+
+/// Lines of `first-on-disk first-seen count`. On disk, the sandbox user's own id is left without
+/// one: two ids cannot appear as the same.
+fn mapping(id: u32) -> String {
+    format!(
+        "0 {id} 1\n1 1 {}\n{} {} {}\n",
+        id - 1,
+        id + 1,
+        id + 1,
+        u32::MAX - id - 1
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn root_on_disk_is_the_sandbox_user_and_the_rest_is_itself() {
+        assert_eq!(
+            super::mapping(65534),
+            "0 65534 1\n1 1 65533\n65535 65535 4294901760\n"
+        );
+    }
+}

@@ -1,0 +1,255 @@
+//! The process between the launcher and the command: pid 1 of the pid namespace.
+//!
+//! It prepares the confinement, starts the command, reaps what is left to it, passes on the signals
+//! that the launcher tells it to, and ends everything when the command or the launcher ends. Without
+//! a pid namespace it is the subreaper of everything inside and does the same by hand.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{self, DumpableBehavior, Pid, Signal};
+
+use super::direct::Direct;
+use super::message::{self, Heard, Message};
+use super::{Caller, Error, Outcome, descendants, failed, supervised};
+use crate::enforce::cgroup;
+use crate::enforce::{self, Enforcement};
+use crate::notify::{Handover, Supervisor};
+use crate::plan::{Isolation, Plan};
+use crate::sys::{self, Cloned, signal};
+
+/// After so long without anything to do, init lets go of sockets that nobody inside has any more.
+const PAUSE: Timespec = Timespec {
+    tv_sec: 1,
+    tv_nsec: 0,
+};
+
+/// What init is given by the launcher.
+pub struct Start<'a> {
+    /// What to do.
+    pub plan: &'a Plan,
+    /// The user namespace of id-mapped binds.
+    pub id_map: Option<BorrowedFd<'a>>,
+    /// The cgroups that hold the limits.
+    pub group: Option<&'a cgroup::Group>,
+    /// The way to the launcher.
+    pub socket: OwnedFd,
+    /// The caller's signal mask and dispositions.
+    pub caller: Caller,
+}
+
+/// Does not return: the signature lets the caller's two arms have one type.
+pub fn run(start: Start<'_>) -> Result<Outcome, Error> {
+    // First of all, so that what is inside is inside the limits too.
+    let joined = start.group.map_or(Ok(()), cgroup::Group::join);
+    let status = match joined.and_then(|()| enforce::prepare(start.plan, start.id_map)) {
+        Ok(done) => start_command(&start, done),
+        Err(error) => {
+            message::send(&start.socket, &failed(&error));
+            125
+        }
+    };
+    sys::exit_now(status)
+}
+
+/// Starts the command and stays with it; the status to exit with.
+fn start_command(start: &Start<'_>, done: Enforcement) -> i32 {
+    let own_pid_namespace = matches!(start.plan.isolation, Isolation::Namespaces(_));
+    let handover = match supervised::handover(start.plan) {
+        Ok(handover) => handover,
+        Err(message) => {
+            message::send(&start.socket, &message);
+            return 125;
+        }
+    };
+    let shared = handover.as_ref().map_or(0, |_| libc::CLONE_FILES);
+    let cloned = match tie_to_launcher(own_pid_namespace) {
+        Ok(()) => sys::clone_process(shared),
+        Err(errno) => Err(errno.into()),
+    };
+    match cloned {
+        Ok(Cloned::Child) => become_command(start, done, handover.as_ref()),
+        Ok(Cloned::Parent { pid, pidfd }) => {
+            let take = |way: Handover| supervised::take(start.plan, &way, pid, pidfd.as_fd());
+            let supervisor = match handover.map(take).transpose() {
+                Ok(supervisor) => supervisor.flatten(),
+                Err(message) => {
+                    message::send(&start.socket, &message);
+                    end_the_rest(own_pid_namespace);
+                    return 125;
+                }
+            };
+            // Before its number is closed below, behind its owner's back.
+            drop(pidfd);
+            sys::wipe_environment();
+            let kept = [
+                Some(start.socket.as_fd()),
+                supervisor.as_ref().map(AsFd::as_fd),
+            ];
+            let kept: Vec<_> = kept.into_iter().flatten().collect();
+            // Standard output too: whoever reads it sees its end when the command closes it.
+            // From here on nothing that owns a descriptor may be dropped, so this does not return.
+            let status = match sys::close_all_but(&kept) {
+                Ok(()) => look_after(pid, &start.socket, own_pid_namespace, supervisor),
+                Err(_) => 125,
+            };
+            sys::exit_now(status)
+        }
+        Err(error) => {
+            let errno = error.raw_os_error().unwrap_or(libc::EAGAIN);
+            message::send(
+                &start.socket,
+                &Message::Failed {
+                    layer: crate::policy::Layer::Namespaces,
+                    action: "start the command's process".into(),
+                    errno,
+                },
+            );
+            125
+        }
+    }
+}
+
+/// After the change of user, which resets both (prctl(2)).
+///
+/// That the launcher has ended is heard on the socket, also if it was before this. In a pid
+/// namespace the kernel ends everything with init, so init dies with the launcher even when it is
+/// stopped; elsewhere it must live to end the rest, and goes on if it was stopped.
+fn tie_to_launcher(own_pid_namespace: bool) -> Result<(), rustix::io::Errno> {
+    if own_pid_namespace {
+        process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    } else {
+        process::set_parent_process_death_signal(Some(Signal::CONT))?;
+        process::set_child_subreaper(Some(Pid::INIT))?;
+    }
+    process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
+}
+
+/// In the command's process: the rest of the confinement, then execve.
+fn become_command(start: &Start<'_>, mut done: Enforcement, handover: Option<&Handover>) -> ! {
+    let Start { plan, socket, .. } = start;
+    if let Err(errno) = process::chdir(&plan.command.folder) {
+        message::send(
+            socket,
+            &Message::Failed {
+                layer: crate::policy::Layer::MountView,
+                action: format!("enter {}", plan.command.folder.display()),
+                errno: errno.raw_os_error(),
+            },
+        );
+        sys::exit_now(125);
+    }
+    let command = &plan.command;
+    let c = |bytes: &[u8]| CString::new(bytes).unwrap_or_default();
+    let path = c(command.path.as_os_str().as_bytes());
+    let argv: Vec<CString> = command.argv.iter().map(|a| c(a.as_bytes())).collect();
+    let envp: Vec<CString> = command
+        .environment
+        .iter()
+        .map(|(name, value)| c(&[name.as_bytes(), b"=", value.as_bytes()].concat()))
+        .collect();
+    let restored = start.caller.restore();
+    let listener = match enforce::restrict(plan, &mut done) {
+        Ok(listener) => listener,
+        Err(error) => {
+            message::send(socket, &failed(&error));
+            sys::exit_now(125);
+        }
+    };
+    if let (Some(handover), Some(listener)) = (handover, listener)
+        && supervised::offer(handover, listener).is_err()
+    {
+        // Init has told why.
+        sys::exit_now(125);
+    }
+    if restored.is_ok() {
+        message::send(socket, &Message::Enforced(done));
+        let error = sys::execve(&path, &argv, &envp);
+        let errno = error.raw_os_error().unwrap_or(libc::EACCES);
+        message::send(socket, &Message::NotExecuted { errno });
+    }
+    sys::exit_now(126)
+}
+
+/// Reaps, passes signals on, answers notified calls, and returns the command's status when it has ended
+/// and nothing else runs.
+fn look_after(
+    command: i32,
+    socket: &OwnedFd,
+    own_pid_namespace: bool,
+    mut supervisor: Option<Supervisor>,
+) -> i32 {
+    let Ok(signals) = signal::descriptor() else {
+        return 125;
+    };
+    let mut direct = Direct::default();
+    loop {
+        let mut ready = Vec::with_capacity(3);
+        ready.push(PollFd::new(&signals, PollFlags::IN));
+        ready.push(PollFd::new(socket, PollFlags::IN));
+        ready.extend(
+            supervisor
+                .as_ref()
+                .map(|one| PollFd::new(one, PollFlags::IN)),
+        );
+        let pause = supervisor.as_ref().filter(|one| one.is_untidy());
+        let pause = pause.map(|_| PAUSE);
+        let Ok(count) = poll(&mut ready, pause.as_ref()) else {
+            continue;
+        };
+        let calls = ready
+            .get(2)
+            .map(PollFd::revents)
+            .unwrap_or(PollFlags::empty());
+        supervised::serve(&mut supervisor, calls, count == 0);
+        // Before the launcher's: a signal to the process group gets here first.
+        while let Ok(Some(number)) = signal::read(signals.as_fd()) {
+            direct.note(number);
+        }
+        if let Some(status) = reap(command, socket) {
+            end_the_rest(own_pid_namespace);
+            return status;
+        }
+        loop {
+            match message::heard(socket) {
+                Heard::Nothing => break,
+                Heard::Signal(number) if direct.take(number) => {}
+                Heard::Signal(number) => {
+                    let _command_may_have_ended = signal::send(command, number);
+                }
+                Heard::End => {
+                    end_the_rest(own_pid_namespace);
+                    return 128 + libc::SIGKILL;
+                }
+            }
+        }
+    }
+}
+
+/// Reaps what has ended; the command's status, if it was among it. A stop of the command's is the
+/// launcher's too.
+fn reap(command: i32, socket: &OwnedFd) -> Option<i32> {
+    let mut ended = None;
+    while let Ok(Some((pid, status))) = sys::wait_any(libc::WNOHANG | libc::WUNTRACED) {
+        if pid != command {
+            continue;
+        }
+        match sys::stopped_by(status) {
+            Some(number) => message::send(socket, &Message::Stopped(number)),
+            None => ended = Some(sys::exit_code(status)),
+        }
+    }
+    ended
+}
+
+/// Ends what the command has left behind. In a pid namespace kill(-1) reaches exactly that.
+fn end_the_rest(own_pid_namespace: bool) {
+    if own_pid_namespace {
+        let _nothing_is_left = signal::send(-1, libc::SIGKILL);
+        while let Ok(Some(_)) = sys::wait_any(0) {}
+    } else {
+        descendants::kill(&[]);
+    }
+}

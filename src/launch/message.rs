@@ -1,0 +1,196 @@
+//! What launcher and init tell each other, over a pair of sockets.
+//!
+//! To the launcher, from init and from the command's process before it executes: [`Message`]. To
+//! init: numbers of signals to pass on. A datagram each. The socket is also how init learns that the
+//! launcher is gone: nobody else holds the other end.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::io::Errno;
+use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+
+use crate::enforce::Enforcement;
+use crate::policy::Layer;
+
+/// One message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// Every layer of the plan is in force; the command is executed next.
+    Enforced(Enforcement),
+    /// A layer could not be put in force.
+    Failed {
+        /// Which.
+        layer: Layer,
+        /// What was being done.
+        action: String,
+        /// The error number.
+        errno: i32,
+    },
+    /// execve(2) failed.
+    NotExecuted {
+        /// The error number.
+        errno: i32,
+    },
+    /// The command was stopped by this signal.
+    Stopped(i32),
+}
+
+/// The launcher's end, and init's.
+pub fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
+}
+
+/// Asks init to pass a signal on. An init that is gone, or behind by a whole buffer of them, hears
+/// no more.
+pub fn pass_on(socket: &OwnedFd, signal: i32) {
+    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    let _sent_or_init_gone = net::send(socket, &signal.to_le_bytes(), flags);
+}
+
+/// What init hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Nothing for now.
+    Nothing,
+    /// A signal to pass on.
+    Signal(i32),
+    /// The launcher is gone, or wants the end.
+    End,
+}
+
+/// In init: what the launcher asks for.
+pub fn heard(socket: &OwnedFd) -> Heard {
+    let mut bytes = [0; 4];
+    match net::recv(socket, &mut bytes, RecvFlags::DONTWAIT) {
+        Ok((4, _)) => Heard::Signal(i32::from_le_bytes(bytes)),
+        Err(Errno::AGAIN | Errno::INTR) => Heard::Nothing,
+        _ => Heard::End,
+    }
+}
+
+/// In the launcher: the next message, where there is one.
+pub fn receive(socket: &impl AsFd) -> Option<Message> {
+    let mut bytes = [0; LONGEST];
+    let mut next = || net::recv(socket, &mut bytes[..], RecvFlags::DONTWAIT);
+    let (length, _) = match next() {
+        // Said once, before what is still in the queue, where init ended with signals unread.
+        Err(Errno::CONNRESET) => next(),
+        received => received,
+    }
+    .ok()?;
+    let (kind, content) = bytes.get(..length)?.split_first()?;
+    decode(*kind, content)
+}
+
+/// Of a frame.
+const LONGEST: usize = 2048;
+
+/// Sends a message. A launcher that is gone cannot be told, and ends this process anyway.
+pub fn send(socket: &OwnedFd, message: &Message) {
+    let mut frame = Vec::with_capacity(16);
+    match message {
+        Message::Enforced(layers) => {
+            frame.push(b'E');
+            frame.extend(layers.to_bytes());
+        }
+        Message::Failed {
+            layer,
+            action,
+            errno,
+        } => {
+            frame.extend([b'F', *layer as u8]);
+            frame.extend(errno.to_le_bytes());
+            frame.extend(action.bytes().take(LONGEST - frame.len()));
+        }
+        Message::NotExecuted { errno } => {
+            frame.push(b'X');
+            frame.extend(errno.to_le_bytes());
+        }
+        Message::Stopped(signal) => {
+            frame.push(b'S');
+            frame.extend(signal.to_le_bytes());
+        }
+    }
+    // write(2), which the command's filter lets through. A launcher that is gone is the end of all.
+    let _sent_or_launcher_gone = rustix::io::write(socket, &frame);
+}
+
+fn decode(kind: u8, content: &[u8]) -> Option<Message> {
+    match kind {
+        b'E' => Some(Message::Enforced(Enforcement::from_bytes(
+            content.try_into().ok()?,
+        ))),
+        b'F' => {
+            let (layer, rest) = content.split_first()?;
+            let (errno, action) = rest.split_first_chunk()?;
+            Some(Message::Failed {
+                layer: *Layer::ALL.get(usize::from(*layer))?,
+                action: String::from_utf8_lossy(action).into_owned(),
+                errno: i32::from_le_bytes(*errno),
+            })
+        }
+        b'X' => Some(Message::NotExecuted {
+            errno: i32::from_le_bytes(content.try_into().ok()?),
+        }),
+        b'S' => Some(Message::Stopped(i32::from_le_bytes(
+            content.try_into().ok()?,
+        ))),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_is_what_is_heard() {
+        let (launcher, init) = pair().unwrap();
+        let mut layers = Enforcement::default();
+        layers.add(Layer::Seccomp);
+        let messages = [
+            Message::Enforced(layers),
+            Message::Failed {
+                layer: Layer::Landlock,
+                action: "add a rule".into(),
+                errno: 22,
+            },
+            Message::NotExecuted { errno: 13 },
+            Message::Stopped(20),
+        ];
+        for message in &messages {
+            send(&init, message);
+        }
+        drop(init);
+        let received: Vec<_> = std::iter::from_fn(|| receive(&launcher)).collect();
+        assert_eq!(received, messages);
+    }
+
+    #[test]
+    fn a_long_message_is_cut_and_one_that_is_cut_short_is_none() {
+        let (launcher, init) = pair().unwrap();
+        let failed = Message::Failed {
+            layer: Layer::MountView,
+            action: "x".repeat(10_000),
+            errno: 1,
+        };
+        send(&init, &failed);
+        assert!(matches!(receive(&launcher), Some(Message::Failed { .. })));
+        assert_eq!(decode(b'S', &[1, 2]), None);
+        assert_eq!(decode(b'F', &[0]), None);
+        assert_eq!(decode(b'F', &[200, 0, 0, 0, 0]), None);
+    }
+
+    #[test]
+    fn init_hears_signals_in_order_and_then_the_end() {
+        let (launcher, init) = pair().unwrap();
+        assert_eq!(heard(&init), Heard::Nothing);
+        pass_on(&launcher, 15);
+        pass_on(&launcher, 64);
+        drop(launcher);
+        assert_eq!(heard(&init), Heard::Signal(15));
+        assert_eq!(heard(&init), Heard::Signal(64));
+        assert_eq!(heard(&init), Heard::End);
+    }
+}

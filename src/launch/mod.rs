@@ -1,0 +1,291 @@
+//! Starts a plan, looks after it until it ends, and says how it ended.
+//!
+//! Three processes: the launcher (supervisor), which stays outside; init, pid 1 of the new pid
+//! namespace; and the command. The launcher and init have one thread until the command runs.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+
+use rustix::process::{Pid, set_child_subreaper};
+
+use crate::enforce::cgroup;
+use crate::enforce::{self, Enforcement, namespaces};
+use crate::plan::{Isolation, Plan};
+use crate::policy::Layer;
+use crate::sys::{self, Cloned};
+
+pub mod caller;
+pub mod descendants;
+pub mod direct;
+pub mod idmap;
+pub mod init;
+pub mod message;
+pub mod placeholder;
+pub mod probe;
+pub mod remove;
+pub mod scratch;
+mod supervised;
+pub mod supervisor;
+pub mod wrapper;
+
+pub use crate::enforce::cgroup::Exceeded;
+use caller::Caller;
+use message::Message;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The command's own exit status, or 128 + the signal that ended it.
+    pub status: i32,
+    /// The layers that were in force when it started.
+    pub enforcement: Enforcement,
+    /// Whether `--timeout` ended it.
+    pub timed_out: bool,
+    /// Limits of the cgroup that were hit.
+    pub exceeded: Exceeded,
+}
+
+/// A run that did not start, or could not be looked after.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A layer could not be put in force; nothing was executed.
+    #[error("cannot {action}: {}", io::Error::from_raw_os_error(*errno))]
+    Layer {
+        /// Which.
+        layer: Layer,
+        /// What was being done.
+        action: String,
+        /// The error number.
+        errno: i32,
+    },
+    /// The command could not be executed.
+    #[error("cannot execute {}: {}", path.display(), io::Error::from_raw_os_error(*errno))]
+    Execute {
+        /// The file.
+        path: PathBuf,
+        /// The error number.
+        errno: i32,
+    },
+    /// The launcher itself failed.
+    #[error("cannot {action}")]
+    Launcher {
+        /// What was being done.
+        action: String,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
+    /// Init ended before the command started, and said nothing.
+    #[error(
+        "cannot start the sandbox: its init ended before the command started, with status {status}"
+    )]
+    InitLost {
+        /// Its exit status.
+        status: i32,
+    },
+}
+
+impl Error {
+    /// Whether the host refuses namespaces or the mount view, so that another plan may do.
+    pub fn is_about_namespaces(&self) -> bool {
+        let refusals = [
+            libc::EPERM,
+            libc::EACCES,
+            libc::ENOSYS,
+            libc::EINVAL,
+            libc::ENOSPC,
+            libc::EUSERS,
+        ];
+        matches!(
+            self,
+            Error::Layer { layer: Layer::Namespaces, errno, .. }
+                if refusals.contains(errno)
+        )
+    }
+
+    /// Whether the host refuses the supervisor that the plan has, so that a plan without may do.
+    pub fn is_about_supervision(&self, plan: &Plan) -> bool {
+        let seccomp = Layer::Seccomp;
+        plan.supervision.is_some()
+            && matches!(self, Error::Layer { layer, .. } if *layer == seccomp)
+    }
+
+    fn launcher(action: impl Into<String>, source: impl Into<io::Error>) -> Error {
+        Error::Launcher {
+            action: action.into(),
+            source: source.into(),
+        }
+    }
+}
+
+/// Before anything else: descriptors 0, 1 and 2 are open, and none above is handed on by execve.
+pub fn sanitise_descriptors() -> io::Result<()> {
+    sys::fill_standard_descriptors()?;
+    sys::close_on_exec(3)
+}
+
+/// Runs the plan to its end.
+///
+/// # Errors
+/// As listed in [`Error`]; the command was not executed, or was ended.
+pub fn run(plan: &Plan) -> Result<Outcome, Error> {
+    // From here on a signal waits until the command has ended and what was made is removed.
+    let caller = Caller::set_aside().map_err(|e| Error::launcher("block signals", e))?;
+    let outcome = run_aside(plan, caller);
+    caller
+        .restore()
+        .map_err(|e| Error::launcher("restore the signal mask", e))?;
+    outcome
+}
+
+fn run_aside(plan: &Plan, caller: Caller) -> Result<Outcome, Error> {
+    let scratch = plan
+        .scratch
+        .as_ref()
+        .map(|s| scratch::Guard::make(s, plan))
+        .transpose()?;
+    let _placeholders = placeholder::Guard::make(plan)?;
+    let group = cgroup::Group::make(&plan.limits)
+        .map_err(|e| Error::launcher("make a cgroup for the limits", e))?;
+    let outcome = start(plan, caller, group.as_ref(), scratch.as_ref());
+    let exceeded = group.map(cgroup::Group::remove).unwrap_or_default();
+    outcome.map(|outcome| Outcome {
+        exceeded,
+        ..outcome
+    })
+}
+
+/// Clones init, and waits for it.
+fn start(
+    plan: &Plan,
+    caller: Caller,
+    group: Option<&cgroup::Group>,
+    scratch: Option<&scratch::Guard>,
+) -> Result<Outcome, Error> {
+    let id_map = id_map(plan)?;
+    let (socket, init_socket) =
+        message::pair().map_err(|e| Error::launcher("make a pair of sockets", e))?;
+    let own_pid_namespace = matches!(plan.isolation, Isolation::Namespaces(_));
+    let mut flags = 0;
+    let mut spared = Vec::new();
+    if own_pid_namespace {
+        flags = namespaces::clone_flags(&plan.identity);
+    } else {
+        set_child_subreaper(Some(Pid::INIT))
+            .map_err(|e| Error::launcher("become a subreaper", e))?;
+        spared = descendants::children();
+    }
+    match sys::clone_process(flags) {
+        Ok(Cloned::Child) => {
+            drop(socket);
+            init::run(init::Start {
+                plan,
+                id_map: id_map.as_ref().map(AsFd::as_fd),
+                group,
+                socket: init_socket,
+                caller,
+            })
+        }
+        Ok(Cloned::Parent { pid, pidfd }) => {
+            drop(init_socket);
+            let init = supervisor::Init {
+                pid,
+                pidfd: pidfd.as_fd(),
+                socket,
+                own_pid_namespace,
+                spared,
+            };
+            let started = || {
+                if let Some(scratch) = scratch {
+                    scratch.sweep();
+                }
+            };
+            let ended = init
+                .wait(plan.limits.timeout, started)
+                .map_err(|e| Error::launcher("wait for the command", e))?;
+            outcome(plan, ended)
+        }
+        Err(error) if own_pid_namespace => Err(Error::Layer {
+            layer: Layer::Namespaces,
+            action: "make namespaces".into(),
+            errno: error.raw_os_error().unwrap_or(libc::EPERM),
+        }),
+        Err(error) => Err(Error::launcher("start a process", error)),
+    }
+}
+
+/// What init told, and how it ended, as the outcome of the run.
+fn outcome(plan: &Plan, ended: supervisor::Ended) -> Result<Outcome, Error> {
+    let mut enforcement = None;
+    for message in ended.told {
+        match message {
+            Message::Enforced(layers) => enforcement = Some(layers),
+            Message::Failed {
+                layer,
+                action,
+                errno,
+            } => {
+                return Err(Error::Layer {
+                    layer,
+                    action,
+                    errno,
+                });
+            }
+            Message::NotExecuted { errno } => {
+                return Err(Error::Execute {
+                    path: plan.command.path.clone(),
+                    errno,
+                });
+            }
+            Message::Stopped(_) => {}
+        }
+    }
+    // A signal may end the command's process before it executes, as it may end the command.
+    let ended_early = !ended.init_lost && ended.status > 128;
+    match enforcement.or_else(|| (ended_early || ended.timed_out).then(Enforcement::default)) {
+        Some(enforcement) => Ok(Outcome {
+            status: ended.status,
+            enforcement,
+            timed_out: ended.timed_out,
+            exceeded: Exceeded::default(),
+        }),
+        None => Err(Error::InitLost {
+            status: ended.status,
+        }),
+    }
+}
+
+/// The user namespace for id-mapped binds, where the view has any.
+fn id_map(plan: &Plan) -> Result<Option<OwnedFd>, Error> {
+    match &plan.isolation {
+        Isolation::Namespaces(view) if view.nodes.iter().any(is_id_mapped) => {
+            let made = idmap::user_namespace(&plan.identity);
+            made.map(Some).map_err(|error| Error::Layer {
+                layer: Layer::Namespaces,
+                action: "make a user namespace for the id-mapped work tree".into(),
+                errno: error.raw_os_error().unwrap_or(libc::EPERM),
+            })
+        }
+        _ => Ok(None),
+    }
+}
+
+fn is_id_mapped(node: &crate::plan::Node) -> bool {
+    matches!(node, crate::plan::Node::Bind { id_map: true, .. })
+}
+
+/// Puts a failed layer into words for the launcher.
+fn failed(error: &enforce::Error) -> Message {
+    let cause = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source()).last();
+    let errno = error.source.raw_os_error();
+    let action = match (errno, cause) {
+        (None, Some(cause)) => format!("{}: {cause}", error.action),
+        _ => error.action.clone(),
+    };
+    Message::Failed {
+        layer: error.layer,
+        action,
+        errno: errno.unwrap_or(libc::EPERM),
+    }
+}

@@ -1,0 +1,198 @@
+//! The launcher's wait: for init to end, for signals to pass on, for the time to run out.
+//!
+//! The caller's process group is shared with the command, so that Ctrl-C, Ctrl-Z and `fg` reach it
+//! without help. Whatever the launcher gets it tells init, which knows whether the whole group got it.
+//! The launcher stops when the command has stopped, by the same signal, and never ends before it.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+
+use super::descendants;
+use super::message::{self, Message};
+use crate::sys::{self, signal};
+
+/// Between SIGTERM to the command and SIGKILL to everything, when the time has run out.
+pub const GRACE: Duration = Duration::from_secs(2);
+
+/// How init ended, and what it told.
+#[derive(Debug, Default)]
+pub struct Ended {
+    /// The exit status, which is the command's.
+    pub status: i32,
+    /// Whether init itself was ended by a signal.
+    pub init_lost: bool,
+    /// Whether the time ran out.
+    pub timed_out: bool,
+    /// What was told before the command started.
+    pub told: Vec<Message>,
+}
+
+/// Init, as the launcher sees it.
+pub struct Init<'a> {
+    /// Its process id.
+    pub pid: i32,
+    /// Its descriptor.
+    pub pidfd: BorrowedFd<'a>,
+    /// The way to it.
+    pub socket: OwnedFd,
+    /// Whether everything inside ends with it.
+    pub own_pid_namespace: bool,
+    /// Children of the launcher's that were there before: a shell's, that executed it.
+    pub spared: Vec<i32>,
+}
+
+impl Init<'_> {
+    /// Waits until init has ended. `started` is called once, when the command is about to run.
+    pub fn wait(self, timeout: Option<u64>, started: impl FnOnce()) -> io::Result<Ended> {
+        // Its memory and environment are nobody's business, where nothing else keeps them apart.
+        set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+        let signals = signal::descriptor()?;
+        let mut clock = Clock::new(timeout);
+        let mut started = Some(started);
+        let mut ended = Ended::default();
+        let mut hung_up = false;
+        loop {
+            let mut ready = [
+                PollFd::new(&signals, PollFlags::IN),
+                PollFd::from_borrowed_fd(self.pidfd, PollFlags::IN),
+                PollFd::new(&self.socket, PollFlags::IN),
+            ];
+            // An init that is ending hangs up first, and stays ready.
+            let of_interest = if hung_up { &mut ready[..2] } else { &mut ready };
+            let due = poll(of_interest, clock.left().as_ref())? == 0;
+            let init_ended = !ready[1].revents().is_empty();
+            hung_up |= ready[2].revents().contains(PollFlags::HUP);
+            let mut continued = false;
+            while let Some(number) = signal::read(signals.as_fd())? {
+                continued |= number == libc::SIGCONT;
+                if number == libc::SIGCHLD {
+                    reap_others(self.pid)?;
+                } else {
+                    message::pass_on(&self.socket, number);
+                }
+            }
+            while let Some(message) = message::receive(&self.socket) {
+                match message {
+                    Message::Stopped(_) if continued => {}
+                    Message::Stopped(number) => signal::stop_by(number)?,
+                    Message::Enforced(_) => {
+                        ended.told.push(message);
+                        if let Some(started) = started.take() {
+                            started();
+                        }
+                    }
+                    _ => ended.told.push(message),
+                }
+            }
+            if init_ended {
+                return self.finish(ended, signals.as_fd());
+            }
+            if due {
+                ended.timed_out = true;
+                self.end(&mut clock)?;
+            }
+        }
+    }
+
+    /// The time has run out: SIGTERM to the command, and after the grace SIGKILL to everything.
+    fn end(&self, clock: &mut Clock) -> io::Result<()> {
+        if clock.next() {
+            message::pass_on(&self.socket, libc::SIGTERM);
+            message::pass_on(&self.socket, libc::SIGCONT);
+            return Ok(());
+        }
+        if self.own_pid_namespace {
+            return ignore_gone(signal::send(self.pid, libc::SIGKILL));
+        }
+        // Init takes it for the launcher's end and kills what is inside, one by one.
+        rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Write)?;
+        ignore_gone(signal::send(self.pid, libc::SIGCONT))
+    }
+
+    fn finish(self, mut ended: Ended, signals: BorrowedFd<'_>) -> io::Result<Ended> {
+        let status = sys::wait_for(self.pid)?.unwrap_or_default();
+        ended.init_lost = sys::ended_by(status).is_some();
+        ended.status = sys::exit_code(status);
+        if ended.init_lost && !self.own_pid_namespace {
+            // The launcher is the next subreaper.
+            descendants::kill(&self.spared);
+        }
+        // What came last went to the command as well, or too late for it.
+        while signal::read(signals)?.is_some() {}
+        Ok(ended)
+    }
+}
+
+/// Orphans of a container whose first process this is. Init waits for its turn: its end is told by
+/// its descriptor.
+fn reap_others(init: i32) -> io::Result<()> {
+    while let Some(pid) = sys::peek_ended()? {
+        if pid == init {
+            break;
+        }
+        sys::wait_for(pid)?;
+    }
+    Ok(())
+}
+
+fn ignore_gone(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+        result => result,
+    }
+}
+
+/// When the next thing is due.
+struct Clock {
+    due: Option<Instant>,
+    /// Whether the grace has begun.
+    grace: bool,
+}
+
+impl Clock {
+    /// A time too long to be told has no end.
+    fn new(timeout: Option<u64>) -> Clock {
+        let after = |seconds| Instant::now().checked_add(Duration::from_secs(seconds));
+        Clock {
+            due: timeout.and_then(after),
+            grace: false,
+        }
+    }
+
+    fn left(&self) -> Option<Timespec> {
+        let left = self.due?.saturating_duration_since(Instant::now());
+        Timespec::try_from(left).ok()
+    }
+
+    /// Whether the grace begins now; else it has ended, and nothing more is due.
+    fn next(&mut self) -> bool {
+        let begins = !self.grace;
+        self.due = begins.then(|| Instant::now() + GRACE);
+        self.grace = true;
+        begins
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_never_comes_is_none() {
+        assert!(Clock::new(None).left().is_none());
+        assert!(Clock::new(Some(u64::MAX)).left().is_none());
+    }
+
+    #[test]
+    fn the_grace_comes_once() {
+        let mut clock = Clock::new(Some(0));
+        assert!(clock.next());
+        assert!(clock.left().is_some());
+        assert!(!clock.next());
+        assert!(clock.left().is_none());
+    }
+}
