@@ -1,0 +1,511 @@
+//! argv to [`LowArgs`]: syntax only. Each value is parsed once, into a type that cannot be wrong;
+//! no file is looked at.
+//!
+//! clap's builder takes five times as long in a fresh process (90 µs against 18), before every
+//! build, so that it only serves help, the manual page and completions (`help.rs`).
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use lexopt::{Arg, Parser, ValueExt};
+
+pub use super::low::{Command, LowArgs, Mode, Output, Shell, Verbosity};
+pub use super::usage::UsageError;
+
+use super::flags::{ALL, FLAGS, Flag, Id, LATER, RUN, SUBS, Sub};
+use crate::policy::Layer;
+use crate::profile::{self, Problem, Selection, nearest};
+
+/// Parses the command line, without the program's own name.
+pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<LowArgs, UsageError> {
+    let mut parser = Parser::from_args(argv);
+    let mut found = Found::default();
+    let command = loop {
+        if let Some(mut raw) = parser.try_raw_args()
+            && raw.peek() == Some(OsStr::new("--"))
+        {
+            raw.next();
+            break Some(raw.collect::<Vec<_>>());
+        }
+        let Some(arg) = parser.next().map_err(UsageError::Syntax)? else {
+            break None;
+        };
+        let long = matches!(arg, Arg::Long(_));
+        let flag = match arg {
+            Arg::Short(short) => find(|flag| flag.short == Some(short))
+                .ok_or_else(|| unknown(format!("-{short}"), "")),
+            Arg::Long(long) => find(|flag| !long.is_empty() && flag.long == long)
+                .ok_or_else(|| unknown(format!("--{long}"), long)),
+            Arg::Value(word) => {
+                if found.sub.is_none() && word == "go" {
+                    let rest = parser.try_raw_args().into_iter().flatten();
+                    break Some([word].into_iter().chain(rest).collect());
+                }
+                found.word(&word)?;
+                continue;
+            }
+        }?;
+        found.option(flag, long, &mut parser)?;
+    };
+    found.finish(command)
+}
+
+fn find(matches: impl Fn(&Flag) -> bool) -> Option<&'static Flag> {
+    // A constant has no address of its own; this one place gives it one.
+    static TABLE: &[Flag] = &FLAGS;
+    TABLE.iter().find(|flag| matches(flag))
+}
+
+fn unknown(name: String, long: &str) -> UsageError {
+    let words = FLAGS
+        .iter()
+        .map(|flag| flag.long)
+        .filter(|long| !long.is_empty());
+    let hint = nearest(long, words).filter(|_| !long.is_empty());
+    UsageError::UnknownOption {
+        name,
+        hint: hint.map_or_else(String::new, |near| format!(" (did you mean `--{near}`?)")),
+    }
+}
+
+/// What has been found so far.
+#[derive(Default)]
+struct Found {
+    sub: Option<Sub>,
+    argument: Option<String>,
+    flags: Vec<&'static Flag>,
+    profile: Selection,
+    directory: Option<PathBuf>,
+    overrides: profile::Overrides,
+    cache_dir: Option<PathBuf>,
+    goroot: Option<PathBuf>,
+    dry_run: bool,
+    report: Option<Output>,
+    audit_log: Option<PathBuf>,
+    json: bool,
+    verbosity: Verbosity,
+    help: bool,
+    version: bool,
+}
+
+impl Found {
+    /// Takes a word that is no option: a subcommand, or its argument.
+    fn word(&mut self, word: &OsStr) -> Result<(), UsageError> {
+        let text = word.to_string_lossy();
+        if let Some(sub) = self.sub {
+            if self.argument.is_some() || sub.arguments.is_empty() {
+                return Err(UsageError::Argument {
+                    sub: sub.name,
+                    arguments: if sub.arguments.is_empty() {
+                        "no argument"
+                    } else {
+                        "one argument"
+                    },
+                    word: text.into_owned(),
+                });
+            }
+            self.argument = Some(text.into_owned());
+            return Ok(());
+        }
+        if let Some(name) = LATER.into_iter().find(|name| *name == text) {
+            return Err(UsageError::Later { name });
+        }
+        self.sub = SUBS.into_iter().find(|sub| sub.name == text);
+        if self.sub.is_some() {
+            return Ok(());
+        }
+        // Short words are near to everything: `make` is not a misspelt `man`.
+        let near = nearest(&text, SUBS.iter().map(|sub| sub.name)).filter(|_| text.len() > 4);
+        Err(UsageError::NeedsDashes {
+            hint: near.map_or_else(String::new, |near| format!(" (did you mean `{near}`?)")),
+            word: text.into_owned(),
+        })
+    }
+
+    /// Takes an option, and its value if it has one.
+    fn option(
+        &mut self,
+        flag: &'static Flag,
+        long: bool,
+        parser: &mut Parser,
+    ) -> Result<(), UsageError> {
+        if !flag.repeats && self.flags.iter().any(|one| one.id == flag.id) {
+            return Err(UsageError::Twice { flag: flag.shown() });
+        }
+        self.flags.push(flag);
+        let Some(value) = flag.value else {
+            // After a short option, what follows are more of them: `-vq`.
+            if long && let Some(value) = parser.optional_value() {
+                return Err(UsageError::ExtraValue {
+                    flag: flag.shown(),
+                    value: value.to_string_lossy().into_owned(),
+                });
+            }
+            self.switch(flag.id);
+            return Ok(());
+        };
+        // `--profile -- go build` forgot the value: `--` is never one.
+        let forgotten = parser
+            .try_raw_args()
+            .is_some_and(|raw| raw.peek() == Some(OsStr::new("--")));
+        let text = if forgotten { None } else { parser.value().ok() };
+        match text {
+            None => Err(UsageError::NoValue {
+                flag: flag.shown(),
+                value,
+            }),
+            Some(text) if text.is_empty() => Err(UsageError::EmptyValue {
+                flag: flag.shown(),
+                value,
+            }),
+            Some(text) => self
+                .value(flag.id, text)
+                .map_err(|problem| UsageError::Value {
+                    flag: flag.shown(),
+                    problem,
+                }),
+        }
+    }
+
+    fn switch(&mut self, id: Id) {
+        match id {
+            Id::BestEffort => self.overrides.best_effort = true,
+            Id::DryRun => self.dry_run = true,
+            Id::Json => self.json = true,
+            Id::Verbose => self.verbosity = Verbosity::Verbose,
+            Id::Quiet => self.verbosity = Verbosity::Quiet,
+            Id::Help => self.help = true,
+            Id::Version => self.version = true,
+            _ => {}
+        }
+    }
+
+    fn value(&mut self, id: Id, text: OsString) -> Result<(), Problem> {
+        let rules = &mut self.overrides;
+        match id {
+            Id::Profile => self.profile = Selection::parse(text.as_ref()),
+            Id::Directory => self.directory = Some(text.into()),
+            Id::ReadOnly => rules.read.push(text.into()),
+            Id::ReadWrite => rules.write.push(text.into()),
+            Id::AllowHost => rules.allow_host.push(profile::host(&utf8(text)?)?),
+            Id::Env => {
+                let text = utf8(text)?;
+                match text.split_once('=') {
+                    Some((name, value)) => {
+                        rules.set.push((profile::variable(name)?, value.to_owned()));
+                    }
+                    None => rules.pass.push(profile::variable(&text)?),
+                }
+            }
+            Id::User => rules.user = Some(profile::user(&utf8(text)?)?),
+            Id::CacheDir => self.cache_dir = Some(text.into()),
+            Id::Goroot => self.goroot = Some(text.into()),
+            Id::Timeout => rules.timeout = Some(profile::duration(&utf8(text)?)?),
+            Id::Memory => rules.memory = Some(profile::size(&utf8(text)?)?),
+            Id::Pids => rules.pids = Some(profile::count(&utf8(text)?)?),
+            Id::Require => rules.require.push(layer(&utf8(text)?)?),
+            Id::Report if text == "-" => self.report = Some(Output::Standard),
+            Id::Report => self.report = Some(Output::File(text.into())),
+            Id::AuditLog => self.audit_log = Some(text.into()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn finish(self, command: Option<Vec<OsString>>) -> Result<LowArgs, UsageError> {
+        let mode = self.mode(command)?;
+        Ok(LowArgs {
+            mode,
+            profile: self.profile,
+            directory: self.directory,
+            overrides: self.overrides,
+            cache_dir: self.cache_dir,
+            goroot: self.goroot,
+            dry_run: self.dry_run,
+            report: self.report,
+            audit_log: self.audit_log,
+            json: self.json,
+            verbosity: self.verbosity,
+        })
+    }
+
+    fn mode(&self, command: Option<Vec<OsString>>) -> Result<Mode, UsageError> {
+        if self.version {
+            return Ok(Mode::Version);
+        }
+        if self.help {
+            return Ok(Mode::Help(self.sub.map(|sub| sub.name)));
+        }
+        let (place, name) = self
+            .sub
+            .map_or((RUN, "a command"), |sub| (sub.place, sub.name));
+        if let Some(flag) = self
+            .flags
+            .iter()
+            .find(|flag| flag.place != ALL && flag.place & place == 0)
+        {
+            return Err(UsageError::Misplaced {
+                flag: flag.shown(),
+                place: name,
+            });
+        }
+        match (self.sub, command) {
+            (None, command) => {
+                let mut words = command.unwrap_or_default().into_iter();
+                match words.next().filter(|program| !program.is_empty()) {
+                    Some(program) => Ok(Mode::Run(Command {
+                        program,
+                        arguments: words.collect(),
+                    })),
+                    None => Err(UsageError::NoCommand),
+                }
+            }
+            (Some(sub), Some(command)) => Err(UsageError::Argument {
+                sub: sub.name,
+                arguments: "no command",
+                word: ["--".into()]
+                    .into_iter()
+                    .chain(command)
+                    .map(|word: OsString| word.to_string_lossy().into_owned())
+                    .collect::<Vec<_>>()
+                    .join(" "),
+            }),
+            (Some(sub), None) => self.subcommand(sub),
+        }
+    }
+
+    fn subcommand(&self, sub: Sub) -> Result<Mode, UsageError> {
+        match (sub.name, self.argument.as_deref()) {
+            ("doctor", _) => Ok(Mode::Doctor),
+            ("man", _) => Ok(Mode::Man),
+            ("policy", Some("show")) => Ok(Mode::PolicyShow),
+            ("policy", Some("list")) => Ok(Mode::PolicyList),
+            ("completions", Some("bash")) => Ok(Mode::Completions(Shell::Bash)),
+            ("completions", Some("zsh")) => Ok(Mode::Completions(Shell::Zsh)),
+            ("completions", Some("fish")) => Ok(Mode::Completions(Shell::Fish)),
+            ("help", None) => Ok(Mode::Help(None)),
+            ("help", Some(topic)) if SUBS.iter().any(|one| one.name == topic) => Ok(Mode::Help(
+                SUBS.iter().map(|one| one.name).find(|name| *name == topic),
+            )),
+            (_, Some(word)) => Err(UsageError::Argument {
+                sub: sub.name,
+                arguments: if sub.name == "help" {
+                    "a subcommand"
+                } else {
+                    sub.arguments
+                },
+                word: word.to_owned(),
+            }),
+            (_, None) => Err(UsageError::NoArgument {
+                sub: sub.name,
+                arguments: sub.arguments,
+            }),
+        }
+    }
+}
+
+fn utf8(text: OsString) -> Result<String, Problem> {
+    text.string()
+        .map_err(|_| Problem("the value is not UTF-8".to_owned()))
+}
+
+fn layer(text: &str) -> Result<Layer, Problem> {
+    Layer::ALL
+        .into_iter()
+        .find(|layer| layer.word() == text)
+        .ok_or_else(|| {
+            let words: Vec<_> = Layer::ALL.iter().map(|layer| layer.word()).collect();
+            Problem(format!("`{text}` is not one of {}", words.join(", ")))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn low(line: &str) -> Result<LowArgs, String> {
+        parse(
+            line.split(' ')
+                .filter(|word| !word.is_empty())
+                .map(OsString::from),
+        )
+        .map_err(|error| error.to_string())
+    }
+
+    fn ran(line: &str) -> Vec<String> {
+        match low(line).map(|args| args.mode) {
+            Ok(Mode::Run(command)) => [command.program]
+                .into_iter()
+                .chain(command.arguments)
+                .map(|word| word.to_string_lossy().into_owned())
+                .collect(),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn options_after_the_dashes_or_after_go_belong_to_the_command() {
+        assert_eq!(ran("-- go build ./..."), ["go", "build", "./..."]);
+        assert_eq!(ran("go -C x build"), ["go", "-C", "x", "build"]);
+        assert_eq!(ran("-v go --help"), ["go", "--help"]);
+        assert_eq!(ran("-C d -- make -v -- x"), ["make", "-v", "--", "x"]);
+        assert_eq!(ran("go run . -- -x"), ["go", "run", ".", "--", "-x"]);
+        assert_eq!(ran("-- audit"), ["audit"]);
+        assert_eq!(ran("-- --profile"), ["--profile"]);
+        let args = low("-C d go -C x build").expect("parses");
+        assert_eq!(args.directory, Some(PathBuf::from("d")));
+    }
+
+    #[test]
+    fn every_option_of_the_contract_is_read() {
+        let args = low(
+            "--profile=ci -Cdir --ro a --ro /b --rw c --allow-host Example.org:443 --env A --env B=c=d \
+             --user build --cache-dir k --goroot g --timeout 1h30m --memory 4GiB --pids 99 \
+             --require landlock --best-effort --dry-run --report - --audit-log l -vv -- true",
+        )
+        .expect("parses");
+        let rules = &args.overrides;
+        assert_eq!(args.profile, Selection::Name("ci".into()));
+        assert_eq!(args.directory, Some("dir".into()));
+        assert_eq!(rules.read, [PathBuf::from("a"), "/b".into()]);
+        assert_eq!(rules.write, [PathBuf::from("c")]);
+        assert_eq!(rules.allow_host, ["example.org:443"]);
+        assert_eq!(rules.pass, ["A"]);
+        assert_eq!(rules.set, [("B".to_owned(), "c=d".to_owned())]);
+        assert_eq!(rules.user.as_deref(), Some("build"));
+        assert_eq!(
+            (rules.timeout, rules.memory, rules.pids),
+            (Some(5400), Some(4 << 30), Some(99))
+        );
+        assert_eq!(rules.require, [Layer::Landlock]);
+        assert!(rules.best_effort && args.dry_run);
+        assert_eq!(args.report, Some(Output::Standard));
+        assert_eq!(args.audit_log, Some("l".into()));
+        assert_eq!(
+            (args.cache_dir, args.goroot),
+            (Some("k".into()), Some("g".into()))
+        );
+        assert_eq!(args.verbosity, Verbosity::Verbose);
+    }
+
+    #[test]
+    fn a_profile_with_a_slash_or_a_suffix_is_a_file() {
+        for (text, file) in [
+            ("ci", false),
+            ("./ci", true),
+            ("ci.toml", true),
+            (".gosandbox.toml", true),
+        ] {
+            let args = low(&format!("--profile {text} go")).expect("parses");
+            assert_eq!(matches!(args.profile, Selection::File(_)), file, "{text}");
+        }
+    }
+
+    #[test]
+    fn subcommands_take_their_own_options_only() {
+        assert_eq!(
+            low("policy show --json").map(|args| args.mode),
+            Ok(Mode::PolicyShow)
+        );
+        assert_eq!(
+            low("--profile ci policy list").map(|args| args.mode),
+            Ok(Mode::PolicyList)
+        );
+        assert_eq!(low("doctor --json").map(|args| args.mode), Ok(Mode::Doctor));
+        assert_eq!(
+            low("policy --help").map(|args| args.mode),
+            Ok(Mode::Help(Some("policy")))
+        );
+        assert_eq!(low("--version").map(|args| args.mode), Ok(Mode::Version));
+        assert_eq!(
+            low("completions zsh").map(|args| args.mode),
+            Ok(Mode::Completions(Shell::Zsh))
+        );
+    }
+
+    #[test]
+    fn mistakes_are_named_with_what_to_write_instead() {
+        for (line, message) in [
+            (
+                "",
+                "no command: write `gosandbox -- COMMAND`, as in `gosandbox -- go build ./...`; `gosandbox --help` shows the options",
+            ),
+            (
+                "--",
+                "no command: write `gosandbox -- COMMAND`, as in `gosandbox -- go build ./...`; `gosandbox --help` shows the options",
+            ),
+            (
+                "make all",
+                "`make` is neither go nor a subcommand: to run it in the cage, write `gosandbox -- make`",
+            ),
+            (
+                "polcy show",
+                "`polcy` is neither go nor a subcommand (did you mean `policy`?): to run it in the cage, write `gosandbox -- polcy`",
+            ),
+            (
+                "scan",
+                "this version of gosandbox does not have `scan`; to run a program of that name, write `gosandbox -- scan`",
+            ),
+            (
+                "--proflie ci go",
+                "unknown option `--proflie` (did you mean `--profile`?); an option of the command goes after `--`",
+            ),
+            (
+                "-x go",
+                "unknown option `-x`; an option of the command goes after `--`",
+            ),
+            (
+                "--profile",
+                "`--profile` needs a value: --profile NAME|FILE",
+            ),
+            (
+                "--profile -- go",
+                "`--profile` needs a value: --profile NAME|FILE",
+            ),
+            ("--profile= go", "`--profile` is empty: --profile NAME|FILE"),
+            ("-C a -C b go", "`-C` is given twice"),
+            (
+                "--dry-run=yes go",
+                "`--dry-run` takes no value, and was given `yes`",
+            ),
+            (
+                "--memory 4Gx go",
+                "`--memory`: `4Gx` is not a size: write a number and KiB, MiB, GiB or TiB, as in 4GiB",
+            ),
+            (
+                "--user root go",
+                "`--user`: `root`: nothing runs as root inside",
+            ),
+            ("--json go", "`--json` does not go with `a command`"),
+            (
+                "policy show --dry-run",
+                "`--dry-run` does not go with `policy`",
+            ),
+            ("policy", "`policy` needs one of show|list"),
+            (
+                "policy shw",
+                "`policy` takes show|list, and was given `shw`",
+            ),
+            ("man -- x", "`man` takes no command, and was given `-- x`"),
+        ] {
+            assert_eq!(low(line), Err(message.to_owned()), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_empty_command_is_none() {
+        assert!(matches!(
+            parse(["--".into(), "".into()]),
+            Err(UsageError::NoCommand)
+        ));
+    }
+
+    #[test]
+    fn a_path_need_not_be_utf8_and_a_variable_must() {
+        use std::os::unix::ffi::OsStringExt;
+        let odd = OsString::from_vec(vec![b'a', 0xff]);
+        let go = || OsString::from("go");
+        assert!(parse(["--ro".into(), odd.clone(), go()]).is_ok());
+        assert!(parse(["--env".into(), odd, go()]).is_err());
+    }
+}

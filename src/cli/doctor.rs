@@ -1,0 +1,254 @@
+//! `gosandbox doctor`: what this host gives, which layer holds which guarantee, and what is left.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::args::LowArgs;
+use crate::host::{Host, notification};
+use crate::launch::probe;
+use crate::plan::{Holding, Identity, guarantees};
+use crate::policy::Layer;
+
+/// One line about a mechanism.
+struct Finding {
+    what: &'static str,
+    /// What was found, or why there is nothing.
+    state: Result<String, String>,
+    remedy: Option<&'static str>,
+}
+
+/// What is shown, and the exit status: 0 where every guarantee can be held, else 1.
+pub(super) struct Diagnosis {
+    pub text: String,
+    pub status: u8,
+}
+
+/// Examines the host.
+pub(super) fn examine(args: &LowArgs) -> Diagnosis {
+    let mut host = Host::probe();
+    let identity = identity(&host);
+    if host.namespaces.is_ok()
+        && let Err(error) = probe::namespaces(&identity)
+    {
+        host.without_namespaces(error.to_string());
+    }
+    let notification = notification::available()
+        .and_then(|()| probe::notification(&identity).map_err(|error| error.to_string()));
+    if host.namespaces.is_err() {
+        host.notification = notification.clone();
+    }
+    let findings = findings(&host, &identity, &notification);
+    let holdings = guarantees::holdings(&host, true);
+    let gaps = guarantees::gaps(&host);
+    let whole = holdings
+        .values()
+        .all(|holding| matches!(holding, Holding::Held(_)));
+    let text = if args.json {
+        format!("{:#}\n", as_json(&host, &findings, &holdings, &gaps))
+    } else {
+        as_table(&findings, &holdings, &gaps)
+    };
+    Diagnosis {
+        text,
+        status: u8::from(!whole),
+    }
+}
+
+fn identity(host: &Host) -> Identity {
+    match host.is_root() {
+        true => Identity {
+            uid: 65534,
+            gid: 65534,
+            switch: true,
+        },
+        false => Identity {
+            uid: host.uid,
+            gid: host.gid,
+            switch: false,
+        },
+    }
+}
+
+fn findings(host: &Host, identity: &Identity, notification: &Result<(), String>) -> Vec<Finding> {
+    let mut findings = vec![
+        Finding {
+            what: "landlock",
+            state: host
+                .landlock
+                .clone()
+                .map(|abi| format!("ABI {abi}{}", landlock_gaps(abi))),
+            remedy: Some(
+                "use Linux 5.13 or later, with landlock in its lsm= list (6.12 or later for all scopes)",
+            ),
+        },
+        Finding {
+            what: "namespaces",
+            state: host
+                .namespaces
+                .clone()
+                .map(|()| "made and left again".into()),
+            remedy: Some(namespace_remedy()),
+        },
+    ];
+    if host.is_root() {
+        let can_switch = if host.can_switch {
+            Ok("root can become the sandbox user".into())
+        } else {
+            Err("root lacks CAP_SETUID or CAP_SETGID here".into())
+        };
+        findings.push(Finding {
+            what: "identity",
+            state: can_switch,
+            remedy: Some(
+                "start gosandbox as an ordinary user, or give the container SETUID and SETGID",
+            ),
+        });
+        let mapped = match &host.namespaces {
+            Ok(()) => {
+                probe::id_mapped_mount(identity, Path::new("/")).map_err(|error| error.to_string())
+            }
+            Err(_) => Err("there is no mount namespace".into()),
+        };
+        findings.push(Finding {
+            what: "id-mapped-mount",
+            state: mapped.map(|()| "on the root file system".into()),
+            remedy: Some("give work trees to an ordinary user (chown), or name it with --user"),
+        });
+    }
+    findings.push(Finding {
+        what: "seccomp",
+        state: fs::read_to_string("/proc/sys/kernel/seccomp/actions_avail")
+            .map(|actions| format!("actions {}", actions.trim()))
+            .map_err(|error| format!("/proc/sys/kernel/seccomp/actions_avail: {error}")),
+        remedy: Some("use a kernel with CONFIG_SECCOMP_FILTER"),
+    });
+    findings.push(Finding {
+        what: "notification",
+        state: notification
+            .clone()
+            .map(|()| "a call was answered with a socket".into()),
+        remedy: Some(
+            "use Linux 5.14 or later, with kernel.yama.ptrace_scope at most 1, and no other supervisor",
+        ),
+    });
+    findings.push(Finding {
+        what: "yama",
+        state: Ok(notification::yama_scope().map_or_else(
+            || "not in this kernel: a process can look into all of its user's".into(),
+            |scope| format!("ptrace_scope {scope}"),
+        )),
+        remedy: None,
+    });
+    findings
+}
+
+/// What an ABI does not have yet (landlock(7)).
+fn landlock_gaps(abi: i32) -> String {
+    let gaps = [
+        (2, "renames across folders"),
+        (3, "truncation"),
+        (4, "TCP"),
+        (5, "ioctl on devices"),
+        (6, "scopes of signals and abstract sockets"),
+    ];
+    let missing: Vec<_> = gaps
+        .iter()
+        .filter(|(needed, _)| abi < *needed)
+        .map(|(_, what)| *what)
+        .collect();
+    if missing.is_empty() {
+        String::new()
+    } else {
+        format!("; does not cover {}", missing.join(", "))
+    }
+}
+
+/// The setting that most likely refuses user namespaces here.
+fn namespace_remedy() -> &'static str {
+    let is =
+        |path: &str, value: &str| fs::read_to_string(path).is_ok_and(|found| found.trim() == value);
+    if is(
+        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+        "1",
+    ) {
+        "AppArmor restricts user namespaces: load a profile with `userns,` for gosandbox, or set \
+         kernel.apparmor_restrict_unprivileged_userns=0"
+    } else if is("/proc/sys/kernel/unprivileged_userns_clone", "0") {
+        "set kernel.unprivileged_userns_clone=1"
+    } else if is("/proc/sys/user/max_user_namespaces", "0") {
+        "set user.max_user_namespaces to more than 0"
+    } else {
+        "in a container: run it with user namespaces allowed (seccomp profile), or accept what is held without them"
+    }
+}
+
+fn as_table(
+    findings: &[Finding],
+    holdings: &std::collections::BTreeMap<crate::policy::Guarantee, Holding>,
+    gaps: &[&str],
+) -> String {
+    let mut text = String::from("GUARANTEE               HELD BY\n");
+    for (guarantee, holding) in holdings {
+        let held = match holding {
+            Holding::Held(layers) => words(layers).join(", "),
+            Holding::Missing { reason, remedy } => format!("NOTHING: {reason}; {remedy}"),
+        };
+        text += &format!("{:<24}{held}\n", guarantee.word());
+    }
+    if !gaps.is_empty() {
+        text += "\nNOT CONFINED HERE\n";
+    }
+    for gap in gaps {
+        text += &format!("{gap}\n");
+    }
+    text += "\nMECHANISM               HERE\n";
+    for finding in findings {
+        let state = match (&finding.state, finding.remedy) {
+            (Ok(state), _) => state.clone(),
+            (Err(reason), Some(remedy)) => format!("NO: {reason}\n{:<24}to have it: {remedy}", ""),
+            (Err(reason), None) => format!("NO: {reason}"),
+        };
+        text += &format!("{:<24}{state}\n", finding.what);
+    }
+    text
+}
+
+fn words(layers: &[Layer]) -> Vec<&'static str> {
+    layers.iter().map(|layer| layer.word()).collect()
+}
+
+fn as_json(
+    host: &Host,
+    findings: &[Finding],
+    holdings: &std::collections::BTreeMap<crate::policy::Guarantee, Holding>,
+    gaps: &[&str],
+) -> Value {
+    let guarantees = holdings.iter().map(|(guarantee, holding)| {
+        let value = match holding {
+            Holding::Held(layers) => json!({ "held-by": words(layers) }),
+            Holding::Missing { reason, remedy } => {
+                json!({ "held-by": [], "reason": reason, "remedy": remedy })
+            }
+        };
+        (guarantee.word().to_owned(), value)
+    });
+    let mechanisms = findings.iter().map(|finding| {
+        let value = match &finding.state {
+            Ok(state) => json!({ "available": true, "state": state }),
+            Err(reason) => {
+                json!({ "available": false, "reason": reason, "remedy": finding.remedy })
+            }
+        };
+        (finding.what.to_owned(), value)
+    });
+    json!({
+        "schema": 1,
+        "version": env!("CARGO_PKG_VERSION"),
+        "uid": host.uid,
+        "guarantees": guarantees.collect::<serde_json::Map<_, _>>(),
+        "not-confined": gaps,
+        "mechanisms": mechanisms.collect::<serde_json::Map<_, _>>(),
+    })
+}

@@ -1,0 +1,339 @@
+//! The table of options and subcommands. Parsing, help, the manual page, completions and the test
+//! of docs/command-line.md all read it, so that they cannot disagree.
+
+/// What an option means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // the table says what each is
+pub enum Id {
+    Profile,
+    Directory,
+    ReadOnly,
+    ReadWrite,
+    AllowHost,
+    Env,
+    User,
+    CacheDir,
+    Goroot,
+    Timeout,
+    Memory,
+    Pids,
+    Require,
+    BestEffort,
+    DryRun,
+    Report,
+    AuditLog,
+    Json,
+    Verbose,
+    Quiet,
+    Help,
+    Version,
+}
+
+/// Where an option may stand: to run a command.
+pub const RUN: u8 = 1;
+/// Where an option may stand: after `policy`.
+pub const POLICY: u8 = 2;
+/// Where an option may stand: after `doctor`.
+pub const DOCTOR: u8 = 4;
+/// Where an option may stand: everywhere.
+pub const ALL: u8 = 0xff;
+
+const RULES: u8 = RUN | POLICY | DOCTOR;
+
+/// An option.
+#[derive(Clone, Copy, Debug)]
+pub struct Flag {
+    /// What it means.
+    pub id: Id,
+    /// Its long name, without dashes; empty for `-C`.
+    pub long: &'static str,
+    /// Its short name.
+    pub short: Option<char>,
+    /// What its value is called, if it takes one.
+    pub value: Option<&'static str>,
+    /// Whether it may be given more than once.
+    pub repeats: bool,
+    /// The subcommands that it goes with.
+    pub place: u8,
+    /// What it does, in one line.
+    pub help: &'static str,
+}
+
+impl Flag {
+    /// The name as it is shown: `--profile`, or `-C`.
+    pub fn shown(&self) -> String {
+        match self.short {
+            Some(short) if self.long.is_empty() => format!("-{short}"),
+            _ => format!("--{}", self.long),
+        }
+    }
+}
+
+const fn flag(id: Id, long: &'static str, place: u8, help: &'static str) -> Flag {
+    Flag {
+        id,
+        long,
+        short: None,
+        value: None,
+        repeats: false,
+        place,
+        help,
+    }
+}
+
+impl Flag {
+    const fn short(mut self, short: char) -> Flag {
+        self.short = Some(short);
+        self
+    }
+
+    const fn takes(mut self, value: &'static str) -> Flag {
+        self.value = Some(value);
+        self
+    }
+
+    const fn many(mut self) -> Flag {
+        self.repeats = true;
+        self
+    }
+}
+
+/// Every option.
+pub const FLAGS: [Flag; 22] = [
+    flag(
+        Id::Profile,
+        "profile",
+        RULES,
+        "Use this profile: strict (the default), ci, dev, airgap, a name of your own, or a file",
+    )
+    .takes("NAME|FILE"),
+    flag(Id::Directory, "", RULES, "Run in this folder")
+        .short('C')
+        .takes("DIR"),
+    flag(
+        Id::ReadOnly,
+        "ro",
+        RULES,
+        "Let both cages read this file or folder",
+    )
+    .takes("PATH")
+    .many(),
+    flag(
+        Id::ReadWrite,
+        "rw",
+        RULES,
+        "Let both cages write this file or folder",
+    )
+    .takes("PATH")
+    .many(),
+    flag(
+        Id::AllowHost,
+        "allow-host",
+        RULES,
+        "Let the go command reach this host by name",
+    )
+    .takes("HOST[:PORT]")
+    .many(),
+    flag(Id::Env, "env", RULES, "Pass a variable on, or set it")
+        .takes("NAME[=VALUE]")
+        .many(),
+    flag(Id::User, "user", RULES, "As root: run as this user").takes("USER[:GROUP]"),
+    flag(
+        Id::CacheDir,
+        "cache-dir",
+        RUN | DOCTOR,
+        "Keep GOCACHE and GOMODCACHE in this folder",
+    )
+    .takes("DIR"),
+    flag(
+        Id::Goroot,
+        "goroot",
+        RUN | DOCTOR,
+        "Use the toolchain in this folder",
+    )
+    .takes("DIR"),
+    flag(
+        Id::Timeout,
+        "timeout",
+        RULES,
+        "End everything inside after this time, such as 10m",
+    )
+    .takes("DURATION"),
+    flag(
+        Id::Memory,
+        "memory",
+        RULES,
+        "Limit the memory of everything inside, such as 4GiB",
+    )
+    .takes("SIZE"),
+    flag(
+        Id::Pids,
+        "pids",
+        RULES,
+        "Limit the number of processes and threads inside",
+    )
+    .takes("N"),
+    flag(
+        Id::Require,
+        "require",
+        RULES,
+        "Refuse to run without this layer",
+    )
+    .takes("LAYER")
+    .many(),
+    flag(
+        Id::BestEffort,
+        "best-effort",
+        RULES,
+        "Run where the host cannot hold a guarantee, and report it",
+    ),
+    flag(
+        Id::DryRun,
+        "dry-run",
+        RUN,
+        "Print what would be done, and do nothing",
+    ),
+    flag(
+        Id::Report,
+        "report",
+        RUN,
+        "Write what was enforced to this file as JSON; - is standard output",
+    )
+    .takes("FILE"),
+    flag(
+        Id::AuditLog,
+        "audit-log",
+        RUN,
+        "Append refusals and fetched modules to this file as JSON lines",
+    )
+    .takes("FILE"),
+    flag(Id::Json, "json", POLICY | DOCTOR, "Print JSON"),
+    flag(Id::Verbose, "verbose", ALL, "Say what is done")
+        .short('v')
+        .many(),
+    flag(Id::Quiet, "quiet", ALL, "Print no warnings, only errors").short('q'),
+    flag(Id::Help, "help", ALL, "Print help").short('h'),
+    flag(Id::Version, "version", RUN, "Print the version").short('V'),
+];
+
+/// A subcommand.
+#[derive(Clone, Copy, Debug)]
+pub struct Sub {
+    /// Its name.
+    pub name: &'static str,
+    /// Its positional arguments, as shown.
+    pub arguments: &'static str,
+    /// Where its options are found in [`Flag::place`].
+    pub place: u8,
+    /// What it does, in one line.
+    pub help: &'static str,
+}
+
+/// The subcommands that this version has.
+pub const SUBS: [Sub; 5] = [
+    Sub {
+        name: "doctor",
+        arguments: "",
+        place: DOCTOR,
+        help: "Show what this host can enforce, and which layer holds which guarantee",
+    },
+    Sub {
+        name: "policy",
+        arguments: "show|list",
+        place: POLICY,
+        help: "Show the resolved policy with the origin of every rule, or list the profiles",
+    },
+    Sub {
+        name: "completions",
+        arguments: "bash|zsh|fish",
+        place: 0,
+        help: "Print a completion script for a shell",
+    },
+    Sub {
+        name: "man",
+        arguments: "",
+        place: 0,
+        help: "Print the manual page",
+    },
+    Sub {
+        name: "help",
+        arguments: "[SUBCOMMAND]",
+        place: 0,
+        help: "Print help",
+    },
+];
+
+/// Subcommands of the contract that this version does not have.
+pub const LATER: [&str; 8] = [
+    "audit", "bundle", "explain", "goroot", "learn", "profile", "scan", "verify",
+];
+
+/// Exit statuses, and what they mean.
+pub const STATUSES: [(&str, &str); 5] = [
+    ("N", "the command's own exit status"),
+    ("128+N", "the command was ended by signal N"),
+    ("125", "gosandbox refused or failed"),
+    ("126", "the command cannot be executed"),
+    ("127", "the command was not found"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCS: &str = include_str!("../../docs/command-line.md");
+
+    #[test]
+    fn the_documentation_has_every_option_subcommand_and_status_and_no_other() {
+        for flag in FLAGS {
+            let value = flag.value.map_or(String::new(), |value| {
+                format!(" {}", value.replace('|', "\\|"))
+            });
+            let row = format!("`{}{value}` | ", flag.shown());
+            assert!(DOCS.contains(&row), "{row}");
+            if let Some(short) = flag.short {
+                assert!(DOCS.contains(&format!("| `-{short}")), "-{short}");
+            }
+            let repeats = flag.repeats && flag.value.is_some();
+            let line = DOCS.lines().find(|line| line.contains(&row));
+            assert_eq!(
+                line.is_some_and(|line| line.contains("may be repeated")),
+                repeats,
+                "{row}"
+            );
+        }
+        let rows = |text: &str| DOCS.lines().filter(|line| line.starts_with(text)).count();
+        assert_eq!(rows("| `-"), FLAGS.len());
+        for sub in SUBS {
+            assert!(rows(&format!("| `{}", sub.name)) > 0, "{}", sub.name);
+        }
+        for name in LATER {
+            assert!(DOCS.contains(&format!("`{name}`")), "{name}");
+        }
+        for (status, meaning) in STATUSES {
+            assert!(
+                DOCS.contains(&format!("| `{status}` | {meaning}")),
+                "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_name_is_taken_twice() {
+        for (index, flag) in FLAGS.iter().enumerate() {
+            for other in &FLAGS[..index] {
+                assert!(flag.id != other.id && (flag.long.is_empty() || flag.long != other.long));
+                assert!(
+                    flag.short.is_none() || flag.short != other.short,
+                    "{:?}",
+                    flag.short
+                );
+            }
+        }
+        assert!(
+            LATER
+                .iter()
+                .all(|name| SUBS.iter().all(|sub| sub.name != *name))
+        );
+    }
+}

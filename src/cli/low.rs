@@ -1,0 +1,94 @@
+//! The command line as types that cannot be wrong: what [`super::args::parse`] makes of argv.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::profile::{self, Selection};
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Run a command in the cage.
+    Run(Command),
+    /// Show what the host can enforce.
+    Doctor,
+    /// Show the resolved policy.
+    PolicyShow,
+    /// List the profiles.
+    PolicyList,
+    /// Print a completion script.
+    Completions(Shell),
+    /// Print the manual page.
+    Man,
+    /// Print help, of a subcommand or of all.
+    Help(Option<&'static str>),
+    /// Print the version.
+    Version,
+}
+
+/// A command and its arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// The program: never empty.
+    pub program: OsString,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
+}
+
+/// A shell that completions are made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+/// Where something is written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Standard output.
+    Standard,
+    /// A file.
+    File(PathBuf),
+}
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Errors only.
+    Quiet,
+    /// Errors and warnings.
+    #[default]
+    Normal,
+    /// What is done, too.
+    Verbose,
+}
+
+/// The command line, parsed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LowArgs {
+    /// What is to be done.
+    pub mode: Mode,
+    /// `--profile`.
+    pub profile: Selection,
+    /// `-C`.
+    pub directory: Option<PathBuf>,
+    /// `--ro`, `--rw`, `--env` and the like. Their paths are still as they were written:
+    /// [`super::overrides`] makes them absolute.
+    pub overrides: profile::Overrides,
+    /// `--cache-dir`.
+    pub cache_dir: Option<PathBuf>,
+    /// `--goroot`.
+    pub goroot: Option<PathBuf>,
+    /// `--dry-run`.
+    pub dry_run: bool,
+    /// `--report`.
+    pub report: Option<Output>,
+    /// `--audit-log`.
+    pub audit_log: Option<PathBuf>,
+    /// `--json`.
+    pub json: bool,
+    /// `-v` and `-q`.
+    pub verbosity: Verbosity,
+}

@@ -1,0 +1,190 @@
+//! The command line: a file a subcommand. The only code that prints, and one place that prints
+//! errors.
+
+pub mod args;
+mod completions;
+mod doctor;
+pub mod flags;
+mod help;
+mod low;
+mod man;
+mod policy;
+mod run;
+mod usage;
+
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use self::args::{LowArgs, Mode, Verbosity};
+use crate::launch;
+use crate::profile::{self, Caller, Overrides};
+
+/// gosandbox refused or failed.
+pub const REFUSED: u8 = 125;
+/// The command was not found.
+pub const NOT_FOUND: u8 = 127;
+
+/// Does what the command line says, and returns the exit status.
+pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
+    let mut argv = argv.into_iter().peekable();
+    if argv
+        .peek()
+        .is_some_and(|word| word == crate::plan::WRAPPER_WORD)
+    {
+        let words: Vec<OsString> = argv.skip(1).collect();
+        print_error(&launch::wrapper::run(&words).into());
+        return REFUSED;
+    }
+    if let Err(error) = launch::sanitise_descriptors() {
+        print_error(&anyhow::Error::from(error).context("cannot make sure of the descriptors"));
+        return REFUSED;
+    }
+    let done = args::parse(argv)
+        .map_err(anyhow::Error::from)
+        .and_then(|args| dispatch(&args));
+    match done {
+        Ok(status) => status,
+        Err(error) => {
+            print_error(&error);
+            if error.is::<run::NotFound>() {
+                NOT_FOUND
+            } else {
+                REFUSED
+            }
+        }
+    }
+}
+
+fn dispatch(args: &LowArgs) -> anyhow::Result<u8> {
+    match &args.mode {
+        Mode::Run(command) => run::run(args, command),
+        Mode::Doctor => {
+            let diagnosis = doctor::examine(args);
+            print(clean_lines(&diagnosis.text).as_bytes())?;
+            Ok(diagnosis.status)
+        }
+        Mode::PolicyShow => print(policy::show(args)?.as_bytes()),
+        Mode::PolicyList => print(policy::list(args)?.as_bytes()),
+        Mode::Completions(shell) => print(&completions::render(*shell)),
+        Mode::Man => print(&man::render().context("cannot write the manual page")?),
+        Mode::Help(topic) => print(help::render(*topic).as_bytes()),
+        Mode::Version => print(concat!("gosandbox ", env!("CARGO_PKG_VERSION"), "\n").as_bytes()),
+    }
+}
+
+/// Prints what was asked for. A reader that has gone away (`| head`) is no error.
+fn print(bytes: &[u8]) -> anyhow::Result<u8> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to standard output")
+        }
+        _ => Ok(0),
+    }
+}
+
+/// Prints an error and its causes; a standard error that is closed changes nothing.
+fn print_error(error: &anyhow::Error) {
+    let line = format!("gosandbox: {}\n", clean(&format!("{error:#}")));
+    drop(io::stderr().write_all(line.as_bytes()));
+}
+
+/// Prints a warning, unless `-q` was given.
+pub fn warn(verbosity: Verbosity, message: &str) {
+    if verbosity > Verbosity::Quiet {
+        let line = format!("gosandbox: warning: {}\n", clean(message));
+        drop(io::stderr().write_all(line.as_bytes()));
+    }
+}
+
+/// Escapes what could steer a terminal: control characters, and those that reorder text
+/// (CVE-2021-42574). Names of files and keys may come from a hostile repository.
+pub fn clean(text: &str) -> Cow<'_, str> {
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    let mut cleaned = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if steers(c) {
+            cleaned.extend(c.escape_default());
+        } else {
+            cleaned.push(c);
+        }
+    }
+    Cow::Owned(cleaned)
+}
+
+/// [`clean`], line by line.
+fn clean_lines(text: &str) -> String {
+    text.lines()
+        .map(|line| clean(line).into_owned() + "\n")
+        .collect()
+}
+
+/// On whose behalf profiles are read, from the environment.
+pub fn caller() -> Caller {
+    let absolute = |name: &str| {
+        let path = PathBuf::from(std::env::var_os(name)?);
+        path.is_absolute().then_some(path)
+    };
+    Caller {
+        uid: rustix::process::geteuid().as_raw(),
+        config_home: absolute("XDG_CONFIG_HOME")
+            .or_else(|| absolute("HOME").map(|home| home.join(".config"))),
+    }
+}
+
+/// The folder that the command runs in: `-C`, else the caller's own.
+pub fn start_folder(args: &LowArgs) -> anyhow::Result<PathBuf> {
+    let folder = args.directory.as_deref().unwrap_or(Path::new("."));
+    folder
+        .canonicalize()
+        .with_context(|| format!("cannot enter {}", folder.display()))
+}
+
+/// What the command line says of the policy, its paths made absolute from the caller's folder.
+pub fn overrides(args: &LowArgs) -> anyhow::Result<Overrides> {
+    let mut overrides = args.overrides.clone();
+    for (flag, paths) in [
+        ("--ro", &mut overrides.read),
+        ("--rw", &mut overrides.write),
+    ] {
+        for path in paths {
+            *path =
+                absolute(path).with_context(|| format!("cannot use {flag} {}", path.display()))?;
+        }
+    }
+    Ok(overrides)
+}
+
+fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
+    let climbs = path
+        .components()
+        .any(|part| part == std::path::Component::ParentDir);
+    // Where `..` leads is the kernel's to say: a symbolic link may come before it.
+    let whole = if climbs {
+        path.canonicalize()?
+    } else {
+        std::path::absolute(path)?
+    };
+    Ok(profile::path(&whole)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_steers_a_terminal_is_escaped() {
+        assert_eq!(clean("a\u{1b}[31mb\n\u{202e}"), "a\\u{1b}[31mb\\n\\u{202e}");
+        assert!(matches!(clean("plain → text"), Cow::Borrowed(_)));
+    }
+}

@@ -1,0 +1,215 @@
+//! Where GOCACHE, GOMODCACHE and the programs' own cache lie, and that they can be used.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, lchown};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use sha2::{Digest, Sha256};
+
+use super::Session;
+use super::identity::Who;
+
+/// Caches of users without a home, when the launcher is root.
+const SYSTEM: &str = "/var/cache/gosandbox";
+
+/// The caches of a run. Canonical, existing folders.
+#[derive(Clone, Debug)]
+pub(super) struct Caches {
+    pub gocache: PathBuf,
+    pub gomodcache: PathBuf,
+    pub gopath: PathBuf,
+    pub programs: PathBuf,
+    /// Caches on disk that belong to root and are to appear as the sandbox user's.
+    pub of_root: Vec<PathBuf>,
+}
+
+/// Finds the caches, and makes those that are missing.
+pub(super) fn find(session: &Session<'_>, who: &Who, tree: &Path) -> anyhow::Result<Caches> {
+    let layout = layout(session, who)?;
+    let programs = layout.programs.join(key(tree)).join("go-build");
+    let folders = [&layout.gocache, &layout.gomodcache, &programs];
+    let mut real = Vec::new();
+    for folder in folders {
+        // Within root's own tree, which appears as the sandbox user's, all is root's on disk.
+        let is_mapped = who.identity.switch
+            && folder.starts_with(tree)
+            && tree.metadata().is_ok_and(|found| found.uid() == 0);
+        let made = match is_mapped {
+            true => fs::create_dir_all(folder),
+            false => make(folder, who),
+        };
+        made.with_context(|| {
+            format!(
+                "cannot make the cache {}; name another place with --cache-dir",
+                folder.display()
+            )
+        })?;
+        real.push(
+            folder
+                .canonicalize()
+                .with_context(|| format!("cannot use {}", folder.display()))?,
+        );
+    }
+    let [gocache, gomodcache, programs] = real
+        .try_into()
+        .map_err(|_| io::Error::other("three caches"))?;
+    let of_root = [&gocache, &gomodcache]
+        .into_iter()
+        .filter(|path| who.identity.switch && path.metadata().is_ok_and(|m| m.uid() == 0))
+        .cloned()
+        .collect();
+    Ok(Caches {
+        gocache,
+        gomodcache,
+        gopath: layout.gopath,
+        programs,
+        of_root,
+    })
+}
+
+/// Makes the folder of GOCACHE in which fuzzing keeps its corpus; programs write there alone.
+pub(super) fn make_corpus(caches: &Caches, who: &Who) -> anyhow::Result<()> {
+    let folder = caches.gocache.join("fuzz");
+    let made = match caches.of_root.contains(&caches.gocache) {
+        // Root's on disk as all of that cache, and the sandbox user's inside.
+        true => fs::create_dir_all(&folder),
+        false => make(&folder, who),
+    };
+    made.with_context(|| format!("cannot make the folder {} for fuzzing", folder.display()))
+}
+
+struct Layout {
+    gocache: PathBuf,
+    gomodcache: PathBuf,
+    gopath: PathBuf,
+    programs: PathBuf,
+}
+
+/// `--cache-dir`, else what the caller's GOCACHE and GOMODCACHE say, else the user's own places.
+fn layout(session: &Session<'_>, who: &Who) -> anyhow::Result<Layout> {
+    if let Some(folder) = &session.args.cache_dir {
+        let folder = std::path::absolute(folder)?;
+        return Ok(Layout {
+            gocache: folder.join("go-build"),
+            gomodcache: folder.join("mod"),
+            programs: folder.join("programs"),
+            gopath: folder,
+        });
+    }
+    let own = who
+        .home
+        .as_deref()
+        .filter(|_| !who.identity.switch || who.home.is_some());
+    let (base, gopath) = match own {
+        Some(home) => (cache_home(session, who, home), home.join("go")),
+        None if who.identity.switch => {
+            let folder = Path::new(SYSTEM).join(who.identity.uid.to_string());
+            (folder.clone(), folder)
+        }
+        None => {
+            bail!("cannot find a place for the caches: HOME is not set; set it, or use --cache-dir")
+        }
+    };
+    let gopath = gopath_of(session, who).unwrap_or(gopath);
+    let chosen = |name: &str| -> anyhow::Result<Option<PathBuf>> {
+        match session.go_variable(name).map(PathBuf::from) {
+            Some(path) if path.is_absolute() => Ok(Some(path)),
+            Some(path) => bail!(
+                "cannot use {name}={}: it must be an absolute path",
+                path.display()
+            ),
+            None => Ok(None),
+        }
+    };
+    let is_system = own.is_none();
+    let module_default = if is_system {
+        base.join("mod")
+    } else {
+        gopath.join("pkg/mod")
+    };
+    Ok(Layout {
+        gocache: chosen("GOCACHE")?.unwrap_or_else(|| base.join("go-build")),
+        gomodcache: chosen("GOMODCACHE")?.unwrap_or(module_default),
+        gopath,
+        programs: if is_system {
+            base.join("programs")
+        } else {
+            base.join("gosandbox/programs")
+        },
+    })
+}
+
+/// `$XDG_CACHE_HOME` is the caller's own, not that of a user it changes to.
+fn cache_home(session: &Session<'_>, who: &Who, home: &Path) -> PathBuf {
+    let named = session
+        .variable("XDG_CACHE_HOME")
+        .filter(|_| !who.identity.switch)
+        .map(PathBuf::from);
+    named
+        .filter(|path| path.is_absolute())
+        .unwrap_or_else(|| home.join(".cache"))
+}
+
+fn gopath_of(session: &Session<'_>, who: &Who) -> Option<PathBuf> {
+    if who.identity.switch {
+        return None;
+    }
+    let list = session.go_variable("GOPATH")?;
+    std::env::split_paths(&list)
+        .next()
+        .filter(|path| path.is_absolute())
+}
+
+/// The caller's GOMODCACHE, where a toolchain may lie; it may not exist.
+pub(super) fn module_cache(session: &Session<'_>) -> Option<PathBuf> {
+    if let Some(folder) = &session.args.cache_dir {
+        return Some(std::path::absolute(folder).ok()?.join("mod"));
+    }
+    let named = session.go_variable("GOMODCACHE").map(PathBuf::from);
+    let gopath = || {
+        let list = session.go_variable("GOPATH");
+        list.and_then(|list| std::env::split_paths(&list).next())
+            .or_else(|| Some(session.home.as_ref()?.join("go")))
+    };
+    named
+        .or_else(|| Some(gopath()?.join("pkg/mod")))
+        .filter(|path| path.is_absolute())
+}
+
+/// Makes a folder and those above it; what is new belongs to the sandbox user.
+fn make(folder: &Path, who: &Who) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = folder.parent() {
+        let system = parent == Path::new(SYSTEM) || parent == Path::new("/var/cache");
+        if system {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o755)
+                .create(parent)?;
+        } else {
+            make(parent, who)?;
+        }
+    }
+    match fs::DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        result => result?,
+    }
+    if who.identity.switch {
+        lchown(folder, Some(who.identity.uid), Some(who.identity.gid))?;
+    }
+    Ok(())
+}
+
+/// Names a project's own cache.
+fn key(tree: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    let hash = Sha256::digest(tree.as_os_str().as_bytes());
+    hash.iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}

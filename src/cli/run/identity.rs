@@ -1,0 +1,128 @@
+//! Who runs inside: never root.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use super::Session;
+use crate::host::accounts::{self, Account};
+use crate::plan::Identity;
+use crate::policy::Policy;
+
+/// The user that `nobody` is everywhere.
+const NOBODY: u32 = 65534;
+
+/// Who runs inside, and where its home on disk is, if it has one.
+#[derive(Debug)]
+pub(super) struct Who {
+    pub identity: Identity,
+    pub name: String,
+    pub home: Option<PathBuf>,
+}
+
+/// An ordinary caller stays who it is. For root: `--user` or the profile's, else the owner of the
+/// work tree, else the user `gosandbox`, else 65534.
+pub(super) fn choose(
+    session: &Session<'_>,
+    policy: &Policy,
+    tree: Option<&Path>,
+) -> anyhow::Result<Who> {
+    let host = &session.host;
+    if !host.is_root() {
+        if policy.identity.user.is_some() {
+            bail!("cannot change to another user: only root can; leave out --user");
+        }
+        let identity = Identity {
+            uid: host.uid,
+            gid: host.gid,
+            switch: false,
+        };
+        let name = accounts::by_uid(host.uid).map_or_else(|| "gosandbox".to_owned(), |a| a.name);
+        return Ok(Who {
+            identity,
+            name,
+            home: session.home.clone(),
+        });
+    }
+    if !host.can_switch {
+        bail!(
+            "cannot run as root: nothing inside may be root, and root lacks CAP_SETUID or CAP_SETGID here to become \
+             another user; start gosandbox as an ordinary user, or give the container these capabilities"
+        );
+    }
+    let account = match &policy.identity.user {
+        Some(user) => named(user)?,
+        None => automatic(tree),
+    };
+    if account.uid == 0 || account.gid == 0 {
+        bail!(
+            "cannot run as {}: nothing inside may be root or in root's group",
+            account.name
+        );
+    }
+    let identity = Identity {
+        uid: account.uid,
+        gid: account.gid,
+        switch: true,
+    };
+    let home = Some(account.home)
+        .filter(|home| home.is_absolute() && home != Path::new("/") && home.is_dir());
+    Ok(Who {
+        identity,
+        name: account.name,
+        home,
+    })
+}
+
+fn automatic(tree: Option<&Path>) -> Account {
+    let owner = tree
+        .and_then(|tree| tree.metadata().ok())
+        .filter(|found| found.uid() != 0);
+    if let Some(owner) = owner {
+        let unknown = Account {
+            name: "gosandbox".into(),
+            uid: owner.uid(),
+            gid: if owner.gid() == 0 {
+                NOBODY
+            } else {
+                owner.gid()
+            },
+            home: "/nonexistent".into(),
+        };
+        return accounts::by_uid(owner.uid()).unwrap_or(unknown);
+    }
+    accounts::by_name("gosandbox").unwrap_or_else(|| Account {
+        name: "nobody".into(),
+        uid: NOBODY,
+        gid: NOBODY,
+        home: "/nonexistent".into(),
+    })
+}
+
+/// `USER[:GROUP]`, names or numbers.
+fn named(user: &str) -> anyhow::Result<Account> {
+    let (user, group) = user
+        .split_once(':')
+        .map_or((user, None), |(user, group)| (user, Some(group)));
+    let mut account = match user.parse() {
+        Ok(uid) => accounts::by_uid(uid).unwrap_or_else(|| Account {
+            name: "gosandbox".into(),
+            uid,
+            gid: uid,
+            home: "/nonexistent".into(),
+        }),
+        Err(_) => accounts::by_name(user).with_context(|| {
+            format!("cannot run as {user}: there is no such user in /etc/passwd")
+        })?,
+    };
+    if let Some(group) = group {
+        account.gid = match group.parse() {
+            Ok(gid) => gid,
+            Err(_) => accounts::group_by_name(group).with_context(|| {
+                format!("cannot run in group {group}: there is no such group in /etc/group")
+            })?,
+        };
+    }
+    Ok(account)
+}

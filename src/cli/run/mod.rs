@@ -1,0 +1,281 @@
+//! `gosandbox -- COMMAND`: from the command line to the exit status, top to bottom.
+
+mod caches;
+mod identity;
+mod limits;
+mod plan;
+mod protected;
+mod report;
+mod scratch;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use super::args::{Command, LowArgs, Verbosity};
+use super::{REFUSED, caller, overrides, start_folder, warn};
+use crate::go::toolchain::{self, Toolchain};
+use crate::go::trust::Trust;
+use crate::go::workspace::{self, Workspace};
+use crate::go::{command, goenv, select};
+use crate::host::Host;
+use crate::launch;
+use crate::plan::{Holding, Plan};
+use crate::policy::{Guarantee, Policy, Requirement};
+use crate::profile;
+
+/// A command that is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot find the command: {0}")]
+pub struct NotFound(String);
+
+/// What the caller's environment and account say, read once.
+pub(in crate::cli) struct Session<'a> {
+    args: &'a LowArgs,
+    host: Host,
+    environment: Vec<(OsString, OsString)>,
+    home: Option<PathBuf>,
+    folder: PathBuf,
+}
+
+impl<'a> Session<'a> {
+    fn open(args: &'a LowArgs) -> anyhow::Result<Session<'a>> {
+        let host = Host::probe();
+        let environment: Vec<_> = std::env::vars_os().collect();
+        let home = std::env::var_os("HOME")
+            .map(PathBuf::from)
+            .filter(|home| home.is_absolute());
+        let home = home.or_else(|| Some(crate::host::accounts::by_uid(host.uid)?.home));
+        Ok(Session {
+            args,
+            host,
+            environment,
+            home,
+            folder: start_folder(args)?,
+        })
+    }
+
+    /// A variable of the caller's that is set and not empty.
+    fn variable(&self, name: &str) -> Option<&OsString> {
+        let found = self.environment.iter().find(|(n, _)| n == name);
+        found
+            .map(|(_, value)| value)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// A variable of the caller's, else what `go env -w` has written to the caller's own file. Only
+    /// for where caches lie: nothing else of that file is put in force.
+    fn go_variable(&self, name: &str) -> Option<OsString> {
+        if let Some(value) = self.variable(name) {
+            return Some(value.clone());
+        }
+        let file = match self.variable("GOENV") {
+            Some(file) if file == "off" => return None,
+            Some(file) => PathBuf::from(file),
+            None => caller().config_home?.join("go/env"),
+        };
+        let text = std::fs::read_to_string(file).ok()?;
+        let settings = goenv::parse(&text);
+        settings
+            .into_iter()
+            .find(|(n, v)| n == name && !v.is_empty())
+            .map(|(_, value)| value.into())
+    }
+
+    fn trust(&self) -> Trust<'static> {
+        Trust::new(self.host.uid, self.host.gid)
+    }
+}
+
+/// Runs the command; its exit status, or an error where it was not started.
+pub fn run(args: &LowArgs, command: &Command) -> anyhow::Result<u8> {
+    let session = Session::open(args)?;
+    let mut host = session.host.clone();
+    let overrides = overrides(args)?;
+    let granted: Vec<PathBuf> = overrides
+        .read
+        .iter()
+        .chain(&overrides.write)
+        .cloned()
+        .collect();
+    for path in &granted {
+        path.metadata()
+            .with_context(|| format!("cannot grant {}", path.display()))?;
+    }
+    let folder = go_folder(&session, command)?;
+    let workspace = workspace::discover(&workspace::Start {
+        cwd: &folder,
+        gowork: session.variable("GOWORK").map(OsString::as_os_str),
+        home: session.home.as_deref(),
+        granted: &granted,
+    })?;
+    let policy = profile::policy(&profile::Request {
+        profile: &args.profile,
+        work_tree: Some(&workspace.root),
+        overrides: &overrides,
+        caller: &caller(),
+    })?;
+    let toolchain = find_toolchain(&session, &workspace, &policy, command)?;
+    let mut prepared = plan::Prepared::new(&session, &workspace, &policy, &toolchain, command)?;
+    if args.dry_run && host.namespaces.is_ok() {
+        // A run finds out by doing; a dry run has to try.
+        if let Err(error) = launch::probe::namespaces(prepared.identity()) {
+            host.without_namespaces(error.to_string());
+        }
+    }
+    loop {
+        let mut plan = prepared.plan(&host)?;
+        limits::settle(&mut plan, &host, args.verbosity)?;
+        require(&policy, &plan, args.verbosity)?;
+        if args.dry_run {
+            return report::dry_run(args, &policy, &plan);
+        }
+        let guard = protected::Guard::before(&plan)?;
+        match launch::run(&plan) {
+            Err(error) if error.is_about_namespaces() && host.namespaces.is_ok() => {
+                // The host refuses them: the same policy, held by other layers.
+                host.without_namespaces(error.to_string());
+                prepared.renew()?;
+            }
+            Err(error) if error.is_about_supervision(&plan) => {
+                host.notification = Err(error.to_string());
+                prepared.renew()?;
+            }
+            Err(error) => return refuse(error),
+            Ok(outcome) => {
+                guard.after()?;
+                report::write(args, &policy, &plan, &outcome)?;
+                return finish(&outcome, &policy);
+            }
+        }
+    }
+}
+
+/// The folder that the go command works in: `-C` of its own may change it.
+fn go_folder(session: &Session<'_>, command: &Command) -> anyhow::Result<PathBuf> {
+    let is_go = Path::new(&command.program)
+        .file_name()
+        .is_some_and(|name| name == "go");
+    let changes = |word: &OsString| {
+        let word = word.to_string_lossy();
+        word.trim_start_matches('-').starts_with('C') && word.starts_with('-')
+    };
+    if !is_go || !command.arguments.iter().take(2).any(changes) {
+        return Ok(session.folder.clone());
+    }
+    let changed = command::changed_dir(&command.arguments, &session.folder);
+    let folder = changed.unwrap_or_else(|| session.folder.clone());
+    folder
+        .canonicalize()
+        .with_context(|| format!("cannot enter {}, which -C names", folder.display()))
+}
+
+/// The toolchain that runs: the one found, or the one that the project's lines ask for.
+fn find_toolchain(
+    session: &Session<'_>,
+    workspace: &Workspace,
+    policy: &Policy,
+    command: &Command,
+) -> anyhow::Result<Toolchain> {
+    let named = named_goroot(&command.program);
+    let goroot = session
+        .args
+        .goroot
+        .clone()
+        .map(std::path::absolute)
+        .transpose()?
+        .or(named);
+    let found = toolchain::discover(&toolchain::Choice {
+        goroot: goroot.as_deref(),
+        path: session.variable("PATH").map(OsString::as_os_str),
+        trust: session.trust(),
+        work_tree: (!workspace.none).then_some(workspace.root.as_path()),
+    })?;
+    let own = || {
+        found
+            .settings
+            .iter()
+            .find(|(name, _)| name == "GOTOOLCHAIN")
+            .map(|(_, value)| value.as_str())
+    };
+    let wish = match session
+        .variable("GOTOOLCHAIN")
+        .and_then(|value| value.to_str())
+        .or_else(own)
+    {
+        Some(value) => select::Wish::parse(value)?,
+        None => select::Wish::Auto,
+    };
+    let module_cache = caches::module_cache(session);
+    Ok(select::select(&select::Request {
+        found: &found,
+        lines: &workspace.lines,
+        wish: &wish,
+        module_cache: module_cache.as_deref(),
+        trust: session.trust(),
+        range: policy.modules.toolchains.as_ref(),
+    })?)
+}
+
+/// The GOROOT of a go command that is named by its path.
+fn named_goroot(program: &OsString) -> Option<PathBuf> {
+    let path = Path::new(program);
+    let is_path = path.file_name()? == "go" && path.components().count() > 1;
+    is_path.then(|| Some(path.canonicalize().ok()?.parent()?.parent()?.to_owned()))?
+}
+
+/// Refuses to go on where the policy requires what the plan cannot hold.
+fn require(policy: &Policy, plan: &Plan, verbosity: Verbosity) -> anyhow::Result<()> {
+    for guarantee in Guarantee::ALL {
+        let Some(Holding::Missing { reason, remedy }) = plan.guarantees.get(&guarantee) else {
+            continue;
+        };
+        let word = guarantee.word();
+        match policy.guarantee(guarantee) {
+            Requirement::Required => bail!(
+                "cannot hold {word}, which profile {} requires: {reason}; {remedy}, or run with --best-effort",
+                policy.name
+            ),
+            Requirement::Preferred => {
+                warn(verbosity, &format!("{word} does not hold here: {reason}"))
+            }
+            Requirement::Off => {}
+        }
+    }
+    for (layer, requirement) in &policy.layers {
+        if *requirement == Requirement::Required && !plan.has_layer(*layer) {
+            bail!(
+                "cannot put {} in force, which is required: this host does not offer it (gosandbox doctor says why)",
+                layer.word()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// A run that did not start: the message, and the status that the contract gives it.
+fn refuse(error: launch::Error) -> anyhow::Result<u8> {
+    let status = match &error {
+        launch::Error::Execute {
+            errno: libc::ENOENT,
+            ..
+        } => 127,
+        launch::Error::Execute { .. } => 126,
+        _ => return Err(error).context("cannot start the sandbox"),
+    };
+    super::print_error(&error.into());
+    Ok(status)
+}
+
+fn finish(outcome: &launch::Outcome, policy: &Policy) -> anyhow::Result<u8> {
+    limits::tell(&outcome.exceeded, policy);
+    if outcome.timed_out {
+        let seconds = policy.limits.timeout.unwrap_or_default();
+        super::print_error(&anyhow::anyhow!(
+            "the time of {seconds} s ran out, and everything was ended"
+        ));
+        return Ok(128 + libc::SIGKILL as u8);
+    }
+    Ok(u8::try_from(outcome.status).unwrap_or(REFUSED))
+}

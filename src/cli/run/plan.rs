@@ -1,0 +1,488 @@
+//! From the project and the command to what [`crate::plan::build`] decides from.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use super::caches::{self, Caches};
+use super::identity::{self, Who};
+use super::{Session, scratch};
+use crate::cli::args;
+use crate::cli::warn;
+use crate::go::command::{self, GoCommand, Programs};
+use crate::go::environment::{self, Environment};
+use crate::go::toolchain::Toolchain;
+use crate::go::vcs::{self, Stamping};
+use crate::go::workspace::Workspace;
+use crate::host::Host;
+use crate::plan::build;
+use crate::plan::inputs::{Inputs, Outputs, Project, Run, Wraps};
+use crate::plan::own::OwnFiles;
+use crate::plan::{Command, EXEC_PLACE, Identity, Plan};
+use crate::policy::compilers::is_compiler;
+use crate::policy::{Cage, Policy};
+
+/// What is to be run.
+enum What {
+    /// The go command.
+    Go(GoCommand),
+    /// gofmt, GOROOT's own.
+    Gofmt,
+    /// Anything else, by its canonical path.
+    Other(PathBuf),
+}
+
+/// Everything that does not depend on which layers can be had.
+pub(super) struct Prepared<'a> {
+    session: &'a Session<'a>,
+    policy: &'a Policy,
+    toolchain: &'a Toolchain,
+    arguments: &'a args::Command,
+    what: What,
+    who: Who,
+    caches: Caches,
+    stamping: Stamping,
+    add_flags: Vec<String>,
+    project: Project,
+    outputs: Outputs,
+}
+
+impl<'a> Prepared<'a> {
+    /// Looks at the project and the command.
+    pub fn new(
+        session: &'a Session<'a>,
+        workspace: &Workspace,
+        policy: &'a Policy,
+        toolchain: &'a Toolchain,
+        arguments: &'a args::Command,
+    ) -> anyhow::Result<Prepared<'a>> {
+        let tree = (!workspace.none).then(|| workspace.root.clone());
+        let who = identity::choose(session, policy, tree.as_deref())?;
+        let caches = caches::find(session, &who, tree.as_deref().unwrap_or(&session.folder))?;
+        // Whoever works in GOROOT/src or on an extracted module may not write it for that.
+        let unwritable = [&toolchain.goroot, &caches.gomodcache, &caches.gocache];
+        let tree = tree.filter(|tree| !unwritable.iter().any(|held| tree.starts_with(held)));
+        let what = what(
+            session,
+            policy,
+            toolchain,
+            arguments,
+            &caches,
+            tree.as_deref(),
+        )?;
+        if matches!(&what, What::Go(go) if go.fuzzes) {
+            caches::make_corpus(&caches, &who)?;
+        }
+        let (stamping, add_flags) = stamping(session, workspace, policy, &what);
+        let mut mapped = caches.of_root.clone();
+        mapped.extend(
+            tree.iter()
+                .filter(|tree| who.identity.switch && is_roots(tree))
+                .cloned(),
+        );
+        let mut read = workspace.local_modules.clone();
+        if let Stamping::Safe { read: folders, .. } = &stamping {
+            read.extend(folders.iter().cloned());
+        }
+        let mut outputs = Outputs::default();
+        if let What::Go(go) = &what {
+            for input in &go.inputs {
+                read.extend(input.canonicalize());
+            }
+            for output in &go.outputs {
+                let is_folder = output.kind == command::Kind::Folder;
+                let protected = &policy.files.protected;
+                outputs.add(
+                    &output.path,
+                    is_folder,
+                    output.flag,
+                    tree.as_deref(),
+                    protected,
+                )?;
+            }
+        }
+        if who.identity.switch {
+            let named = policy.files.write.iter().filter(|path| is_roots(path));
+            mapped.extend(named.cloned());
+            mapped.extend(
+                outputs
+                    .paths()
+                    .into_iter()
+                    .filter(|path| !path.exists() || is_roots(path)),
+            );
+        }
+        let project = Project {
+            tree,
+            mapped,
+            read,
+            write: Vec::new(),
+            goroot: toolchain.goroot.clone(),
+            goroot_linked: toolchain.linked.clone(),
+            gocache: caches.gocache.clone(),
+            gomodcache: caches.gomodcache.clone(),
+            program_cache: caches.programs.clone(),
+            proxy_folders: proxy_folders(session, policy, &caches),
+            user_name: who.name.clone(),
+            launcher: std::fs::read_link("/proc/self/exe")
+                .context("cannot find gosandbox's own executable")?,
+            scratch: scratch::choose(session)?,
+        };
+        Ok(Prepared {
+            session,
+            policy,
+            toolchain,
+            arguments,
+            what,
+            who,
+            caches,
+            stamping,
+            add_flags,
+            project,
+            outputs,
+        })
+    }
+
+    /// Who runs inside.
+    pub fn identity(&self) -> &Identity {
+        &self.who.identity
+    }
+
+    /// Another run's folder, for a second attempt.
+    pub fn renew(&mut self) -> anyhow::Result<()> {
+        self.project.scratch = scratch::choose(self.session)?;
+        Ok(())
+    }
+
+    /// The plan for a host.
+    pub fn plan(&self, host: &Host) -> anyhow::Result<Plan> {
+        let mut project = self.project.clone();
+        if host.namespaces.is_err() && self.who.identity.switch {
+            self.reach_without_view(&mut project)?;
+        }
+        let own = OwnFiles::new(host.namespaces.is_ok(), &project);
+        let cage = match &self.what {
+            What::Go(go) => go.cage,
+            What::Gofmt => Cage::Tool,
+            What::Other(_) => Cage::Program,
+        };
+        let environment = self.environment(&own, cage, &project)?;
+        let wraps = match &self.what {
+            What::Go(GoCommand {
+                programs: Programs::Test,
+                ..
+            }) => Some(Wraps::Tests),
+            What::Go(GoCommand {
+                programs: Programs::Run,
+                ..
+            }) => Some(Wraps::Run),
+            _ => None,
+        };
+        let run = Run {
+            program_environment: program_environment(&environment, &self.caches.programs),
+            command: Command {
+                path: match &self.what {
+                    What::Go(_) => self.toolchain.go.clone(),
+                    What::Gofmt => self.toolchain.goroot.join("bin/gofmt"),
+                    What::Other(path) => path.clone(),
+                },
+                argv: self.argv(),
+                environment: environment.pairs,
+                folder: self.session.folder.clone(),
+            },
+            cage,
+            wraps,
+            dynamic: matches!(self.stamping, Stamping::Safe { .. }),
+            outputs: self.outputs.paths(),
+            placeholders: self.outputs.placeholders(),
+            programs: match &self.what {
+                What::Other(path) => vec![path.clone()],
+                _ if matches!(self.stamping, Stamping::Safe { .. }) => vec!["git".into()],
+                _ => Vec::new(),
+            },
+            runs_cached: matches!(&self.what, What::Go(go) if go.runs_cached_tool)
+                || wraps.is_some(),
+            fuzzes: matches!(&self.what, What::Go(go) if go.fuzzes),
+        };
+        let identity = &self.who.identity;
+        Ok(build::build(&Inputs {
+            policy: self.policy,
+            host,
+            identity,
+            project: &project,
+            run: &run,
+        })?)
+    }
+
+    fn environment(
+        &self,
+        own: &OwnFiles,
+        cage: Cage,
+        project: &Project,
+    ) -> anyhow::Result<Environment> {
+        let proxy = proxy(project);
+        let mut made = environment::rebuild(&environment::Inputs {
+            caller: &self.session.environment,
+            toolchain: self.toolchain,
+            build_cache: if cage == Cage::Tool {
+                &self.caches.gocache
+            } else {
+                &self.caches.programs
+            },
+            module_cache: &self.caches.gomodcache,
+            gopath: &self.caches.gopath,
+            home: &own.home,
+            tmp: &own.tmp,
+            user: &self.who.name,
+            proxy: if cage == Cage::Tool { &proxy } else { "off" },
+            modules: &self.policy.modules,
+            policy: &self.policy.environment,
+            command: match &self.what {
+                What::Go(go) => &go.subcommand,
+                _ => "",
+            },
+            allow_flags: &self.policy.programs.allow_flags,
+            add_flags: &self.add_flags,
+            stamping: &self.stamping,
+        })?;
+        if cage == Cage::Tool {
+            // Apart from the programs' temporary folder: what go builds there is not theirs to write.
+            made.pairs.retain(|(name, _)| name != "GOTMPDIR");
+            made.pairs
+                .push(("GOTMPDIR".into(), own.work.clone().into()));
+            made.pairs.sort();
+        }
+        Ok(made)
+    }
+
+    /// Without a mount view the sandbox user walks the host's own folders, with its own rights, and
+    /// root's files are root's.
+    fn reach_without_view(&self, project: &mut Project) -> anyhow::Result<()> {
+        let identity = &self.who.identity;
+        project.proxy_folders.retain(|path| reaches(identity, path));
+        let must =
+            project
+                .tree
+                .iter()
+                .chain([&project.goroot, &project.gocache, &project.gomodcache]);
+        for path in must {
+            if !reaches(identity, path) {
+                bail!(
+                    "cannot reach {} as user {}: a folder on the way to it is closed to others, and without \
+                     namespaces it cannot be shown elsewhere; move it, open the way (chmod o+x), or use --user or --cache-dir",
+                    path.display(),
+                    identity.uid
+                );
+            }
+        }
+        let writes = matches!(&self.what, What::Go(go) if go.writes_tree);
+        if let (true, Some(tree)) = (
+            writes,
+            project
+                .tree
+                .iter()
+                .find(|tree| project.mapped.contains(tree)),
+        ) {
+            bail!(
+                "cannot let user {} write {}, which belongs to root: that takes an id-mapped mount, and mounts are \
+                 refused here; give the folder to that user (chown), or name another with --user",
+                identity.uid,
+                tree.display()
+            );
+        }
+        Ok(())
+    }
+
+    /// The words of the command, with a place for `-exec`.
+    fn argv(&self) -> Vec<OsString> {
+        let mut argv = vec![self.arguments.program.clone()];
+        argv.extend(self.arguments.arguments.iter().cloned());
+        if let What::Go(go) = &self.what
+            && go.programs != Programs::None
+        {
+            argv.insert(1 + go.exec_position, EXEC_PLACE.into());
+        }
+        argv
+    }
+}
+
+fn what(
+    session: &Session<'_>,
+    policy: &Policy,
+    toolchain: &Toolchain,
+    arguments: &args::Command,
+    caches: &Caches,
+    tree: Option<&Path>,
+) -> anyhow::Result<What> {
+    let program = Path::new(&arguments.program);
+    if program.file_name().is_some_and(|name| name == "go") {
+        let gobin = session
+            .variable("GOBIN")
+            .map(PathBuf::from)
+            .unwrap_or_else(|| caches.gopath.join("bin"));
+        return Ok(What::Go(command::classify(&command::Call {
+            words: &arguments.arguments,
+            cwd: &session.folder,
+            root: tree,
+            allow_flags: &policy.programs.allow_flags,
+            gobin: Some(&gobin),
+            gocoverdir: session.variable("GOCOVERDIR").map(OsString::as_os_str),
+            tool_dir: Some(&toolchain.tool_dir),
+        })?));
+    }
+    if program == Path::new("gofmt") {
+        return Ok(What::Gofmt);
+    }
+    let path = look_up(program, &session.folder, &toolchain.goroot)?;
+    if is_compiler(&path) {
+        bail!(
+            "refusing to run {}: no C compiler, assembler or linker runs inside",
+            path.display()
+        );
+    }
+    Ok(What::Other(path))
+}
+
+/// Where a command is found: by its path, else in the PATH that holds inside.
+fn look_up(program: &Path, folder: &Path, goroot: &Path) -> anyhow::Result<PathBuf> {
+    if program.components().count() > 1 {
+        let path = folder.join(program);
+        return path
+            .canonicalize()
+            .map_err(|error| super::NotFound(format!("{}: {error}", path.display())).into());
+    }
+    let folders = [
+        goroot.join("bin"),
+        "/usr/local/bin".into(),
+        "/usr/bin".into(),
+        "/bin".into(),
+    ];
+    let found = folders
+        .iter()
+        .find_map(|folder| folder.join(program).canonicalize().ok());
+    found.ok_or_else(|| {
+        let looked = folders
+            .map(|folder| folder.display().to_string())
+            .join(", ");
+        super::NotFound(format!("{} is in none of {looked}", program.display())).into()
+    })
+}
+
+/// Whether git stamps, and the flags that switch it off where it must not.
+fn stamping(
+    session: &Session<'_>,
+    workspace: &Workspace,
+    policy: &Policy,
+    what: &What,
+) -> (Stamping, Vec<String>) {
+    let off = || vec!["-buildvcs=false".to_owned()];
+    let What::Go(go) = what else {
+        return (Stamping::None, Vec::new());
+    };
+    let (true, Some(repository)) = (go.stamps, &workspace.repository) else {
+        return (Stamping::None, Vec::new());
+    };
+    if go.cage == Cage::Program || !policy.programs.stamping {
+        return (Stamping::None, off());
+    }
+    if flags_say_no(session) {
+        return (Stamping::None, Vec::new());
+    }
+    match vcs::stamping(repository) {
+        Stamping::Unsafe { reason } => {
+            if !go.buildvcs_given {
+                warn(
+                    session.args.verbosity,
+                    &format!("no version control stamping: {reason}"),
+                );
+            }
+            (Stamping::None, off())
+        }
+        stamping => (stamping, Vec::new()),
+    }
+}
+
+/// Whether the caller's GOFLAGS switch stamping off.
+fn flags_say_no(session: &Session<'_>) -> bool {
+    let flags = session
+        .variable("GOFLAGS")
+        .map(|flags| flags.to_string_lossy().into_owned());
+    flags.is_some_and(|flags| {
+        flags
+            .split_whitespace()
+            .any(|flag| flag.trim_start_matches('-') == "buildvcs=false")
+    })
+}
+
+/// Whether the sandbox user can walk to a path and open it for reading, by the permission bits.
+fn reaches(identity: &Identity, path: &Path) -> bool {
+    let permits = |path: &Path, bits: u32| {
+        path.metadata().is_ok_and(|found| {
+            let shift = match (found.uid() == identity.uid, found.gid() == identity.gid) {
+                (true, _) => 6,
+                (false, true) => 3,
+                (false, false) => 0,
+            };
+            found.mode() >> shift & bits == bits
+        })
+    };
+    path.ancestors().skip(1).all(|folder| permits(folder, 1)) && permits(path, 5)
+}
+
+fn is_roots(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| found.uid() == 0)
+}
+
+/// The value of GOPROXY until the sandbox has a way to the network: folders only.
+fn proxy(project: &Project) -> String {
+    let folders: Vec<String> = project
+        .proxy_folders
+        .iter()
+        .map(|path| format!("file://{}", path.display()))
+        .collect();
+    if folders.is_empty() {
+        "off".into()
+    } else {
+        folders.join(",")
+    }
+}
+
+/// Folders that serve modules: the policy's `file://` upstreams, and the caller's own module cache
+/// where the sandbox user has another.
+fn proxy_folders(session: &Session<'_>, policy: &Policy, caches: &Caches) -> Vec<PathBuf> {
+    let upstreams = policy.modules.upstreams.split([',', '|']);
+    let mut folders: Vec<PathBuf> = upstreams
+        .filter_map(|upstream| upstream.trim().strip_prefix("file://"))
+        .filter_map(|path| Path::new(path).canonicalize().ok())
+        .collect();
+    let own = caches::module_cache(session)
+        .and_then(|cache| cache.join("cache/download").canonicalize().ok());
+    folders.extend(own.filter(|path| !path.starts_with(&caches.gomodcache)));
+    folders
+}
+
+/// How the environment of programs differs from the command's: what is set, what is unset.
+fn program_environment(
+    environment: &Environment,
+    cache: &Path,
+) -> (BTreeMap<String, String>, Vec<String>) {
+    let programs = environment::for_programs(environment, cache);
+    let kept: BTreeMap<_, _> = programs.pairs.iter().cloned().collect();
+    let had: BTreeMap<_, _> = environment.pairs.iter().cloned().collect();
+    let text = |text: &OsString| text.to_string_lossy().into_owned();
+    let set = kept
+        .iter()
+        .filter(|(name, value)| had.get(*name) != Some(*value));
+    let mut unset: Vec<String> = had
+        .keys()
+        .filter(|name| !kept.contains_key(*name))
+        .map(text)
+        .collect();
+    unset.push("GOTMPDIR".into());
+    (
+        set.map(|(name, value)| (text(name), text(value))).collect(),
+        unset,
+    )
+}

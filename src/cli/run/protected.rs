@@ -1,0 +1,89 @@
+//! Protected paths before and after a run: one that was not there and has appeared is put away.
+//!
+//! Those that are there are read-only mounts, or not granted. Those that are not cannot be mounted
+//! over without being made; nothing is made for their sake.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use crate::plan::{Plan, Planted};
+
+/// What identifies a file or folder on disk.
+type Identity = (u64, u64);
+
+/// The protected paths, as they were before the run.
+pub(super) struct Guard {
+    watched: Vec<(PathBuf, Option<Identity>)>,
+    planted: Option<Planted>,
+}
+
+impl Guard {
+    /// Looks at them.
+    pub fn before(plan: &Plan) -> anyhow::Result<Guard> {
+        let watched = plan
+            .watched
+            .iter()
+            .map(|path| (path.clone(), identity(path)))
+            .collect();
+        Ok(Guard {
+            watched,
+            planted: plan.planted.clone(),
+        })
+    }
+
+    /// Moves what has appeared or was exchanged into quarantine.
+    ///
+    /// # Errors
+    /// Where there was anything, with the place that it was moved to.
+    pub fn after(self) -> anyhow::Result<()> {
+        let mut moved = Vec::new();
+        let changed = |(path, before): (PathBuf, Option<Identity>)| {
+            let now = identity(&path);
+            (now.is_some() && now != before).then_some(path)
+        };
+        let mut appeared: Vec<PathBuf> = self.watched.into_iter().filter_map(changed).collect();
+        appeared.extend(self.planted.iter().flat_map(Planted::found));
+        appeared.sort();
+        appeared.dedup();
+        for path in appeared {
+            let place = quarantine(&path)?;
+            moved.push(format!("{} (now {})", path.display(), place.display()));
+        }
+        if !moved.is_empty() {
+            bail!(
+                "the run made protected paths, which were moved away: {}; look at them before you use them",
+                moved.join(", ")
+            );
+        }
+        Ok(())
+    }
+}
+
+fn identity(path: &Path) -> Option<Identity> {
+    let found = fs::symlink_metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
+/// Renames within the same folder, so that it cannot fail half-way, to a name that nothing looks for.
+fn quarantine(path: &Path) -> anyhow::Result<PathBuf> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let place = (0..1000)
+        .map(|n| {
+            path.with_file_name(format!(
+                "gosandbox-quarantine-{}-{n}",
+                name.trim_start_matches('.')
+            ))
+        })
+        .find(|place| fs::symlink_metadata(place).is_err())
+        .with_context(|| format!("cannot find a free name beside {}", path.display()))?;
+    fs::rename(path, &place).with_context(|| {
+        format!(
+            "cannot move {}, which the run made, out of the way; remove it",
+            path.display()
+        )
+    })?;
+    Ok(place)
+}

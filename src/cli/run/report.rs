@@ -1,0 +1,219 @@
+//! What was planned and what was enforced, for a reader and as JSON.
+
+use std::fs;
+
+use anyhow::Context;
+use serde_json::{Value, json};
+
+use crate::cli::args::{LowArgs, Output};
+use crate::launch::Outcome;
+use crate::plan::{Holding, Isolation, Node, Plan};
+use crate::policy::{Layer, Policy};
+
+/// Version of the report's schema: raised when a member changes its meaning or goes.
+const SCHEMA: u32 = 1;
+
+/// Prints the plan, or with `--report` writes it as JSON.
+pub(super) fn dry_run(args: &LowArgs, policy: &Policy, plan: &Plan) -> anyhow::Result<u8> {
+    match &args.report {
+        Some(output) => {
+            write_json(output, &planned(policy, plan))?;
+            Ok(0)
+        }
+        None => super::super::print(readable(policy, plan).as_bytes()),
+    }
+}
+
+/// With `--report`, writes what was enforced.
+pub(super) fn write(
+    args: &LowArgs,
+    policy: &Policy,
+    plan: &Plan,
+    outcome: &Outcome,
+) -> anyhow::Result<()> {
+    let Some(output) = &args.report else {
+        return Ok(());
+    };
+    let mut report = planned(policy, plan);
+    let layers = Layer::ALL.map(|layer| {
+        (
+            layer.word().to_owned(),
+            json!(outcome.enforcement.has(layer)),
+        )
+    });
+    report["enforced"] = layers.into_iter().collect();
+    report["status"] = json!(outcome.status);
+    report["timed-out"] = json!(outcome.timed_out);
+    report["exceeded"] = json!({
+        "memory": outcome.exceeded.memory,
+        "pids": outcome.exceeded.pids,
+    });
+    write_json(output, &report)
+}
+
+fn write_json(output: &Output, value: &Value) -> anyhow::Result<()> {
+    let text = format!("{value:#}\n");
+    match output {
+        Output::Standard => super::super::print(text.as_bytes()).map(drop),
+        Output::File(path) => fs::write(path, text)
+            .with_context(|| format!("cannot write the report {}", path.display())),
+    }
+}
+
+fn planned(policy: &Policy, plan: &Plan) -> Value {
+    let holdings = plan.guarantees.iter().map(|(guarantee, holding)| {
+        let value = match holding {
+            Holding::Held(layers) => json!({ "held-by": layers }),
+            Holding::Missing { reason, remedy } => json!({ "missing": reason, "remedy": remedy }),
+        };
+        (guarantee.word().to_owned(), value)
+    });
+    json!({
+        "schema": SCHEMA,
+        "version": env!("CARGO_PKG_VERSION"),
+        "profile": policy.name,
+        "command": plan.command.argv.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>(),
+        "executable": plan.command.path,
+        "folder": plan.command.folder,
+        "cage": plan.cage,
+        "identity": plan.identity,
+        "isolation": plan.isolation,
+        "landlock": plan.landlock,
+        "filter": plan.filter,
+        "limits": plan.limits,
+        "environment": plan.command.environment.iter()
+            .map(|(name, value)| (name.to_string_lossy().into_owned(), json!(value.to_string_lossy())))
+            .collect::<serde_json::Map<_, _>>(),
+        "programs": plan.program,
+        "guarantees": holdings.collect::<serde_json::Map<_, _>>(),
+        "supervision": plan.supervision,
+        "not-confined": plan.gaps,
+    })
+}
+
+fn readable(policy: &Policy, plan: &Plan) -> String {
+    let mut text = String::new();
+    let words: Vec<_> = plan
+        .command
+        .argv
+        .iter()
+        .map(|word| word.to_string_lossy())
+        .collect();
+    let mut line = |entry: std::fmt::Arguments<'_>| {
+        text.push_str(&format!(
+            "{entry}
+"
+        ))
+    };
+    line(format_args!(
+        "profile {}, {:?} cage",
+        policy.name, plan.cage
+    ));
+    line(format_args!(
+        "run {} as {}",
+        plan.command.path.display(),
+        words.join(" ")
+    ));
+    line(format_args!("in {}", plan.command.folder.display()));
+    let Plan { identity, .. } = plan;
+    let how = if identity.switch {
+        "changed to from root"
+    } else {
+        "the caller"
+    };
+    line(format_args!(
+        "user {} group {} ({how})",
+        identity.uid, identity.gid
+    ));
+    match &plan.isolation {
+        Isolation::Shared => line(format_args!(
+            "no namespaces: the host's own file system, behind Landlock"
+        )),
+        Isolation::Namespaces(view) => {
+            line(format_args!(
+                "namespaces: mount, pid, net, ipc, uts, cgroup{}",
+                if identity.switch { "" } else { ", user" }
+            ));
+            line(format_args!("root made of:"));
+            for node in &view.nodes {
+                line(format_args!("  {}", describe(node)));
+            }
+        }
+    }
+    match &plan.landlock {
+        None => line(format_args!("no Landlock")),
+        Some(ruleset) => {
+            line(format_args!("Landlock ABI {}:", ruleset.abi));
+            for rule in &ruleset.rules {
+                line(format_args!(
+                    "  {:<13} {}",
+                    format!("{:?}", rule.access).to_lowercase(),
+                    rule.path.display()
+                ));
+            }
+        }
+    }
+    line(format_args!("seccomp: {:?}", plan.filter));
+    line(format_args!("environment:"));
+    for (name, value) in &plan.command.environment {
+        line(format_args!(
+            "  {}={}",
+            name.to_string_lossy(),
+            value.to_string_lossy()
+        ));
+    }
+    line(format_args!("guarantees:"));
+    for (guarantee, holding) in &plan.guarantees {
+        match holding {
+            Holding::Held(layers) => {
+                let layers: Vec<_> = layers.iter().map(|layer| layer.word()).collect();
+                line(format_args!(
+                    "  {:<22} held by {}",
+                    guarantee.word(),
+                    layers.join(", ")
+                ));
+            }
+            Holding::Missing { reason, .. } => {
+                line(format_args!(
+                    "  {:<22} NOT HELD: {reason}",
+                    guarantee.word()
+                ));
+            }
+        }
+    }
+    for gap in &plan.gaps {
+        line(format_args!("not confined: {gap}"));
+    }
+    super::super::clean_lines(&text)
+}
+
+fn describe(node: &Node) -> String {
+    let target = node.target().display();
+    match node {
+        Node::Folder { .. } => format!("folder    {target}"),
+        Node::File { content, .. } => format!("file      {target} ({} bytes)", content.len()),
+        Node::Symlink { to, .. } => format!("link      {target} -> {}", to.display()),
+        Node::Tmpfs { size, .. } => format!("tmpfs     {target} ({} MiB)", size >> 20),
+        Node::Proc { .. } => format!("proc      {target}"),
+        Node::Terminals { .. } => format!("devpts    {target}"),
+        Node::Bind {
+            source,
+            target,
+            writable,
+            id_map,
+        } => {
+            let access = if *writable { "read-write" } else { "read-only" };
+            let from = if source == target {
+                String::new()
+            } else {
+                format!(" from {}", source.display())
+            };
+            let mapped = if *id_map {
+                ", root's files as the sandbox user's"
+            } else {
+                ""
+            };
+            format!("bind      {} ({access}{mapped}){from}", target.display())
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Where the run's own folders are made: on disk, out of other users' reach, found again after a crash.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use super::Session;
+
+const TMPFS_MAGIC: i64 = 0x0102_1994;
+
+/// A name for a new run's folder, in a folder that only the caller can write.
+pub(super) fn choose(session: &Session<'_>) -> anyhow::Result<PathBuf> {
+    let base = base(session).join(format!("gosandbox-{}", session.host.uid));
+    own_folder(&base, session).with_context(|| {
+        format!(
+            "cannot use the folder {} for temporary files",
+            base.display()
+        )
+    })?;
+    let mut random = [0; 8];
+    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
+        .context("cannot get random numbers")?;
+    Ok(base.join(format!("{:016x}", u64::from_ne_bytes(random))))
+}
+
+/// The caller's GOTMPDIR or TMPDIR, else /tmp, or /var/tmp where that lies in memory: links of large
+/// programs need gigabytes.
+fn base(session: &Session<'_>) -> PathBuf {
+    let named = ["GOTMPDIR", "TMPDIR"]
+        .iter()
+        .find_map(|name| session.variable(name))
+        .map(PathBuf::from);
+    if let Some(real) = named.and_then(|path| path.canonicalize().ok()) {
+        return real;
+    }
+    let in_memory = rustix::fs::statfs("/tmp").is_ok_and(|found| found.f_type == TMPFS_MAGIC);
+    PathBuf::from(if in_memory { "/var/tmp" } else { "/tmp" })
+}
+
+/// Makes the folder, or makes sure that the one that is there is the caller's own and nobody else's.
+fn own_folder(path: &Path, session: &Session<'_>) -> anyhow::Result<()> {
+    match fs::DirBuilder::new().mode(0o711).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        result => {
+            result?;
+            // Whatever the umask: without a mount view the sandbox user walks through it.
+            return Ok(fs::set_permissions(
+                path,
+                fs::Permissions::from_mode(0o711),
+            )?);
+        }
+    }
+    let found = fs::symlink_metadata(path)?;
+    if !found.is_dir() || found.uid() != session.host.uid || found.mode() & 0o022 != 0 {
+        bail!(
+            "it is not a folder that only user {} can write; remove it",
+            session.host.uid
+        );
+    }
+    Ok(())
+}
