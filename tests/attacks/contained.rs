@@ -1,0 +1,213 @@
+//! Runs the attacker and compares what it says with the table.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use crate::decoys::Decoys;
+use crate::support::{Ended, Env, base, is_root};
+use crate::table::{EXCEPTIONS, MAYBE, ROOT};
+
+/// From where the attacks are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    Test,
+    Run,
+    Generate,
+    Plain,
+    Shell,
+}
+
+impl Entry {
+    fn words(self) -> &'static [&'static str] {
+        match self {
+            Entry::Test => &["go", "test", "-v", "-count=1", "."],
+            Entry::Run => &["go", "run", "."],
+            Entry::Generate => &["go", "generate", "."],
+            Entry::Plain => &["./attacker.bin"],
+            Entry::Shell => &["sh", "-c", "./attacker.bin"],
+        }
+    }
+}
+
+/// What came of one try.
+#[derive(Clone, Debug, serde::Deserialize)]
+struct Tried {
+    name: String,
+    outcome: String,
+    errno: i32,
+    detail: String,
+}
+
+type Results = BTreeMap<String, Tried>;
+
+fn results(ended: &Ended) -> Results {
+    let complete = ended.stdout.contains("ATTACKS DONE");
+    assert!(complete, "the attacker did not come to its end: {ended:#?}");
+    let lines = ended
+        .stdout
+        .lines()
+        .filter_map(|line| line.strip_prefix("ATTACK "));
+    lines
+        .map(|line| serde_json::from_str::<Tried>(line).unwrap())
+        .map(|tried| (tried.name.clone(), tried))
+        .collect()
+}
+
+/// Without gosandbox, by an ordinary user and by root: what succeeds for either.
+fn bare(env: Env) -> Results {
+    let decoys = Decoys::new(env);
+    // Makes the folder of the caches.
+    decoys.site.bare(&["true"]);
+    decoys.aim(&base().join(format!("bare-{}", decoys.site.caller())));
+    let mut command = decoys.site.bare(&["go", "test", "-v", "-count=1", "."]);
+    decoys.expose(&mut command);
+    let mut found = results(&Ended::of(&mut command));
+    let left = appears(&decoys.straggler());
+    found.insert("straggler".into(), straggler(left));
+    found
+}
+
+fn straggler(left: bool) -> Tried {
+    Tried {
+        name: "straggler".into(),
+        outcome: if left { "succeeded" } else { "refused" }.into(),
+        errno: 0,
+        detail: "a child that lives on".into(),
+    }
+}
+
+fn appears(path: &std::path::Path) -> bool {
+    let deadline = Instant::now() + Duration::from_millis(1500);
+    while Instant::now() < deadline {
+        if path.exists() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    false
+}
+
+fn bare_user() -> &'static Results {
+    static FOUND: OnceLock<Results> = OnceLock::new();
+    FOUND.get_or_init(|| bare(Env::E1))
+}
+
+fn bare_root() -> &'static Results {
+    static FOUND: OnceLock<Results> = OnceLock::new();
+    FOUND.get_or_init(|| bare(Env::E3))
+}
+
+#[test]
+fn every_attack_succeeds_without_gosandbox() {
+    let user = bare_user();
+    let root = is_root().then(bare_root);
+    let mut wrong = Vec::new();
+    for (name, tried) in user {
+        let needs_root = ROOT.contains(&name.as_str());
+        let succeeds = tried.outcome == "succeeded"
+            || needs_root && root.is_none_or(|root| root[name].outcome == "succeeded");
+        let excused = MAYBE.iter().any(|(maybe, _)| maybe == name);
+        if !succeeds && !excused {
+            wrong.push(format!(
+                "{name}: {tried:?}; root: {:?}",
+                root.map(|root| &root[name])
+            ));
+        }
+        if needs_root && tried.outcome == "succeeded" {
+            wrong.push(format!("{name}: an ordinary user succeeds, too: {tried:?}"));
+        }
+    }
+    let known = ROOT.iter().chain(MAYBE.iter().map(|(name, _)| name));
+    let known = known.chain(EXCEPTIONS.iter().map(|exception| &exception.name));
+    for name in known {
+        if !user.contains_key(*name) {
+            wrong.push(format!("{name}: in the table, and not an attack"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// All attacks from one entry in one environment.
+fn contained(env: Env, entry: Entry) {
+    if !env.is_here() {
+        return;
+    }
+    let decoys = Decoys::new(env);
+    let cache = decoys.site.cache();
+    // So that there is something to poison.
+    decoys
+        .site
+        .run(
+            &[],
+            &["go", "build", "-buildvcs=false", "-o", "/dev/null", "."],
+        )
+        .expect(0);
+    decoys.aim(&cache);
+    // Where go runs beside the programs, strict wants Landlock between them.
+    let options: &[&str] = match (env, entry) {
+        (Env::E5, Entry::Test | Entry::Run) => &["--best-effort"],
+        _ => &[],
+    };
+    let mut command: Command = decoys.site.gosandbox(options, entry.words());
+    decoys.expose(&mut command);
+    let ended = Ended::of(&mut command);
+    let mut found = results(&ended);
+    let left = appears(&decoys.straggler());
+    found.insert("straggler".into(), straggler(left));
+    let mut wrong = Vec::new();
+    for (name, tried) in &found {
+        let is_control = name.starts_with("control-");
+        let exception = EXCEPTIONS.iter().find(|exception| {
+            exception.name == name
+                && exception.environments.contains(&env)
+                && (exception.entries.is_empty() || exception.entries.contains(&entry))
+        });
+        let expected = is_control != exception.is_some();
+        if (tried.outcome == "succeeded") != expected {
+            let why = exception.map_or("", |exception| exception.why);
+            wrong.push(format!(
+                "{name}: {} (errno {}) {} {why}",
+                tried.outcome, tried.errno, tried.detail
+            ));
+        }
+    }
+    if ended.status != 0 {
+        wrong.push(format!("exit status {}: {}", ended.status, ended.stderr));
+    }
+    assert!(wrong.is_empty(), "{env:?} {entry:?}:\n{}", wrong.join("\n"));
+}
+
+macro_rules! every {
+    ($($name:ident: $env:ident $entry:ident;)*) => {
+        $(#[test]
+        fn $name() {
+            contained(Env::$env, Entry::$entry);
+        })*
+    };
+}
+
+every! {
+    attacks_by_a_test_are_contained_as_an_ordinary_user: E1 Test;
+    attacks_by_a_run_program_are_contained_as_an_ordinary_user: E1 Run;
+    attacks_by_a_generate_command_are_contained_as_an_ordinary_user: E1 Generate;
+    attacks_by_a_plain_command_are_contained_as_an_ordinary_user: E1 Plain;
+    attacks_by_a_shell_are_contained_as_an_ordinary_user: E1 Shell;
+    attacks_by_a_test_are_contained_without_user_namespaces: E2 Test;
+    attacks_by_a_run_program_are_contained_without_user_namespaces: E2 Run;
+    attacks_by_a_generate_command_are_contained_without_user_namespaces: E2 Generate;
+    attacks_by_a_plain_command_are_contained_without_user_namespaces: E2 Plain;
+    attacks_by_a_test_are_contained_as_root: E3 Test;
+    attacks_by_a_run_program_are_contained_as_root: E3 Run;
+    attacks_by_a_generate_command_are_contained_as_root: E3 Generate;
+    attacks_by_a_plain_command_are_contained_as_root: E3 Plain;
+    attacks_by_a_shell_are_contained_as_root: E3 Shell;
+    attacks_by_a_test_are_contained_as_root_of_a_container: E4 Test;
+    attacks_by_a_run_program_are_contained_as_root_of_a_container: E4 Run;
+    attacks_by_a_generate_command_are_contained_as_root_of_a_container: E4 Generate;
+    attacks_by_a_plain_command_are_contained_as_root_of_a_container: E4 Plain;
+    attacks_by_a_test_are_contained_without_landlock: E5 Test;
+    attacks_by_a_run_program_are_contained_without_landlock: E5 Run;
+    attacks_by_a_plain_command_are_contained_without_landlock: E5 Plain;
+}

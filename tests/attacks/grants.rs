@@ -1,0 +1,210 @@
+//! `--ro`, `--rw`: what they name is granted, what is not there is an error, what must not be is refused.
+
+use std::fs;
+
+use crate::support::{Env, Site, goroot};
+
+fn site(env: Env) -> Site {
+    let site = Site::new(env);
+    site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
+    crate::support::write(&site.outside.join("file"), "text\n");
+    crate::support::write(&site.outside.join("folder/inner"), "text\n");
+    site.settle();
+    site
+}
+
+#[test]
+fn a_file_and_a_folder_can_be_granted_to_be_read_or_written() {
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let site = site(env);
+        let file = site.outside.join("file").to_string_lossy().into_owned();
+        let folder = site.outside.join("folder").to_string_lossy().into_owned();
+        let inner = format!("{folder}/inner");
+        site.run(&["--ro", &file], &["cat", &file])
+            .expect(0)
+            .says("text");
+        site.run(&["--ro", &folder], &["cat", &inner])
+            .expect(0)
+            .says("text");
+        let append = format!("echo more >> {file}");
+        assert_ne!(
+            site.run(&["--ro", &file], &["sh", "-c", &append]).status,
+            0,
+            "{env:?}"
+        );
+        site.run(&["--rw", &file], &["sh", "-c", &append]).expect(0);
+        let make = format!("echo new > {folder}/new");
+        assert_ne!(
+            site.run(&["--ro", &folder], &["sh", "-c", &make]).status,
+            0,
+            "{env:?}"
+        );
+        site.run(&["--rw", &folder], &["sh", "-c", &make]).expect(0);
+        assert!(site.outside.join("folder/new").exists());
+        assert_ne!(
+            site.run(&[], &["cat", &inner]).status,
+            0,
+            "{env:?}: it can be read anyway"
+        );
+    }
+}
+
+#[test]
+fn a_granted_path_that_is_missing_is_an_error_and_is_not_made() {
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let site = site(env);
+        let missing = site.outside.join("missing");
+        for option in ["--ro", "--rw"] {
+            let ended = site
+                .run(&[option, missing.to_str().unwrap()], &["true"])
+                .expect(125);
+            ended.says("missing");
+            assert!(!missing.exists());
+        }
+    }
+}
+
+#[test]
+fn nothing_that_must_stay_as_it_is_can_be_granted_for_writing() {
+    let site = site(Env::E1);
+    let cache = site.cache();
+    for path in [
+        "/",
+        goroot().to_str().unwrap(),
+        goroot().parent().unwrap().to_str().unwrap(),
+        cache.to_str().unwrap(),
+    ] {
+        site.run(&["--rw", path], &["true"]).expect(125);
+    }
+}
+
+#[test]
+fn a_working_folder_outside_the_policy_does_not_arrive() {
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let site = site(env);
+        // No module here: the folder is not granted for being the current one.
+        fs::create_dir(site.outside.join("here")).unwrap();
+        site.settle();
+        let mut command = site.gosandbox(
+            &[],
+            &[
+                "sh",
+                "-c",
+                "cat ../file 2>/dev/null; cat ../../outside/file",
+            ],
+        );
+        command.current_dir(site.outside.join("here"));
+        let ended = crate::support::Ended::of(&mut command);
+        assert!(!ended.stdout.contains("text"), "{env:?}: {ended:?}");
+    }
+}
+
+#[test]
+fn tests_of_two_packages_share_no_network() {
+    const A: &str = "package a\n\nimport (\n\t\"fmt\"\n\t\"net\"\n\t\"os\"\n\t\"testing\"\n\t\"time\"\n)\n\nfunc TestA(t *testing.T) {\n\tl, err := net.Listen(\"tcp\", \"127.0.0.1:0\")\n\tif err != nil {\n\t\tt.Fatal(err)\n\t}\n\tif err := os.WriteFile(\"testdata/address\", []byte(fmt.Sprint(l.Addr())), 0o644); err != nil {\n\t\tt.Fatal(err)\n\t}\n\ttime.Sleep(2 * time.Second)\n}\n";
+    const B: &str = "package b\n\nimport (\n\t\"net\"\n\t\"os\"\n\t\"testing\"\n\t\"time\"\n)\n\nfunc TestB(t *testing.T) {\n\tfor i := 0; i < 200; i++ {\n\t\taddress, _ := os.ReadFile(\"../a/testdata/address\")\n\t\tif len(address) == 0 {\n\t\t\ttime.Sleep(10 * time.Millisecond)\n\t\t\tcontinue\n\t\t}\n\t\tif c, err := net.Dial(\"tcp\", string(address)); err == nil {\n\t\t\tc.Close()\n\t\t\tprintln(\"REACHED\")\n\t\t}\n\t\treturn\n\t}\n\tt.Fatal(\"the other test did not listen\")\n}\n";
+    for env in [Env::E1, Env::E3] {
+        if !env.is_here() {
+            continue;
+        }
+        let make = || {
+            let site = site(env);
+            site.file("a/a_test.go", A);
+            site.file("a/testdata/README", "");
+            site.file("b/b_test.go", B);
+            site.settle();
+            site
+        };
+        let words = ["go", "test", "-v", "-count=1", "-p=2", "./..."];
+        let ended = make().run(&[], &words).expect(0);
+        assert!(
+            !format!("{}{}", ended.stdout, ended.stderr).contains("REACHED"),
+            "{env:?}"
+        );
+        let bare = crate::support::Ended::of(&mut make().bare(&words)).expect(0);
+        bare.says("REACHED");
+    }
+}
+
+#[test]
+fn goroot_stays_unwritable_where_it_is_the_work_tree() {
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let site = site(env);
+        let folder = goroot().join("src");
+        // Opens an existing file to append nothing.
+        let append = ": >> errors/errors.go";
+        let mut options = vec!["-C", folder.to_str().unwrap()];
+        if env == Env::E4 {
+            // The owner of the caches; the work tree's is root.
+            options.extend(["--user", "1000"]);
+        }
+        let ended = site.run(&options, &["sh", "-c", append]);
+        assert_ne!(ended.status, 0, "{env:?}: {ended:?}");
+        site.run(&options, &["go", "test", "errors"]).expect(0);
+    }
+}
+
+#[test]
+fn a_work_tree_of_another_user_can_be_used() {
+    let site = Site::new(Env::E1);
+    site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
+    site.file("m.go", "package m\n");
+    site.settle();
+    if !crate::support::is_root() {
+        crate::support::skip("giving files to another user needs root", true);
+        return;
+    }
+    for name in ["go.mod", "m.go", ""] {
+        std::os::unix::fs::chown(site.work.join(name), Some(4242), Some(4242)).unwrap();
+    }
+    site.run(&[], &["go", "vet", "."]).expect(0);
+    site.run(&[], &["go", "test", "."]).expect(0);
+    site.run(&[], &["cat", "go.mod"]).expect(0);
+    assert_ne!(site.run(&[], &["touch", "new"]).status, 0);
+}
+
+#[test]
+fn caches_in_the_work_tree_are_as_trusted_as_elsewhere() {
+    const ATTACK: &str =
+        "mv .c .d; mv .c/go-build .c/x; touch .c/planted .c/go-build/planted .c/mod/planted; true";
+    const PROGRAM: &str = "package main\n\nimport \"os/exec\"\n\nfunc main() { exec.Command(\"sh\", \"attack.sh\").Run() }\n";
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        for folder in [".c", "a/b/.c"] {
+            let site = site(env);
+            site.file("main.go", PROGRAM);
+            site.file(
+                "attack.sh",
+                &ATTACK.replace(".c", folder).replace(".d", "moved"),
+            );
+            let cache = site.work.join(folder);
+            for name in ["go-build/entry", "mod/entry"] {
+                crate::support::write(&cache.join(name), "");
+            }
+            site.settle();
+            let options = ["--cache-dir", cache.to_str().unwrap()];
+            for words in [&["sh", "attack.sh"][..], &["go", "run", "."]] {
+                site.run_apart(&options, words).expect(0);
+                let listing = site.listing();
+                // A copy beside is no harm: the cache itself must be where and as it was.
+                let bad = listing.iter().find(|path| path.ends_with("planted"));
+                assert_eq!(bad, None, "{env:?} {folder} {words:?}");
+                assert!(cache.join("go-build/entry").exists() && cache.join("mod/entry").exists());
+            }
+        }
+    }
+}

@@ -1,0 +1,448 @@
+//! What steers the go command from outside: flags, variables, files, PATH, repositories.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::support::{Ended, Env, Site, goroot, is_root, write};
+
+fn site() -> Site {
+    site_in(Env::E1)
+}
+
+fn site_in(env: Env) -> Site {
+    let site = Site::new(env);
+    site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
+    site.file(
+        "main.go",
+        "package main\n\nfunc main() { println(\"ran\") }\n",
+    );
+    site.file(
+        "main_test.go",
+        "package main\n\nimport \"testing\"\n\nfunc TestNothing(t *testing.T) {}\n",
+    );
+    site
+}
+
+/// A program that leaves a mark where it runs.
+fn marker(site: &Site, name: &str) -> (String, std::path::PathBuf) {
+    let mark = site.root.join("marked");
+    let program = site.root.join("outside").join(name);
+    write(
+        &program,
+        &format!("#!/bin/sh\n: > {}\nexec \"$@\"\n", mark.display()),
+    );
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    site.settle();
+    (program.to_string_lossy().into_owned(), mark)
+}
+
+fn with(site: &Site, name: &str, value: &str, words: &[&str]) -> Ended {
+    Ended::of(site.gosandbox(&[], words).env(name, value))
+}
+
+#[test]
+fn goflags_cannot_run_a_program() {
+    for flag in ["-toolexec", "-exec", "-vettool"] {
+        let site = site();
+        let (program, mark) = marker(&site, "helper");
+        let value = format!("{flag}={program}");
+        for words in [
+            &["go", "build", "."][..],
+            &["go", "test", "."],
+            &["go", "run", "."],
+            &["go", "vet", "."],
+        ] {
+            let ended = with(&site, "GOFLAGS", &value, words);
+            assert_eq!(ended.status, 125, "{flag} {words:?}: {ended:?}");
+            assert!(
+                ended.stderr.contains(flag.trim_start_matches('-')),
+                "{ended:?}"
+            );
+            assert!(!mark.exists(), "{flag} {words:?}");
+        }
+        let bare = Ended::of(
+            site.bare(&["go", "test", "-count=1", "."])
+                .env("GOFLAGS", format!("-buildvcs=false {value}")),
+        );
+        assert!(
+            mark.exists() || flag == "-vettool",
+            "{flag} has no effect bare: {bare:?}"
+        );
+    }
+}
+
+#[test]
+fn goflags_cannot_swap_files_or_weaken_modules() {
+    for value in [
+        "-overlay=o.json",
+        "-modfile=/tmp/other.mod",
+        "-mod=mod",
+        "-ldflags=-extld=/bin/true",
+        "-pkgdir=/tmp",
+    ] {
+        let site = site();
+        site.settle();
+        let ended = with(&site, "GOFLAGS", value, &["go", "build", "."]);
+        assert_eq!(ended.status, 125, "{value}: {ended:?}");
+    }
+}
+
+#[test]
+fn flags_on_the_command_line_cannot_run_a_program() {
+    let site = site();
+    let (program, mark) = marker(&site, "helper");
+    for words in [
+        vec!["go", "build", "-toolexec", &program, "."],
+        vec!["go", "test", "-exec", &program, "."],
+        vec!["go", "test", "-exec=", "."],
+        vec!["go", "test", "--exec=x", "."],
+        vec!["go", "run", "-exec", &program, "."],
+        vec!["go", "vet", "-vettool", &program, "."],
+        vec![
+            "go",
+            "build",
+            "-ldflags=-extld=/usr/bin/gcc -linkmode=external",
+            ".",
+        ],
+        vec!["go", "build", "-ldflags", "all=-linkmode external", "."],
+        vec!["go", "build", "-modfile=/tmp/x.mod", "."],
+        vec!["go", "build", "-overlay", "/tmp/x.json", "."],
+        vec!["go", "-C", ".", "build", "-toolexec", &program, "."],
+    ] {
+        let ended = site.run(&[], &words);
+        assert_eq!(ended.status, 125, "{words:?}: {ended:?}");
+        assert!(!mark.exists(), "{words:?}");
+    }
+}
+
+#[test]
+fn a_goenv_file_has_no_effect() {
+    let site = site();
+    let (program, mark) = marker(&site, "helper");
+    let file = site.home.join(".config/go/env");
+    write(
+        &file,
+        &format!("GOFLAGS=-toolexec={program}\nCC={program}\nCGO_ENABLED=1\nGOSUMDB=off\n"),
+    );
+    site.settle();
+    site.run(&[], &["go", "build", "-o", "/dev/null", "."])
+        .expect(0);
+    let named = with(
+        &site,
+        "GOENV",
+        &file.to_string_lossy(),
+        &["go", "build", "-o", "/dev/null", "."],
+    );
+    named.expect(0);
+    assert!(!mark.exists());
+    let shown = site
+        .run(&[], &["go", "env", "GOFLAGS", "CGO_ENABLED", "GOSUMDB"])
+        .expect(0);
+    assert!(
+        !shown.stdout.contains("toolexec") && !shown.stdout.contains("off\n"),
+        "{shown:?}"
+    );
+    let bare = Ended::of(&mut {
+        let mut command = site.bare(&["go", "build", "-o", "/dev/null", "."]);
+        command.env_remove("GOFLAGS");
+        command
+    });
+    assert!(mark.exists(), "it has no effect bare: {bare:?}");
+}
+
+#[test]
+fn variables_cannot_weaken_the_module_policy() {
+    let site = site();
+    site.settle();
+    let mut command = site.gosandbox(
+        &[],
+        &[
+            "go",
+            "env",
+            "GOSUMDB",
+            "GONOSUMDB",
+            "GOINSECURE",
+            "GOPROXY",
+            "GOPRIVATE",
+            "GONOPROXY",
+            "GOVCS",
+            "GOAUTH",
+        ],
+    );
+    for (name, value) in [
+        ("GOSUMDB", "off"),
+        ("GONOSUMDB", "*"),
+        ("GONOSUMCHECK", "1"),
+        ("GOINSECURE", "*"),
+        ("GOPROXY", "direct"),
+        ("GOPRIVATE", "*"),
+        ("GONOPROXY", "*"),
+        ("GOVCS", "*:all"),
+        ("GOAUTH", "git dir"),
+    ] {
+        command.env(name, value);
+    }
+    let ended = Ended::of(&mut command).expect(0);
+    let lines: Vec<&str> = ended.stdout.lines().collect();
+    assert_eq!(lines[0], "sum.golang.org", "{ended:?}");
+    assert_eq!((lines[1], lines[2]), ("", ""), "{ended:?}");
+    assert!(!lines[3].contains("direct"), "{ended:?}");
+    assert_eq!(
+        (lines[4], lines[5], lines[6], lines[7]),
+        ("", "", "*:off", "off"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn cgo_stays_off_whatever_the_environment_says() {
+    let site = site();
+    let (program, mark) = marker(&site, "cc");
+    site.file(
+        "c.go",
+        "package main\n\n// int one(void) { return 1; }\nimport \"C\"\n\nvar One = C.one()\n",
+    );
+    site.settle();
+    for name in ["CC", "CXX", "PKG_CONFIG", "AR", "FC", "GCCGO"] {
+        let mut command = site.gosandbox(&[], &["go", "build", "-o", "/dev/null", "."]);
+        let ended = Ended::of(command.env(name, &program).env("CGO_ENABLED", "1"));
+        assert!(!mark.exists(), "{name}: {ended:?}");
+    }
+}
+
+#[test]
+fn an_inherited_goroot_counts_for_nothing() {
+    let site = site();
+    let (program, mark) = marker(&site, "go");
+    let fake = site.outside.join("goroot");
+    write(&fake.join("VERSION"), "go1.26.8\n");
+    write(&fake.join("bin/go"), &fs::read_to_string(&program).unwrap());
+    fs::set_permissions(fake.join("bin/go"), fs::Permissions::from_mode(0o755)).unwrap();
+    site.settle();
+    let ended = with(
+        &site,
+        "GOROOT",
+        &fake.to_string_lossy(),
+        &["go", "env", "GOROOT"],
+    )
+    .expect(0);
+    assert_eq!(ended.stdout.trim(), goroot().to_string_lossy());
+    assert!(!mark.exists());
+}
+
+#[test]
+fn a_go_command_from_an_untrusted_place_is_not_run() {
+    let site = site();
+    let (program, mark) = marker(&site, "go");
+    let script = fs::read_to_string(&program).unwrap();
+    let real = goroot().join("bin");
+    let fake = |folder: &Path| {
+        write(&folder.join("go"), &script);
+        fs::set_permissions(folder.join("go"), fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    let in_project = site.work.join("bin");
+    fake(&in_project);
+    let writable = site.root.join("writable");
+    fake(&writable);
+    fake(&site.work);
+    site.settle();
+    fs::set_permissions(&writable, fs::Permissions::from_mode(0o777)).unwrap();
+    for path in [
+        format!("{}:{}", in_project.display(), real.display()),
+        format!("{}:{}", writable.display(), real.display()),
+        format!(".:{}", real.display()),
+        format!(":{}", real.display()),
+        format!("bin:{}", real.display()),
+    ] {
+        let ended = with(&site, "PATH", &path, &["go", "version"]);
+        assert!(!mark.exists(), "{path}: {ended:?}");
+        let is_real = ended.status == 0 && ended.stdout.starts_with("go version go1");
+        assert!(is_real || ended.status == 125, "{path}: {ended:?}");
+    }
+    let ended = site.run(&[], &["./go", "version"]);
+    assert!(ended.status != 0 && !mark.exists(), "{ended:?}");
+    let bare = Ended::of(
+        site.bare(&["sh", "-c", "go version"])
+            .env("PATH", format!("{}:/usr/bin:/bin", in_project.display())),
+    );
+    assert!(mark.exists(), "{bare:?}");
+}
+
+#[test]
+fn ld_preload_reaches_nothing() {
+    let site = site();
+    site.settle();
+    for name in [
+        "LD_PRELOAD",
+        "LD_LIBRARY_PATH",
+        "LD_AUDIT",
+        "BASH_ENV",
+        "ENV",
+        "GIT_EXEC_PATH",
+        "GIT_CONFIG_COUNT",
+        "GOCACHEPROG",
+        "GOPACKAGESDRIVER",
+    ] {
+        let mut command =
+            site.gosandbox(&[], &["sh", "-c", &format!("test -z \"${{{name}+set}}\"")]);
+        Ended::of(command.env(name, "/nonexistent/decoy")).expect(0);
+    }
+}
+
+#[test]
+fn a_repository_runs_nothing_at_a_build() {
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let site = site_in(env);
+        let mark = site.work.join("marked");
+        let program = site.file("hook.sh", &format!("#!/bin/sh\n: > {}\n", mark.display()));
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let git = |words: &[&str]| {
+            let status = std::process::Command::new("git")
+                .args(["-c", "user.name=x", "-c", "user.email=x@example.com"])
+                .args(words)
+                .current_dir(&site.work)
+                .output()
+                .unwrap();
+            assert!(status.status.success(), "{words:?}: {status:?}");
+        };
+        git(&["init", "-q"]);
+        git(&["add", "-A"]);
+        git(&["commit", "-qm", "x"]);
+        git(&["config", "core.fsmonitor", &program.to_string_lossy()]);
+        git(&["config", "filter.x.clean", &program.to_string_lossy()]);
+        site.file(".gitattributes", "* filter=x\n");
+        site.file(
+            ".git/hooks/post-index-change",
+            &fs::read_to_string(&program).unwrap(),
+        );
+        fs::set_permissions(
+            site.work.join(".git/hooks/post-index-change"),
+            fs::Permissions::from_mode(0o755),
+        )
+        .unwrap();
+        fs::remove_file(site.work.join("marked")).ok();
+        site.settle();
+        let ended = site
+            .run(&[], &["go", "build", "-o", "/dev/null", "."])
+            .expect(0);
+        assert!(!mark.exists(), "{env:?}: {ended:?}");
+        assert!(
+            ended.stderr.contains("no version control stamping"),
+            "{env:?}: {ended:?}"
+        );
+    }
+}
+
+#[test]
+fn a_nested_foreign_repository_runs_nothing() {
+    let site = site();
+    let (program, mark) = marker(&site, "hg");
+    site.file(
+        "sub/.hg/hgrc",
+        &format!("[hooks]\npre-status = {program}\n"),
+    );
+    site.file("sub/go.mod", "module example.com/sub\n\ngo 1.21\n");
+    site.file("sub/main.go", "package main\n\nfunc main() {}\n");
+    site.file("sub/.git/HEAD", "ref: refs/heads/main\n");
+    site.settle();
+    let path = format!(
+        "{}:/usr/bin:/bin:{}",
+        site.outside.display(),
+        goroot().join("bin").display()
+    );
+    for folder in [".", "sub"] {
+        let mut command = site.gosandbox(&["-C", folder], &["go", "build", "-o", "/dev/null", "."]);
+        let ended = Ended::of(command.env("PATH", &path));
+        assert!(!mark.exists(), "{folder}: {ended:?}");
+    }
+}
+
+#[test]
+fn configuration_in_the_work_tree_only_tightens() {
+    for (text, what) in [
+        ("[files]\nwrite = [\"/\"]\n", "files.write"),
+        ("[files]\nread = [\"/root\"]\n", "files.read"),
+        ("[network]\nallow = [\"example.com\"]\n", "network.allow"),
+        (
+            "[programs]\nallow-flags = [\"-toolexec\"]\n",
+            "programs.allow-flags",
+        ),
+        ("[programs]\nexecute = [\"gcc\"]\n", "programs.execute"),
+        ("[guarantees]\nnetwork-contained = \"off\"\n", "guarantees"),
+        (
+            "[modules]\nchecksum-database = \"off\"\n",
+            "checksum-database",
+        ),
+        (
+            "[environment]\npass = [\"GITHUB_TOKEN\"]\n",
+            "environment.pass",
+        ),
+        ("[identity]\nuser = \"root\"\n", "identity"),
+        ("extends = \"dev\"\n", "extends"),
+        ("[files]\ntest = \"write\"\n", "files.test"),
+    ] {
+        let site = site();
+        site.file(".gosandbox.toml", text);
+        site.settle();
+        let before = site.listing();
+        let ended = site.run(&[], &["go", "version"]);
+        assert_eq!(ended.status, 125, "{what}: {ended:?}");
+        assert!(
+            ended.stderr.contains(".gosandbox.toml"),
+            "{what}: {ended:?}"
+        );
+        assert_eq!(before, site.listing());
+    }
+}
+
+#[test]
+fn a_testdata_link_widens_nothing() {
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        for to in ["..", "../outside", ".", "/"] {
+            let site = site_in(env);
+            site.file(
+                "main_test.go",
+                "package main\n\nimport (\n\t\"os\"\n\t\"testing\"\n)\n\nfunc TestWrite(t *testing.T) {\n\tfor _, path := range []string{\"testdata/planted\", \"planted\", \"../outside/planted\", \"testdata/work/planted\"} {\n\t\tif os.WriteFile(path, nil, 0o644) == nil {\n\t\t\tt.Error(path)\n\t\t}\n\t}\n}\n",
+            );
+            std::os::unix::fs::symlink(to, site.work.join("testdata")).unwrap();
+            site.settle();
+            site.run(&[], &["go", "test", "-count=1", "."]).expect(0);
+            assert!(!site.work.join("planted").exists() && !site.outside.join("planted").exists());
+        }
+    }
+}
+
+#[test]
+fn another_packages_build_folder_is_out_of_a_tests_reach() {
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let site = site_in(env);
+        site.file(
+            "main_test.go",
+            "package main\n\nimport (\n\t\"os\"\n\t\"path/filepath\"\n\t\"testing\"\n)\n\nfunc TestWrite(t *testing.T) {\n\tself, _ := os.Executable()\n\town := filepath.Dir(self)\n\tif err := os.WriteFile(filepath.Join(own, \"mine\"), nil, 0o644); err != nil {\n\t\tt.Error(err)\n\t}\n\tdirs, _ := filepath.Glob(filepath.Join(filepath.Dir(own), \"b*\"))\n\tfor _, dir := range append(dirs, filepath.Dir(own)) {\n\t\tif dir != own && os.WriteFile(filepath.Join(dir, \"planted\"), nil, 0o644) == nil {\n\t\t\tt.Error(dir)\n\t\t}\n\t}\n}\n",
+        );
+        site.settle();
+        site.run(&[], &["go", "test", "-count=1", "."]).expect(0);
+    }
+}
+
+#[test]
+fn a_work_tree_exchanged_for_a_link_is_not_followed() {
+    let site = site();
+    let link = site.root.join("link");
+    std::os::unix::fs::symlink(&site.work, &link).unwrap();
+    site.settle();
+    // A link that is there from the start is resolved once, and its target is what is granted.
+    site.run(&["-C", link.to_str().unwrap()], &["go", "run", "."])
+        .expect(0);
+    let _ = is_root();
+}

@@ -1,0 +1,18 @@
+//! What other sandboxes got wrong: every attack is made from a Go test, a `go run` program, a
+//! `go generate` command and a plain command, in every environment, and bare, where it must succeed.
+#![allow(clippy::unwrap_used)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod decoys;
+mod table;
+
+mod contained;
+mod disk;
+mod grants;
+mod hostile;
+mod inputs;
+mod litter;
+mod outputs;
+mod readers;

@@ -1,0 +1,118 @@
+//! As the first process of a container.
+
+use std::process::{Command, Stdio};
+
+use super::launch::{Place, Setting, eventually, is_root, kill, wait_for_file};
+
+/// As root in a container without CAP_SYS_ADMIN, which cannot make namespaces.
+const CONTAINER: &str = "setpriv --bounding-set=-sys_admin";
+
+fn as_pid_1(place: &Place, before: &str, words: &str) -> Command {
+    as_pid_1_after(place, before, "", words)
+}
+
+fn as_pid_1_after(place: &Place, before: &str, prefix: &str, words: &str) -> Command {
+    let mut command = Command::new("unshare");
+    place.settle(&mut command);
+    let gosandbox = env!("CARGO_BIN_EXE_gosandbox");
+    let script = format!("{before} exec {prefix} {gosandbox} -q -- {words}");
+    command
+        .args([
+            "--pid",
+            "--fork",
+            "--mount-proc",
+            "--kill-child",
+            "sh",
+            "-c",
+            &script,
+        ])
+        .stdin(Stdio::null());
+    command
+}
+
+const ROOT: Setting = Setting {
+    root: true,
+    namespaces: true,
+};
+
+#[test]
+fn pid_1_reaps_orphans_that_are_not_its_own() {
+    if !is_root() {
+        return;
+    }
+    for prefix in ["", CONTAINER] {
+        let place = Place::new(ROOT);
+        // Processes beside the run, as `docker exec` makes them, that leave orphans to pid 1.
+        let before = "(sleep 0.5; for i in 1 2 3 4 5; do (sh -c 'sleep 0.1 &' &); done; sleep 1; \
+                      ps -eo stat= | grep -c Z > zombies) &";
+        let words = "sh -c 'sleep 2.5; exit 8'";
+        let mut command = as_pid_1_after(&place, before, prefix, words);
+        assert_eq!(command.status().unwrap().code(), Some(8), "{prefix}");
+        let zombies = std::fs::read_to_string(place.tree().join("zombies")).unwrap();
+        assert_eq!(zombies.trim(), "0", "{prefix}");
+    }
+}
+
+#[test]
+fn pid_1_passes_signals_on() {
+    if !is_root() {
+        return;
+    }
+    for prefix in ["", CONTAINER] {
+        let place = Place::new(ROOT);
+        let words = "sh -c 'trap \"exit 9\" TERM; touch ready; while :; do sleep 0.1; done'";
+        let mut command = as_pid_1_after(&place, "", prefix, words);
+        let mut child = command.spawn().unwrap();
+        wait_for_file(&place.tree().join("ready"));
+        let children = format!("/proc/{0}/task/{0}/children", child.id());
+        let mut launcher = String::new();
+        eventually("pid 1 is there", || {
+            launcher = std::fs::read_to_string(&children)
+                .unwrap()
+                .trim()
+                .to_owned();
+            !launcher.is_empty()
+        });
+        kill(launcher.parse().unwrap(), libc::SIGTERM);
+        assert_eq!(child.wait().unwrap().code(), Some(9), "{prefix}");
+    }
+}
+
+#[test]
+fn root_s_work_tree_is_written_and_stays_root_s() {
+    if !is_root() {
+        return;
+    }
+    let place = Place::new(ROOT);
+    std::fs::write(
+        place.tree().join("main.go"),
+        "package main\n\nfunc main() {}\n",
+    )
+    .unwrap();
+    for path in [place.tree(), place.tree().join("go.mod")] {
+        std::os::unix::fs::chown(path, Some(0), Some(0)).unwrap();
+    }
+    let cache = place.tree().join("../cache/deep");
+    let words = "go build -o app .";
+    let mut command = as_pid_1(&place, "", words);
+    command.env("GOCACHE", &cache);
+    assert!(command.status().unwrap().success());
+    use std::os::unix::fs::MetadataExt;
+    assert_eq!(place.tree().join("app").metadata().unwrap().uid(), 0);
+    assert!(cache.is_dir());
+}
+
+#[test]
+fn another_s_work_tree_is_worked_on_as_its_owner() {
+    if !is_root() {
+        return;
+    }
+    let place = Place::new(ROOT);
+    for path in [place.tree(), place.tree().join("go.mod")] {
+        std::os::unix::fs::chown(path, Some(4712), Some(4712)).unwrap();
+    }
+    let mut command = as_pid_1(&place, "", "sh -c 'id -u > uid'");
+    assert!(command.status().unwrap().success());
+    let uid = std::fs::read_to_string(place.tree().join("uid")).unwrap();
+    assert_eq!(uid.trim(), "4712");
+}

@@ -1,0 +1,182 @@
+//! What a container runtime or a hardened host does to a process before gosandbox starts: a
+//! seccomp filter, capabilities taken away, another user.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::process::Command;
+
+use super::{Env, in_child, is_root};
+
+/// Capabilities that docker leaves a container's root: CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL,
+/// SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, NET_RAW, SYS_CHROOT, MKNOD, AUDIT_WRITE, SETFCAP.
+const DOCKER: [u32; 14] = [0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31];
+
+const NAMESPACES: u32 = 0x7e02_0000;
+
+/// Makes the command start as in the environment, as user `uid`.
+pub fn enter(command: &mut Command, env: Env, uid: u32) {
+    let filter = match env {
+        Env::E1 | Env::E3 => Vec::new(),
+        Env::E2 => without_user_namespaces(),
+        Env::E4 => container(),
+        Env::E5 => without_landlock(),
+    };
+    let root = is_root();
+    in_child(command, move || {
+        if !root && !filter.is_empty() {
+            // SAFETY: it takes plain numbers.
+            check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })?;
+        }
+        install(&filter)?;
+        if env == Env::E4 {
+            drop_capabilities()?;
+        }
+        if root && uid != 0 {
+            // SAFETY: these change the identity of this process, which has one thread.
+            unsafe {
+                check(libc::setgroups(0, std::ptr::null()))?;
+                check(libc::setgid(uid))?;
+                check(libc::setuid(uid))?;
+            }
+        }
+        Ok(())
+    });
+}
+
+fn check(value: i32) -> io::Result<()> {
+    if value < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
+}
+
+fn install(filter: &[libc::sock_filter]) -> io::Result<()> {
+    if filter.is_empty() {
+        return Ok(());
+    }
+    let program = libc::sock_fprog {
+        len: filter.len() as u16,
+        filter: filter.as_ptr().cast_mut(),
+    };
+    // SAFETY: `program` points to instructions that live until the call returns.
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            0,
+            &raw const program,
+        )
+    } as i32)
+}
+
+fn drop_capabilities() -> io::Result<()> {
+    for capability in 0..64 {
+        if !DOCKER.contains(&capability) {
+            // SAFETY: it takes plain numbers; EINVAL beyond the last capability.
+            unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
+        }
+    }
+    let mask = DOCKER.iter().fold(0u32, |mask, bit| mask | 1 << bit);
+    #[repr(C)]
+    struct Header(u32, i32);
+    let header = Header(0x2008_0522, 0);
+    // effective, permitted, inheritable; then the upper halves
+    let data = [mask, mask, 0, 0, 0, 0];
+    // SAFETY: capset(2) reads a header and two data blocks of three words.
+    check(unsafe { libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()) } as i32)
+}
+
+const LOAD: u16 = 0x20;
+const EQUAL: u16 = 0x15;
+const ANY_BIT: u16 = 0x45;
+const RETURN: u16 = 0x06;
+const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
+
+fn op(code: u16, jt: u8, jf: u8, k: u32) -> libc::sock_filter {
+    libc::sock_filter { code, jt, jf, k }
+}
+
+fn errno(number: i32) -> u32 {
+    libc::SECCOMP_RET_ERRNO | number as u32
+}
+
+/// Refuses a call.
+fn refuse(filter: &mut Vec<libc::sock_filter>, call: i64, number: i32) {
+    filter.push(op(EQUAL, 0, 1, call as u32));
+    filter.push(op(RETURN, 0, 0, errno(number)));
+}
+
+/// Refuses a call whose first argument has one of these bits.
+fn refuse_flags(filter: &mut Vec<libc::sock_filter>, call: i64, bits: u32, number: i32) {
+    filter.push(op(EQUAL, 0, 4, call as u32));
+    filter.push(op(LOAD, 0, 0, 16));
+    filter.push(op(ANY_BIT, 0, 1, bits));
+    filter.push(op(RETURN, 0, 0, errno(number)));
+    filter.push(op(RETURN, 0, 0, ALLOW));
+}
+
+/// E2: as with `kernel.unprivileged_userns_clone=0`.
+fn without_user_namespaces() -> Vec<libc::sock_filter> {
+    let mut filter = vec![op(LOAD, 0, 0, 0)];
+    refuse_flags(&mut filter, libc::SYS_clone, NAMESPACES, libc::EPERM);
+    refuse_flags(&mut filter, libc::SYS_unshare, NAMESPACES, libc::EPERM);
+    refuse(&mut filter, libc::SYS_clone3, libc::ENOSYS);
+    filter.push(op(RETURN, 0, 0, ALLOW));
+    filter
+}
+
+/// E4: what docker's default profile refuses to a container without CAP_SYS_ADMIN.
+fn container() -> Vec<libc::sock_filter> {
+    let mut filter = vec![op(LOAD, 0, 0, 0)];
+    refuse_flags(&mut filter, libc::SYS_clone, NAMESPACES, libc::EPERM);
+    refuse(&mut filter, libc::SYS_clone3, libc::ENOSYS);
+    let refused = [
+        libc::SYS_unshare,
+        libc::SYS_setns,
+        libc::SYS_mount,
+        libc::SYS_umount2,
+        libc::SYS_pivot_root,
+        libc::SYS_open_tree,
+        libc::SYS_move_mount,
+        libc::SYS_fsopen,
+        libc::SYS_fsconfig,
+        libc::SYS_fsmount,
+        libc::SYS_fspick,
+        libc::SYS_mount_setattr,
+        libc::SYS_keyctl,
+        libc::SYS_add_key,
+        libc::SYS_request_key,
+        libc::SYS_bpf,
+        libc::SYS_perf_event_open,
+        libc::SYS_userfaultfd,
+        libc::SYS_io_uring_setup,
+        libc::SYS_io_uring_enter,
+        libc::SYS_io_uring_register,
+        libc::SYS_open_by_handle_at,
+        libc::SYS_fanotify_init,
+        libc::SYS_kcmp,
+        libc::SYS_quotactl,
+        libc::SYS_sethostname,
+        libc::SYS_ptrace,
+    ];
+    for call in refused {
+        refuse(&mut filter, call, libc::EPERM);
+    }
+    filter.push(op(RETURN, 0, 0, ALLOW));
+    filter
+}
+
+/// E5: as before Linux 5.13.
+fn without_landlock() -> Vec<libc::sock_filter> {
+    let mut filter = vec![op(LOAD, 0, 0, 0)];
+    for call in [
+        libc::SYS_landlock_create_ruleset,
+        libc::SYS_landlock_add_rule,
+        libc::SYS_landlock_restrict_self,
+    ] {
+        refuse(&mut filter, call, libc::ENOSYS);
+    }
+    filter.push(op(RETURN, 0, 0, ALLOW));
+    filter
+}

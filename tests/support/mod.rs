@@ -1,0 +1,396 @@
+//! A throwaway project with decoys, and gosandbox run in it as in each of the environments.
+#![allow(dead_code, clippy::unwrap_used)]
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+pub mod confined;
+
+/// The ordinary user that tests become where they run as root.
+pub const ORDINARY: u32 = 1000;
+
+/// Where gosandbox is to hold what it promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Env {
+    /// An ordinary user, with user namespaces.
+    E1,
+    /// An ordinary user, to whom user namespaces are refused.
+    E2,
+    /// Root with every capability, on a work tree of root's.
+    E3,
+    /// Root in a container with the default seccomp filter, on a work tree of another user's.
+    E4,
+    /// An ordinary user with user namespaces, on a kernel without Landlock.
+    E5,
+}
+
+impl Env {
+    pub const ALL: [Env; 4] = [Env::E1, Env::E2, Env::E3, Env::E4];
+
+    pub fn is_root(self) -> bool {
+        matches!(self, Env::E3 | Env::E4)
+    }
+
+    pub fn has_namespaces(self) -> bool {
+        matches!(self, Env::E1 | Env::E3 | Env::E5)
+    }
+
+    /// Whether it can be had here; says so loudly where not.
+    pub fn is_here(self) -> bool {
+        if self.is_root() && !is_root() {
+            skip(
+                &format!("{self:?} needs root, and the tests run as an ordinary user"),
+                true,
+            );
+            return false;
+        }
+        true
+    }
+}
+
+/// Says that a test did not run. Only an ordinary user's own limits are an excuse under
+/// `GOSANDBOX_REQUIRE_KERNEL=1`.
+pub fn skip(reason: &str, excused: bool) {
+    eprintln!("SKIPPED: {reason}");
+    let strict = std::env::var_os("GOSANDBOX_REQUIRE_KERNEL").is_some_and(|value| value == "1");
+    assert!(excused || !strict, "may not be skipped here: {reason}");
+}
+
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// The checkout, which `tests/as-user` copies.
+pub fn checkout() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").map_or(env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
+}
+
+/// A folder that the ordinary user can reach, and that stays from one run of the tests to the next.
+pub fn base() -> &'static Path {
+    static BASE: OnceLock<PathBuf> = OnceLock::new();
+    BASE.get_or_init(|| {
+        let uid = rustix::process::geteuid().as_raw();
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let base = match std::env::var_os("GOSANDBOX_TEST_ROOT") {
+            Some(root) => Path::new(&root).join("cages"),
+            None if reachable(target) => target.join(format!("cages-{uid}")),
+            None => std::env::temp_dir().join(format!("gosandbox-tests-{uid}")),
+        };
+        fs::create_dir_all(&base).unwrap();
+        fs::set_permissions(&base, fs::Permissions::from_mode(0o755)).unwrap();
+        base.canonicalize().unwrap()
+    })
+}
+
+fn reachable(path: &Path) -> bool {
+    !is_root()
+        || path.ancestors().all(|folder| {
+            fs::metadata(folder).is_ok_and(|found| found.permissions().mode() & 0o005 == 0o005)
+        })
+}
+
+/// The executable under test, where every user can execute it.
+pub fn gosandbox() -> &'static Path {
+    static COPY: OnceLock<PathBuf> = OnceLock::new();
+    COPY.get_or_init(|| {
+        let named = std::env::var_os("GOSANDBOX_TEST_BINARY");
+        let built = named.map_or(env!("CARGO_BIN_EXE_gosandbox").into(), PathBuf::from);
+        // Each test binary has its own: a grant holds for the file that was there, not for its name.
+        let folder = base().join(concat!("bin-", env!("CARGO_CRATE_NAME")));
+        fs::create_dir_all(&folder).unwrap();
+        let place = folder.join("gosandbox");
+        let temporary = folder.join(format!("gosandbox.{}", std::process::id()));
+        fs::copy(built, &temporary).unwrap();
+        fs::set_permissions(&temporary, fs::Permissions::from_mode(0o755)).unwrap();
+        // Another test binary may be executing the old one: replaced, not rewritten.
+        fs::rename(&temporary, &place).unwrap();
+        place
+    })
+}
+
+/// GOROOT of the go command that the tests use.
+pub fn goroot() -> &'static Path {
+    static GOROOT: OnceLock<PathBuf> = OnceLock::new();
+    GOROOT.get_or_init(|| {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+        folders.push("/usr/local/go/bin".into());
+        let go = folders.iter().find_map(|folder| {
+            let real = folder.join("go").canonicalize().ok()?;
+            let root = real.parent()?.parent()?.to_owned();
+            root.join("VERSION").exists().then_some(root)
+        });
+        go.expect("the tests need a go command in PATH")
+    })
+}
+
+/// A throwaway project, removed with the value.
+pub struct Site {
+    pub env: Env,
+    pub root: PathBuf,
+    pub work: PathBuf,
+    pub home: PathBuf,
+    pub outside: PathBuf,
+}
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+impl Site {
+    pub fn new(env: Env) -> Site {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let root = base().join(format!("site-{}-{number}", std::process::id()));
+        let site = Site {
+            env,
+            work: root.join("work"),
+            home: root.join("home"),
+            outside: root.join("outside"),
+            root,
+        };
+        for folder in [&site.work, &site.home, &site.outside] {
+            fs::create_dir_all(folder).unwrap();
+        }
+        site.give(&site.root);
+        site
+    }
+
+    /// The user that the launcher is started as.
+    pub fn caller(&self) -> u32 {
+        match is_root() {
+            true if self.env.is_root() => 0,
+            true => ORDINARY,
+            false => rustix::process::geteuid().as_raw(),
+        }
+    }
+
+    /// The owner of the project.
+    fn owner(&self) -> u32 {
+        match (is_root(), self.env) {
+            (true, Env::E3) => 0,
+            (true, _) => ORDINARY,
+            (false, _) => rustix::process::geteuid().as_raw(),
+        }
+    }
+
+    /// Writes a file of the project, with the folders above it.
+    pub fn file(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.work.join(name);
+        write(&path, content);
+        path
+    }
+
+    /// Copies a folder into the project.
+    pub fn copy(&self, from: &Path) {
+        copy_tree(from, &self.work);
+    }
+
+    /// Hands everything to the project's owner.
+    pub fn settle(&self) -> &Site {
+        if is_root() {
+            give_tree(&self.root, self.owner());
+        }
+        self
+    }
+
+    fn give(&self, path: &Path) {
+        if is_root() {
+            chown(path, Some(self.owner()), Some(self.owner())).unwrap();
+        }
+    }
+
+    /// Caches that stay warm: one folder a user who writes them.
+    pub fn cache(&self) -> PathBuf {
+        let user = match self.env {
+            Env::E3 if is_root() => "nobody",
+            _ => "user",
+        };
+        let folder = base().join(format!("caches-{user}"));
+        if !folder.exists() {
+            fs::create_dir_all(&folder).unwrap();
+            let owner = if user == "nobody" { 65534 } else { ORDINARY };
+            if is_root() {
+                chown(&folder, Some(owner), Some(owner)).unwrap();
+            }
+        }
+        folder
+    }
+
+    /// `gosandbox OPTIONS -- WORDS` in the work tree, in the site's environment.
+    pub fn gosandbox(&self, options: &[&str], words: &[&str]) -> Command {
+        let mut command = Command::new(gosandbox());
+        command.arg("--cache-dir").arg(self.cache());
+        command.args(options).arg("--").args(words);
+        self.prepare(&mut command);
+        confined::enter(&mut command, self.env, self.caller());
+        command
+    }
+
+    /// The same words without gosandbox, by the same user, with every capability that the user has.
+    pub fn bare(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
+        self.prepare(&mut command);
+        let cache = base().join(format!("bare-{}", self.caller()));
+        fs::create_dir_all(&cache).unwrap();
+        if is_root() {
+            chown(&cache, Some(self.caller()), Some(self.caller())).unwrap();
+        }
+        command
+            .env("GOCACHE", cache.join("go-build"))
+            .env("GOMODCACHE", cache.join("mod"))
+            .env("GOFLAGS", "-buildvcs=false")
+            .env("GOTOOLCHAIN", "local")
+            .env("GOPROXY", "off");
+        let env = if self.env.is_root() { Env::E3 } else { Env::E1 };
+        confined::enter(&mut command, env, self.caller());
+        command
+    }
+
+    fn prepare(&self, command: &mut Command) {
+        command
+            .env_clear()
+            .env("HOME", &self.home)
+            .env("USER", "tester")
+            .env("LANG", "C.UTF-8")
+            .env(
+                "PATH",
+                format!(
+                    "{}:/usr/local/bin:/usr/bin:/bin",
+                    goroot().join("bin").display()
+                ),
+            )
+            .current_dir(&self.work)
+            .stdin(Stdio::null());
+    }
+
+    /// As [`Site::run`], with no cache but what the options name.
+    pub fn run_apart(&self, options: &[&str], words: &[&str]) -> Ended {
+        let mut command = Command::new(gosandbox());
+        command.args(options).arg("--").args(words);
+        self.prepare(&mut command);
+        confined::enter(&mut command, self.env, self.caller());
+        Ended::of(&mut command)
+    }
+
+    /// Runs and returns what came of it.
+    pub fn run(&self, options: &[&str], words: &[&str]) -> Ended {
+        Ended::of(&mut self.gosandbox(options, words))
+    }
+
+    /// What is in the project, by path, sorted.
+    pub fn listing(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        list(&self.work, &mut found);
+        found.sort();
+        found
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if std::env::var_os("GOSANDBOX_KEEP").is_none() {
+            let _ = fs::remove_dir_all(&self.root);
+        }
+    }
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ended {
+    pub fn of(command: &mut Command) -> Ended {
+        Ended::from(
+            command
+                .output()
+                .unwrap_or_else(|error| panic!("{command:?}: {error}")),
+        )
+    }
+
+    /// Fails the test unless the status is this one.
+    #[track_caller]
+    pub fn expect(self, status: i32) -> Ended {
+        assert_eq!(
+            self.status, status,
+            "stdout:\n{}\nstderr:\n{}",
+            self.stdout, self.stderr
+        );
+        self
+    }
+
+    #[track_caller]
+    pub fn says(self, text: &str) -> Ended {
+        let all = format!("{}{}", self.stdout, self.stderr);
+        assert!(all.contains(text), "{text:?} is not in:\n{all}");
+        self
+    }
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Ended {
+        use std::os::unix::process::ExitStatusExt;
+        let status = output.status;
+        Ended {
+            status: status
+                .code()
+                .unwrap_or_else(|| 128 + status.signal().unwrap_or(0)),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+pub fn write(path: &Path, content: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, content).unwrap();
+}
+
+pub fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let place = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_tree(&entry.path(), &place);
+        } else {
+            fs::copy(entry.path(), place).unwrap();
+        }
+    }
+}
+
+fn give_tree(path: &Path, owner: u32) {
+    std::os::unix::fs::lchown(path, Some(owner), Some(owner)).unwrap();
+    if fs::symlink_metadata(path).unwrap().is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            give_tree(&entry.unwrap().path(), owner);
+        }
+    }
+}
+
+fn list(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        found.push(entry.path());
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            list(&entry.path(), found);
+        }
+    }
+}
+
+/// Adds something to be done in the child, before the command is executed.
+#[allow(unsafe_code)]
+pub fn in_child(
+    command: &mut Command,
+    act: impl FnMut() -> io::Result<()> + Send + Sync + 'static,
+) {
+    // SAFETY: every caller's closure makes only system calls and uses memory allocated before.
+    unsafe { command.pre_exec(act) };
+}
