@@ -464,14 +464,19 @@ pub fn for_programs(environment: &Environment, program_cache: &Path) -> Environm
     let mut set: BTreeMap<OsString, OsString> = environment.pairs.iter().cloned().collect();
     set.insert("GOCACHE".into(), program_cache.into());
     set.insert("GOPROXY".into(), "off".into());
-    if let Some(flags) = set.get(OsStr::new("GOFLAGS")) {
-        let words = quoted::split(&flags.to_string_lossy()).unwrap_or_default();
-        let kept: Vec<String> = words.into_iter().filter(|w| !is_exec(w)).collect();
-        match quoted::join(&kept) {
-            Ok(text) if !text.is_empty() => set.insert("GOFLAGS".into(), text.into()),
-            _ => set.remove(OsStr::new("GOFLAGS")),
-        };
-    }
+    // No stamping: it would run git, on what programs of the same cage may have written.
+    const UNSTAMPED: &str = "-buildvcs=false";
+    let flags = set
+        .get(OsStr::new("GOFLAGS"))
+        .map(|flags| flags.to_string_lossy().into_owned());
+    let words = quoted::split(&flags.unwrap_or_default()).unwrap_or_default();
+    let mut kept: Vec<String> = words
+        .into_iter()
+        .filter(|w| !is_exec(w) && w != UNSTAMPED)
+        .collect();
+    kept.push(UNSTAMPED.to_owned());
+    let text = quoted::join(&kept).unwrap_or_else(|_| UNSTAMPED.to_owned());
+    set.insert("GOFLAGS".into(), text.into());
     Environment {
         pairs: set.into_iter().collect(),
         dropped: environment.dropped.clone(),

@@ -8,8 +8,27 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
+use serde::Serialize;
 
-use crate::plan::{CgroupVersion, Place};
+/// A cgroup in which that of the run is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Place {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Which files it has.
+    pub version: CgroupVersion,
+}
+
+/// The two kinds of cgroup (cgroups(7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CgroupVersion {
+    /// A hierarchy for each controller.
+    V1,
+    /// One for all.
+    V2,
+}
 
 /// A controller that holds one of the limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,6 +22,7 @@ pub mod system;
 mod tree;
 pub mod view;
 
+pub use crate::host::cgroups::{CgroupVersion, Place};
 pub use tree::Planted;
 pub use view::{Node, View};
 
@@ -166,26 +167,6 @@ pub struct Limits {
     pub pids_cgroup: Option<Place>,
     /// Open files (`RLIMIT_NOFILE`).
     pub open_files: Option<u64>,
-}
-
-/// A cgroup in which that of the run is made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Place {
-    /// Its folder.
-    pub folder: PathBuf,
-    /// Which files it has.
-    pub version: CgroupVersion,
-}
-
-/// The two kinds of cgroup (cgroups(7)).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CgroupVersion {
-    /// A hierarchy for each controller.
-    V1,
-    /// One for all.
-    V2,
 }
 
 /// A Landlock domain.

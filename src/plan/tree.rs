@@ -157,7 +157,11 @@ fn folders_of_testdata(root: &Path, protected: &[PathBuf]) -> Vec<PathBuf> {
     walk(root, &names, &mut found);
     found.retain(|path| path.ends_with(NAME) && path.is_dir());
     found.sort();
-    if found.len() > MOST { Vec::new() } else { found }
+    if found.len() > MOST {
+        Vec::new()
+    } else {
+        found
+    }
 }
 
 /// Adds protected names at any depth. Links are not followed.

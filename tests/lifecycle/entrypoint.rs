@@ -44,11 +44,11 @@ fn pid_1_reaps_orphans_that_are_not_its_own() {
         let place = Place::new(ROOT);
         // Processes beside the run, as `docker exec` makes them, that leave orphans to pid 1.
         let before = "(sleep 0.5; for i in 1 2 3 4 5; do (sh -c 'sleep 0.1 &' &); done; sleep 1; \
-                      ps -eo stat= | grep -c Z > zombies) &";
+                      ps -eo stat= | grep -c Z > out/zombies) &";
         let words = "sh -c 'sleep 2.5; exit 8'";
         let mut command = as_pid_1_after(&place, before, prefix, words);
         assert_eq!(command.status().unwrap().code(), Some(8), "{prefix}");
-        let zombies = std::fs::read_to_string(place.tree().join("zombies")).unwrap();
+        let zombies = std::fs::read_to_string(place.tree().join("out/zombies")).unwrap();
         assert_eq!(zombies.trim(), "0", "{prefix}");
     }
 }
@@ -60,10 +60,10 @@ fn pid_1_passes_signals_on() {
     }
     for prefix in ["", CONTAINER] {
         let place = Place::new(ROOT);
-        let words = "sh -c 'trap \"exit 9\" TERM; touch ready; while :; do sleep 0.1; done'";
+        let words = "sh -c 'trap \"exit 9\" TERM; touch out/ready; while :; do sleep 0.1; done'";
         let mut command = as_pid_1_after(&place, "", prefix, words);
         let mut child = command.spawn().unwrap();
-        wait_for_file(&place.tree().join("ready"));
+        wait_for_file(&place.tree().join("out/ready"));
         let children = format!("/proc/{0}/task/{0}/children", child.id());
         let mut launcher = String::new();
         eventually("pid 1 is there", || {
@@ -111,8 +111,8 @@ fn another_s_work_tree_is_worked_on_as_its_owner() {
     for path in [place.tree(), place.tree().join("go.mod")] {
         std::os::unix::fs::chown(path, Some(4712), Some(4712)).unwrap();
     }
-    let mut command = as_pid_1(&place, "", "sh -c 'id -u > uid'");
+    let mut command = as_pid_1(&place, "", "sh -c 'id -u > out/uid'");
     assert!(command.status().unwrap().success());
-    let uid = std::fs::read_to_string(place.tree().join("uid")).unwrap();
+    let uid = std::fs::read_to_string(place.tree().join("out/uid")).unwrap();
     assert_eq!(uid.trim(), "4712");
 }

@@ -42,6 +42,8 @@ impl Place {
     pub fn new(setting: Setting) -> Place {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("tree")).unwrap();
+        // Without namespaces nothing can be made beside protected paths, only in folders that are there.
+        fs::create_dir(folder.path().join("tree/out")).unwrap();
         fs::create_dir(folder.path().join("tmp")).unwrap();
         fs::write(
             folder.path().join("tree/go.mod"),
@@ -50,8 +52,8 @@ impl Place {
         .unwrap();
         // Root's own tree would need an id-mapped mount, and so namespaces.
         let given: &[&str] = match (is_root(), setting.root) {
-            (true, false) => &["", "tree", "tree/go.mod", "tmp"],
-            (true, true) => &["tree", "tree/go.mod"],
+            (true, false) => &["", "tree", "tree/go.mod", "tree/out", "tmp"],
+            (true, true) => &["tree", "tree/go.mod", "tree/out"],
             _ => &[],
         };
         for path in given {

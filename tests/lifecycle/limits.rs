@@ -105,12 +105,12 @@ fn a_limit_that_nothing_can_hold_is_refused_before_anything_starts() {
         namespaces: true,
     };
     let place = Place::new(setting);
-    let output = place.output(&["--memory", "64MiB", "--", "touch", "started"]);
+    let output = place.output(&["--memory", "64MiB", "--", "touch", "out/started"]);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(125), "{errors}");
     assert!(errors.contains("cannot limit memory"), "{errors}");
     assert!(errors.contains("leave it out"), "{errors}");
-    assert!(!place.tree().join("started").exists());
+    assert!(!place.tree().join("out/started").exists());
 }
 
 #[test]
@@ -126,8 +126,15 @@ fn the_cgroup_of_a_crashed_run_goes_with_the_next() {
     let own = fs::read_to_string("/proc/self/cgroup").unwrap();
     let own = own.lines().find_map(|line| line.split_once(":pids:"));
     let parent = format!("/sys/fs/cgroup/pids{}", own.unwrap().1);
-    let mut child = place.start(&["--pids", "50", "--", "sh", "-c", "touch ready; sleep 60"]);
-    wait_for_file(&place.tree().join("ready"));
+    let mut child = place.start(&[
+        "--pids",
+        "50",
+        "--",
+        "sh",
+        "-c",
+        "touch out/ready; sleep 60",
+    ]);
+    wait_for_file(&place.tree().join("out/ready"));
     let group = std::path::PathBuf::from(format!("{parent}/gosandbox-{}-0", child.id()));
     let inside = || fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
     assert!(

@@ -7,7 +7,7 @@ use super::launch::{Place, eventually, kill, settings, wait_for_file};
 /// Counts each signal that it gets, for a second after the first.
 const COUNT: &str = r#"
 n=0; trap 'n=$((n+1))' TERM HUP INT QUIT USR1 USR2
-touch ready
+touch out/ready
 i=0; while [ $i -lt 200 ] && [ $n -eq 0 ]; do sleep 0.05; i=$((i+1)); done
 i=0; while [ $i -lt 12 ]; do sleep 0.05; i=$((i+1)); done
 echo "got $n"; exit 7"#;
@@ -24,7 +24,7 @@ fn a_signal_to_the_launcher_alone_reaches_the_command_once() {
         ] {
             let place = Place::new(setting);
             let child = place.start(&["-q", "--", "sh", "-c", COUNT]);
-            wait_for_file(&place.tree().join("ready"));
+            wait_for_file(&place.tree().join("out/ready"));
             kill(child.id() as i32, signal);
             let output = child.wait_with_output().unwrap();
             let text = String::from_utf8_lossy(&output.stdout);
@@ -41,7 +41,7 @@ fn a_signal_to_the_group_reaches_the_command_once() {
         for signal in [libc::SIGTERM, libc::SIGHUP, libc::SIGUSR2, libc::SIGINT] {
             let place = Place::new(setting);
             let child = place.start(&["-q", "--", "sh", "-c", COUNT]);
-            wait_for_file(&place.tree().join("ready"));
+            wait_for_file(&place.tree().join("out/ready"));
             kill(-(child.id() as i32), signal);
             let output = child.wait_with_output().unwrap();
             let text = String::from_utf8_lossy(&output.stdout);
@@ -95,9 +95,9 @@ fn ignored_and_blocked_signals_are_the_commands_as_they_are_the_callers() {
 fn a_command_that_ignores_the_stop_does_not_stop_the_launcher() {
     for setting in settings() {
         let place = Place::new(setting);
-        let script = "trap '' TSTP; touch ready; i=0; while [ $i -lt 10 ]; do sleep 0.1; i=$((i+1)); done; exit 4";
+        let script = "trap '' TSTP; touch out/ready; i=0; while [ $i -lt 10 ]; do sleep 0.1; i=$((i+1)); done; exit 4";
         let mut child = place.start(&["-q", "--", "sh", "-c", script]);
-        wait_for_file(&place.tree().join("ready"));
+        wait_for_file(&place.tree().join("out/ready"));
         kill(child.id() as i32, libc::SIGTSTP);
         assert_eq!(child.wait().unwrap().code(), Some(4), "{setting:?}");
     }
@@ -107,8 +107,8 @@ fn a_command_that_ignores_the_stop_does_not_stop_the_launcher() {
 fn the_launcher_stops_with_the_command_and_goes_on_with_it() {
     for setting in settings() {
         let place = Place::new(setting);
-        let mut child = place.start(&["-q", "--", "sh", "-c", "touch ready; sleep 1; exit 5"]);
-        wait_for_file(&place.tree().join("ready"));
+        let mut child = place.start(&["-q", "--", "sh", "-c", "touch out/ready; sleep 1; exit 5"]);
+        wait_for_file(&place.tree().join("out/ready"));
         let pid = child.id() as i32;
         let state = || {
             let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();

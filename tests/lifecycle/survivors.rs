@@ -8,7 +8,7 @@ use super::launch::{
 fn escape(seconds: &str) -> String {
     format!(
         "trap '' TERM HUP INT; (bash -c 'set -m; sleep {seconds} & sleep {seconds} &' &) ; \
-         (sh -c '(sleep {seconds} &)' &); sleep 0.4; touch ready; "
+         (sh -c '(sleep {seconds} &)' &); sleep 0.4; touch out/ready; "
     )
 }
 
@@ -19,7 +19,7 @@ fn a_killed_launcher_leaves_nothing_alive() {
         let seconds = marked_sleep(1, setting);
         let script = escape(&seconds) + "sleep 60";
         let mut child = place.start(&["-q", "--", "sh", "-c", &script]);
-        wait_for_file(&place.tree().join("ready"));
+        wait_for_file(&place.tree().join("out/ready"));
         assert!(processes_with(&seconds).len() >= 3, "{setting:?}");
         kill(child.id() as i32, libc::SIGKILL);
         child.wait().unwrap();
@@ -45,8 +45,8 @@ fn processes_that_fork_while_they_are_killed_end_too() {
         let place = Place::new(setting);
         let word = format!("breeds-{}", marked_sleep(3, setting));
         let breed = format!(
-            "cat > b.sh <<'E'\nn=$1; while [ $n -gt 0 ]; do sh b.sh $((n-1)) {word} & n=$((n-1)); \
-             sleep 0.02; done; sleep 60\nE\nsh b.sh 5 {word} & sleep 0.3; exit 2"
+            "cat > out/b.sh <<'E'\nn=$1; while [ $n -gt 0 ]; do sh out/b.sh $((n-1)) {word} & n=$((n-1)); \
+             sleep 0.02; done; sleep 60\nE\nsh out/b.sh 5 {word} & sleep 0.3; exit 2"
         );
         let output = place.output(&["-q", "--", "sh", "-c", &breed]);
         assert_eq!(output.status.code(), Some(2), "{setting:?}");
@@ -87,8 +87,8 @@ fn folders_that_were_made_unwritable_are_removed() {
 fn launcher_and_init_tell_nothing_and_are_small() {
     for setting in settings() {
         let place = Place::new(setting);
-        let mut child = place.start(&["-q", "--", "sh", "-c", "touch ready; sleep 3"]);
-        wait_for_file(&place.tree().join("ready"));
+        let mut child = place.start(&["-q", "--", "sh", "-c", "touch out/ready; sleep 3"]);
+        wait_for_file(&place.tree().join("out/ready"));
         let launcher = child.id();
         let children = format!("/proc/{launcher}/task/{launcher}/children");
         let init = std::fs::read_to_string(children).unwrap().trim().to_owned();

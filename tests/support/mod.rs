@@ -76,23 +76,15 @@ pub fn base() -> &'static Path {
     static BASE: OnceLock<PathBuf> = OnceLock::new();
     BASE.get_or_init(|| {
         let uid = rustix::process::geteuid().as_raw();
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        // Never in the checkout: its repository would be that of every project made here.
         let base = match std::env::var_os("GOSANDBOX_TEST_ROOT") {
             Some(root) => Path::new(&root).join("cages"),
-            None if reachable(target) => target.join(format!("cages-{uid}")),
-            None => std::env::temp_dir().join(format!("gosandbox-tests-{uid}")),
+            None => Path::new("/var/tmp").join(format!("gosandbox-tests-{uid}")),
         };
         fs::create_dir_all(&base).unwrap();
         fs::set_permissions(&base, fs::Permissions::from_mode(0o755)).unwrap();
         base.canonicalize().unwrap()
     })
-}
-
-fn reachable(path: &Path) -> bool {
-    !is_root()
-        || path.ancestors().all(|folder| {
-            fs::metadata(folder).is_ok_and(|found| found.permissions().mode() & 0o005 == 0o005)
-        })
 }
 
 /// The executable under test, where every user can execute it.

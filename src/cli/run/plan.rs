@@ -378,8 +378,9 @@ fn stamping(
     what: &What,
 ) -> (Stamping, Vec<String>) {
     let off = || vec!["-buildvcs=false".to_owned()];
+    // In the program cage git would run on what the cage's own programs write.
     let What::Go(go) = what else {
-        return (Stamping::None, Vec::new());
+        return (Stamping::None, off());
     };
     let (true, Some(repository)) = (go.stamps, &workspace.repository) else {
         return (Stamping::None, Vec::new());
