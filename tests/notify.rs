@@ -3,6 +3,8 @@
 
 #![allow(unsafe_code)]
 
+mod reachable;
+
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd as _, AsRawFd as _};
@@ -113,7 +115,7 @@ fn serve(mut supervisor: Supervisor) {
 /// Runs a script as an ordinary user, with a supervisor or bare.
 fn command(folder: &Path, supervised: bool, script: &str) -> Command {
     let mut command = if supervised {
-        let mut command = Command::new(std::env::current_exe().expect("this test"));
+        let mut command = Command::new(reachable::this_test());
         command
             .args(["--exact", "helper", "--nocapture", "--test-threads=1"])
             .env("NOTIFY_TEST_SCRIPT", script);
@@ -156,7 +158,7 @@ fn folder() -> tempfile::TempDir {
 
 /// The attack's result: 0, or minus the error number.
 fn result(folder: &Path, supervised: bool, name: &str, argument: &str) -> i32 {
-    let exe = std::env::current_exe().expect("this test");
+    let exe = reachable::this_test();
     let script = format!(
         "exec '{}' --exact helper --nocapture --test-threads=1",
         exe.display()

@@ -107,8 +107,6 @@ const WRITING: &[Entry] = &[Entry::Run, Entry::Generate, Entry::Plain, Entry::Sh
 const EVERYWHERE: &[Env] = &[E1, E2, E3, E4, E5];
 
 const OWN_TREE: &str = "strict lets it write the work tree, less the protected paths";
-const BEST_EFFORT: &str =
-    "without Landlock a test can write all of the work tree's mount: strict refuses this run";
 
 const OWN_CAGE: &str = "the shell or go generate above is in the same cage, and is no stranger";
 
@@ -140,28 +138,6 @@ pub const EXCEPTIONS: &[Exception] = &[
     exception("source-write-slashes", EVERYWHERE, WRITING, OWN_TREE),
     exception("source-write-thread-root", EVERYWHERE, WRITING, OWN_TREE),
     exception("source-create", &[E1, E3, E5], WRITING, OWN_TREE),
-    exception("source-create", &[E5], &[Entry::Test], BEST_EFFORT),
-    exception("source-truncate", &[E5], &[Entry::Test], BEST_EFFORT),
-    exception("source-write-dirfd", &[E5], &[Entry::Test], BEST_EFFORT),
-    exception("source-write-dotdot", &[E5], &[Entry::Test], BEST_EFFORT),
-    exception("source-write-fd-reopen", &[E5], &[Entry::Test], BEST_EFFORT),
-    exception("source-write-plain", &[E5], &[Entry::Test], BEST_EFFORT),
-    exception("source-write-proc-cwd", &[E5], &[Entry::Test], BEST_EFFORT),
-    exception("source-write-proc-root", &[E5], &[Entry::Test], BEST_EFFORT),
-    exception("source-write-slashes", &[E5], &[Entry::Test], BEST_EFFORT),
-    exception(
-        "source-write-thread-root",
-        &[E5],
-        &[Entry::Test],
-        BEST_EFFORT,
-    ),
-    exception(
-        "nested-git-config-write",
-        &[E5],
-        &[Entry::Test],
-        BEST_EFFORT,
-    ),
-    exception("nested-git-hook-create", &[E5], &[Entry::Test], BEST_EFFORT),
     exception("ancestor-cwd-enter", ALL, BELOW, OWN_CAGE),
     exception("ancestor-descriptor-open", ALL, BELOW, OWN_CAGE),
     exception("ancestor-environ-read", ALL, BELOW, OWN_CAGE),

@@ -14,7 +14,7 @@ fn as_pid_1(place: &Place, before: &str, words: &str) -> Command {
 fn as_pid_1_after(place: &Place, before: &str, prefix: &str, words: &str) -> Command {
     let mut command = Command::new("unshare");
     place.settle(&mut command);
-    let gosandbox = env!("CARGO_BIN_EXE_gosandbox");
+    let gosandbox = crate::reachable::gosandbox().display();
     let script = format!("{before} exec {prefix} {gosandbox} -q -- {words}");
     command
         .args([

@@ -3,7 +3,16 @@
 use super::launch::{Place, settings};
 use super::pty::Terminal;
 
-const GOSANDBOX: &str = env!("CARGO_BIN_EXE_gosandbox");
+/// The launcher's path, to be written into scripts.
+struct Launcher;
+
+const GOSANDBOX: Launcher = Launcher;
+
+impl std::fmt::Display for Launcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        crate::reachable::gosandbox().display().fmt(f)
+    }
+}
 
 #[test]
 fn ctrl_c_reaches_the_command_once_and_its_status_comes_back() {

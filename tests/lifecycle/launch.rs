@@ -79,7 +79,7 @@ impl Place {
 
     /// `gosandbox OPTIONS -- COMMAND`, in a process group of its own.
     pub fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gosandbox"));
+        let mut command = Command::new(crate::reachable::gosandbox());
         command.args(words).process_group(0);
         self.settle(&mut command);
         command

@@ -9,5 +9,7 @@ mod jobs;
 mod launch;
 mod limits;
 mod pty;
+#[path = "../reachable/mod.rs"]
+mod reachable;
 mod signals;
 mod survivors;

@@ -84,7 +84,7 @@ fn ignored_and_blocked_signals_are_the_commands_as_they_are_the_callers() {
         let bare = shell(&format!("sh -c \"{masks}; exit 3\""));
         let inside = shell(&format!(
             "{} -q -- sh -c \"{masks}; exit 3\"",
-            env!("CARGO_BIN_EXE_gosandbox")
+            crate::reachable::gosandbox().display()
         ));
         assert!(bare.0.contains("SigIgn"), "{bare:?}");
         assert_eq!(inside, bare, "{setting:?}");
@@ -129,7 +129,7 @@ fn a_signal_to_its_own_group_stays_inside() {
         place.settle(&mut command);
         let script = format!(
             "{} -q -- sh -c 'kill -KILL 0; exit 9' | cat; echo reader survived; exit 6",
-            env!("CARGO_BIN_EXE_gosandbox")
+            crate::reachable::gosandbox().display()
         );
         let output = command
             .args(["-c", &script])

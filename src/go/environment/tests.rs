@@ -244,5 +244,5 @@ fn programs_get_a_cache_of_their_own_and_no_modules() {
     );
     assert_eq!(value(&programs, "GOCACHE"), Some("/p/cache"));
     assert_eq!(value(&programs, "GOPROXY"), Some("off"));
-    assert_eq!(value(&programs, "GOFLAGS"), Some("-v"));
+    assert_eq!(value(&programs, "GOFLAGS"), Some("-v -buildvcs=false"));
 }

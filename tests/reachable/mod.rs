@@ -1,0 +1,57 @@
+//! Executables where every user can execute them: a checkout may lie where only its owner can go.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// A folder of this user's tests, open to others for reading.
+fn folder() -> PathBuf {
+    let uid = rustix::process::geteuid().as_raw();
+    let folder = match std::env::var_os("GOSANDBOX_TEST_ROOT") {
+        Some(root) => Path::new(&root).join("cages"),
+        None => Path::new("/var/tmp").join(format!("gosandbox-tests-{uid}")),
+    };
+    fs::create_dir_all(&folder).expect("a folder for the tests");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("a mode");
+    folder
+}
+
+/// A copy of an executable, made once for this process. Exchanged, not rewritten: another process may
+/// be executing the one that is there.
+fn copy(of: &Path, name: &str) -> PathBuf {
+    let place = folder().join(name);
+    let new = folder().join(format!("{name}.{}", std::process::id()));
+    fs::copy(of, &new).expect("a copy");
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).expect("a mode");
+    fs::rename(&new, &place).expect("in its place");
+    place
+}
+
+/// gosandbox.
+#[allow(dead_code)]
+pub fn gosandbox() -> &'static Path {
+    static COPY: OnceLock<PathBuf> = OnceLock::new();
+    COPY.get_or_init(|| {
+        let named = std::env::var_os("GOSANDBOX_TEST_BINARY").map(PathBuf::from);
+        copy(
+            &named.unwrap_or_else(|| env!("CARGO_BIN_EXE_gosandbox").into()),
+            concat!("gosandbox-", env!("CARGO_CRATE_NAME")),
+        )
+    })
+}
+
+/// This test's own executable.
+#[allow(dead_code)]
+pub fn this_test() -> &'static Path {
+    static COPY: OnceLock<PathBuf> = OnceLock::new();
+    COPY.get_or_init(|| {
+        let own = std::env::current_exe().expect("this test");
+        let name = own
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        copy(&own, &name)
+    })
+}
