@@ -108,7 +108,7 @@ fn another_s_work_tree_is_worked_on_as_its_owner() {
         return;
     }
     let place = Place::new(ROOT);
-    for path in [place.tree(), place.tree().join("go.mod")] {
+    for path in ["", "go.mod", "out"].map(|name| place.tree().join(name)) {
         std::os::unix::fs::chown(path, Some(4712), Some(4712)).unwrap();
     }
     let mut command = as_pid_1(&place, "", "sh -c 'id -u > out/uid'");
