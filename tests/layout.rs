@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms, and the rooms of this crate that each may name.
-const MAY_SEE: [(&str, &[&str]); 11] = [
+const MAY_SEE: [(&str, &[&str]); 12] = [
     ("sys", &[]),
     ("policy", &[]),
     ("profile", &["policy"]),
@@ -16,10 +16,16 @@ const MAY_SEE: [(&str, &[&str]); 11] = [
     ("plan", &["policy", "host"]),
     ("enforce", &["policy", "plan", "sys"]),
     ("notify", &["sys"]),
-    ("launch", &["policy", "plan", "enforce", "notify", "sys"]),
+    ("gateway", &["policy"]),
+    (
+        "launch",
+        &["policy", "plan", "enforce", "notify", "gateway", "sys"],
+    ),
     (
         "cli",
-        &["policy", "profile", "go", "host", "plan", "launch"],
+        &[
+            "policy", "profile", "go", "host", "plan", "gateway", "launch",
+        ],
     ),
     ("main", &["cli"]),
 ];
