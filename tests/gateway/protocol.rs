@@ -56,7 +56,7 @@ fn a_smuggled_request_is_never_served() {
         format!("Content-Length: {}\r\n", second.len()),
         "Transfer-Encoding: chunked\r\n".to_owned(),
         format!("Content-Length: 0\r\nContent-Length: {}\r\n", second.len()),
-        format!("Content-Length: 0\r\nTransfer-Encoding: chunked\r\n"),
+        "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n".to_owned(),
         "X: y\n".to_owned(),
         "X: y\r\r\n".to_owned(),
         "X: \0\r\n".to_owned(),

@@ -204,14 +204,15 @@ fn the_callers_proxy_is_gone_through_but_for_what_no_proxy_names() {
         let modules = modules("https://modules.example.invalid");
         let service = Service::ModulesAndTunnel;
         let inside = Inside::with(modules, Network::default(), caller(no_proxy), service);
-        inside.get(LIST).0
+        inside.status_line(LIST)
     };
-    assert_eq!(status(""), "502");
+    let line = status("");
+    assert!(line.starts_with("HTTP/1.1 502 ") && !line.contains("u:p"), "{line}");
     let asked = way_out.asked();
     assert_eq!(asked[0].path, "modules.example.invalid:443");
     assert_eq!(asked[0].header("proxy-authorization"), Some("Basic dTpw"));
     let before = way_out.asked().len();
-    assert_eq!(status("example.invalid"), "502");
+    assert!(status("example.invalid").starts_with("HTTP/1.1 502 "));
     assert_eq!(way_out.asked().len(), before);
 }
 
