@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::net::ToSocketAddrs;
 use std::thread;
 use std::time::Duration;
 
 use ureq::config::Config as AgentConfig;
 use ureq::http::{Response, StatusCode, Uri, header};
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, NextTimeout, TcpConnector};
 use ureq::{Agent, Body};
 
@@ -24,6 +25,8 @@ const RESPONSE: Duration = Duration::from_secs(180);
 /// How long a transfer may stand still.
 const READ: Duration = Duration::from_secs(60);
 const REDIRECTS: usize = 5;
+/// So many addresses of a name are tried; ureq has room for no more.
+const MOST: usize = 16;
 /// How long is waited before each new attempt.
 const BACK_OFF: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(1000)];
 /// The longest wait that an upstream's `Retry-After` is granted.
@@ -74,7 +77,6 @@ impl Client {
             .proxy(None)
             .user_agent(concat!("gosandbox/", env!("CARGO_PKG_VERSION")))
             .accept("*/*")
-            .timeout_resolve(Some(CONNECT))
             .timeout_connect(Some(CONNECT))
             .timeout_recv_response(Some(RESPONSE))
             .timeout_per_read(Some(READ))
@@ -85,7 +87,6 @@ impl Client {
         let anywhere = named.iter().cloned().chain(proxies.origins());
         let resolver = Checked {
             anywhere: anywhere.map(|one| (one.host, one.port)).collect(),
-            inner: DefaultResolver::default(),
         };
         let connector = ConnectProxyConnector::default()
             .chain(TcpConnector::default())
@@ -260,34 +261,37 @@ fn without_query(uri: &Uri) -> String {
 
 /// Resolves names, and lets only those addresses through that a name may lead to. What is connected
 /// to is what was checked: a name that resolves otherwise the next time gains nothing.
+///
+/// ureq's own resolver starts a thread for each name, and ends the process where it cannot.
 #[derive(Debug)]
 struct Checked {
     anywhere: BTreeSet<(String, u16)>,
-    inner: DefaultResolver,
 }
 
 impl Resolver for Checked {
     fn resolve(
         &self,
         uri: &Uri,
-        config: &AgentConfig,
-        timeout: NextTimeout,
+        _config: &AgentConfig,
+        _timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let found = self.inner.resolve(uri, config, timeout)?;
-        let origin = Origin::of_any(uri).map(|one| (one.host, one.port));
-        if origin.is_some_and(|origin| self.anywhere.contains(&origin)) {
-            return Ok(found);
+        let origin = Origin::of_any(uri).ok_or(ureq::Error::HostNotFound)?;
+        let place = (origin.host, origin.port);
+        let is_named = self.anywhere.contains(&place);
+        let found = (place.0.as_str(), place.1).to_socket_addrs();
+        let mut kept = self.empty();
+        let mut refused = None;
+        for one in found.map_err(|_| ureq::Error::HostNotFound)?.take(MOST) {
+            match is_named || address::is_public(one.ip()) {
+                true => kept.push(one),
+                false => refused = Some(one.ip()),
+            }
         }
-        let mut public = self.empty();
-        for one in found.iter().filter(|one| address::is_public(one.ip())) {
-            public.push(*one);
-        }
-        match (public.is_empty(), found.first()) {
-            (false, _) => Ok(public),
+        match (kept.is_empty(), refused) {
+            (false, _) => Ok(kept),
             (true, None) => Err(ureq::Error::HostNotFound),
-            (true, Some(one)) => {
-                let host = clean(uri.host().unwrap_or_default());
-                let refused = Refused(format!("{} ({host})", one.ip()));
+            (true, Some(ip)) => {
+                let refused = Refused(format!("{ip} ({})", clean(&place.0)));
                 Err(ureq::Error::Other(Box::new(refused)))
             }
         }
