@@ -5,6 +5,7 @@
 //! `PATH` says is read and judged, never executed.
 
 pub mod command;
+pub mod dirhash;
 pub mod environment;
 pub mod flags;
 pub mod goenv;
