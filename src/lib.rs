@@ -28,3 +28,4 @@ pub mod plan;
 pub mod policy;
 pub mod profile;
 mod sys;
+mod text;

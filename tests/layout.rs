@@ -7,16 +7,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms, and the rooms of this crate that each may name.
-const MAY_SEE: [(&str, &[&str]); 12] = [
+const MAY_SEE: [(&str, &[&str]); 13] = [
     ("sys", &[]),
+    ("text", &[]),
     ("policy", &[]),
     ("profile", &["policy"]),
-    ("go", &["policy"]),
+    ("go", &["policy", "text"]),
     ("host", &["sys"]),
     ("plan", &["policy", "host"]),
     ("enforce", &["policy", "plan", "sys"]),
     ("notify", &["sys"]),
-    ("gateway", &["policy"]),
+    ("gateway", &["policy", "text"]),
     (
         "launch",
         &["policy", "plan", "enforce", "notify", "gateway", "sys"],
@@ -24,7 +25,7 @@ const MAY_SEE: [(&str, &[&str]); 12] = [
     (
         "cli",
         &[
-            "policy", "profile", "go", "host", "plan", "gateway", "launch",
+            "policy", "profile", "go", "host", "plan", "gateway", "launch", "text",
         ],
     ),
     ("main", &["cli"]),

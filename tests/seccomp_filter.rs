@@ -262,23 +262,3 @@ fn filters_stay_short() {
         }
     }
 }
-
-#[test]
-#[ignore = "prints a measurement; run it with --release"]
-fn what_compiling_costs() {
-    for (cage, options) in every_option().into_iter().step_by(29) {
-        let rounds = 2000;
-        let start = std::time::Instant::now();
-        for _ in 0..rounds {
-            std::hint::black_box(compile(
-                &table(cage, std::hint::black_box(&options)),
-                Arch::X86_64,
-            ));
-        }
-        let each = start.elapsed() / rounds;
-        let length = compile(&table(cage, &options), Arch::X86_64)
-            .instructions()
-            .len();
-        println!("{each:?} for {length} instructions: {cage:?} {options:?}");
-    }
-}

@@ -2,7 +2,6 @@
 
 #![allow(unsafe_code, clippy::unwrap_used)]
 
-mod reachable;
 mod support;
 
 use std::collections::BTreeMap;
@@ -454,7 +453,7 @@ fn without_scopes_in_landlock_signals_stay_inside_and_init_lives() {
         sleep 9 & kill $!; wait $!; echo child $?
         trap 'echo group' USR1; kill -USR1 0; kill -USR1 -1; echo alive
         exit 5";
-    let mut helper = Command::new(reachable::this_test());
+    let mut helper = Command::new(support::reachable::this_test());
     helper
         .args(["--exact", "helper", "--nocapture", "--test-threads=1"])
         .env("SHARED_TEST_SCRIPT", script)

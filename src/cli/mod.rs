@@ -12,7 +12,6 @@ mod policy;
 mod run;
 mod usage;
 
-use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -22,6 +21,7 @@ use anyhow::Context;
 use self::args::{LowArgs, Mode, Verbosity};
 use crate::launch;
 use crate::profile::{self, Caller, Overrides};
+use crate::text::visible;
 
 /// gosandbox refused or failed.
 pub const REFUSED: u8 = 125;
@@ -89,43 +89,22 @@ fn print(bytes: &[u8]) -> anyhow::Result<u8> {
 
 /// Prints an error and its causes; a standard error that is closed changes nothing.
 fn print_error(error: &anyhow::Error) {
-    let line = format!("gosandbox: {}\n", clean(&format!("{error:#}")));
+    let line = format!("gosandbox: {}\n", visible(&format!("{error:#}")));
     drop(io::stderr().write_all(line.as_bytes()));
 }
 
 /// Prints a warning, unless `-q` was given.
 pub fn warn(verbosity: Verbosity, message: &str) {
     if verbosity > Verbosity::Quiet {
-        let line = format!("gosandbox: warning: {}\n", clean(message));
+        let line = format!("gosandbox: warning: {}\n", visible(message));
         drop(io::stderr().write_all(line.as_bytes()));
     }
 }
 
-/// Escapes what could steer a terminal: control characters, and those that reorder text
-/// (CVE-2021-42574). Names of files and keys may come from a hostile repository.
-pub fn clean(text: &str) -> Cow<'_, str> {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if !text.contains(steers) {
-        return Cow::Borrowed(text);
-    }
-    let mut cleaned = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
-        if steers(c) {
-            cleaned.extend(c.escape_default());
-        } else {
-            cleaned.push(c);
-        }
-    }
-    Cow::Owned(cleaned)
-}
-
-/// [`clean`], line by line.
+/// [`visible`], line by line.
 fn clean_lines(text: &str) -> String {
     text.lines()
-        .map(|line| clean(line).into_owned() + "\n")
+        .map(|line| visible(line).into_owned() + "\n")
         .collect()
 }
 
@@ -176,15 +155,4 @@ fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
         std::path::absolute(path)?
     };
     Ok(profile::path(&whole)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_steers_a_terminal_is_escaped() {
-        assert_eq!(clean("a\u{1b}[31mb\n\u{202e}"), "a\\u{1b}[31mb\\n\\u{202e}");
-        assert!(matches!(clean("plain → text"), Cow::Borrowed(_)));
-    }
 }

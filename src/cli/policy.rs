@@ -8,10 +8,11 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::args::LowArgs;
-use super::{caller, clean, overrides, start_folder};
+use super::{caller, overrides, start_folder};
 use crate::go::workspace;
 use crate::policy::Policy;
 use crate::profile::{self, Key, Listed, Request, Resolved, Shown};
+use crate::text::visible;
 
 /// The version of the JSON that `--json` prints.
 const SCHEMA: u32 = 1;
@@ -71,7 +72,7 @@ pub fn list(args: &LowArgs) -> anyhow::Result<String> {
             .as_ref()
             .map_or_else(String::new, |file| format!(" ({})", file.display()));
         let line = format!("{:<width$}  {what}{file}", one.name);
-        writeln!(text, "{}", clean(&line))?;
+        writeln!(text, "{}", visible(&line))?;
     }
     Ok(text)
 }
@@ -105,7 +106,7 @@ fn text(resolved: &Resolved) -> String {
     };
     let names = width(|rule| rule.key.name());
     let values = width(|rule| &rule.value).min(44);
-    let mut text = format!("profile {}\n", clean(&resolved.policy.name));
+    let mut text = format!("profile {}\n", visible(&resolved.policy.name));
     for section in Key::SECTIONS {
         text.push_str(&format!("\n[{section}]\n"));
         for key in Key::all().filter(|key| key.section() == section) {
@@ -114,12 +115,12 @@ fn text(resolved: &Resolved) -> String {
                 text.push_str(&format!("{:<names$}  (none)\n", key.name()));
             }
             for rule in of_key {
-                let value = clean(&rule.value);
+                let value = visible(&rule.value);
                 let origin = rule.origin.to_string();
                 let line = format!(
                     "{:<names$}  {value:<values$}  {}",
                     key.name(),
-                    clean(&origin)
+                    visible(&origin)
                 );
                 text.push_str(line.trim_end());
                 text.push('\n');

@@ -131,7 +131,7 @@ pub fn restrict(plan: &Plan, done: &mut Enforcement) -> Result<Option<OwnedFd>, 
 ///
 /// openat2(2) (Linux 5.6), or a walk where a filter hides it, as the tool cage's own does from the
 /// `-exec` wrapper.
-fn open_without_links(path: &Path) -> Result<OwnedFd, Errno> {
+pub fn open_without_links(path: &Path) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     match fs::openat2(CWD, path, flags, Mode::empty(), resolve) {

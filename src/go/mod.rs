@@ -5,6 +5,7 @@
 //! `PATH` says is read and judged, never executed.
 
 pub mod command;
+pub mod dirhash;
 pub mod environment;
 pub mod flags;
 pub mod goenv;
@@ -24,15 +25,9 @@ mod outputs;
 
 use std::path::Path;
 
-/// `text` with control characters and other invisible ones written out, fit for a terminal.
+/// As [`crate::text::visible`], owned.
 pub(crate) fn visible(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            let plain = !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-            let (one, many) = if plain { (Some(c), None) } else { (None, Some(c.escape_default())) };
-            one.into_iter().chain(many.into_iter().flatten())
-        })
-        .collect()
+    crate::text::visible(text).into_owned()
 }
 
 /// `path` as [`visible`] text.

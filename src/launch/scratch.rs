@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 
-use super::{Error, remove};
+use super::{Error, placeholder, remove};
 use crate::plan::{Isolation, PROGRAM_PLAN, Plan, Scratch};
 
 /// A folder is made before it is locked: one as young as this is left alone.
@@ -107,6 +107,7 @@ fn is_runs(entry: &fs::DirEntry) -> bool {
 
 fn sweep_one(folder: &Path) {
     if let Some(_lock) = lock(folder) {
+        placeholder::sweep(folder);
         remove::tree(folder);
     }
 }

@@ -107,7 +107,9 @@ pub(super) fn view(
         if covered(path, *writable, &binds) && !(run.fuzzes && path.ends_with("fuzz")) {
             continue;
         }
-        let id_map = project.mapped.iter().any(|mapped| path.starts_with(mapped));
+        // A placeholder holds nothing that its owner would have to read.
+        let id_map = project.mapped.iter().any(|mapped| path.starts_with(mapped))
+            && !tree.placeholders.iter().any(|own| own.path == *path);
         nodes.push(Node::Bind {
             source: path.clone(),
             target: path.clone(),

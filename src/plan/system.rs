@@ -4,6 +4,8 @@
 //! folder such as `/usr/bin` is not granted, so what is not named can be neither executed nor read
 //! (the dynamic loader would run what can be read).
 
+use std::collections::HashSet;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -262,20 +264,53 @@ fn loaders() -> Vec<PathBuf> {
 /// Where the names of programs are looked up, in the order of the PATH inside.
 const PROGRAM_FOLDERS: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
 
+/// A folder that programs are looked up in.
+struct ProgramFolder {
+    path: PathBuf,
+    /// What is in it, where that is little: `/usr/local/bin` holds few of the hundred names.
+    names: Option<HashSet<OsString>>,
+}
+
+impl ProgramFolder {
+    fn look(path: PathBuf) -> ProgramFolder {
+        const LITTLE: usize = 32;
+        let is_local = path.starts_with("/usr/local");
+        let entries = is_local.then(|| fs::read_dir(&path).ok()).flatten();
+        let names = entries.and_then(|entries| {
+            let mut names = HashSet::new();
+            for entry in entries {
+                names.insert(entry.ok()?.file_name());
+                if names.len() > LITTLE {
+                    return None;
+                }
+            }
+            Some(names)
+        });
+        ProgramFolder { path, names }
+    }
+
+    fn may_hold(&self, name: &Path) -> bool {
+        let names = self.names.as_ref();
+        names.is_none_or(|names| names.contains(name.as_os_str()) || name.components().count() > 1)
+    }
+}
+
 /// Finds the programs that a policy names: canonical paths, sorted, each once. Missing ones are left out.
 pub fn programs(names: &[PathBuf]) -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> = PROGRAM_FOLDERS
+    let mut folders: Vec<ProgramFolder> = PROGRAM_FOLDERS
         .iter()
         .filter_map(|path| real(path))
+        .map(ProgramFolder::look)
         .collect();
-    folders.dedup();
+    folders.dedup_by(|a, b| a.path == b.path);
     let mut found: Vec<PathBuf> = names
         .iter()
         .flat_map(|name| match name.is_absolute() {
             true => Vec::from_iter(fs::canonicalize(name)),
             false => folders
                 .iter()
-                .filter_map(|folder| canonical(&folder.join(name)))
+                .filter(|folder| folder.may_hold(name))
+                .filter_map(|folder| canonical(&folder.path.join(name)))
                 .collect(),
         })
         .filter(|path| !is_compiler(path))

@@ -15,4 +15,5 @@ mod hostile;
 mod inputs;
 mod litter;
 mod outputs;
+mod races;
 mod readers;

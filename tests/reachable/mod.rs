@@ -5,23 +5,30 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// A folder of this user's tests, open to others for reading.
-fn folder() -> PathBuf {
-    let uid = rustix::process::geteuid().as_raw();
-    let folder = match std::env::var_os("GOSANDBOX_TEST_ROOT") {
-        Some(root) => Path::new(&root).join("cages"),
-        None => Path::new("/var/tmp").join(format!("gosandbox-tests-{uid}")),
-    };
-    fs::create_dir_all(&folder).expect("a folder for the tests");
-    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("a mode");
-    folder
+/// A folder of this user's tests, open to others for reading, that stays from one run of them to the next.
+pub fn folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let uid = rustix::process::geteuid().as_raw();
+        // Never in the checkout: its repository would be that of every project made here.
+        let folder = match std::env::var_os("GOSANDBOX_TEST_ROOT") {
+            Some(root) => Path::new(&root).join("cages"),
+            None => Path::new("/var/tmp").join(format!("gosandbox-tests-{uid}")),
+        };
+        fs::create_dir_all(&folder).expect("a folder for the tests");
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("a mode");
+        folder.canonicalize().expect("the folder for the tests")
+    })
 }
 
 /// A copy of an executable, made once for this process. Exchanged, not rewritten: another process may
 /// be executing the one that is there.
 fn copy(of: &Path, name: &str) -> PathBuf {
-    let place = folder().join(name);
-    let new = folder().join(format!("{name}.{}", std::process::id()));
+    // Each test binary has its own: a grant holds for the file that was there, not for its name.
+    let folder = folder().join(concat!("bin-", env!("CARGO_CRATE_NAME")));
+    fs::create_dir_all(&folder).expect("a folder for the tests");
+    let place = folder.join(name);
+    let new = folder.join(format!("{name}.{}", std::process::id()));
     fs::copy(of, &new).expect("a copy");
     fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).expect("a mode");
     fs::rename(&new, &place).expect("in its place");
@@ -34,10 +41,8 @@ pub fn gosandbox() -> &'static Path {
     static COPY: OnceLock<PathBuf> = OnceLock::new();
     COPY.get_or_init(|| {
         let named = std::env::var_os("GOSANDBOX_TEST_BINARY").map(PathBuf::from);
-        copy(
-            &named.unwrap_or_else(|| env!("CARGO_BIN_EXE_gosandbox").into()),
-            concat!("gosandbox-", env!("CARGO_CRATE_NAME")),
-        )
+        let built = named.unwrap_or_else(|| env!("CARGO_BIN_EXE_gosandbox").into());
+        copy(&built, "gosandbox")
     })
 }
 

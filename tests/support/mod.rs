@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -11,6 +11,10 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub mod confined;
+#[path = "../reachable/mod.rs"]
+pub mod reachable;
+
+pub use reachable::{folder as base, gosandbox};
 
 /// The ordinary user that tests become where they run as root.
 pub const ORDINARY: u32 = 1000;
@@ -69,41 +73,6 @@ pub fn is_root() -> bool {
 /// The checkout, which `tests/as-user` copies.
 pub fn checkout() -> PathBuf {
     std::env::var_os("CARGO_MANIFEST_DIR").map_or(env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
-}
-
-/// A folder that the ordinary user can reach, and that stays from one run of the tests to the next.
-pub fn base() -> &'static Path {
-    static BASE: OnceLock<PathBuf> = OnceLock::new();
-    BASE.get_or_init(|| {
-        let uid = rustix::process::geteuid().as_raw();
-        // Never in the checkout: its repository would be that of every project made here.
-        let base = match std::env::var_os("GOSANDBOX_TEST_ROOT") {
-            Some(root) => Path::new(&root).join("cages"),
-            None => Path::new("/var/tmp").join(format!("gosandbox-tests-{uid}")),
-        };
-        fs::create_dir_all(&base).unwrap();
-        fs::set_permissions(&base, fs::Permissions::from_mode(0o755)).unwrap();
-        base.canonicalize().unwrap()
-    })
-}
-
-/// The executable under test, where every user can execute it.
-pub fn gosandbox() -> &'static Path {
-    static COPY: OnceLock<PathBuf> = OnceLock::new();
-    COPY.get_or_init(|| {
-        let named = std::env::var_os("GOSANDBOX_TEST_BINARY");
-        let built = named.map_or(env!("CARGO_BIN_EXE_gosandbox").into(), PathBuf::from);
-        // Each test binary has its own: a grant holds for the file that was there, not for its name.
-        let folder = base().join(concat!("bin-", env!("CARGO_CRATE_NAME")));
-        fs::create_dir_all(&folder).unwrap();
-        let place = folder.join("gosandbox");
-        let temporary = folder.join(format!("gosandbox.{}", std::process::id()));
-        fs::copy(built, &temporary).unwrap();
-        fs::set_permissions(&temporary, fs::Permissions::from_mode(0o755)).unwrap();
-        // Another test binary may be executing the old one: replaced, not rewritten.
-        fs::rename(&temporary, &place).unwrap();
-        place
-    })
 }
 
 /// GOROOT of the go command that the tests use.

@@ -1,0 +1,227 @@
+//! Files and folders that are made, empty, before the run, so that each can be a mount of its own: an
+//! output, granted without its folder; a protected path, refused within a folder that is granted.
+//!
+//! The folders they are made in are held open, and reached through no link: what is exchanged meanwhile
+//! moves nothing elsewhere. After a launcher that was killed, a later run removes what it made.
+
+mod record;
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid, chownat, openat, statat};
+use rustix::io::Errno;
+
+use super::Error;
+use crate::enforce::open_without_links;
+use crate::plan::{Isolation, Placeholder, Plan};
+use record::Entry;
+
+/// A file or folder that was made, and the folder it was made in.
+#[derive(Debug)]
+struct Made {
+    folder: Rc<OwnedFd>,
+    entry: Entry,
+}
+
+/// What was made, until it is removed.
+#[derive(Debug, Default)]
+pub struct Guard {
+    made: Vec<Made>,
+    record: Option<PathBuf>,
+}
+
+impl Guard {
+    /// Makes the files and folders; each must be new.
+    pub fn make(plan: &Plan) -> Result<Guard, Error> {
+        let mut guard = Guard::default();
+        // In a view root's files can appear as the sandbox user's; without one they must be its own.
+        let Plan { identity, .. } = plan;
+        let is_shared = matches!(plan.isolation, Isolation::Shared);
+        let owner = (is_shared && identity.switch).then_some((identity.uid, identity.gid));
+        for placeholder in &plan.placeholders {
+            let made = guard.make_one(placeholder, owner);
+            made.map_err(|source| {
+                let path = placeholder.path.display();
+                Error::launcher(format!("make {path} for the run"), source)
+            })?;
+        }
+        if let (Some(scratch), false) = (&plan.scratch, guard.made.is_empty()) {
+            let record = record::of_run(&scratch.folder);
+            let entries = guard.made.iter().map(|made| &made.entry);
+            record::write(&record, entries).map_err(|source| {
+                Error::launcher(format!("write the file {}", record.display()), source)
+            })?;
+            guard.record = Some(record);
+        }
+        Ok(guard)
+    }
+
+    fn make_one(&mut self, placeholder: &Placeholder, owner: Option<(u32, u32)>) -> io::Result<()> {
+        let path = &placeholder.path;
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(Errno::INVAL.into());
+        };
+        let last = self.made.last();
+        let folder = match last.filter(|made| made.entry.path.parent() == Some(parent)) {
+            Some(made) => Rc::clone(&made.folder),
+            None => Rc::new(open_or_make(parent)?),
+        };
+        let found = make(folder.as_fd(), name.as_ref(), placeholder, owner)?;
+        let entry = Entry {
+            path: path.clone(),
+            dev: found.st_dev,
+            ino: found.st_ino,
+        };
+        self.made.push(Made { folder, entry });
+        Ok(())
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        for made in &self.made {
+            remove(made.folder.as_fd(), &made.entry);
+        }
+        if let Some(record) = &self.record {
+            let _a_later_run_finds_nothing_to_remove = fs::remove_file(record);
+        }
+    }
+}
+
+/// Removes what a run that ended without it has made, and what says so.
+pub(super) fn sweep(folder: &Path) {
+    let record = record::of_run(folder);
+    let Ok(content) = fs::read(&record) else {
+        return;
+    };
+    for entry in record::read(&content) {
+        if let Some(Ok(folder)) = entry.path.parent().map(open_without_links) {
+            remove(folder.as_fd(), &entry);
+        }
+    }
+    let _tried_again_by_a_later_run = fs::remove_file(record);
+}
+
+/// Removes what is still the same, and as empty as it was made.
+fn remove(folder: BorrowedFd<'_>, entry: &Entry) {
+    let Some(name) = entry.path.file_name() else {
+        return;
+    };
+    let Ok(found) = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) else {
+        return;
+    };
+    if (found.st_dev, found.st_ino) != (entry.dev, entry.ino) {
+        return;
+    }
+    let flags = match FileType::from_raw_mode(found.st_mode) {
+        // One that is not empty stays (ENOTEMPTY).
+        FileType::Directory => AtFlags::REMOVEDIR,
+        _ if found.st_size == 0 => AtFlags::empty(),
+        _ => return,
+    };
+    let _or_it_is_used = rustix::fs::unlinkat(folder, name, flags);
+}
+
+/// A folder, with those above it made where they are missing.
+fn open_or_make(folder: &Path) -> Result<OwnedFd, Errno> {
+    match (
+        open_without_links(folder),
+        folder.parent(),
+        folder.file_name(),
+    ) {
+        (Err(Errno::NOENT), Some(parent), Some(name)) => {
+            let above = open_or_make(parent)?;
+            match rustix::fs::mkdirat(&above, name, Mode::from_raw_mode(0o777)) {
+                Ok(()) | Err(Errno::EXIST) => open_beneath(above.as_fd(), name.as_ref()),
+                Err(errno) => Err(errno),
+            }
+        }
+        (opened, _, _) => opened,
+    }
+}
+
+fn open_beneath(above: BorrowedFd<'_>, name: &Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    openat(above, name, flags, Mode::empty())
+}
+
+fn make(
+    folder: BorrowedFd<'_>,
+    name: &Path,
+    placeholder: &Placeholder,
+    owner: Option<(u32, u32)>,
+) -> Result<Stat, Errno> {
+    let mode = Mode::from_raw_mode(placeholder.mode);
+    if placeholder.folder {
+        rustix::fs::mkdirat(folder, name, mode)?;
+    } else {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        drop(openat(folder, name, flags, mode)?);
+    }
+    if let Some((uid, gid)) = owner {
+        let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+        chownat(folder, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)?;
+    }
+    statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{MetadataExt, symlink};
+
+    fn entry(path: PathBuf) -> Entry {
+        let found = fs::symlink_metadata(&path).unwrap();
+        let (dev, ino) = (found.dev(), found.ino());
+        Entry { path, dev, ino }
+    }
+
+    fn placeholder(path: PathBuf, folder: bool) -> Placeholder {
+        let mode = if folder { 0o755 } else { 0o644 };
+        Placeholder { path, mode, folder }
+    }
+
+    #[test]
+    fn what_a_killed_launcher_left_is_swept_unless_it_was_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().canonicalize().unwrap();
+        let run = folder.join("00000000000000bb");
+        let made = ["empty", "used", "other"].map(|name| {
+            fs::write(folder.join(name), "").unwrap();
+            entry(folder.join(name))
+        });
+        record::write(&record::of_run(&run), made.iter()).unwrap();
+        fs::write(folder.join("used"), "content").unwrap();
+        fs::write(folder.join("new"), "").unwrap();
+        fs::rename(folder.join("new"), folder.join("other")).unwrap();
+        sweep(&run);
+        assert!(!folder.join("empty").exists() && !record::of_run(&run).exists());
+        assert!(folder.join("used").exists() && folder.join("other").exists());
+    }
+
+    #[test]
+    fn a_folder_exchanged_for_a_link_moves_nothing_elsewhere() {
+        let base = tempfile::tempdir().unwrap();
+        let base = base.path().canonicalize().unwrap();
+        let (tree, elsewhere) = (base.join("tree"), base.join("elsewhere"));
+        fs::create_dir_all(tree.join("ci")).unwrap();
+        fs::create_dir(&elsewhere).unwrap();
+        let mut guard = Guard::default();
+        let mut make =
+            |path: PathBuf, folder| guard.make_one(&placeholder(path, folder), None).is_ok();
+        assert!(make(tree.join("ci/deploy.yml"), false) && make(tree.join("ci/new/.github"), true));
+        fs::rename(tree.join("ci"), tree.join("moved")).unwrap();
+        symlink(&elsewhere, tree.join("ci")).unwrap();
+        assert!(!make(tree.join("ci/.envrc"), false), "through the link");
+        fs::write(elsewhere.join("deploy.yml"), "").unwrap();
+        drop(guard);
+        assert!(!tree.join("moved/deploy.yml").exists());
+        assert!(!tree.join("moved/new/.github").exists());
+        assert!(elsewhere.join("deploy.yml").exists());
+        assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1);
+    }
+}
