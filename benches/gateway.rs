@@ -29,13 +29,13 @@ use gosandbox::policy::{Modules, Network};
 use modules::{Module, OLD, Tree};
 
 const MODULES: usize = 400;
-const FILES: usize = 40;
+const FILES: usize = 10;
 
 fn main() {
     let rounds = std::env::args()
         .filter_map(|word| word.parse().ok())
         .next()
-        .unwrap_or(9);
+        .unwrap_or(5);
     let scratch = tempfile::tempdir().unwrap();
     let root = scratch.path().join("proxy");
     let requires = graph()
