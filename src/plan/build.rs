@@ -59,6 +59,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
     let mut plan = Plan {
         command: run.command.clone(),
         cage: run.cage,
+        way: run.way,
         identity: identity.clone(),
         isolation,
         limits: Limits {

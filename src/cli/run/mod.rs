@@ -4,9 +4,12 @@ mod caches;
 mod identity;
 mod limits;
 mod plan;
+mod progress;
 mod protected;
 mod report;
 mod scratch;
+mod token;
+mod way;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -124,6 +127,7 @@ pub fn run(args: &LowArgs, command: &Command) -> anyhow::Result<u8> {
             host.without_namespaces(error.to_string());
         }
     }
+    let audit = None;
     loop {
         let mut plan = prepared.plan(&host)?;
         limits::settle(&mut plan, &host, args.verbosity)?;
@@ -131,8 +135,9 @@ pub fn run(args: &LowArgs, command: &Command) -> anyhow::Result<u8> {
         if args.dry_run {
             return report::dry_run(args, &policy, &plan);
         }
+        let gate = prepared.gate(&plan, audit.as_ref())?;
         let guard = protected::Guard::before(&plan)?;
-        match launch::run(&plan) {
+        match launch::run(&plan, gate) {
             Err(error) if error.is_about_namespaces() && host.namespaces.is_ok() => {
                 // The host refuses them: the same policy, held by other layers.
                 host.without_namespaces(error.to_string());

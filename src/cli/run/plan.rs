@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,7 @@ use anyhow::{Context, bail};
 
 use super::caches::{self, Caches};
 use super::identity::{self, Who};
-use super::{Session, scratch};
+use super::{Session, scratch, way};
 use crate::cli::args;
 use crate::cli::warn;
 use crate::go::command::{self, GoCommand, Programs};
@@ -18,10 +19,11 @@ use crate::go::toolchain::Toolchain;
 use crate::go::vcs::{self, Stamping};
 use crate::go::workspace::Workspace;
 use crate::host::Host;
-use crate::plan::build;
+use crate::launch::gate::Gate;
+use crate::plan::{self, build};
 use crate::plan::inputs::{Inputs, Outputs, Project, Run, Wraps};
 use crate::plan::own::OwnFiles;
-use crate::plan::{Command, EXEC_PLACE, Identity, Plan};
+use crate::plan::{Command, EXEC_PLACE, Identity, Plan, Way};
 use crate::policy::compilers::is_compiler;
 use crate::policy::{Cage, Policy};
 
@@ -47,6 +49,8 @@ pub(super) struct Prepared<'a> {
     stamping: Stamping,
     add_flags: Vec<String>,
     project: Project,
+    /// The caller's own module cache, where the sandbox user has another.
+    own_modules: Option<PathBuf>,
     outputs: Outputs,
 }
 
@@ -114,6 +118,9 @@ impl<'a> Prepared<'a> {
                     .filter(|path| !path.exists() || is_roots(path)),
             );
         }
+        let own_modules = own_modules(session, &caches);
+        let mut proxy_folders = upstream_folders(policy);
+        proxy_folders.extend(own_modules.clone());
         let project = Project {
             tree,
             mapped,
@@ -124,7 +131,7 @@ impl<'a> Prepared<'a> {
             gocache: caches.gocache.clone(),
             gomodcache: caches.gomodcache.clone(),
             program_cache: caches.programs.clone(),
-            proxy_folders: proxy_folders(session, policy, &caches),
+            proxy_folders,
             user_name: who.name.clone(),
             launcher: std::fs::read_link("/proc/self/exe")
                 .context("cannot find gosandbox's own executable")?,
@@ -141,6 +148,7 @@ impl<'a> Prepared<'a> {
             stamping,
             add_flags,
             project,
+            own_modules,
             outputs,
         })
     }
@@ -148,6 +156,21 @@ impl<'a> Prepared<'a> {
     /// Who runs inside.
     pub fn identity(&self) -> &Identity {
         &self.who.identity
+    }
+
+    /// The gateway of a plan of this run's.
+    pub fn gate(&self, plan: &Plan, audit: Option<&File>) -> anyhow::Result<Option<Gate>> {
+        let mut modules = self.policy.modules.clone();
+        if let Some(folder) = self.own_modules.as_ref().filter(|_| way::has_upstreams(self.policy)) {
+            let own = format!("file://{}", folder.display());
+            let upstreams = &modules.upstreams;
+            // What is there is not fetched again; but it does not know the newest versions.
+            modules.upstreams = match &self.what {
+                What::Go(go) if go.resolves => format!("{upstreams}|{own}"),
+                _ => format!("{own}|{upstreams}"),
+            };
+        }
+        way::gate(self.session, self.policy, plan, modules, audit)
     }
 
     /// Another run's folder, for a second attempt.
@@ -168,7 +191,16 @@ impl<'a> Prepared<'a> {
             What::Gofmt => Cage::Tool,
             What::Other(_) => Cage::Program,
         };
-        let environment = self.environment(&own, cage, &project)?;
+        let go = match &self.what {
+            What::Go(go) => Some(go),
+            _ => None,
+        };
+        let way = way::choose(self.policy, host, go, cage);
+        if way == Some(Way::Modules) && way::has_upstreams(self.policy) {
+            // The gateway reads them outside.
+            project.proxy_folders.clear();
+        }
+        let environment = self.environment(&own, cage, way, &project)?;
         let wraps = match &self.what {
             What::Go(GoCommand {
                 programs: Programs::Test,
@@ -193,6 +225,7 @@ impl<'a> Prepared<'a> {
                 folder: self.session.folder.clone(),
             },
             cage,
+            way,
             wraps,
             dynamic: matches!(self.stamping, Stamping::Safe { .. }),
             outputs: self.outputs.paths(),
@@ -220,9 +253,16 @@ impl<'a> Prepared<'a> {
         &self,
         own: &OwnFiles,
         cage: Cage,
+        way: Option<Way>,
         project: &Project,
     ) -> anyhow::Result<Environment> {
-        let proxy = proxy(project);
+        let proxy = match way {
+            Some(Way::Modules) if way::has_upstreams(self.policy) => plan::way::modules(),
+            _ => proxy(project),
+        };
+        let hosts = way
+            .filter(|_| !self.policy.network.allow.is_empty())
+            .map(|_| plan::way::hosts());
         let mut made = environment::rebuild(&environment::Inputs {
             caller: &self.session.environment,
             toolchain: self.toolchain,
@@ -237,6 +277,7 @@ impl<'a> Prepared<'a> {
             tmp: &own.tmp,
             user: &self.who.name,
             proxy: if cage == Cage::Tool { &proxy } else { "off" },
+            hosts: hosts.as_deref(),
             modules: &self.policy.modules,
             policy: &self.policy.environment,
             command: match &self.what {
@@ -436,7 +477,7 @@ fn is_roots(path: &Path) -> bool {
     path.metadata().is_ok_and(|found| found.uid() == 0)
 }
 
-/// The value of GOPROXY until the sandbox has a way to the network: folders only.
+/// The value of GOPROXY where there is no way out: folders only.
 fn proxy(project: &Project) -> String {
     let folders: Vec<String> = project
         .proxy_folders
@@ -450,18 +491,21 @@ fn proxy(project: &Project) -> String {
     }
 }
 
-/// Folders that serve modules: the policy's `file://` upstreams, and the caller's own module cache
-/// where the sandbox user has another.
-fn proxy_folders(session: &Session<'_>, policy: &Policy, caches: &Caches) -> Vec<PathBuf> {
+/// The policy's `file://` upstreams.
+fn upstream_folders(policy: &Policy) -> Vec<PathBuf> {
     let upstreams = policy.modules.upstreams.split([',', '|']);
-    let mut folders: Vec<PathBuf> = upstreams
+    upstreams
         .filter_map(|upstream| upstream.trim().strip_prefix("file://"))
         .filter_map(|path| Path::new(path).canonicalize().ok())
-        .collect();
-    let own = caches::module_cache(session)
-        .and_then(|cache| cache.join("cache/download").canonicalize().ok());
-    folders.extend(own.filter(|path| !path.starts_with(&caches.gomodcache)));
-    folders
+        .collect()
+}
+
+/// The caller's own module cache, where the sandbox user has another: what is there is served from it.
+fn own_modules(session: &Session<'_>, caches: &Caches) -> Option<PathBuf> {
+    let own = caches::module_cache(session)?.join("cache/download");
+    own.canonicalize()
+        .ok()
+        .filter(|path| !path.starts_with(&caches.gomodcache))
 }
 
 /// How the environment of programs differs from the command's: what is set, what is unset.
@@ -470,7 +514,8 @@ fn program_environment(
     cache: &Path,
 ) -> (BTreeMap<String, String>, Vec<String>) {
     let programs = environment::for_programs(environment, cache);
-    let kept: BTreeMap<_, _> = programs.pairs.iter().cloned().collect();
+    let mut kept: BTreeMap<_, _> = programs.pairs.iter().cloned().collect();
+    kept.retain(|_, value| !plan::way::is_secret(value));
     let had: BTreeMap<_, _> = environment.pairs.iter().cloned().collect();
     let text = |text: &OsString| text.to_string_lossy().into_owned();
     let set = kept
