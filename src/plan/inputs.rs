@@ -26,6 +26,8 @@ pub struct Project {
     pub gocache: PathBuf,
     /// GOMODCACHE.
     pub gomodcache: PathBuf,
+    /// What go has seen of the checksum database, written where modules are fetched.
+    pub sumdb: Option<PathBuf>,
     /// GOCACHE of go commands that programs run.
     pub program_cache: PathBuf,
     /// A file system module proxy that may be read (`file://`).

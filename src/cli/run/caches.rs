@@ -80,6 +80,14 @@ pub(super) fn make_corpus(caches: &Caches, who: &Who) -> anyhow::Result<()> {
     made.with_context(|| format!("cannot make the folder {} for fuzzing", folder.display()))
 }
 
+/// Where go keeps what it has seen of the checksum database (`GOPATH/pkg/sumdb`), made if need be.
+/// `None` where it cannot be: go says so if it needs it.
+pub(super) fn sumdb(caches: &Caches, who: &Who) -> Option<PathBuf> {
+    let folder = caches.gopath.join("pkg/sumdb");
+    make(&folder, who).ok()?;
+    folder.canonicalize().ok()
+}
+
 struct Layout {
     gocache: PathBuf,
     gomodcache: PathBuf,

@@ -118,6 +118,12 @@ impl<'a> Prepared<'a> {
                     .filter(|path| !path.exists() || is_roots(path)),
             );
         }
+        let fetches = matches!(&what, What::Go(go) if go.fetches && go.cage == Cage::Tool);
+        let sumdb = (fetches && way::has_upstreams(policy))
+            .then(|| caches::sumdb(&caches, &who))
+            .flatten();
+        let of_root = |path: &&PathBuf| who.identity.switch && is_roots(path);
+        mapped.extend(sumdb.iter().filter(of_root).cloned());
         let own_modules = own_modules(session, &caches);
         let mut proxy_folders = upstream_folders(policy);
         proxy_folders.extend(own_modules.clone());
@@ -130,6 +136,7 @@ impl<'a> Prepared<'a> {
             goroot_linked: toolchain.linked.clone(),
             gocache: caches.gocache.clone(),
             gomodcache: caches.gomodcache.clone(),
+            sumdb,
             program_cache: caches.programs.clone(),
             proxy_folders,
             user_name: who.name.clone(),
