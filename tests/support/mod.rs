@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub mod confined;
+pub mod modules;
 
 /// The ordinary user that tests become where they run as root.
 pub const ORDINARY: u32 = 1000;
@@ -243,7 +244,7 @@ impl Site {
         command
     }
 
-    fn prepare(&self, command: &mut Command) {
+    pub fn prepare(&self, command: &mut Command) {
         command
             .env_clear()
             .env("HOME", &self.home)
