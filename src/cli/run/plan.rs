@@ -165,6 +165,20 @@ impl<'a> Prepared<'a> {
         &self.who.identity
     }
 
+    /// Whether the command has no way to modules whatever the host offers: it is in the program cage.
+    pub fn is_offline(&self) -> bool {
+        match &self.what {
+            What::Go(go) => go.cage == Cage::Program,
+            What::Gofmt => false,
+            What::Other(_) => true,
+        }
+    }
+
+    /// GOMODCACHE.
+    pub fn module_cache(&self) -> &Path {
+        &self.caches.gomodcache
+    }
+
     /// The gateway of a plan of this run's.
     pub fn gate(&self, plan: &Plan, audit: Option<&File>) -> anyhow::Result<Option<Gate>> {
         let mut modules = self.policy.modules.clone();

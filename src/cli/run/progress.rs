@@ -29,6 +29,14 @@ pub(super) fn wanted(verbosity: Verbosity) -> Option<fn(Progress)> {
     wanted.then_some(tell)
 }
 
+/// Nothing is fetched any more, whether it was said or not.
+pub(super) fn end() {
+    tell(Progress {
+        idle: true,
+        ..Progress::default()
+    });
+}
+
 fn tell(progress: Progress) {
     let Ok(mut line) = LINE.lock() else { return };
     let text = next(&mut line, progress, Instant::now());
