@@ -101,6 +101,12 @@ pub fn warn(verbosity: Verbosity, message: &str) {
     }
 }
 
+/// Says what -v asks for.
+pub fn note(message: &str) {
+    let line = format!("gosandbox: {}\n", clean(message));
+    drop(io::stderr().write_all(line.as_bytes()));
+}
+
 /// Escapes what could steer a terminal: control characters, and those that reorder text
 /// (CVE-2021-42574). Names of files and keys may come from a hostile repository.
 pub fn clean(text: &str) -> Cow<'_, str> {

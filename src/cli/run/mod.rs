@@ -1,7 +1,9 @@
 //! `gosandbox -- COMMAND`: from the command line to the exit status, top to bottom.
 
+mod audit;
 mod caches;
 mod fetch;
+mod hints;
 mod identity;
 mod limits;
 mod plan;
@@ -14,11 +16,11 @@ mod toolchain;
 mod way;
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use self::audit::Audit;
 use super::args::{Command, LowArgs, Verbosity};
 use super::{REFUSED, caller, overrides, start_folder, warn};
 use crate::go::trust::Trust;
@@ -95,6 +97,16 @@ impl<'a> Session<'a> {
 
 /// Runs the command; its exit status, or an error where it was not started.
 pub fn run(args: &LowArgs, command: &Command) -> anyhow::Result<u8> {
+    let log = args.audit_log.as_deref().filter(|_| !args.dry_run);
+    let audit = log.map(Audit::open).transpose()?;
+    let ended = run_audited(args, command, audit.as_ref());
+    if let (Err(error), Some(audit)) = (&ended, &audit) {
+        audit.refused(&format!("{error:#}"));
+    }
+    ended
+}
+
+fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyhow::Result<u8> {
     let session = Session::open(args)?;
     let mut host = session.host.clone();
     let overrides = overrides(args)?;
@@ -125,7 +137,7 @@ pub fn run(args: &LowArgs, command: &Command) -> anyhow::Result<u8> {
         session: &session,
         workspace: &workspace,
         policy: &policy,
-        audit: None,
+        audit,
     };
     let toolchain = toolchain::choose(&project, &mut host, command)?;
     let mut prepared = plan::Prepared::new(&session, &workspace, &policy, &toolchain, command)?;
@@ -133,9 +145,11 @@ pub fn run(args: &LowArgs, command: &Command) -> anyhow::Result<u8> {
         return dry_run(&project, host, &prepared);
     }
     fetch::missing(&project, &mut host, &prepared, &toolchain)?;
+    hints::before(&project, &toolchain);
     match start(&project, &mut host, &mut prepared)? {
         (_, Err(error)) => refuse(error),
         (plan, Ok(outcome)) => {
+            hints::after(&project, &toolchain, &host, &prepared, (&plan, &outcome));
             report::write(args, &policy, &plan, &outcome)?;
             finish(&outcome, &policy)
         }
@@ -148,7 +162,7 @@ struct Project<'a> {
     session: &'a Session<'a>,
     workspace: &'a Workspace,
     policy: &'a Policy,
-    audit: Option<&'a File>,
+    audit: Option<&'a Audit>,
 }
 
 fn dry_run(project: &Project<'_>, mut host: Host, prepared: &plan::Prepared<'_>) -> anyhow::Result<u8> {
@@ -177,6 +191,9 @@ fn start(
         let mut plan = prepared.plan(host)?;
         limits::settle(&mut plan, host, verbosity)?;
         require(project.policy, &plan, verbosity)?;
+        if let Some(audit) = project.audit {
+            audit.check(&plan)?;
+        }
         let gate = prepared.gate(&plan, project.audit)?;
         let guard = protected::Guard::before(&plan)?;
         let ended = launch::run(&plan, gate);

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use super::audit::Audit;
 use super::caches::{self, Caches};
 use super::identity::{self, Who};
 use super::{Session, scratch, way};
@@ -118,8 +118,8 @@ impl<'a> Prepared<'a> {
                     .filter(|path| !path.exists() || is_roots(path)),
             );
         }
-        let fetches = matches!(&what, What::Go(go) if go.fetches && go.cage == Cage::Tool);
-        let sumdb = (fetches && way::has_upstreams(policy))
+        let fetches = |go: &GoCommand| go.fetches && go.cage == Cage::Tool;
+        let sumdb = (matches!(&what, What::Go(go) if fetches(go)) && way::has_upstreams(policy))
             .then(|| caches::sumdb(&caches, &who))
             .flatten();
         let of_root = |path: &&PathBuf| who.identity.switch && is_roots(path);
@@ -174,13 +174,18 @@ impl<'a> Prepared<'a> {
         }
     }
 
+    /// Whether the command may fetch modules itself.
+    pub fn fetches(&self) -> bool {
+        matches!(&self.what, What::Go(go) if go.fetches && go.cage == Cage::Tool)
+    }
+
     /// GOMODCACHE.
     pub fn module_cache(&self) -> &Path {
         &self.caches.gomodcache
     }
 
     /// The gateway of a plan of this run's.
-    pub fn gate(&self, plan: &Plan, audit: Option<&File>) -> anyhow::Result<Option<Gate>> {
+    pub fn gate(&self, plan: &Plan, audit: Option<&Audit>) -> anyhow::Result<Option<Gate>> {
         let mut modules = self.policy.modules.clone();
         if let Some(folder) = self.own_modules.as_ref().filter(|_| way::has_upstreams(self.policy)) {
             let own = format!("file://{}", folder.display());

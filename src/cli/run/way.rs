@@ -1,10 +1,8 @@
 //! The way out of a run: what its command needs, what this host can hold, and what the gateway goes by.
 
-use std::fs::File;
 use std::path::PathBuf;
 
-use anyhow::Context;
-
+use super::audit::Audit;
 use super::{Session, progress, token};
 use crate::gateway::{Caller, Config};
 use crate::go::command::GoCommand;
@@ -49,18 +47,17 @@ pub(super) fn gate(
     policy: &Policy,
     plan: &Plan,
     modules: Modules,
-    audit: Option<&File>,
+    audit: Option<&Audit>,
 ) -> anyhow::Result<Option<Gate>> {
     if plan.way.is_none() {
         return Ok(None);
     }
-    let audit = audit.map(File::try_clone).transpose();
     let config = Config {
         modules,
         network: policy.network.clone(),
         token: token::choose(session, plan)?,
         caller: caller(session),
-        audit: audit.context("cannot use the audit log twice")?,
+        audit: audit.map(Audit::file).transpose()?,
         progress: progress::wanted(session.args.verbosity),
     };
     Ok(Some(Gate::new(config)?))
