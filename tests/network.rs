@@ -124,3 +124,123 @@ fn what_is_missing_is_fetched_and_programs_have_no_way_out() {
         assert!(reached.is_empty(), "{:?}: {reached:#?}", scene.site.env);
     }
 }
+
+#[test]
+fn what_a_command_without_network_needs_is_fetched_first() {
+    for scene in scenes() {
+        scene.run(&[], &["go", "mod", "tidy"]).expect(0);
+        let look =
+            "test -d $GOMODCACHE/example.test/dep@v1.0.0 && echo there; env | grep -c 127.0.0.1:";
+        scene.forget();
+        let ended = scene.run(&[], &["sh", "-c", look]);
+        assert_eq!(
+            ended.stdout, "there\n0\n",
+            "{:?}: {ended:?}",
+            scene.site.env
+        );
+        scene.forget();
+        let directive = "package main\n\n//go:generate sh -c \"test -d $GOMODCACHE/example.test/dep@v1.0.0 && echo there\"\n";
+        scene.site.file("generate.go", directive);
+        scene.settle();
+        if scene.site.env != Env::E4 {
+            scene.run(&[], &["go", "generate"]).expect(0).says("there");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_fetched_is_said_and_the_command_runs() {
+    let scene = Scene::new(Env::E1);
+    scene.run(&[], &["go", "mod", "tidy"]).expect(0);
+    scene.forget();
+    fs::remove_dir_all(scene.site.root.join("modules")).unwrap();
+    let ended = scene.run(&[], &["sh", "-c", "echo ran; exit 3"]).expect(3);
+    assert_eq!(ended.stdout, "ran\n");
+    ended.says("the command runs without modules such as example.test/dep@v1.0.0");
+}
+
+#[test]
+fn a_cached_build_and_airgap_open_nothing() {
+    let scene = Scene::new(Env::E1);
+    scene.run(&[], &["go", "mod", "tidy"]).expect(0);
+    fs::remove_dir_all(scene.site.root.join("modules")).unwrap();
+    scene
+        .run(&[], &["go", "build", "-o", "/dev/null", "."])
+        .expect(0);
+    let report = scene.site.root.join("home/report.json");
+    let report = report.to_str().unwrap();
+    let options = ["--profile=airgap", "--report", report];
+    let words = ["go", "list", "-f", "{{.ImportPath}}", "std"];
+    let listed = scene.site.run(&options, &words).expect(0);
+    assert!(listed.stdout.contains("net/http"));
+    assert!(
+        fs::read_to_string(report)
+            .unwrap()
+            .contains("\"way\": null")
+    );
+}
+
+#[test]
+fn the_token_is_in_no_report_and_in_no_plan() {
+    for scene in scenes() {
+        let report = scene.site.root.join("home/report.json");
+        let options = ["--report", report.to_str().unwrap()];
+        let words = ["go", "list", "-m", "-f", "{{.Path}}", "all"];
+        scene.run(&[], &["go", "mod", "tidy"]).expect(0);
+        scene.run(&options, &words).expect(0);
+        let text = fs::read_to_string(&report).unwrap();
+        assert!(text.contains("http://{gateway}/{token}"), "{text}");
+        let token = fs::read_to_string(scene.site.home.join(".local/state/gosandbox/token"));
+        if let Ok(token) = token {
+            assert!(!text.contains(&token));
+        }
+        let printed = scene.run(&["--dry-run"], &words).expect(0);
+        assert!(printed.stdout.contains("{token}"), "{printed:?}");
+    }
+}
+
+#[test]
+fn goproxy_is_the_same_from_run_to_run() {
+    let scene = Scene::new(Env::E1);
+    let ask = || {
+        let ended = scene.run(&[], &["go", "mod", "download", "example.test/none@v1.0.0"]);
+        let from = ended.stderr.find("http://127.0.0.1:9419/").unwrap();
+        ended.stderr[from..].split('/').nth(3).unwrap().to_owned()
+    };
+    let first = ask();
+    assert_eq!(first.len(), 32);
+    assert_eq!(ask(), first);
+}
+
+#[test]
+fn an_audit_log_that_the_run_could_write_is_refused_and_refusals_are_in_it() {
+    let scene = Scene::new(Env::E1);
+    let inside = scene.site.work.join("audit.jsonl");
+    let options = ["--audit-log", inside.to_str().unwrap()];
+    let words = ["go", "version"];
+    scene
+        .run(&options, &["go", "list", "."])
+        .expect(125)
+        .says("name a file elsewhere");
+    let log = scene.site.home.join("audit.jsonl");
+    let options = ["--audit-log", log.to_str().unwrap()];
+    scene.run(&options, &words).expect(0);
+    assert_eq!(fs::read_to_string(&log).unwrap(), "");
+    let refused = ["go", "env", "-w", "GOFLAGS=-mod=mod"];
+    scene.run(&options, &refused).expect(125);
+    let text = fs::read_to_string(&log).unwrap();
+    assert!(
+        text.contains("run-refused") && text.contains("go env -w"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_callers_goproxy_is_not_used_and_that_is_said() {
+    let scene = Scene::new(Env::E1);
+    let mut command = scene.command(&["-v"], &["go", "list", "."]);
+    command.env("GOPROXY", "https://me:secret@mirror.example,direct");
+    let ended = Ended::of(&mut command).says("GOPROXY (https://mirror.example) is not used");
+    let ended = ended.says("upstreams under [modules]");
+    assert!(!ended.stderr.contains("secret"));
+}

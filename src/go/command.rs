@@ -198,12 +198,7 @@ const TABLE: &[Row] = &[
         stamps: false,
     },
     Row {
-        names: &[
-            "mod edit",
-            "mod init",
-            "work edit",
-            "work init",
-        ],
+        names: &["mod edit", "mod init", "work edit", "work init"],
         fetches: false,
         writes_tree: true,
         stamps: false,

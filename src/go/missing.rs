@@ -26,7 +26,12 @@ pub fn first(workspace: &Workspace, module_cache: &Path) -> Option<String> {
     let sums: Vec<PathBuf> = modules
         .iter()
         .map(|file| file.with_extension("sum"))
-        .chain(workspace.go_work.iter().map(|file| file.with_extension("work.sum")))
+        .chain(
+            workspace
+                .go_work
+                .iter()
+                .map(|file| file.with_extension("work.sum")),
+        )
         .collect();
     let parsed: Vec<ModFile> = modules.iter().filter_map(|file| read_mod(file)).collect();
     let is_asked_for = |module: &str, version: &str| {
@@ -36,10 +41,7 @@ pub fn first(workspace: &Workspace, module_cache: &Path) -> Option<String> {
                     .requires
                     .iter()
                     .any(|r| r.module == module && r.version == version)
-                || file
-                    .replaces
-                    .iter()
-                    .any(|r| !r.local && r.target == module)
+                || file.replaces.iter().any(|r| !r.local && r.target == module)
         })
     };
     sums.iter()
@@ -75,7 +77,10 @@ fn read_sum(path: &Path) -> Option<String> {
 }
 
 fn lists_all(file: &ModFile) -> bool {
-    let line = file.go.as_ref().and_then(|go| go.text.parse::<Version>().ok());
+    let line = file
+        .go
+        .as_ref()
+        .and_then(|go| go.text.parse::<Version>().ok());
     let complete = COMPLETE.parse::<Version>();
     matches!((line, complete), (Some(line), Ok(complete)) if line >= complete)
 }
@@ -171,7 +176,8 @@ mod tests {
 
     #[test]
     fn a_replacement_is_asked_for_and_a_folder_is_not() {
-        let replaced = "go 1.21\nrequire x.example/x v1.0.0\nreplace x.example/x => b.example/b v0.9.0\n";
+        let replaced =
+            "go 1.21\nrequire x.example/x v1.0.0\nreplace x.example/x => b.example/b v0.9.0\n";
         let scene = Scene::new(replaced, SUM);
         assert_eq!(scene.first().as_deref(), Some("b.example/b@v0.9.0"));
         let local = "go 1.21\nrequire a.example/x v1.0.0\nreplace a.example/x => ../x\n";

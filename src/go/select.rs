@@ -80,7 +80,10 @@ pub enum SelectError {
         remedy: String,
     },
     /// The toolchain could be fetched.
-    #[error("{place} asks for go{wanted}, and {} is go{found}: {module} is not in the module cache", shown(goroot))]
+    #[error(
+        "{place} asks for go{wanted}, and {} is go{found}: {module} is not in the module cache",
+        shown(goroot)
+    )]
     Absent {
         /// Who asks.
         place: String,

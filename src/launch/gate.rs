@@ -63,8 +63,7 @@ impl Key<'_> {
 /// A listening socket on the loopback of the current net namespace; port 0 is any free one.
 pub(super) fn listen(port: u16) -> io::Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC;
-    let socket =
-        rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+    let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
     rustix::net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))?;
     rustix::net::listen(&socket, BACKLOG)?;
     Ok(socket)
@@ -116,7 +115,10 @@ impl Watch {
         let Some(socket) = self.socket.take() else {
             return;
         };
-        let served = self.gate.gateway.serve(TcpListener::from(socket), self.service);
+        let served = self
+            .gate
+            .gateway
+            .serve(TcpListener::from(socket), self.service);
         self.failed = served.err();
     }
 
@@ -129,5 +131,3 @@ impl Watch {
         }
     }
 }
-
-

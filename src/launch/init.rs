@@ -94,7 +94,8 @@ fn start_command(start: &Start<'_>, done: Enforcement) -> i32 {
         Ok(Cloned::Child) => become_command(start, done, handover.as_ref()),
         Ok(Cloned::Parent { pid, pidfd }) => {
             let gateway = start.key.map(|key| key.port);
-            let take = |way: Handover| supervised::take(start.plan, gateway, &way, pid, pidfd.as_fd());
+            let take =
+                |way: Handover| supervised::take(start.plan, gateway, &way, pid, pidfd.as_fd());
             let supervisor = match handover.map(take).transpose() {
                 Ok(supervisor) => supervisor.flatten(),
                 Err(message) => {

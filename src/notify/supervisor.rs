@@ -193,7 +193,8 @@ impl Supervisor {
             Address::Internet(ip, _) if !address::is_loopback(ip) => return Err(libc::ENETUNREACH),
             Address::Internet(ip, port) => match ports::owner(held.kind, port, ours)? {
                 Owner::Inside => {}
-                Owner::Elsewhere if self.is_gateway(held, ip, port) && !caller.is_program(&self.rules)? => {}
+                Owner::Elsewhere
+                    if self.is_gateway(held, ip, port) && !caller.is_program(&self.rules)? => {}
                 Owner::Elsewhere => return Err(libc::ECONNREFUSED),
                 Owner::Nobody => return Ok(None),
             },

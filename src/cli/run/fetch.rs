@@ -137,7 +137,10 @@ pub(super) fn make_executable(goroot: &Path) -> anyhow::Result<()> {
     folders.extend(platforms.map(|entry| entry.path()));
     for folder in folders {
         permit(&folder).with_context(|| {
-            format!("cannot make the programs in {} executable", folder.display())
+            format!(
+                "cannot make the programs in {} executable",
+                folder.display()
+            )
         })?;
     }
     Ok(())

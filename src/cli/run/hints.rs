@@ -60,17 +60,26 @@ pub(super) fn after(
 /// a variable would choose where modules come from.
 fn other_proxy(project: &Project<'_>, toolchain: &Toolchain) -> Option<String> {
     let own = || {
-        let setting = toolchain.settings.iter().find(|(name, _)| name == "GOPROXY");
+        let setting = toolchain
+            .settings
+            .iter()
+            .find(|(name, _)| name == "GOPROXY");
         setting.map(|(_, value)| value.clone())
     };
     let named = project.session.go_variable("GOPROXY");
-    let named = named.and_then(|value| value.into_string().ok()).or_else(own)?;
+    let named = named
+        .and_then(|value| value.into_string().ok())
+        .or_else(own)?;
     let upstreams = &project.policy.modules.upstreams;
     let mut others = named
         .split([',', '|'])
         .map(|proxy| without_credentials(proxy.trim()))
         .filter(|proxy| !matches!(proxy.as_str(), "" | "direct" | "off"))
-        .filter(|proxy| !upstreams.split([',', '|']).any(|known| known.trim() == proxy));
+        .filter(|proxy| {
+            !upstreams
+                .split([',', '|'])
+                .any(|known| known.trim() == proxy)
+        });
     let other = others.next()?;
     Some(format!(
         "the caller's GOPROXY ({other}) is not used: profile {} has modules come from {upstreams}; to use that one, \
@@ -85,7 +94,9 @@ fn without_credentials(address: &str) -> String {
     };
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let host = host.rsplit('@').next().unwrap_or(host);
-    format!("{scheme}://{host}/{path}").trim_end_matches('/').to_owned()
+    format!("{scheme}://{host}/{path}")
+        .trim_end_matches('/')
+        .to_owned()
 }
 
 #[cfg(test)]

@@ -165,8 +165,14 @@ struct Project<'a> {
     audit: Option<&'a Audit>,
 }
 
-fn dry_run(project: &Project<'_>, mut host: Host, prepared: &plan::Prepared<'_>) -> anyhow::Result<u8> {
-    let Project { session, policy, .. } = *project;
+fn dry_run(
+    project: &Project<'_>,
+    mut host: Host,
+    prepared: &plan::Prepared<'_>,
+) -> anyhow::Result<u8> {
+    let Project {
+        session, policy, ..
+    } = *project;
     if host.namespaces.is_ok() {
         // A run finds out by doing; a dry run has to try.
         if let Err(error) = launch::probe::namespaces(prepared.identity()) {

@@ -20,9 +20,9 @@ use crate::go::vcs::{self, Stamping};
 use crate::go::workspace::Workspace;
 use crate::host::Host;
 use crate::launch::gate::Gate;
-use crate::plan::{self, build};
 use crate::plan::inputs::{Inputs, Outputs, Project, Run, Wraps};
 use crate::plan::own::OwnFiles;
+use crate::plan::{self, build};
 use crate::plan::{Command, EXEC_PLACE, Identity, Plan, Way};
 use crate::policy::compilers::is_compiler;
 use crate::policy::{Cage, Policy};
@@ -187,7 +187,11 @@ impl<'a> Prepared<'a> {
     /// The gateway of a plan of this run's.
     pub fn gate(&self, plan: &Plan, audit: Option<&Audit>) -> anyhow::Result<Option<Gate>> {
         let mut modules = self.policy.modules.clone();
-        if let Some(folder) = self.own_modules.as_ref().filter(|_| way::has_upstreams(self.policy)) {
+        if let Some(folder) = self
+            .own_modules
+            .as_ref()
+            .filter(|_| way::has_upstreams(self.policy))
+        {
             let own = format!("file://{}", folder.display());
             let upstreams = &modules.upstreams;
             // What is there is not fetched again; but it does not know the newest versions.

@@ -86,7 +86,10 @@ fn discover(project: &Project<'_>, command: &Command) -> anyhow::Result<Toolchai
 /// The caller's GOTOOLCHAIN, else that of `$GOROOT/go.env`.
 fn wish(session: &Session<'_>, found: &Toolchain) -> Result<select::Wish, SelectError> {
     let own = || {
-        let setting = found.settings.iter().find(|(name, _)| name == "GOTOOLCHAIN");
+        let setting = found
+            .settings
+            .iter()
+            .find(|(name, _)| name == "GOTOOLCHAIN");
         setting.map(|(_, value)| value.as_str())
     };
     let named = session.variable("GOTOOLCHAIN").map(OsString::as_os_str);
