@@ -40,10 +40,7 @@ fn environment(
         caller.iter().map(|(n, v)| (n.into(), v.into())).collect();
     let modules = policy::Modules {
         upstreams: String::new(),
-        checksum_database: "sum.golang.org".to_owned(),
-        private: Vec::new(),
-        mod_flag: None,
-        toolchains: None,
+        ..policy::Modules::closed()
     };
     let made = rebuild(&Inputs {
         caller: &caller,

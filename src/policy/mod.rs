@@ -9,7 +9,11 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub mod compilers;
+mod modules;
+pub mod pattern;
 pub mod syscalls;
+
+pub use self::modules::{Modules, Network, Pin};
 
 /// Which of the two cages a rule is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -267,13 +271,7 @@ impl Policy {
                 stamping: false,
                 allow_flags: Vec::new(),
             },
-            modules: Modules {
-                upstreams: "off".to_owned(),
-                checksum_database: "sum.golang.org".to_owned(),
-                private: Vec::new(),
-                mod_flag: None,
-                toolchains: None,
-            },
+            modules: Modules::closed(),
             network: Network::default(),
             environment: Environment::default(),
             limits: Limits::default(),
@@ -339,34 +337,6 @@ pub struct Programs {
     pub stamping: bool,
     /// go command flags such as `-toolexec`, `-exec` or `-mod=mod` that the profile lets through.
     pub allow_flags: Vec<String>,
-}
-
-/// Where modules come from, and which may.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Modules {
-    /// The value of GOPROXY: upstream addresses with `,` and `|` as GOPROXY means them.
-    pub upstreams: String,
-    /// The value of GOSUMDB: `name`, or `name+key address`.
-    pub checksum_database: String,
-    /// Module patterns for which the checksum database does not apply (GONOSUMDB).
-    pub private: Vec<String>,
-    /// `-mod` value put in force. `None`: nothing is set, go's own default (readonly, or vendor)
-    /// holds, and `-mod=mod` is refused unless [`Programs::allow_flags`] lists it.
-    pub mod_flag: Option<String>,
-    /// Oldest and newest Go version (`1.21`, `1.27.3`) that a `toolchain` line may select.
-    /// `None`: no other version than the one that was started.
-    pub toolchains: Option<(String, String)>,
-}
-
-/// What is reachable beyond the own loopback.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Network {
-    /// `HOST[:PORT]` reachable from the tool cage by name.
-    pub allow: Vec<String>,
-    /// Whether programs may reach the allowed hosts too.
-    pub programs: bool,
 }
 
 /// What of the caller's environment passes into the cages.

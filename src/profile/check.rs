@@ -1,7 +1,11 @@
 //! Values checked at the edge, so that what is inside cannot be wrong.
 
-use crate::policy::compilers::is_compiler;
 use std::path::{Component, Path, PathBuf};
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+
+use crate::policy::compilers::is_compiler;
+use crate::policy::{Pin, pattern};
 
 /// What is wrong with a value, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -133,17 +137,80 @@ pub(super) fn flag(text: &str) -> Result<String, Problem> {
 }
 
 /// A pattern of module paths, as GOPRIVATE has them.
-pub(super) fn pattern(text: &str) -> Result<String, Problem> {
+pub(super) fn module_pattern(text: &str) -> Result<String, Problem> {
     let wrong = |c: char| c == ',' || c.is_whitespace() || c.is_control();
     if text.is_empty() || text.contains(wrong) {
         return problem(format!("`{text}` is not one module pattern"));
     }
-    if text.trim_matches(['*', '/']).is_empty() {
+    if !pattern::is_well_formed(text) {
+        return problem(format!("`{text}` cannot be read as a pattern"));
+    }
+    if text.trim_matches(['*', '/', '?']).is_empty() {
         return problem(format!(
             "`{text}` means every module, and would switch the checksum database off: name the modules"
         ));
     }
     Ok(text.to_owned())
+}
+
+/// A pattern of modules that may be fetched, or not; `*` is every module.
+pub(super) fn allowed(text: &str) -> Result<String, Problem> {
+    match text {
+        "*" => Ok(text.to_owned()),
+        _ => module_pattern(text),
+    }
+}
+
+/// The address of an upstream that is pinned: scheme, host and port decide.
+pub(super) fn pinned(text: &str) -> Result<String, Problem> {
+    let checked = upstreams(text)?;
+    if !text.starts_with("https://") || text.contains([',', '|']) {
+        return problem(format!(
+            "`{text}` cannot be pinned: write one address, https://…"
+        ));
+    }
+    Ok(checked)
+}
+
+/// `sha256:` and the digest of a key, in hexadecimal digits or base64, or a file of certificates.
+pub(super) fn pin(text: &str) -> Result<Pin, Problem> {
+    let Some(digest) = text
+        .strip_prefix("sha256:")
+        .or_else(|| text.strip_prefix("sha256/"))
+    else {
+        return path(Path::new(text)).map(Pin::Authority);
+    };
+    let nibble = |byte: u8| {
+        char::from(byte)
+            .to_digit(16)
+            .and_then(|n| u8::try_from(n).ok())
+    };
+    let hexadecimal = || {
+        let pairs = digest.as_bytes().chunks_exact(2);
+        pairs
+            .map(|pair| Some(nibble(pair[0])? << 4 | nibble(pair[1])?))
+            .collect::<Option<Vec<u8>>>()
+    };
+    let bytes = match digest.len() {
+        64 => hexadecimal(),
+        _ => BASE64_STANDARD.decode(digest).ok(),
+    };
+    bytes
+        .and_then(|bytes| bytes.try_into().ok())
+        .map(Pin::Key)
+        .ok_or_else(|| {
+            Problem(format!(
+                "`{text}` is not a pin: write sha256: and 64 hexadecimal digits or base64, or a file of certificates"
+            ))
+        })
+}
+
+/// A pin, as a profile would say it.
+pub(super) fn show_pin(pin: &Pin) -> String {
+    match pin {
+        Pin::Authority(file) => file.to_string_lossy().into_owned(),
+        Pin::Key(digest) => format!("sha256:{}", BASE64_STANDARD.encode(digest)),
+    }
 }
 
 /// The value of GOPROXY, less what would leave the trusted upstreams.
@@ -167,12 +234,12 @@ pub(super) fn upstreams(text: &str) -> Result<String, Problem> {
                         .to_owned(),
                 );
             }
-            Some(("https" | "file", rest))
+            Some(("https" | "http" | "file", rest))
                 if !rest.is_empty()
                     && !one.contains(|c: char| c.is_whitespace() || c.is_control()) => {}
             _ => {
                 return problem(format!(
-                    "`{one}` is not an upstream: write https://…, file://… or off, with `,` or `|` between"
+                    "`{one}` is not an upstream: write https://…, http://…, file://… or off, with `,` or `|` between"
                 ));
             }
         }
@@ -288,14 +355,16 @@ mod tests {
             "",
             "direct",
             "https://a,direct",
-            "http://a",
+            "ftp://a",
             "https://u:p@a/",
             "https://",
             "a",
         ] {
             assert!(upstreams(bad).is_err(), "{bad}");
         }
-        assert!(pattern("example.com/*").is_ok());
-        assert!(pattern("*").is_err() && pattern("**/*").is_err() && pattern("a,b").is_err());
+        assert!(module_pattern("example.com/*").is_ok() && allowed("*").is_ok());
+        for bad in ["*", "**/*", "?*", "a,b", "a["] {
+            assert!(module_pattern(bad).is_err(), "{bad}");
+        }
     }
 }

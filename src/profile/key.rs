@@ -21,7 +21,13 @@ pub enum Key {
     AllowFlags,
     Upstreams,
     ChecksumDatabase,
+    AllowModules,
+    Deny,
+    MinAge,
     Private,
+    Ca,
+    Pins,
+    Credentials,
     ModFlag,
     Toolchains,
     Allow,
@@ -50,7 +56,7 @@ impl Key {
         "guarantees",
     ];
 
-    const FIXED: [Key; 23] = [
+    const FIXED: [Key; 29] = [
         Key::User,
         Key::Read,
         Key::Write,
@@ -63,7 +69,13 @@ impl Key {
         Key::AllowFlags,
         Key::Upstreams,
         Key::ChecksumDatabase,
+        Key::AllowModules,
+        Key::Deny,
+        Key::MinAge,
         Key::Private,
+        Key::Ca,
+        Key::Pins,
+        Key::Credentials,
         Key::ModFlag,
         Key::Toolchains,
         Key::Allow,
@@ -99,7 +111,13 @@ impl Key {
             Key::Execute | Key::Stamping | Key::AllowFlags => "programs",
             Key::Upstreams
             | Key::ChecksumDatabase
+            | Key::AllowModules
+            | Key::Deny
+            | Key::MinAge
             | Key::Private
+            | Key::Ca
+            | Key::Pins
+            | Key::Credentials
             | Key::ModFlag
             | Key::Toolchains => "modules",
             Key::Allow | Key::Programs => "network",
@@ -125,7 +143,13 @@ impl Key {
             Key::AllowFlags => "allow-flags",
             Key::Upstreams => "upstreams",
             Key::ChecksumDatabase => "checksum-database",
+            Key::AllowModules => "allow",
+            Key::Deny => "deny",
+            Key::MinAge => "min-age",
             Key::Private => "private",
+            Key::Ca => "ca",
+            Key::Pins => "pins",
+            Key::Credentials => "credentials",
             Key::ModFlag => "mod-flag",
             Key::Toolchains => "toolchains",
             Key::Allow => "allow",

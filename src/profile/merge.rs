@@ -4,9 +4,9 @@
 use std::path::PathBuf;
 
 use super::origin::{Origins, Source};
-use super::setting::{Edit, Item, Setting, Value};
+use super::setting::{Edit, Item, Private, Setting, Value};
 use super::{Key, Resolved};
-use crate::policy::{PROTECTED, Policy};
+use crate::policy::{Modules, PROTECTED, Policy};
 
 /// Applies one setting.
 pub(super) fn apply(resolved: &mut Resolved, setting: &Setting, source: &Source) {
@@ -23,7 +23,32 @@ pub(super) fn apply(resolved: &mut Resolved, setting: &Setting, source: &Source)
         Value::AllowFlags(edit) => {
             merge(&mut policy.programs.allow_flags, edit, key, origins, source);
         }
-        Value::Private(edit) => merge(&mut policy.modules.private, edit, key, origins, source),
+        Value::AllowModules(edit) => merge(&mut policy.modules.allow, edit, key, origins, source),
+        Value::Deny(edit) => merge(&mut policy.modules.deny, edit, key, origins, source),
+        Value::Private(edit) => {
+            match edit {
+                Edit::Replace(_) => policy.modules.private_upstreams.clear(),
+                Edit::Change { remove, .. } => {
+                    for Item { value, .. } in remove {
+                        policy.modules.private_upstreams.remove(value);
+                    }
+                }
+            }
+            merge(&mut policy.modules.private, edit, key, origins, source);
+        }
+        Value::PrivateTable(items) => {
+            for item in items {
+                private(&mut policy.modules, item, origins, source);
+            }
+        }
+        Value::Ca(edit) => merge(&mut policy.modules.ca, edit, key, origins, source),
+        Value::Pins(items) => {
+            for Item { value, line } in items {
+                let (upstream, pin) = value.clone();
+                origins.set(key, Some(upstream.clone()), source.at(*line));
+                policy.modules.pins.insert(upstream, pin);
+            }
+        }
         Value::Allow(edit) => merge(&mut policy.network.allow, edit, key, origins, source),
         Value::Pass(edit) => merge(&mut policy.environment.pass, edit, key, origins, source),
         Value::Set(items) => {
@@ -40,6 +65,27 @@ pub(super) fn apply(resolved: &mut Resolved, setting: &Setting, source: &Source)
     }
 }
 
+/// Applies one row of the table form of `modules.private`.
+fn private(
+    modules: &mut Modules,
+    Item { value, line }: &Item<Private>,
+    origins: &mut Origins,
+    source: &Source,
+) {
+    let pattern = &value.pattern;
+    modules.private.retain(|one| one != pattern);
+    if !value.checksum_database {
+        modules.private.push(pattern.clone());
+    }
+    match &value.upstream {
+        Some(upstream) => modules
+            .private_upstreams
+            .insert(pattern.clone(), upstream.clone()),
+        None => modules.private_upstreams.remove(pattern),
+    };
+    origins.set(Key::Private, Some(pattern.clone()), source.at(*line));
+}
+
 fn replace(policy: &mut Policy, value: &Value) {
     match value {
         Value::User(user) => policy.identity.user.clone_from(user),
@@ -49,6 +95,8 @@ fn replace(policy: &mut Policy, value: &Value) {
         Value::Stamping(on) => policy.programs.stamping = *on,
         Value::Upstreams(text) => policy.modules.upstreams.clone_from(text),
         Value::ChecksumDatabase(text) => policy.modules.checksum_database.clone_from(text),
+        Value::MinAge(age) => policy.modules.min_age = *age,
+        Value::Credentials(file) => policy.modules.credentials.clone_from(file),
         Value::ModFlag(flag) => policy.modules.mod_flag.clone_from(flag),
         Value::Toolchains(range) => policy.modules.toolchains.clone_from(range),
         Value::Programs(on) => policy.network.programs = *on,
@@ -68,7 +116,12 @@ fn replace(policy: &mut Policy, value: &Value) {
         | Value::Protected(_)
         | Value::Execute(_)
         | Value::AllowFlags(_)
+        | Value::AllowModules(_)
+        | Value::Deny(_)
         | Value::Private(_)
+        | Value::PrivateTable(_)
+        | Value::Ca(_)
+        | Value::Pins(_)
         | Value::Allow(_)
         | Value::Pass(_)
         | Value::Set(_) => {}
@@ -152,11 +205,14 @@ pub(super) fn canonical(policy: &mut Policy) {
         &mut policy.files.write,
         &mut policy.files.protected,
         &mut policy.programs.execute,
+        &mut policy.modules.ca,
     ] {
         paths.sort_unstable_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
     }
     for words in [
         &mut policy.programs.allow_flags,
+        &mut policy.modules.allow,
+        &mut policy.modules.deny,
         &mut policy.modules.private,
         &mut policy.network.allow,
         &mut policy.environment.pass,

@@ -23,6 +23,7 @@ mod units;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use self::builtin::{BUILT_IN, BuiltIn};
@@ -130,5 +131,36 @@ pub fn resolve(request: &Request<'_>) -> Result<Resolved, Error> {
     }
     request.overrides.apply(&mut resolved);
     merge::canonical(&mut resolved.policy);
+    resolved.policy.modules.places = places(&resolved);
     Ok(resolved)
+}
+
+/// Where those rules stand that the module gateway refuses by, which sees the policy alone.
+fn places(resolved: &Resolved) -> BTreeMap<String, String> {
+    let (modules, network) = (&resolved.policy.modules, &resolved.policy.network);
+    let scalars = [Key::Upstreams, Key::ChecksumDatabase, Key::MinAge];
+    let items = modules.deny.iter().map(|item| (Key::Deny, item));
+    let private = modules
+        .private
+        .iter()
+        .chain(modules.private_upstreams.keys());
+    let items = items
+        .chain(private.map(|item| (Key::Private, item)))
+        .chain(network.allow.iter().map(|item| (Key::Allow, item)))
+        .map(|(key, item)| (key, Some(item)));
+    scalars
+        .into_iter()
+        .map(|key| (key, None))
+        .chain(items)
+        .filter_map(|(key, item)| {
+            let origin = resolved.origins.of(key, item.map(String::as_str));
+            let rule = item.map_or_else(|| key.to_string(), |item| format!("{key} {item}"));
+            (origin != Origin::Always).then(|| (rule, origin.to_string()))
+        })
+        .chain(modules.allow.first().map(|item| {
+            // What no pattern allows is refused by the list, which stands where its items do.
+            let origin = resolved.origins.of(Key::AllowModules, Some(item));
+            (Key::AllowModules.to_string(), origin.to_string())
+        }))
+        .collect()
 }

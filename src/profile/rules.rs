@@ -1,8 +1,11 @@
 //! A resolved policy as a list of rules, each with its value and origin: what `policy show` prints.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::check::show_pin;
 use super::{Key, Origin, Resolved, show_duration, show_size};
+use crate::policy::{Modules, Pin};
 
 /// One rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +66,27 @@ fn of_key(resolved: &Resolved, key: Key) -> Vec<Shown> {
         Key::AllowFlags => words(&policy.programs.allow_flags),
         Key::Upstreams => one(&modules.upstreams),
         Key::ChecksumDatabase => one(&modules.checksum_database),
-        Key::Private => words(&modules.private),
+        Key::AllowModules => words(&modules.allow),
+        Key::Deny => words(&modules.deny),
+        Key::MinAge => limit(modules.min_age, show_duration),
+        Key::Private => private(modules)
+            .into_iter()
+            .map(|(pattern, value)| shown(Some(pattern), value))
+            .collect(),
+        Key::Ca => paths(&modules.ca),
+        Key::Pins => {
+            let each = |(upstream, pin): (&String, &Pin)| {
+                shown(
+                    Some(upstream.clone()),
+                    format!("{upstream} = {}", show_pin(pin)),
+                )
+            };
+            modules.pins.iter().map(each).collect()
+        }
+        Key::Credentials => one(&match &modules.credentials {
+            Some(file) => file.to_string_lossy().into_owned(),
+            None => "netrc".to_owned(),
+        }),
         Key::ModFlag => one(modules.mod_flag.as_deref().unwrap_or("default")),
         Key::Toolchains => one(&match &modules.toolchains {
             Some((oldest, newest)) => format!("{oldest} to {newest}"),
@@ -85,4 +108,21 @@ fn of_key(resolved: &Resolved, key: Key) -> Vec<Shown> {
         Key::Layer(layer) => one(policy.layer(layer).word()),
         Key::Guarantee(guarantee) => one(policy.guarantee(guarantee).word()),
     }
+}
+
+/// The private patterns, and what holds for each.
+fn private(modules: &Modules) -> BTreeMap<String, String> {
+    let plain = modules.private.iter().map(|one| (one.clone(), one.clone()));
+    let mut all: BTreeMap<String, String> = plain.collect();
+    for (pattern, upstream) in &modules.private_upstreams {
+        let applies = match all.contains_key(pattern) {
+            true => "",
+            false => ", in the checksum database",
+        };
+        all.insert(
+            pattern.clone(),
+            format!("{pattern} from {upstream}{applies}"),
+        );
+    }
+    all
 }

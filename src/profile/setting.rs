@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Key;
-use crate::policy::{Guarantee, Layer, Requirement, TreeAccess};
+use crate::policy::{Guarantee, Layer, Pin, Requirement, TreeAccess};
 
 /// A value, and the line it stands on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,17 @@ impl<T> Edit<T> {
     }
 }
 
-/// What a key is set to; one variant a key.
+/// What the table form of `modules.private` says of one pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Private {
+    pub(super) pattern: String,
+    /// Upstreams of its own.
+    pub(super) upstream: Option<String>,
+    /// Whether the checksum database applies.
+    pub(super) checksum_database: bool,
+}
+
+/// What a key is set to; one variant a key and form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
     User(Option<String>),
@@ -51,7 +61,16 @@ pub(super) enum Value {
     AllowFlags(Edit<String>),
     Upstreams(String),
     ChecksumDatabase(String),
+    AllowModules(Edit<String>),
+    Deny(Edit<String>),
+    MinAge(Option<u64>),
+    /// The list form: patterns that the checksum database does not know.
     Private(Edit<String>),
+    /// The table form, pattern by pattern.
+    PrivateTable(Vec<Item<Private>>),
+    Ca(Edit<PathBuf>),
+    Pins(Vec<Item<(String, Pin)>>),
+    Credentials(Option<PathBuf>),
     ModFlag(Option<String>),
     Toolchains(Option<(String, String)>),
     Allow(Edit<String>),
@@ -81,7 +100,13 @@ impl Value {
             Value::AllowFlags(_) => Key::AllowFlags,
             Value::Upstreams(_) => Key::Upstreams,
             Value::ChecksumDatabase(_) => Key::ChecksumDatabase,
-            Value::Private(_) => Key::Private,
+            Value::AllowModules(_) => Key::AllowModules,
+            Value::Deny(_) => Key::Deny,
+            Value::MinAge(_) => Key::MinAge,
+            Value::Private(_) | Value::PrivateTable(_) => Key::Private,
+            Value::Ca(_) => Key::Ca,
+            Value::Pins(_) => Key::Pins,
+            Value::Credentials(_) => Key::Credentials,
             Value::ModFlag(_) => Key::ModFlag,
             Value::Toolchains(_) => Key::Toolchains,
             Value::Allow(_) => Key::Allow,
@@ -111,14 +136,18 @@ impl Value {
             }
         }
         match self {
-            Value::Read(edit) | Value::Write(edit) | Value::Execute(edit) => {
+            Value::Read(edit) | Value::Write(edit) | Value::Execute(edit) | Value::Ca(edit) => {
                 find(added(edit), |path| path.to_str() == Some(item))
             }
             Value::AllowFlags(edit)
+            | Value::AllowModules(edit)
+            | Value::Deny(edit)
             | Value::Private(edit)
             | Value::Allow(edit)
             | Value::Pass(edit) => find(added(edit), |word| word == item),
             Value::Set(items) => find(items, |(name, _)| name == item),
+            Value::Pins(items) => find(items, |(upstream, _)| upstream == item),
+            Value::PrivateTable(items) => find(items, |one| one.pattern == item),
             _ => None,
         }
     }

@@ -327,6 +327,34 @@ fn a_file_in_the_work_tree_cannot_loosen() {
             "1: `modules.private` exempts `example.com`, ",
         ),
         (
+            "modules.private = { \"a.example\" = { upstream = \"https://a.example\", checksum-database = true } }",
+            "1: `modules.private` fetches `a.example` from elsewhere, ",
+        ),
+        (
+            "modules.allow = [\"github.com\", \"*.example/x\"]",
+            "1: `modules.allow` allows `*.example/x`, ",
+        ),
+        (
+            "modules.deny = []",
+            "1: `modules.deny` no longer denies `evil.example`, ",
+        ),
+        (
+            "modules.min-age = \"1d\"",
+            "1: `modules.min-age` allows versions of 1d, ",
+        ),
+        (
+            "modules.ca = [\"/x.pem\"]",
+            "1: `modules.ca` trusts `/x.pem`, ",
+        ),
+        (
+            "modules.pins = { \"https://a.example\" = \"/x.pem\" }",
+            "1: `modules.pins` pins `https://a.example` otherwise, ",
+        ),
+        (
+            "modules.credentials = \"/x\"",
+            "1: `modules.credentials` reads credentials from elsewhere, ",
+        ),
+        (
             "modules.mod-flag = \"mod\"",
             "1: `modules.mod-flag` sets `mod`, ",
         ),
@@ -373,7 +401,8 @@ fn a_file_in_the_work_tree_cannot_loosen() {
         ),
     ] {
         let error = tightened(
-            "files.protected = [\"deploy\"]\nlimits.timeout = \"1h\"",
+            "files.protected = [\"deploy\"]\nlimits.timeout = \"1h\"\n\
+             modules = { allow = [\"github.com\", \"a.example\"], deny = [\"evil.example\"], min-age = \"7d\" }",
             tree,
         );
         let error = error.expect_err(tree);
@@ -404,6 +433,100 @@ fn a_file_in_the_work_tree_can_tighten() {
     assert!(is_at_least_as_tight(&before, &after).is_err());
     assert_eq!(after.limits.timeout, Some(300));
     assert!(after.network.allow.is_empty());
+}
+
+#[test]
+fn private_modules_are_a_list_or_a_table_and_both_can_be_shown() {
+    let resolved = profile(
+        "[modules.private]\n\"a.example\" = {}\n\"b.example\" = { upstream = \"https://b.example\" }\n\
+         \"c.example\" = { upstream = \"file:///c\", checksum-database = true }\n",
+    )
+    .expect("resolves");
+    let modules = &resolved.policy.modules;
+    assert_eq!(modules.private, ["a.example", "b.example"]);
+    assert_eq!(
+        modules.private_upstreams.keys().collect::<Vec<_>>(),
+        ["b.example", "c.example"]
+    );
+    let shown: Vec<_> = rules(&resolved)
+        .into_iter()
+        .filter(|rule| rule.key == Key::Private)
+        .map(|rule| {
+            (
+                rule.value,
+                rule.origin
+                    .to_string()
+                    .rsplit('/')
+                    .next()
+                    .map(str::to_owned),
+            )
+        })
+        .collect();
+    let at = |line: u32| Some(format!("p.toml:{line}"));
+    assert_eq!(
+        shown,
+        [
+            ("a.example".to_owned(), at(2)),
+            ("b.example from https://b.example".to_owned(), at(3)),
+            (
+                "c.example from file:///c, in the checksum database".to_owned(),
+                at(4)
+            ),
+        ]
+    );
+    let list = profile("modules.private = { add = [\"a.example\"] }").expect("resolves");
+    assert_eq!(list.policy.modules.private, ["a.example"]);
+    let error = profile("[modules.private]\n\"a\" = { upstreams = \"x\" }\n");
+    assert_eq!(
+        error.err().as_deref(),
+        Some("p.toml:2: unknown key `modules.private.upstreams` (did you mean `upstream`?)")
+    );
+}
+
+#[test]
+fn pins_are_keys_or_files_and_are_checked() {
+    let pins = |value: &str| {
+        profile(&format!(
+            "modules.pins = {{ \"https://a.example\" = \"{value}\" }}"
+        ))
+        .map(|resolved| resolved.policy.modules.pins["https://a.example"].clone())
+    };
+    let key = crate::policy::Pin::Key([0x5a; 32]);
+    assert_eq!(
+        pins(&format!("sha256:{}", "5a".repeat(32))),
+        Ok(key.clone())
+    );
+    assert_eq!(
+        pins("sha256:WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo="),
+        Ok(key)
+    );
+    assert_eq!(
+        pins("/x.pem"),
+        Ok(crate::policy::Pin::Authority("/x.pem".into()))
+    );
+    for bad in ["", "sha256:", "sha256:5a", "sha1:x", "x.pem"] {
+        assert!(pins(bad).is_err(), "{bad}");
+    }
+    for bad in ["http://a", "off", "https://a,https://b"] {
+        let text = format!("modules.pins = {{ \"{bad}\" = \"/x.pem\" }}");
+        assert!(profile(&text).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn the_rules_that_refuse_know_their_place() {
+    let resolved = profile("modules.deny = [\n\"evil.example\"]\nmodules.min-age = \"1d\"\n");
+    let modules = resolved.expect("resolves").policy.modules;
+    let place = |rule: &str| {
+        let place = modules.places.get(rule).expect(rule);
+        place.rsplit('/').next().map(str::to_owned)
+    };
+    assert_eq!(
+        place("modules.deny evil.example"),
+        Some("p.toml:2".to_owned())
+    );
+    assert_eq!(place("modules.min-age"), Some("p.toml:3".to_owned()));
+    assert!(modules.places["modules.allow"].starts_with("built-in strict:"));
 }
 
 #[test]
@@ -583,7 +706,7 @@ fn lines() -> impl Strategy<Value = String> {
     );
     let rest = (access, need, limit, source, any::<bool>());
     let values = (list, rest);
-    (values, prop::collection::vec(any::<bool>(), 14)).prop_map(|((list, rest), keep)| {
+    (values, prop::collection::vec(any::<bool>(), 17)).prop_map(|((list, rest), keep)| {
         let (paths, words, hosts, verb) = list;
         let (access, need, limit, source, on) = rest;
         let list = |items: &[&str]| match verb {
@@ -600,6 +723,9 @@ fn lines() -> impl Strategy<Value = String> {
             format!("modules.upstreams = \"{source}\""),
             format!("network.allow = {}", list(&hosts)),
             format!("network.programs = {on}"),
+            format!("modules.deny = {}", list(&hosts)),
+            format!("modules.allow = {}", list(&hosts)),
+            format!("modules.min-age = {limit}"),
             format!("environment.pass = {}", list(&words)),
             format!("environment.set = {{ A = \"{access}\" }}"),
             format!("limits.timeout = {limit}"),
@@ -624,6 +750,16 @@ fn granted(policy: &Policy) -> Vec<bool> {
     for host in ["a.example", "b.example:1"].map(str::to_owned) {
         let tool = policy.network.allow.contains(&host);
         all.extend([tool, tool && policy.network.programs]);
+    }
+    for host in ["a.example", "b.example", "c.example"] {
+        let one_of = |list: &[String]| {
+            list.iter()
+                .any(|p| crate::policy::pattern::matches(p, host))
+        };
+        all.push(one_of(&policy.modules.allow) && !one_of(&policy.modules.deny));
+    }
+    for age in [0, 1, 59, 60, 3600] {
+        all.push(policy.modules.min_age.is_none_or(|least| age >= least));
     }
     for one in ["A", "LANG", "TERM", "TZ"].map(str::to_owned) {
         all.push(policy.environment.pass.contains(&one));

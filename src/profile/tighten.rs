@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::parse::Document;
 use super::{Error, Key, Resolved, TREE_FILE, merge, show_duration, show_size};
-use crate::policy::{Policy, Requirement};
+use crate::policy::{Policy, Requirement, pattern};
 
 /// What one policy grants and another does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,7 +146,55 @@ fn looser(key: Key, new: &Policy, base: &Policy) -> Option<Loosening> {
                     || modules.checksum_database != "sum.golang.org"),
             format!("trusts `{}`", modules.checksum_database),
         ),
-        Key::Private => word(&modules.private, &base.modules.private, "exempts"),
+        Key::AllowModules => {
+            let base = &base.modules.allow;
+            let covered = |new: &&String| base.iter().any(|base| pattern::covers(base, new));
+            let extra = modules.allow.iter().find(|new| !covered(new))?;
+            found(Some(extra.clone()), format!("allows `{extra}`"))
+        }
+        Key::Deny => {
+            let lost = base
+                .modules
+                .deny
+                .iter()
+                .find(|one| !modules.deny.contains(one))?;
+            found(None, format!("no longer denies `{lost}`"))
+        }
+        Key::MinAge => scalar(
+            modules.min_age.unwrap_or(0) < base.modules.min_age.unwrap_or(0),
+            format!(
+                "allows versions of {}",
+                modules
+                    .min_age
+                    .map_or_else(|| "any age".to_owned(), show_duration)
+            ),
+        ),
+        // Taking an upstream away is no tightening: others would learn the private names, and could
+        // answer for them.
+        Key::Private => word(&modules.private, &base.modules.private, "exempts").or_else(|| {
+            let (new, base) = (&modules.private_upstreams, &base.modules.private_upstreams);
+            let mut patterns = new.keys().chain(base.keys());
+            let changed = patterns.find(|one| new.get(*one) != base.get(*one))?;
+            found(
+                Some(changed.clone()),
+                format!("fetches `{changed}` from elsewhere"),
+            )
+        }),
+        Key::Ca => path(
+            &modules.ca,
+            &|path| base.modules.ca.contains(path),
+            "trusts",
+        ),
+        Key::Pins => {
+            let (new, base) = (&modules.pins, &base.modules.pins);
+            let mut upstreams = new.keys().chain(base.keys());
+            let changed = upstreams.find(|one| new.get(*one) != base.get(*one))?;
+            found(Some(changed.clone()), format!("pins `{changed}` otherwise"))
+        }
+        Key::Credentials => scalar(
+            modules.credentials != base.modules.credentials,
+            "reads credentials from elsewhere".to_owned(),
+        ),
         // vendor/ is not checked against go.sum.
         Key::ModFlag => scalar(
             modules.mod_flag != base.modules.mod_flag

@@ -21,10 +21,7 @@ fn make(
     };
     let modules = policy::Modules {
         upstreams: "https://proxy.golang.org".to_owned(),
-        checksum_database: "sum.golang.org".to_owned(),
-        private: Vec::new(),
-        mod_flag: None,
-        toolchains: None,
+        ..policy::Modules::closed()
     };
     rebuild(&Inputs {
         caller: &caller,

@@ -1,0 +1,95 @@
+//! Where modules come from, which may, and which hosts are reached beside them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Where modules come from, and which may.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Modules {
+    /// The value of GOPROXY: upstream addresses with `,` and `|` as GOPROXY means them.
+    pub upstreams: String,
+    /// The value of GOSUMDB: `name`, or `name+key address`.
+    pub checksum_database: String,
+    /// Module patterns that may be fetched; what none of them matches is refused.
+    pub allow: Vec<String>,
+    /// Module patterns that are refused, whatever `allow` says.
+    pub deny: Vec<String>,
+    /// Seconds that a version must be old, by the time that the upstream gives for it.
+    pub min_age: Option<u64>,
+    /// Module patterns for which the checksum database does not apply (GONOSUMDB).
+    pub private: Vec<String>,
+    /// Module patterns that have upstreams of their own, and are never asked of others.
+    pub private_upstreams: BTreeMap<String, String>,
+    /// Certificates, beside the system's, that upstreams may be signed by.
+    pub ca: Vec<PathBuf>,
+    /// What an upstream of that address must show, beside its name.
+    pub pins: BTreeMap<String, Pin>,
+    /// A file in netrc's form that is read instead of the caller's netrc.
+    pub credentials: Option<PathBuf>,
+    /// `-mod` value put in force. `None`: nothing is set, go's own default (readonly, or vendor)
+    /// holds, and `-mod=mod` is refused unless [`super::Programs::allow_flags`] lists it.
+    pub mod_flag: Option<String>,
+    /// Oldest and newest Go version (`1.21`, `1.27.3`) that a `toolchain` line may select.
+    /// `None`: no other version than the one that was started.
+    pub toolchains: Option<(String, String)>,
+    /// Where the rules that refuse stand, for messages: `modules.deny example.com/x` → a profile's
+    /// line. What is not in it has no place worth a name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub places: BTreeMap<String, String>,
+}
+
+impl Modules {
+    /// No source, no module.
+    pub fn closed() -> Modules {
+        Modules {
+            upstreams: "off".to_owned(),
+            checksum_database: "sum.golang.org".to_owned(),
+            allow: Vec::new(),
+            deny: Vec::new(),
+            min_age: None,
+            private: Vec::new(),
+            private_upstreams: BTreeMap::new(),
+            ca: Vec::new(),
+            pins: BTreeMap::new(),
+            credentials: None,
+            mod_flag: None,
+            toolchains: None,
+            places: BTreeMap::new(),
+        }
+    }
+
+    /// A rule as it is named in a refusal, with its place where that is known.
+    pub fn rule(&self, key: &str, item: Option<&str>) -> String {
+        let rule = match item {
+            Some(item) => format!("{key} {item}"),
+            None => key.to_owned(),
+        };
+        match self.places.get(&rule) {
+            Some(place) => format!("{rule} ({place})"),
+            None => rule,
+        }
+    }
+}
+
+/// What a pinned upstream must show.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pin {
+    /// A certificate signed by what this file holds, and by nothing else.
+    Authority(PathBuf),
+    /// A certificate that is valid, and for this key: SHA-256 of its `SubjectPublicKeyInfo`.
+    Key([u8; 32]),
+}
+
+/// What is reachable beyond the own loopback.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Network {
+    /// `HOST[:PORT]` reachable from the tool cage by name.
+    pub allow: Vec<String>,
+    /// Whether programs may reach the allowed hosts too.
+    pub programs: bool,
+}
