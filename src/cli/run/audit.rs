@@ -4,15 +4,15 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 use serde_json::json;
 
+use crate::cli::clean;
 use crate::plan::{Isolation, Node, Plan};
 use crate::policy::Access;
 
-/// Version of a line's schema.
+/// Version of a line's schema, which is the gateway's.
 const SCHEMA: u32 = 1;
 
 /// The log.
@@ -76,12 +76,11 @@ impl Audit {
 
     /// A run that did not start. A log that cannot be written does not hide why.
     pub fn refused(&self, reason: &str) {
-        let time = SystemTime::now().duration_since(UNIX_EPOCH);
         let line = json!({
             "schema": SCHEMA,
-            "time": time.map(|time| time.as_secs()).unwrap_or_default(),
+            "time": format!("{:.3}", jiff::Timestamp::now()),
             "event": "run-refused",
-            "reason": reason,
+            "reason": clean(reason),
         });
         let _full = (&self.file).write_all(format!("{line}\n").as_bytes());
     }

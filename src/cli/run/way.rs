@@ -30,7 +30,7 @@ pub(super) fn choose(
 
 /// Whether the policy has modules come from anywhere.
 pub(super) fn has_upstreams(policy: &Policy) -> bool {
-    policy.modules.upstreams != "off"
+    policy.modules.upstreams != "off" || !policy.modules.private_upstreams.is_empty()
 }
 
 /// Whether a way out can be kept from programs on this host; else why not.
