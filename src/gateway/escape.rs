@@ -34,9 +34,9 @@ fn is_element(element: &str) -> bool {
         return false;
     }
     // `~1` at the end is how Windows abbreviates names.
-    short.rsplit_once('~').is_none_or(|(_, digits)| {
-        digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit())
-    })
+    short
+        .rsplit_once('~')
+        .is_none_or(|(_, digits)| digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// A version, or what a query such as `@main` asks for.
@@ -65,7 +65,12 @@ fn unescape(escaped: &str) -> Option<String> {
     let mut chars = escaped.chars();
     while let Some(c) = chars.next() {
         match c {
-            '!' => text.push(chars.next().filter(char::is_ascii_lowercase)?.to_ascii_uppercase()),
+            '!' => text.push(
+                chars
+                    .next()
+                    .filter(char::is_ascii_lowercase)?
+                    .to_ascii_uppercase(),
+            ),
             'A'..='Z' => return None,
             c => text.push(c),
         }
@@ -108,13 +113,39 @@ mod tests {
             module("github.com/!azure/azure-sdk").as_deref(),
             Some("github.com/Azure/azure-sdk")
         );
-        for good in ["a.b", "golang.org/x/mod", "example.com/a_b~c/v2", "gopkg.in/yaml.v3"] {
+        for good in [
+            "a.b",
+            "golang.org/x/mod",
+            "example.com/a_b~c/v2",
+            "gopkg.in/yaml.v3",
+        ] {
             assert_eq!(module(good).as_deref(), Some(good));
         }
         for bad in [
-            "", "a", "a/b.c", "github.com/Azure", "github.com/!!a", "github.com/!1", "a.b/!", "a.b/",
-            "/a.b", "a.b//c", "a.b/../c", "a.b/.", "a.b/.git", "a.b/c.", "a.b/c d", "a.b/é", "a.b/c:d",
-            "-a.b/c", "!a.b/c", "a.b/con", "a.b/nul.txt", "a.b/x~1", "a.b/c%2e", "a.b/c\\d",
+            "",
+            "a",
+            "a/b.c",
+            "github.com/Azure",
+            "github.com/!!a",
+            "github.com/!1",
+            "a.b/!",
+            "a.b/",
+            "/a.b",
+            "a.b//c",
+            "a.b/../c",
+            "a.b/.",
+            "a.b/.git",
+            "a.b/c.",
+            "a.b/c d",
+            "a.b/é",
+            "a.b/c:d",
+            "-a.b/c",
+            "!a.b/c",
+            "a.b/con",
+            "a.b/nul.txt",
+            "a.b/x~1",
+            "a.b/c%2e",
+            "a.b/c\\d",
         ] {
             assert_eq!(module(bad), None, "{bad}");
         }

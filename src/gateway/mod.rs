@@ -4,10 +4,36 @@
 //! command: no DNS, no TLS and no credentials are needed in the sandbox. What may be fetched is
 //! decided path by path ([`crate::policy::Modules`]); named hosts are reached by a CONNECT tunnel.
 
+mod address;
+mod age;
+mod audit;
+mod client;
+mod connection;
+mod count;
+mod credentials;
+mod dial;
+mod escape;
+mod fetch;
+mod folder;
+mod hello;
+mod proxy;
+mod request;
+mod route;
+mod rules;
+mod server;
+mod service;
+mod sumdb;
+mod tls;
+mod transfer;
+mod tunnel;
+mod upstream;
+
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use self::server::Shared;
 use crate::policy::{Modules, Network};
 
 /// What a gateway goes by.
@@ -79,7 +105,7 @@ pub struct Summary {
 /// A gateway. Nothing is read, resolved or connected before the first request.
 #[derive(Debug)]
 pub struct Gateway {
-    config: Config,
+    shared: Arc<Shared>,
 }
 
 impl Gateway {
@@ -88,20 +114,37 @@ impl Gateway {
     /// # Errors
     /// An upstream, a pattern or a host that makes no sense.
     pub fn new(config: Config) -> Result<Gateway, Error> {
-        Ok(Gateway { config })
+        Ok(Gateway {
+            shared: Arc::new(Shared::new(config)?),
+        })
     }
 
     /// Serves a listening socket from now on, in threads of its own.
     ///
     /// # Errors
     /// No thread can be started.
-    pub fn serve(&self, _listener: TcpListener, _service: Service) -> Result<(), Error> {
-        let _ = &self.config;
-        Ok(())
+    pub fn serve(&self, listener: TcpListener, service: Service) -> Result<(), Error> {
+        server::start(&self.shared, listener, service)
+            .map_err(|error| Error(format!("no thread can be started: {error}")))
     }
 
     /// Ends everything that is under way, and says what passed.
     pub fn finish(self) -> Summary {
-        Summary::default()
+        self.shared.close();
+        self.shared.summary()
     }
+}
+
+/// A text as it can be shown in one line of a header, a log or a terminal: printable ASCII, and not
+/// too much of it.
+fn clean(text: &str) -> String {
+    const MOST: usize = 400;
+    let plain = |c: char| {
+        if c.is_ascii_graphic() || c == ' ' {
+            c
+        } else {
+            '?'
+        }
+    };
+    text.chars().take(MOST).map(plain).collect()
 }

@@ -96,9 +96,15 @@ pub(super) fn route(path: &str) -> Option<Route> {
 }
 
 fn sumdb(rest: &str) -> Option<Route> {
-    let (name, path) = rest.split_once('/')?;
-    let is_name = |b: u8| b.is_ascii_alphanumeric() || b"-.".contains(&b);
-    if name.is_empty() || !name.bytes().all(is_name) {
+    // A database's name may hold slashes.
+    let lookup = rest.find("/lookup/").or_else(|| rest.find("/tile/"));
+    let (name, path) = match lookup {
+        Some(at) => (&rest[..at], &rest[at + 1..]),
+        None => rest.rsplit_once('/')?,
+    };
+    let is_name = |b: u8| b.is_ascii_alphanumeric() || b"-./_".contains(&b);
+    let fits = |part: &str| !matches!(part, "" | "." | "..") && part.bytes().all(is_name);
+    if !name.split('/').all(fits) {
         return None;
     }
     let name = name.to_owned();
@@ -134,7 +140,9 @@ fn is_tile(tile: &str) -> bool {
     digits(height)
         && (*level == "data" || digits(level))
         && digits(last)
-        && index.iter().all(|part| part.strip_prefix('x').is_some_and(digits))
+        && index
+            .iter()
+            .all(|part| part.strip_prefix('x').is_some_and(digits))
         && width.is_none_or(digits)
         && tile.len() < 100
 }
@@ -156,16 +164,25 @@ mod tests {
         };
         assert_eq!(route("a.b/c/@v/list"), Some(Route::List("a.b/c".into())));
         assert_eq!(route("a.b/!c/@latest"), Some(Route::Latest("a.b/C".into())));
-        assert_eq!(route("a.b/@v/v1.0.0.info"), file("a.b", "v1.0.0", Kind::Info));
+        assert_eq!(
+            route("a.b/@v/v1.0.0.info"),
+            file("a.b", "v1.0.0", Kind::Info)
+        );
         assert_eq!(route("a.b/@v/main.info"), file("a.b", "main", Kind::Info));
-        assert_eq!(route("a.b/@v/v1.0.0-!r!c.mod"), file("a.b", "v1.0.0-RC", Kind::Mod));
+        assert_eq!(
+            route("a.b/@v/v1.0.0-!r!c.mod"),
+            file("a.b", "v1.0.0-RC", Kind::Mod)
+        );
         assert_eq!(route("a.b/@v/v1.0.0.zip"), file("a.b", "v1.0.0", Kind::Zip));
         assert_eq!(
             route("sumdb/sum.golang.org/supported"),
             Some(Route::Supported("sum.golang.org".into()))
         );
         for path in [
-            "latest", "lookup/a.b/!c@v1.0.0", "tile/8/0/x001/234", "tile/8/data/000.p/17",
+            "latest",
+            "lookup/a.b/!c@v1.0.0",
+            "tile/8/0/x001/234",
+            "tile/8/data/000.p/17",
             "tile/8/1/005",
         ] {
             let found = route(&format!("sumdb/sum.golang.org/{path}"));
@@ -180,11 +197,31 @@ mod tests {
     #[test]
     fn what_is_not_of_the_protocol_has_none() {
         for path in [
-            "", "a.b", "a.b/@v", "a.b/@v/", "a.b/@v/list/", "a.b/@v/v1.0.0", "a.b/@v/v1.0.0.ziphash",
-            "a.b/@v/v1.0.0.lock", "a.b/@v/main.zip", "a.b/@v/.info", "a.b/@v/../x.info",
-            "a.b/@v/x/@v/list", "a.b/@latest/", "@v/list", "sumdb/", "sumdb/x", "sumdb//supported",
-            "sumdb/x/lookup/a.b", "sumdb/x/tile/../../y", "sumdb/x/tile/8/0/y", "sumdb/x/y/supported",
-            "sumdb/x/tile/8/0/001.p/", "sumdb/a@b/supported", "sumdb/x/lookup/a.b@",
+            "",
+            "a.b",
+            "a.b/@v",
+            "a.b/@v/",
+            "a.b/@v/list/",
+            "a.b/@v/v1.0.0",
+            "a.b/@v/v1.0.0.ziphash",
+            "a.b/@v/v1.0.0.lock",
+            "a.b/@v/main.zip",
+            "a.b/@v/.info",
+            "a.b/@v/../x.info",
+            "a.b/@v/x/@v/list",
+            "a.b/@latest/",
+            "@v/list",
+            "sumdb/",
+            "sumdb/x",
+            "sumdb//supported",
+            "sumdb/x/lookup/a.b",
+            "sumdb/x/tile/../../y",
+            "sumdb/../x/latest",
+            "sumdb/x/tile/8/0/y",
+            "sumdb/x/../supported",
+            "sumdb/x/tile/8/0/001.p/",
+            "sumdb/a@b/supported",
+            "sumdb/x/lookup/a.b@",
         ] {
             assert_eq!(route(path), None, "{path}");
         }

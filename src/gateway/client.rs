@@ -1,0 +1,309 @@
+//! Requests to the web: retried where that helps, redirects followed by hand, every address checked
+//! after it was resolved.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use ureq::config::Config as AgentConfig;
+use ureq::http::{Response, StatusCode, Uri, header};
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector, NextTimeout, TcpConnector};
+use ureq::{Agent, Body};
+
+use super::credentials::Credentials;
+use super::proxy::Proxies;
+use super::tls::Tls;
+use super::upstream::Origin;
+use super::{address, clean};
+
+const CONNECT: Duration = Duration::from_secs(20);
+/// An upstream may have to fetch from its own upstream first.
+const RESPONSE: Duration = Duration::from_secs(180);
+/// How long a transfer may stand still.
+const READ: Duration = Duration::from_secs(60);
+const REDIRECTS: usize = 5;
+/// How long is waited before each new attempt.
+const BACK_OFF: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(1000)];
+/// The longest wait that an upstream's `Retry-After` is granted.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// A client of upstreams.
+#[derive(Debug)]
+pub(super) struct Client {
+    agent: Agent,
+    /// What the policy names: may be anywhere, and gets credentials.
+    named: BTreeSet<Origin>,
+    credentials: Credentials,
+    proxies: Proxies,
+}
+
+/// Why there is no response.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failed {
+    /// An address that nothing may lead to.
+    #[error("{0}")]
+    Refused(Refused),
+    /// A redirect that is not followed.
+    #[error("it redirects to {0}")]
+    Redirect(String),
+    /// The network, TLS or HTTP.
+    #[error("{0}")]
+    Request(String),
+}
+
+/// An address that nothing may lead to.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(
+    "{0} is an address of this machine or of a private network, which no name may lead to unless the policy names that host as an upstream"
+)]
+pub(super) struct Refused(String);
+
+impl Client {
+    pub(super) fn new(
+        named: BTreeSet<Origin>,
+        tls: Tls,
+        credentials: Credentials,
+        proxies: Proxies,
+    ) -> Client {
+        let config = AgentConfig::builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(None)
+            .user_agent(concat!("gosandbox/", env!("CARGO_PKG_VERSION")))
+            .accept("*/*")
+            .timeout_resolve(Some(CONNECT))
+            .timeout_connect(Some(CONNECT))
+            .timeout_recv_response(Some(RESPONSE))
+            .timeout_per_read(Some(READ))
+            .max_idle_connections(64)
+            .max_idle_connections_per_host(32)
+            .input_buffer_size(64 * 1024)
+            .build();
+        let anywhere = named.iter().cloned().chain(proxies.origins());
+        let resolver = Checked {
+            anywhere: anywhere.map(|one| (one.host, one.port)).collect(),
+            inner: DefaultResolver::default(),
+        };
+        let connector = ConnectProxyConnector::default()
+            .chain(TcpConnector::default())
+            .chain(tls);
+        Client {
+            agent: Agent::with_parts(config, connector, resolver),
+            named,
+            credentials,
+            proxies,
+        }
+    }
+
+    /// Asks for an address that the policy names, again where that may help.
+    pub(super) fn get(&self, address: &str) -> Result<Response<Body>, Failed> {
+        let mut waits = BACK_OFF.into_iter();
+        loop {
+            let outcome = self.follow(address);
+            let wait = match &outcome {
+                Ok(response) if is_passing(response.status()) => retry_after(response),
+                Err(Attempt::Again(_)) => None,
+                _ => return outcome.map_err(Attempt::into_failed),
+            };
+            match waits.next() {
+                Some(back_off) => thread::sleep(wait.unwrap_or(back_off)),
+                None => return outcome.map_err(Attempt::into_failed),
+            }
+        }
+    }
+
+    /// Interrupts what is under way.
+    pub(super) fn shut_down(&self) {
+        self.agent.clone().shutdown();
+    }
+
+    fn follow(&self, address: &str) -> Result<Response<Body>, Attempt> {
+        let uri = address.parse::<Uri>();
+        let mut uri = uri.map_err(|_| Failed::Request("its address cannot be read".to_owned()))?;
+        let first = Origin::of(&uri);
+        for _ in 0..=REDIRECTS {
+            let origin = self.check(&uri)?;
+            let mut request = self.agent.get(uri.clone());
+            // To the host that they are for, and to no other that this one sends to.
+            if Some(&origin) == first.as_ref()
+                && self.named.contains(&origin)
+                && let Some(value) = self.credentials.authorization(&origin)
+            {
+                request = request.header(header::AUTHORIZATION, value);
+            }
+            let proxy = self.proxies.of(&origin).cloned();
+            let request = request.config().proxy(proxy).build();
+            let response = request.call().map_err(Attempt::of)?;
+            let next = match response.status().as_u16() {
+                301 | 302 | 303 | 307 | 308 => location(&uri, &response),
+                _ => return Ok(response),
+            };
+            uri = next.ok_or_else(|| Failed::Redirect("nowhere".to_owned()))?;
+        }
+        Err(Failed::Redirect("too many places, one after another".to_owned()).into())
+    }
+
+    /// Whether an address may be asked at all, before its name is resolved.
+    fn check(&self, uri: &Uri) -> Result<Origin, Failed> {
+        let shown = || clean(&without_query(uri));
+        let origin = Origin::of(uri).ok_or_else(|| Failed::Redirect(shown()))?;
+        if self.named.contains(&origin) {
+            return Ok(origin);
+        }
+        if !origin.https {
+            return Err(Failed::Redirect(format!("{}, which is not https", shown())));
+        }
+        // Through a proxy, nothing is resolved here.
+        let literal = origin.host.parse().ok();
+        let private = literal.is_some_and(|ip| !address::is_public(ip));
+        if private || address::is_odd_number(&origin.host) || origin.host == "localhost" {
+            return Err(Failed::Refused(Refused(clean(&origin.host))));
+        }
+        Ok(origin)
+    }
+}
+
+/// An attempt that failed.
+#[derive(Debug)]
+enum Attempt {
+    Final(Failed),
+    /// Another one may succeed.
+    Again(Failed),
+}
+
+impl From<Failed> for Attempt {
+    fn from(failed: Failed) -> Attempt {
+        Attempt::Final(failed)
+    }
+}
+
+impl Attempt {
+    fn into_failed(self) -> Failed {
+        match self {
+            Attempt::Final(failed) | Attempt::Again(failed) => failed,
+        }
+    }
+
+    fn of(error: ureq::Error) -> Attempt {
+        let request = |text: String| Failed::Request(clean(&text));
+        match error {
+            ureq::Error::Other(other) => match other.downcast::<Refused>() {
+                Ok(refused) => Attempt::Final(Failed::Refused(*refused)),
+                Err(other) => Attempt::Final(request(other.to_string())),
+            },
+            ureq::Error::Io(error) if is_passing_error(&error) => {
+                Attempt::Again(request(error.to_string()))
+            }
+            ureq::Error::Io(error) => Attempt::Final(request(error.to_string())),
+            ureq::Error::HostNotFound => {
+                Attempt::Again(request("its name cannot be resolved".to_owned()))
+            }
+            ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
+                Attempt::Final(request("it cannot be connected to in time".to_owned()))
+            }
+            ureq::Error::Timeout(_) => {
+                Attempt::Final(request("it does not answer in time".to_owned()))
+            }
+            other => Attempt::Final(request(other.to_string())),
+        }
+    }
+}
+
+fn is_passing_error(error: &io::Error) -> bool {
+    use io::ErrorKind::*;
+    matches!(
+        error.kind(),
+        ConnectionRefused | ConnectionReset | ConnectionAborted | BrokenPipe | UnexpectedEof
+    )
+}
+
+fn is_passing(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 429 | 502 | 503 | 504)
+}
+
+fn retry_after(response: &Response<Body>) -> Option<Duration> {
+    let value = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
+    Some(Duration::from_secs(value.trim().parse().ok()?).min(LONGEST_WAIT))
+}
+
+/// Where a response sends to.
+fn location(from: &Uri, response: &Response<Body>) -> Option<Uri> {
+    let value = response.headers().get(header::LOCATION)?.to_str().ok()?;
+    let value = value.split('#').next()?;
+    if value.contains("://") {
+        return value.parse().ok();
+    }
+    let origin = format!("{}://{}", from.scheme_str()?, from.authority()?);
+    let path = match value.strip_prefix('/') {
+        Some(rest) if rest.starts_with('/') => return format!("https:{value}").parse().ok(),
+        Some(_) => value.to_owned(),
+        None => format!("{}/{value}", from.path().rsplit_once('/')?.0),
+    };
+    format!("{origin}{path}").parse().ok()
+}
+
+/// An address without what may be a signature or a password.
+fn without_query(uri: &Uri) -> String {
+    let host = uri.host().unwrap_or_default();
+    let port = uri
+        .port()
+        .map_or_else(String::new, |port| format!(":{port}"));
+    format!(
+        "{}://{host}{port}{}",
+        uri.scheme_str().unwrap_or("?"),
+        uri.path()
+    )
+}
+
+/// Resolves names, and lets only those addresses through that a name may lead to. What is connected
+/// to is what was checked: a name that resolves otherwise the next time gains nothing.
+#[derive(Debug)]
+struct Checked {
+    anywhere: BTreeSet<(String, u16)>,
+    inner: DefaultResolver,
+}
+
+impl Resolver for Checked {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &AgentConfig,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let found = self.inner.resolve(uri, config, timeout)?;
+        let origin = Origin::of(uri).map(|one| (one.host, one.port));
+        if origin.is_some_and(|origin| self.anywhere.contains(&origin)) {
+            return Ok(found);
+        }
+        let mut public = self.empty();
+        for one in found.iter().filter(|one| address::is_public(one.ip())) {
+            public.push(*one);
+        }
+        match (public.is_empty(), found.first()) {
+            (false, _) => Ok(public),
+            (true, None) => Err(ureq::Error::HostNotFound),
+            (true, Some(one)) => {
+                let host = clean(uri.host().unwrap_or_default());
+                let refused = Refused(format!("{} ({host})", one.ip()));
+                Err(ureq::Error::Other(Box::new(refused)))
+            }
+        }
+    }
+}
+
+/// The pins of a policy by origin.
+pub(super) fn pins(
+    pins: &BTreeMap<String, crate::policy::Pin>,
+) -> Result<BTreeMap<Origin, crate::policy::Pin>, super::Error> {
+    pins.iter()
+        .map(|(address, pin)| match Origin::parse(address) {
+            Some(origin) if origin.https => Ok((origin, pin.clone())),
+            _ => Err(super::Error(format!(
+                "pinned upstream `{address}` is not an https address"
+            ))),
+        })
+        .collect()
+}

@@ -1,0 +1,239 @@
+//! One connection from inside: requests one after another, each answered before the next is read.
+
+use std::io::{self, BufWriter, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use subtle::ConstantTimeEq;
+
+use super::audit::Event;
+use super::request::{self, Method, Request};
+use super::route::route;
+use super::service::{Reply, answer};
+use super::{Service, Shared, tunnel};
+
+/// How long a connection is kept open between requests.
+const IDLE: Duration = Duration::from_secs(120);
+/// How long the rest of a request may take once it has begun.
+const REQUEST: Duration = Duration::from_secs(30);
+/// How long a client may take no bytes: it may have been stopped with Ctrl-Z.
+const WRITE: Duration = Duration::from_secs(600);
+
+/// So many strangers are written down; the rest would only fill the log.
+const STRANGERS: usize = 20;
+
+/// A connection that [`Shared::close`] can end.
+pub(super) struct Open<'a> {
+    shared: &'a Shared,
+    number: u64,
+}
+
+impl<'a> Open<'a> {
+    pub(super) fn new(shared: &'a Shared, stream: &TcpStream) -> io::Result<Open<'a>> {
+        let number = shared.open(stream.try_clone()?);
+        Ok(Open { shared, number })
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.shared.closed(self.number);
+    }
+}
+
+/// Serves a connection until it ends.
+pub(super) fn serve(shared: &Arc<Shared>, mut stream: TcpStream, service: Service) {
+    let Ok(_open) = Open::new(shared, &stream) else {
+        return;
+    };
+    if set_up(&stream).is_err() {
+        return;
+    }
+    let mut buffer = Vec::new();
+    while let Some(outcome) = next(&mut stream, &mut buffer) {
+        let request = match outcome {
+            Ok(request) => request,
+            Err(bad) => {
+                let (status, reason) = bad.status();
+                respond(&mut stream, status, reason);
+                break;
+            }
+        };
+        if request.method == Method::Connect {
+            connect(shared, &mut stream, &request, &buffer);
+            break;
+        }
+        if !one(shared, &mut stream, &request, service) {
+            break;
+        }
+    }
+    let _ended = stream.shutdown(Shutdown::Both);
+}
+
+fn set_up(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    stream.set_write_timeout(Some(WRITE))
+}
+
+/// The next request; `None` where the connection ends or nothing comes in time.
+fn next(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Result<Request, request::Bad>> {
+    let mut begun: Option<Instant> = (!buffer.is_empty()).then(Instant::now);
+    let mut chunk = [0; 4096];
+    loop {
+        match request::parse(buffer) {
+            Ok(Some((request, length))) => {
+                buffer.drain(..length);
+                return Some(Ok(request));
+            }
+            Ok(None) => {}
+            Err(bad) => return Some(Err(bad)),
+        }
+        let left = begun.map_or(IDLE, |begun| REQUEST.saturating_sub(begun.elapsed()));
+        if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
+            return None;
+        }
+        match stream.read(&mut chunk) {
+            Ok(0) => return None,
+            Ok(read) => buffer.extend_from_slice(&chunk[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+        begun.get_or_insert_with(Instant::now);
+    }
+}
+
+/// Answers one request, and says whether the connection goes on.
+fn one(shared: &Arc<Shared>, stream: &mut TcpStream, request: &Request, service: Service) -> bool {
+    let path = below_token(&request.target, &shared.token);
+    // Without the token nothing is told, not even that it is missing.
+    let (Some(path), Service::ModulesAndTunnel) = (path, service) else {
+        stranger(shared, &request.target);
+        respond(stream, 404, "Not Found");
+        return false;
+    };
+    let reply = match route(path) {
+        Some(route) => answer(shared, route),
+        None => Reply::status(404, "Not Found"),
+    };
+    match write(stream, reply, request) {
+        Ok(()) => request.keep_alive && !shared.stopping.load(Ordering::Relaxed),
+        Err(_) => false,
+    }
+}
+
+/// What follows `/TOKEN/`, if the token is the gateway's.
+fn below_token<'a>(target: &'a str, token: &str) -> Option<&'a str> {
+    let (first, path) = target.strip_prefix('/')?.split_once('/')?;
+    bool::from(first.as_bytes().ct_eq(token.as_bytes())).then_some(path)
+}
+
+/// Somebody without the token was here: not the go command.
+fn stranger(shared: &Shared, asked: &str) {
+    if shared.strangers.fetch_add(1, Ordering::Relaxed) < STRANGERS {
+        let known = asked
+            .split('/')
+            .nth(1)
+            .is_some_and(|first| first == shared.token);
+        shared.audit.write(&Event {
+            event: "refused",
+            rule: Some("token"),
+            // A token that was asked for on the wrong socket is not written down.
+            reason: Some(if known {
+                "the tunnel's socket serves no modules"
+            } else {
+                asked
+            }),
+            ..Event::default()
+        });
+    }
+}
+
+fn connect(shared: &Arc<Shared>, stream: &mut TcpStream, request: &Request, early: &[u8]) {
+    let given = request.authorization.as_deref().and_then(|value| {
+        let (scheme, value) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("basic").then(|| value.trim())
+    });
+    let expected = BASE64_STANDARD.encode(format!("gosandbox:{}", shared.token));
+    let known = given.is_some_and(|given| given.as_bytes().ct_eq(expected.as_bytes()).into());
+    if known {
+        tunnel::serve(shared, stream, &request.target, early);
+    } else {
+        stranger(shared, &request.target);
+        let head = "HTTP/1.1 407 Proxy Authentication Required\r\n\
+                    Proxy-Authenticate: Basic realm=\"gosandbox\"\r\n\
+                    Content-Length: 0\r\nConnection: close\r\n\r\n";
+        let _gone = stream.write_all(head.as_bytes());
+        linger(stream);
+    }
+}
+
+/// Answers with a status alone, and ends the connection. Whoever has gone meanwhile misses it.
+pub(super) fn respond(stream: &mut TcpStream, status: u16, reason: &str) {
+    let head =
+        format!("HTTP/1.1 {status} {reason}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let _gone = stream.write_all(head.as_bytes());
+    linger(stream);
+}
+
+/// Reads what is still on its way, for a while: closing on it would take the answer back.
+fn linger(stream: &mut TcpStream) {
+    const MOST: usize = 256 * 1024;
+    let _ended = stream.shutdown(Shutdown::Write);
+    let _unset = stream.set_read_timeout(Some(Duration::from_millis(500)));
+    let mut buffer = [0; 4096];
+    let mut read = 0;
+    while let Ok(more @ 1..) = stream.read(&mut buffer) {
+        read += more;
+        if read > MOST {
+            break;
+        }
+    }
+}
+
+fn write(stream: &mut TcpStream, reply: Reply<'_>, request: &Request) -> io::Result<()> {
+    let mut out = BufWriter::with_capacity(128 * 1024, stream);
+    let connection = if request.keep_alive {
+        ""
+    } else {
+        "Connection: close\r\n"
+    };
+    match reply {
+        Reply::Small {
+            status,
+            reason,
+            content,
+            body,
+        } => {
+            let length = body.len();
+            write!(
+                out,
+                "HTTP/1.1 {status} {reason}\r\nContent-Type: {content}\r\nContent-Length: {length}\r\n{connection}\r\n"
+            )?;
+            if request.method == Method::Get {
+                out.write_all(&body)?;
+            }
+            out.flush()
+        }
+        Reply::Stream(transfer) => {
+            let length = match transfer.answer.length {
+                Some(length) => format!("Content-Length: {length}"),
+                None => "Transfer-Encoding: chunked".to_owned(),
+            };
+            let content = match transfer.file.kind {
+                super::route::Kind::Zip => "application/zip",
+                _ => "text/plain; charset=utf-8",
+            };
+            write!(
+                out,
+                "HTTP/1.1 200 OK\r\nContent-Type: {content}\r\n{length}\r\n{connection}\r\n"
+            )?;
+            match request.method {
+                Method::Get => transfer.pass(&mut out),
+                _ => out.flush(),
+            }
+        }
+    }
+}

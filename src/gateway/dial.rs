@@ -1,0 +1,116 @@
+//! Connections to hosts that the policy lets be reached by name: resolved here, outside, and checked.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use ureq::Proxy;
+
+use super::address;
+use super::proxy::Proxies;
+use super::upstream::Origin;
+
+const CONNECT: Duration = Duration::from_secs(20);
+/// A proxy's answer to CONNECT is no longer.
+const LONGEST: usize = 16 * 1024;
+
+/// Why a host cannot be reached.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unreachable {
+    #[error("it leads to {0}, an address of this machine or of a private network")]
+    Private(IpAddr),
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// Connects to a host, through the caller's proxy where there is one.
+pub(super) fn dial(host: &str, port: u16, proxies: &Proxies) -> Result<TcpStream, Unreachable> {
+    let origin = Origin {
+        https: true,
+        host: host.to_owned(),
+        port,
+    };
+    if let Some(proxy) = proxies.of(&origin) {
+        return Ok(through(proxy, host, port)?);
+    }
+    // An address that the policy names is meant; a name that leads to one is not.
+    let is_literal = host.parse::<IpAddr>().is_ok();
+    let mut refused = None;
+    let mut failed = None;
+    for one in (host, port).to_socket_addrs()? {
+        if !is_literal && !address::is_public(one.ip()) {
+            refused = Some(Unreachable::Private(one.ip()));
+            continue;
+        }
+        match connect(one) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failed = Some(Unreachable::Io(error)),
+        }
+    }
+    Err(refused
+        .or(failed)
+        .unwrap_or_else(|| io::Error::other("its name has no address").into()))
+}
+
+fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, CONNECT)?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+fn through(proxy: &Proxy, host: &str, port: u16) -> io::Result<TcpStream> {
+    if proxy.uri().scheme_str() == Some("https") {
+        return Err(io::Error::other(
+            "the caller's proxy is spoken to by https, which a tunnel is not made through",
+        ));
+    }
+    let mut stream = None;
+    for one in (proxy.host().trim_matches(['[', ']']), proxy.port()).to_socket_addrs()? {
+        stream = Some(connect(one));
+        if let Some(Ok(_)) = stream {
+            break;
+        }
+    }
+    let mut stream =
+        stream.unwrap_or_else(|| Err(io::Error::other("the caller's proxy has no address")))?;
+    let mut request = format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n");
+    if let Some(user) = proxy.username() {
+        let pair = format!("{user}:{}", proxy.password().unwrap_or_default());
+        let credentials = BASE64_STANDARD.encode(pair);
+        request.push_str(&format!("Proxy-Authorization: Basic {credentials}\r\n"));
+    }
+    request.push_str("\r\n");
+    stream.set_read_timeout(Some(CONNECT))?;
+    stream.write_all(request.as_bytes())?;
+    answer(&mut stream)?;
+    stream.set_read_timeout(None)?;
+    Ok(stream)
+}
+
+/// Reads a proxy's answer, byte by byte: what follows is the host's.
+fn answer(stream: &mut TcpStream) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        bytes.push(byte[0]);
+        if bytes.len() > LONGEST {
+            return Err(io::Error::other(
+                "the caller's proxy does not answer in HTTP",
+            ));
+        }
+    }
+    let mut headers = [httparse::EMPTY_HEADER; 64];
+    let mut response = httparse::Response::new(&mut headers);
+    let parsed = response.parse(&bytes).map(|_| response.code);
+    match parsed {
+        Ok(Some(code)) if (200..300).contains(&code) => Ok(()),
+        Ok(Some(code)) => Err(io::Error::other(format!(
+            "the caller's proxy refuses it with {code}"
+        ))),
+        _ => Err(io::Error::other(
+            "the caller's proxy does not answer in HTTP",
+        )),
+    }
+}

@@ -1,0 +1,238 @@
+//! Which modules may be fetched, from where, and which hosts reached: the policy's word on each.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Error;
+use super::upstream::Upstreams;
+use crate::policy::{Modules, pattern};
+
+/// The policy's rules, parsed.
+#[derive(Debug)]
+pub(super) struct Rules {
+    modules: Modules,
+    upstreams: Upstreams,
+    private: BTreeMap<String, Upstreams>,
+}
+
+/// A module that may be fetched.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Admitted<'a> {
+    /// From where.
+    pub(super) upstreams: &'a Upstreams,
+    /// How old its versions must be.
+    pub(super) min_age: Option<Duration>,
+}
+
+/// Why something is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// The rule that decided, with its place.
+    pub(super) rule: String,
+    /// What the rule found, where that is not plain.
+    pub(super) why: Option<String>,
+}
+
+impl Rules {
+    pub(super) fn new(modules: Modules) -> Result<Rules, Error> {
+        let patterns = modules.allow.iter().chain(&modules.deny);
+        let patterns = patterns
+            .chain(&modules.private)
+            .chain(modules.private_upstreams.keys());
+        // A pattern that cannot be read matches nothing: as a denial it would be silent.
+        if let Some(bad) = patterns
+            .into_iter()
+            .find(|one| !pattern::is_well_formed(one))
+        {
+            return Err(Error(format!("`{bad}` cannot be read as a module pattern")));
+        }
+        let private = modules
+            .private_upstreams
+            .iter()
+            .map(|(pattern, upstreams)| Ok((pattern.clone(), Upstreams::parse(upstreams)?)))
+            .collect::<Result<_, Error>>()?;
+        Ok(Rules {
+            upstreams: Upstreams::parse(&modules.upstreams)?,
+            private,
+            modules,
+        })
+    }
+
+    /// Whether a module may be fetched.
+    pub(super) fn admit(&self, module: &str) -> Result<Admitted<'_>, Refusal> {
+        let matching = |list: &[String]| -> Option<String> {
+            let found = list.iter().find(|one| pattern::matches(one, module));
+            found.cloned()
+        };
+        if let Some(denied) = matching(&self.modules.deny) {
+            return Err(self.refusal("modules.deny", Some(&denied), None));
+        }
+        if matching(&self.modules.allow).is_none() {
+            let why = Some("does not name it".to_owned());
+            return Err(self.refusal("modules.allow", None, why));
+        }
+        let own = self.own_upstreams(module);
+        let is_private = own.is_some() || matching(&self.modules.private).is_some();
+        let min_age = self.modules.min_age.filter(|_| !is_private);
+        Ok(Admitted {
+            upstreams: own.unwrap_or(&self.upstreams),
+            min_age: min_age.map(Duration::from_secs),
+        })
+    }
+
+    /// The upstreams of the most particular pattern that the module matches.
+    fn own_upstreams(&self, module: &str) -> Option<&Upstreams> {
+        self.private
+            .iter()
+            .filter(|(one, _)| pattern::matches(one, module))
+            .max_by_key(|(one, _)| (one.matches('/').count(), one.len()))
+            .map(|(_, upstreams)| upstreams)
+    }
+
+    /// Whether the checksum database may be asked for a module: names of private ones stay here.
+    pub(super) fn admit_lookup(&self, module: &str) -> Result<(), Refusal> {
+        self.admit(module)?;
+        let private = self.modules.private.iter();
+        match private
+            .into_iter()
+            .find(|one| pattern::matches(one, module))
+        {
+            None => Ok(()),
+            Some(one) => Err(self.refusal(
+                "modules.private",
+                Some(one),
+                Some("keeps it from the checksum database".to_owned()),
+            )),
+        }
+    }
+
+    pub(super) fn refusal(&self, key: &str, item: Option<&str>, why: Option<String>) -> Refusal {
+        Refusal {
+            rule: self.modules.rule(key, item),
+            why,
+        }
+    }
+
+    /// The upstreams of all modules that have none of their own.
+    pub(super) fn upstreams(&self) -> &Upstreams {
+        &self.upstreams
+    }
+
+    /// Every list of upstreams.
+    pub(super) fn all_upstreams(&self) -> impl Iterator<Item = &Upstreams> {
+        std::iter::once(&self.upstreams).chain(self.private.values())
+    }
+
+    /// The value of GOSUMDB.
+    pub(super) fn checksum_database(&self) -> &str {
+        &self.modules.checksum_database
+    }
+}
+
+impl Refusal {
+    /// In words, for the reason phrase that go prints and for the log.
+    pub(super) fn words(&self) -> String {
+        match &self.why {
+            Some(why) => format!("refused by gosandbox: {} {why}", self.rule),
+            None => format!("refused by gosandbox: {}", self.rule),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn rules(change: impl FnOnce(&mut Modules)) -> Rules {
+        let mut modules = Modules {
+            upstreams: "https://general.example".to_owned(),
+            allow: vec!["*".to_owned()],
+            min_age: Some(60),
+            ..Modules::closed()
+        };
+        change(&mut modules);
+        Rules::new(modules).expect("good rules")
+    }
+
+    fn words(list: &[&str]) -> Vec<String> {
+        list.iter().map(|one| (*one).to_owned()).collect()
+    }
+
+    #[test]
+    fn deny_wins_and_an_empty_allow_allows_nothing() {
+        let rules_of = |allow: &[&str], deny: &[&str]| {
+            rules(|modules| {
+                modules.allow = words(allow);
+                modules.deny = words(deny);
+            })
+        };
+        let some = rules_of(&["a.b/*"], &["a.b/c"]);
+        assert!(some.admit("a.b/d/e").is_ok());
+        assert_eq!(
+            some.admit("a.b/c/x").expect_err("denied").rule,
+            "modules.deny a.b/c"
+        );
+        assert_eq!(
+            some.admit("c.d/e").expect_err("not named").rule,
+            "modules.allow"
+        );
+        assert!(rules_of(&[], &[]).admit("a.b").is_err());
+        assert!(rules_of(&["*"], &["*"]).admit("a.b").is_err());
+    }
+
+    #[test]
+    fn a_private_module_has_its_own_upstreams_and_no_others() {
+        let rules = rules(|modules| {
+            modules.private = words(&["git.example/*"]);
+            modules.private_upstreams = [
+                ("git.example", "https://one"),
+                ("git.example/a", "https://two"),
+            ]
+            .map(|(pattern, upstream)| (pattern.to_owned(), upstream.to_owned()))
+            .into();
+        });
+        let of = |module: &str| rules.admit(module).expect("admitted");
+        let parse = |text: &str| Upstreams::parse(text).expect("good");
+        assert_eq!(*of("git.example/b").upstreams, parse("https://one"));
+        assert_eq!(*of("git.example/a/c").upstreams, parse("https://two"));
+        assert_eq!(
+            *of("other.example").upstreams,
+            parse("https://general.example")
+        );
+        assert!(of("git.example/b").min_age.is_none() && of("other.example").min_age.is_some());
+        assert!(rules.admit_lookup("git.example/b").is_err());
+        assert!(rules.admit_lookup("other.example").is_ok());
+    }
+
+    #[test]
+    fn a_refusal_names_its_rule_and_its_place() {
+        let rules = rules(|modules| {
+            modules.deny = words(&["a.b"]);
+            let place = ("modules.deny a.b".to_owned(), "/p.toml:3".to_owned());
+            modules.places = [place].into();
+        });
+        let refusal = rules.admit("a.b/c").expect_err("denied");
+        assert_eq!(
+            refusal.words(),
+            "refused by gosandbox: modules.deny a.b (/p.toml:3)"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_allowance_undoes_a_denial(
+            allow in prop::collection::vec("[ab*]{1,2}\\.c(/[ab*])?", 0..4),
+            deny in prop::collection::vec("[ab*]{1,2}\\.c(/[ab*])?", 0..4),
+            module in "[ab]{1,2}\\.c(/[ab]){0,2}",
+        ) {
+            let rules = rules(|modules| {
+                modules.allow.clone_from(&allow);
+                modules.deny.clone_from(&deny);
+            });
+            let matched = |list: &[String]| list.iter().any(|one| pattern::matches(one, &module));
+            prop_assert_eq!(rules.admit(&module).is_ok(), matched(&allow) && !matched(&deny));
+        }
+    }
+}

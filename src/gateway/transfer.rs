@@ -1,0 +1,122 @@
+//! A file on its way from an upstream to the go command: never whole in memory, its digest made as
+//! it passes. One that breaks off looks broken to the go command too.
+
+use std::io::{self, Read, Write};
+use std::time::Instant;
+
+use sha2::{Digest, Sha256};
+
+use super::audit::{Audit, Event};
+use super::clean;
+use super::count::Fetch;
+use super::fetch::Answer;
+use super::route::File;
+
+/// A file on its way.
+pub(super) struct Transfer<'a> {
+    pub(super) file: File,
+    pub(super) answer: Answer,
+    pub(super) fetch: Fetch<'a>,
+    pub(super) audit: &'a Audit,
+    pub(super) started: Instant,
+}
+
+/// What of a transfer goes into the log.
+pub(super) struct Passed<'a> {
+    pub(super) file: &'a File,
+    pub(super) upstream: &'a str,
+    pub(super) bytes: u64,
+    pub(super) digest: Sha256,
+    pub(super) started: Instant,
+}
+
+impl Transfer<'_> {
+    /// Passes the body on, in chunks where its length is not known.
+    pub(super) fn pass(mut self, out: &mut impl Write) -> io::Result<()> {
+        let mut digest = Sha256::new();
+        let mut bytes = 0;
+        let outcome = self.copy(out, &mut digest, &mut bytes);
+        let passed = Passed {
+            file: &self.file,
+            upstream: &self.answer.upstream,
+            bytes,
+            digest,
+            started: self.started,
+        };
+        match &outcome {
+            Ok(()) => {
+                self.fetch.done(bytes);
+                passed.write(self.audit);
+            }
+            Err(error) => passed.write_broken(self.audit, error),
+        }
+        outcome
+    }
+
+    fn copy(
+        &mut self,
+        out: &mut impl Write,
+        digest: &mut Sha256,
+        bytes: &mut u64,
+    ) -> io::Result<()> {
+        let chunked = self.answer.length.is_none();
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let read = match self.answer.body.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            digest.update(&buffer[..read]);
+            *bytes += read as u64;
+            self.fetch.received(read);
+            if chunked {
+                write!(out, "{read:x}\r\n")?;
+            }
+            out.write_all(&buffer[..read])?;
+            if chunked {
+                out.write_all(b"\r\n")?;
+            }
+        }
+        if self.answer.length.is_some_and(|length| length != *bytes) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if chunked {
+            out.write_all(b"0\r\n\r\n")?;
+        }
+        out.flush()
+    }
+}
+
+impl Passed<'_> {
+    fn event(&self, event: &'static str) -> Event<'_> {
+        Event {
+            event,
+            module: Some(&self.file.module),
+            version: Some(&self.file.version),
+            file: Some(self.file.kind.word()),
+            upstream: Some(self.upstream),
+            bytes: Some(self.bytes),
+            duration_ms: u64::try_from(self.started.elapsed().as_millis()).ok(),
+            ..Event::default()
+        }
+    }
+
+    /// It has come whole.
+    pub(super) fn write(self, audit: &Audit) {
+        let digest = self.digest.clone().finalize();
+        let mut event = self.event("module-fetched");
+        event.status = Some(200);
+        event.sha256 = Some(digest.iter().map(|byte| format!("{byte:02x}")).collect());
+        audit.write(&event);
+    }
+
+    /// It broke off.
+    fn write_broken(self, audit: &Audit, error: &io::Error) {
+        let reason = clean(&error.to_string());
+        let mut event = self.event("module-failed");
+        event.reason = Some(&reason);
+        audit.write(&event);
+    }
+}
