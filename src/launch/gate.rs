@@ -6,6 +6,8 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
@@ -14,6 +16,30 @@ use crate::plan::Way;
 
 /// So many connections may wait for the launcher to wake up.
 const BACKLOG: i32 = 1024;
+
+/// Whether a gateway of this process's has been served, so that threads of it may be ending.
+static SERVED: AtomicBool = AtomicBool::new(false);
+
+/// How long a further start waits for them: one may be resolving a name.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Makes sure that this process has one thread, as it must have when it clones another.
+///
+/// # Errors
+/// A thread of a gateway that is ended does not end.
+pub(super) fn one_thread() -> io::Result<()> {
+    if !SERVED.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    let start = Instant::now();
+    while std::fs::read_dir("/proc/self/task")?.count() > 1 {
+        if start.elapsed() > PATIENCE {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
+}
 
 /// A gateway that is not served yet.
 #[derive(Debug)]
@@ -115,10 +141,9 @@ impl Watch {
         let Some(socket) = self.socket.take() else {
             return;
         };
-        let served = self
-            .gate
-            .gateway
-            .serve(TcpListener::from(socket), self.service);
+        SERVED.store(true, Ordering::Relaxed);
+        let listener = TcpListener::from(socket);
+        let served = self.gate.gateway.serve(listener, self.service);
         self.failed = served.err();
     }
 

@@ -170,6 +170,7 @@ fn start(
     group: Option<&cgroup::Group>,
     scratch: Option<&scratch::Guard>,
 ) -> Result<Outcome, Error> {
+    gate::one_thread().map_err(|e| Error::launcher("end the downloads before this", e))?;
     let id_map = id_map(plan)?;
     let (mut gate, port) = open(plan, gate)?;
     let (socket, init_socket) =
