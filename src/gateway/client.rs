@@ -274,7 +274,7 @@ impl Resolver for Checked {
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let found = self.inner.resolve(uri, config, timeout)?;
-        let origin = Origin::of(uri).map(|one| (one.host, one.port));
+        let origin = Origin::of_any(uri).map(|one| (one.host, one.port));
         if origin.is_some_and(|origin| self.anywhere.contains(&origin)) {
             return Ok(found);
         }

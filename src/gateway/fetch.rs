@@ -143,8 +143,11 @@ fn web(client: &Client, address: &str, path: &str) -> Result<Answer, Failure> {
         failure.detail = is_text.then(|| detail(body.into_reader())).flatten();
         return Err(failure);
     }
-    let length = body.content_length();
-    let chunked = parts.headers.contains_key(header::TRANSFER_ENCODING);
+    let has = |name| parts.headers.contains_key(name);
+    let chunked = has(header::TRANSFER_ENCODING);
+    // An empty body has no length for ureq.
+    let empty = !chunked && has(header::CONTENT_LENGTH);
+    let length = body.content_length().or(empty.then_some(0));
     if length.is_none() && !chunked && address.starts_with("http://") {
         // Where the end of the connection is the end of the file, a broken one looks whole; TLS
         // tells the two apart.

@@ -21,6 +21,14 @@ pub(super) struct Transfer<'a> {
     pub(super) started: Instant,
 }
 
+/// What has come of a file.
+#[derive(Default)]
+struct SoFar {
+    digest: Sha256,
+    bytes: u64,
+    written_down: bool,
+}
+
 /// What of a transfer goes into the log.
 pub(super) struct Passed<'a> {
     pub(super) file: &'a File,
@@ -33,33 +41,36 @@ pub(super) struct Passed<'a> {
 impl Transfer<'_> {
     /// Passes the body on, in chunks where its length is not known.
     pub(super) fn pass(mut self, out: &mut impl Write) -> io::Result<()> {
-        let mut digest = Sha256::new();
-        let mut bytes = 0;
-        let outcome = self.copy(out, &mut digest, &mut bytes);
-        let passed = Passed {
-            file: &self.file,
-            upstream: &self.answer.upstream,
-            bytes,
-            digest,
-            started: self.started,
-        };
-        match &outcome {
-            Ok(()) => {
-                self.fetch.done(bytes);
-                passed.write(self.audit);
-            }
-            Err(error) => passed.write_broken(self.audit, error),
+        let mut so_far = SoFar::default();
+        let outcome = self.copy(out, &mut so_far);
+        if let Err(error) = &outcome
+            && !so_far.written_down
+        {
+            self.passed(&so_far).write_broken(self.audit, error);
         }
         outcome
     }
 
-    fn copy(
-        &mut self,
-        out: &mut impl Write,
-        digest: &mut Sha256,
-        bytes: &mut u64,
-    ) -> io::Result<()> {
-        let chunked = self.answer.length.is_none();
+    fn passed(&self, so_far: &SoFar) -> Passed<'_> {
+        Passed {
+            file: &self.file,
+            upstream: &self.answer.upstream,
+            bytes: so_far.bytes,
+            digest: so_far.digest.clone(),
+            started: self.started,
+        }
+    }
+
+    /// It has come whole: written down before the client can know, so that the log is never behind.
+    fn whole(&self, so_far: &mut SoFar) {
+        so_far.written_down = true;
+        self.fetch.done(so_far.bytes);
+        self.passed(so_far).write(self.audit);
+    }
+
+    fn copy(&mut self, out: &mut impl Write, so_far: &mut SoFar) -> io::Result<()> {
+        let length = self.answer.length;
+        let chunked = length.is_none();
         let mut buffer = vec![0; 64 * 1024];
         loop {
             let read = match self.answer.body.read(&mut buffer) {
@@ -68,9 +79,12 @@ impl Transfer<'_> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
-            digest.update(&buffer[..read]);
-            *bytes += read as u64;
+            so_far.digest.update(&buffer[..read]);
+            so_far.bytes += read as u64;
             self.fetch.received(read);
+            if length == Some(so_far.bytes) {
+                self.whole(so_far);
+            }
             if chunked {
                 write!(out, "{read:x}\r\n")?;
             }
@@ -79,8 +93,11 @@ impl Transfer<'_> {
                 out.write_all(b"\r\n")?;
             }
         }
-        if self.answer.length.is_some_and(|length| length != *bytes) {
+        if length.is_some_and(|length| length != so_far.bytes) {
             return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if !so_far.written_down {
+            self.whole(so_far);
         }
         if chunked {
             out.write_all(b"0\r\n\r\n")?;

@@ -156,7 +156,7 @@ fn refused(shared: &Shared, name: &str, why: &str) {
     shared.audit.write(&Event {
         event: "refused",
         host: Some(name),
-        rule: Some(&rule),
+        rule: Some(rule),
         reason: Some(&why),
         ..Event::default()
     });

@@ -43,15 +43,20 @@ pub(super) struct Origin {
 impl Origin {
     /// The origin of an https or http address without credentials.
     pub(super) fn of(uri: &Uri) -> Option<Origin> {
+        match uri.authority()?.as_str().contains('@') {
+            true => None,
+            false => Origin::of_any(uri),
+        }
+    }
+
+    /// The same, whatever credentials stand in the address: a proxy's may.
+    pub(super) fn of_any(uri: &Uri) -> Option<Origin> {
         let https = match uri.scheme_str()? {
             "https" => true,
             "http" => false,
             _ => return None,
         };
         let authority = uri.authority()?;
-        if authority.as_str().contains('@') {
-            return None;
-        }
         let host = authority
             .host()
             .trim_matches(['[', ']'])

@@ -37,8 +37,10 @@ pub fn is_well_formed(pattern: &str) -> bool {
 /// Whether everything that `inner` matches is matched by `outer`; `false` where it is not certain.
 pub fn covers(outer: &str, inner: &str) -> bool {
     let plain = |c: char| !"*?[]\\".contains(c);
-    let outer: Vec<&str> = outer.trim_end_matches('/').split('/').collect();
-    let inner: Vec<&str> = inner.trim_end_matches('/').split('/').collect();
+    let outer = outer.strip_suffix('/').unwrap_or(outer);
+    let inner = inner.strip_suffix('/').unwrap_or(inner);
+    let outer: Vec<&str> = outer.split('/').collect();
+    let inner: Vec<&str> = inner.split('/').collect();
     outer.len() <= inner.len()
         && outer.iter().zip(&inner).all(|(outer, inner)| {
             *outer == "*" || outer == inner || (inner.chars().all(plain) && matches(outer, inner))
