@@ -207,7 +207,10 @@ fn the_callers_proxy_is_gone_through_but_for_what_no_proxy_names() {
         inside.status_line(LIST)
     };
     let line = status("");
-    assert!(line.starts_with("HTTP/1.1 502 ") && !line.contains("u:p"), "{line}");
+    assert!(
+        line.starts_with("HTTP/1.1 502 ") && !line.contains("u:p"),
+        "{line}"
+    );
     let asked = way_out.asked();
     assert_eq!(asked[0].path, "modules.example.invalid:443");
     assert_eq!(asked[0].header("proxy-authorization"), Some("Basic dTpw"));
