@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ureq::config::Config as AgentConfig;
 use ureq::http::{Response, StatusCode, Uri, header};
@@ -86,6 +87,7 @@ impl Client {
         let resolver = Checked {
             anywhere: anywhere.map(|one| (one.host, one.port)).collect(),
             inner: DefaultResolver::default(),
+            found: Mutex::default(),
         };
         let connector = ConnectProxyConnector::default()
             .chain(TcpConnector::default())
@@ -264,6 +266,37 @@ fn without_query(uri: &Uri) -> String {
 struct Checked {
     anywhere: BTreeSet<(String, u16)>,
     inner: DefaultResolver,
+    /// What was found a moment ago: every request asks, and go makes hundreds.
+    found: Mutex<BTreeMap<String, (Instant, ResolvedSocketAddrs)>>,
+}
+
+/// How long an answer counts.
+const FRESH: Duration = Duration::from_secs(30);
+
+impl Checked {
+    /// One question at a time: some name servers lose what is asked all at once, and each such loss
+    /// costs seconds.
+    fn found(
+        &self,
+        uri: &Uri,
+        config: &AgentConfig,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let key = format!("{:?} {:?}", uri.scheme(), uri.authority());
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((since, addresses)) = found.get(&key)
+            && since.elapsed() < FRESH
+        {
+            let mut copy = self.empty();
+            addresses.iter().for_each(|one| copy.push(*one));
+            return Ok(copy);
+        }
+        let addresses = self.inner.resolve(uri, config, timeout)?;
+        let mut copy = self.empty();
+        addresses.iter().for_each(|one| copy.push(*one));
+        found.insert(key, (Instant::now(), copy));
+        Ok(addresses)
+    }
 }
 
 impl Resolver for Checked {
@@ -273,7 +306,7 @@ impl Resolver for Checked {
         config: &AgentConfig,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let found = self.inner.resolve(uri, config, timeout)?;
+        let found = self.found(uri, config, timeout)?;
         let origin = Origin::of_any(uri).map(|one| (one.host, one.port));
         if origin.is_some_and(|origin| self.anywhere.contains(&origin)) {
             return Ok(found);
