@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use ureq::config::Config as AgentConfig;
 use ureq::http::{Response, StatusCode, Uri, header};
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, NextTimeout, TcpConnector};
 use ureq::{Agent, Body};
 
@@ -25,6 +26,8 @@ const RESPONSE: Duration = Duration::from_secs(180);
 /// How long a transfer may stand still.
 const READ: Duration = Duration::from_secs(60);
 const REDIRECTS: usize = 5;
+/// So many addresses of a name are tried; ureq has room for no more.
+const MOST: usize = 16;
 /// How long is waited before each new attempt.
 const BACK_OFF: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(1000)];
 /// The longest wait that an upstream's `Retry-After` is granted.
@@ -75,7 +78,6 @@ impl Client {
             .proxy(None)
             .user_agent(concat!("gosandbox/", env!("CARGO_PKG_VERSION")))
             .accept("*/*")
-            .timeout_resolve(Some(CONNECT))
             .timeout_connect(Some(CONNECT))
             .timeout_recv_response(Some(RESPONSE))
             .timeout_per_read(Some(READ))
@@ -86,8 +88,7 @@ impl Client {
         let anywhere = named.iter().cloned().chain(proxies.origins());
         let resolver = Checked {
             anywhere: anywhere.map(|one| (one.host, one.port)).collect(),
-            inner: DefaultResolver::default(),
-            found: Mutex::default(),
+            found: Found::default(),
         };
         let connector = ConnectProxyConnector::default()
             .chain(TcpConnector::default())
@@ -260,14 +261,18 @@ fn without_query(uri: &Uri) -> String {
     )
 }
 
+/// Addresses by host and port.
+type Found = Mutex<BTreeMap<(String, u16), (Instant, Vec<SocketAddr>)>>;
+
 /// Resolves names, and lets only those addresses through that a name may lead to. What is connected
 /// to is what was checked: a name that resolves otherwise the next time gains nothing.
+///
+/// ureq's own resolver starts a thread for each name, and ends the process where it cannot.
 #[derive(Debug)]
 struct Checked {
     anywhere: BTreeSet<(String, u16)>,
-    inner: DefaultResolver,
     /// What was found a moment ago: every request asks, and go makes hundreds.
-    found: Mutex<BTreeMap<String, (Instant, ResolvedSocketAddrs)>>,
+    found: Found,
 }
 
 /// How long an answer counts.
@@ -276,25 +281,15 @@ const FRESH: Duration = Duration::from_secs(30);
 impl Checked {
     /// One question at a time: some name servers lose what is asked all at once, and each such loss
     /// costs seconds.
-    fn found(
-        &self,
-        uri: &Uri,
-        config: &AgentConfig,
-        timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let key = format!("{:?} {:?}", uri.scheme(), uri.authority());
+    fn found(&self, place: &(String, u16)) -> io::Result<Vec<SocketAddr>> {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((since, addresses)) = found.get(&key)
+        if let Some((since, addresses)) = found.get(place)
             && since.elapsed() < FRESH
         {
-            let mut copy = self.empty();
-            addresses.iter().for_each(|one| copy.push(*one));
-            return Ok(copy);
+            return Ok(addresses.clone());
         }
-        let addresses = self.inner.resolve(uri, config, timeout)?;
-        let mut copy = self.empty();
-        addresses.iter().for_each(|one| copy.push(*one));
-        found.insert(key, (Instant::now(), copy));
+        let addresses: Vec<_> = (place.0.as_str(), place.1).to_socket_addrs()?.collect();
+        found.insert(place.clone(), (Instant::now(), addresses.clone()));
         Ok(addresses)
     }
 }
@@ -303,24 +298,30 @@ impl Resolver for Checked {
     fn resolve(
         &self,
         uri: &Uri,
-        config: &AgentConfig,
-        timeout: NextTimeout,
+        _config: &AgentConfig,
+        _timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let found = self.found(uri, config, timeout)?;
-        let origin = Origin::of_any(uri).map(|one| (one.host, one.port));
-        if origin.is_some_and(|origin| self.anywhere.contains(&origin)) {
-            return Ok(found);
+        let origin = Origin::of_any(uri).ok_or(ureq::Error::HostNotFound)?;
+        let place = (origin.host, origin.port);
+        let is_named = self.anywhere.contains(&place);
+        let found = self.found(&place);
+        let mut kept = self.empty();
+        let mut refused = None;
+        for one in found
+            .map_err(|_| ureq::Error::HostNotFound)?
+            .into_iter()
+            .take(MOST)
+        {
+            match is_named || address::is_public(one.ip()) {
+                true => kept.push(one),
+                false => refused = Some(one.ip()),
+            }
         }
-        let mut public = self.empty();
-        for one in found.iter().filter(|one| address::is_public(one.ip())) {
-            public.push(*one);
-        }
-        match (public.is_empty(), found.first()) {
-            (false, _) => Ok(public),
+        match (kept.is_empty(), refused) {
+            (false, _) => Ok(kept),
             (true, None) => Err(ureq::Error::HostNotFound),
-            (true, Some(one)) => {
-                let host = clean(uri.host().unwrap_or_default());
-                let refused = Refused(format!("{} ({host})", one.ip()));
+            (true, Some(ip)) => {
+                let refused = Refused(format!("{ip} ({})", clean(&place.0)));
                 Err(ureq::Error::Other(Box::new(refused)))
             }
         }

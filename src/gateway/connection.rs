@@ -178,17 +178,20 @@ pub(super) fn respond(stream: &mut TcpStream, status: u16, reason: &str) {
     linger(stream);
 }
 
-/// Reads what is still on its way, for a while: closing on it would take the answer back.
+/// Reads what is still on its way, for a moment: closing on it would take the answer back.
 fn linger(stream: &mut TcpStream) {
-    const MOST: usize = 256 * 1024;
+    const MOMENT: Duration = Duration::from_secs(1);
     let _ended = stream.shutdown(Shutdown::Write);
-    let _unset = stream.set_read_timeout(Some(Duration::from_millis(500)));
+    let deadline = Instant::now() + MOMENT;
     let mut buffer = [0; 4096];
-    let mut read = 0;
-    while let Ok(more @ 1..) = stream.read(&mut buffer) {
-        read += more;
-        if read > MOST {
-            break;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
+            return;
+        }
+        match stream.read(&mut buffer) {
+            Ok(1..) => {}
+            _ => return,
         }
     }
 }

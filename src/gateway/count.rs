@@ -42,12 +42,11 @@ impl Counts {
 
     /// A file of a module is being fetched, until what is returned is dropped.
     pub(super) fn fetch(&self, module: &str, version: &str) -> Fetch<'_> {
-        let mut state = self.state();
-        state.fetching += 1;
-        state
-            .modules
-            .insert((module.to_owned(), version.to_owned()));
-        Fetch { counts: self }
+        self.state().fetching += 1;
+        Fetch {
+            counts: self,
+            module: (module.to_owned(), version.to_owned()),
+        }
     }
 
     pub(super) fn refused(&self, what: String) {
@@ -68,6 +67,7 @@ impl Counts {
 #[derive(Debug)]
 pub(super) struct Fetch<'a> {
     counts: &'a Counts,
+    module: (String, String),
 }
 
 impl Fetch<'_> {
@@ -75,6 +75,10 @@ impl Fetch<'_> {
     pub(super) fn received(&self, bytes: usize) {
         let mut state = self.counts.state();
         state.bytes = state.bytes.saturating_add(bytes as u64);
+        // Only what has come counts: go asks for paths that are no modules, too.
+        if !state.modules.contains(&self.module) {
+            state.modules.insert(self.module.clone());
+        }
         let Some(progress) = self.counts.progress else {
             return;
         };
@@ -111,5 +115,46 @@ impl State {
             bytes: self.bytes,
             idle: self.fetching == 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    static TOLD: Mutex<Vec<Progress>> = Mutex::new(Vec::new());
+
+    #[test]
+    fn progress_is_told_while_something_comes_and_once_at_its_end() {
+        let counts = Counts::new(Some(|progress| TOLD.lock().expect("whole").push(progress)));
+        drop(counts.fetch("a.b", "v9.9.9"));
+        let (one, two) = (counts.fetch("a.b", "v1.0.0"), counts.fetch("a.b", "v1.0.0"));
+        one.received(10);
+        two.received(20);
+        one.done(10);
+        drop((one, two));
+        let told = TOLD.lock().expect("whole").clone();
+        let state = |bytes, idle| Progress {
+            modules: 1,
+            bytes,
+            idle,
+        };
+        assert_eq!(told.first(), Some(&state(10, false)));
+        assert_eq!(told.last(), Some(&state(30, true)));
+        assert_eq!(told.iter().filter(|one| one.idle).count(), 1);
+        assert_eq!((counts.summary().fetched, counts.summary().bytes), (1, 10));
+    }
+
+    #[test]
+    fn refusals_are_told_once_each_and_bounded() {
+        let counts = Counts::new(None);
+        for at in (0..3000).chain(0..3000) {
+            counts.refused(format!("{at:04}"));
+        }
+        let refused = counts.summary().refused;
+        assert_eq!(refused.len(), REFUSALS);
+        assert!(refused.is_sorted());
     }
 }
