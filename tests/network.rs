@@ -337,3 +337,28 @@ fn a_module_with_a_large_graph_is_built_and_tested_as_bare() {
     }
     fs::remove_dir_all(source.ancestors().nth(3).unwrap()).unwrap();
 }
+
+#[test]
+fn hosts_by_name_are_for_commands_where_the_profile_says_so_and_never_for_tests() {
+    const TEST: &str = "package main\n\nimport (\n\t\"os\"\n\t\"testing\"\n)\n\nfunc TestProxy(t *testing.T) {\n\
+        \tif p := os.Getenv(\"HTTPS_PROXY\"); p != \"\" {\n\t\tt.Fatal(p)\n\t}\n}\n";
+    for scene in scenes() {
+        let upstream = fs::read_to_string(&scene.profile).unwrap();
+        let words = ["sh", "-c", "echo \"<$HTTPS_PROXY>\""];
+        let host = ["--allow-host", "host.example"];
+        let strict = scene.run(&host, &words).expect(0);
+        assert_eq!(strict.stdout, "<>\n");
+        write(&scene.profile, &upstream.replace("strict", "dev"));
+        assert_eq!(scene.run(&[], &words).expect(0).stdout, "<>\n");
+        let dev = scene.run(&host, &words).expect(0).stdout;
+        assert!(dev.starts_with("<http://gosandbox:"), "{dev}");
+        // Never the token that opens the way to modules.
+        let token = fs::read_to_string(scene.site.home.join(".local/state/gosandbox/token"));
+        assert!(token.is_err() || !dev.contains(&token.unwrap()));
+        scene.site.file("proxy_test.go", TEST);
+        scene.settle();
+        scene.run(&[], &["go", "mod", "tidy"]).expect(0);
+        let test = ["go", "test", "-count=1", "-buildvcs=false", "."];
+        scene.run(&host, &test).expect(0);
+    }
+}

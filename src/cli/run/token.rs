@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::Session;
-use crate::plan::{Isolation, Node, Plan};
+use crate::plan::{Isolation, Node, Plan, Way};
 
 /// Hexadecimal digits of a token: 128 bits.
 const LENGTH: usize = 32;
@@ -23,7 +23,9 @@ const LENGTH: usize = 32;
 /// The kernel has no random numbers.
 pub(super) fn choose(session: &Session<'_>, plan: &Plan) -> anyhow::Result<String> {
     let fresh = random()?;
-    if let (Isolation::Namespaces(_), Some(path)) = (&plan.isolation, file(session))
+    // The way to hosts is the program cage's own, which is not to know the tool cage's token.
+    if plan.way == Some(Way::Modules)
+        && let (Isolation::Namespaces(_), Some(path)) = (&plan.isolation, file(session))
         && !is_granted(plan, &path)
     {
         return Ok(kept(&path, session.host.uid, &fresh).unwrap_or(fresh));
