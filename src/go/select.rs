@@ -111,7 +111,7 @@ pub enum SelectError {
         newest: String,
     },
     /// The toolchain in the module cache is not to be relied on.
-    #[error("cannot use the toolchain in the module cache: {0}")]
+    #[error("cannot use the toolchain in the module cache")]
     Toolchain(#[from] ToolchainError),
 }
 
@@ -372,7 +372,7 @@ mod tests {
         for newest in ["1.27.3", "1.27", "1.28"] {
             scene.range = Some(("1.21".to_owned(), newest.to_owned()));
             assert!(
-                matches!(scene.select(), Err(SelectError::Missing { .. })),
+                matches!(scene.select(), Err(SelectError::Absent { .. })),
                 "{newest}"
             );
         }
@@ -408,7 +408,7 @@ mod tests {
         for older in ["go1.25.1", "go1.26.9+auto"] {
             scene.wish = Wish::parse(older).expect("wish");
             assert!(
-                matches!(scene.select(), Err(SelectError::Missing { .. })),
+                matches!(scene.select(), Err(SelectError::Absent { .. })),
                 "{older}"
             );
         }
