@@ -384,7 +384,7 @@ fn helper() {
     let Ok(script) = std::env::var("SHARED_TEST_SCRIPT") else {
         return;
     };
-    let outcome = launch::run(&plan(&script)).unwrap();
+    let outcome = launch::run(&plan(&script), None).unwrap();
     let _ = writeln!(std::io::stdout(), "STATUS {}", outcome.status);
     std::process::exit(0);
 }
@@ -400,6 +400,7 @@ fn plan(script: &str) -> Plan {
             folder: "/".into(),
         },
         cage: Cage::Program,
+        way: None,
         identity: Identity {
             uid: rustix::process::geteuid().as_raw(),
             gid: rustix::process::getegid().as_raw(),

@@ -101,6 +101,12 @@ pub fn warn(verbosity: Verbosity, message: &str) {
     }
 }
 
+/// Says what -v asks for.
+pub fn note(message: &str) {
+    let line = format!("gosandbox: {}\n", visible(message));
+    drop(io::stderr().write_all(line.as_bytes()));
+}
+
 /// [`visible`], line by line.
 fn clean_lines(text: &str) -> String {
     text.lines()

@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::ToSocketAddrs;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ureq::config::Config as AgentConfig;
 use ureq::http::{Response, StatusCode, Uri, header};
@@ -87,6 +88,7 @@ impl Client {
         let anywhere = named.iter().cloned().chain(proxies.origins());
         let resolver = Checked {
             anywhere: anywhere.map(|one| (one.host, one.port)).collect(),
+            found: Found::default(),
         };
         let connector = ConnectProxyConnector::default()
             .chain(TcpConnector::default())
@@ -259,6 +261,9 @@ fn without_query(uri: &Uri) -> String {
     )
 }
 
+/// Addresses by host and port.
+type Found = Mutex<BTreeMap<(String, u16), (Instant, Vec<SocketAddr>)>>;
+
 /// Resolves names, and lets only those addresses through that a name may lead to. What is connected
 /// to is what was checked: a name that resolves otherwise the next time gains nothing.
 ///
@@ -266,6 +271,27 @@ fn without_query(uri: &Uri) -> String {
 #[derive(Debug)]
 struct Checked {
     anywhere: BTreeSet<(String, u16)>,
+    /// What was found a moment ago: every request asks, and go makes hundreds.
+    found: Found,
+}
+
+/// How long an answer counts.
+const FRESH: Duration = Duration::from_secs(30);
+
+impl Checked {
+    /// One question at a time: some name servers lose what is asked all at once, and each such loss
+    /// costs seconds.
+    fn found(&self, place: &(String, u16)) -> io::Result<Vec<SocketAddr>> {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((since, addresses)) = found.get(place)
+            && since.elapsed() < FRESH
+        {
+            return Ok(addresses.clone());
+        }
+        let addresses: Vec<_> = (place.0.as_str(), place.1).to_socket_addrs()?.collect();
+        found.insert(place.clone(), (Instant::now(), addresses.clone()));
+        Ok(addresses)
+    }
 }
 
 impl Resolver for Checked {
@@ -278,10 +304,14 @@ impl Resolver for Checked {
         let origin = Origin::of_any(uri).ok_or(ureq::Error::HostNotFound)?;
         let place = (origin.host, origin.port);
         let is_named = self.anywhere.contains(&place);
-        let found = (place.0.as_str(), place.1).to_socket_addrs();
+        let found = self.found(&place);
         let mut kept = self.empty();
         let mut refused = None;
-        for one in found.map_err(|_| ureq::Error::HostNotFound)?.take(MOST) {
+        for one in found
+            .map_err(|_| ureq::Error::HostNotFound)?
+            .into_iter()
+            .take(MOST)
+        {
             match is_named || address::is_public(one.ip()) {
                 true => kept.push(one),
                 false => refused = Some(one.ip()),

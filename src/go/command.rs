@@ -52,6 +52,8 @@ pub struct GoCommand {
     pub cage: Cage,
     /// Whether modules may be fetched.
     pub fetches: bool,
+    /// Whether it may ask which versions there are, rather than for those that are written down.
+    pub resolves: bool,
     /// The programs for which `-exec` is injected.
     pub programs: Programs,
     /// Whether it is there to write the source.
@@ -178,7 +180,7 @@ const TABLE: &[Row] = &[
         stamps: false,
     },
     Row {
-        names: &["generate", "get", "fix"],
+        names: &["generate", "get", "fix", "fmt", "clean"],
         fetches: true,
         writes_tree: true,
         stamps: false,
@@ -196,14 +198,7 @@ const TABLE: &[Row] = &[
         stamps: false,
     },
     Row {
-        names: &[
-            "mod edit",
-            "mod init",
-            "work edit",
-            "work init",
-            "fmt",
-            "clean",
-        ],
+        names: &["mod edit", "mod init", "work edit", "work init"],
         fetches: false,
         writes_tree: true,
         stamps: false,
@@ -250,6 +245,8 @@ pub fn classify(call: &Call<'_>) -> Result<GoCommand, CommandError> {
         cwd: &cwd,
         own_tool: tool.is_some() && own_tool,
     };
+    let versioned = matches!(name, "install" | "run")
+        && parsed.arguments.first().is_some_and(|a| is_versioned(a));
     Ok(GoCommand {
         cage: if name == "generate" || !own_tool {
             Cage::Program
@@ -266,8 +263,8 @@ pub fn classify(call: &Call<'_>) -> Result<GoCommand, CommandError> {
         inputs: outputs::inputs(&place),
         changed_dir: head.chdir.is_some().then_some(cwd.clone()),
         exec_position: head.end,
-        versioned: matches!(name, "install" | "run")
-            && parsed.arguments.first().is_some_and(|a| is_versioned(a)),
+        resolves: versioned || matches!(name, "get" | "list" | "mod tidy" | "mod download"),
+        versioned,
         fuzzes: name == "test"
             && ["fuzz", "test.fuzz"]
                 .iter()

@@ -47,6 +47,8 @@ pub struct Inputs<'a> {
     pub user: &'a str,
     /// The value of GOPROXY: the gateway's address, or the policy's upstreams.
     pub proxy: &'a str,
+    /// The value of HTTPS_PROXY and HTTP_PROXY, where hosts are reached by name.
+    pub hosts: Option<&'a str>,
     /// The policy on modules.
     pub modules: &'a policy::Modules,
     /// The policy on the environment.
@@ -210,6 +212,9 @@ const NEVER: &[(&str, &str)] = &[
     ("GO111MODULE", "the sandbox knows modules only"),
 ];
 
+/// What programs look at to find the way to hosts: in either spelling.
+pub const TO_HOSTS: [&str; 4] = ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"];
+
 /// Makes the environment.
 pub fn rebuild(inputs: &Inputs<'_>) -> Result<Environment, EnvironmentError> {
     let mut making = Making {
@@ -313,6 +318,14 @@ impl Making {
         let mut path = inputs.toolchain.goroot.join("bin").into_os_string();
         path.push(":/usr/local/bin:/usr/bin:/bin");
         self.put("PATH", path);
+        if let Some(hosts) = inputs.hosts {
+            for name in TO_HOSTS {
+                self.put(name, hosts);
+            }
+            for name in ["NO_PROXY", "no_proxy"] {
+                self.put(name, "127.0.0.1,::1,localhost");
+            }
+        }
         if !inputs.modules.private.is_empty() {
             self.put("GONOSUMDB", inputs.modules.private.join(","));
         }

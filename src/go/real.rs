@@ -52,6 +52,7 @@ fn environment(
         tmp: cache,
         user: "u",
         proxy: "off",
+        hosts: None,
         modules: &modules,
         policy: &policy::Environment::default(),
         command: "env",

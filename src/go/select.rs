@@ -2,7 +2,7 @@
 //!
 //! The go command would switch toolchains by itself (`GOTOOLCHAIN=auto`: one from PATH, then a
 //! download). Here the launcher decides beforehand, from the go and toolchain lines, within the
-//! policy's range, and runs what it found with `GOTOOLCHAIN=local`.
+//! policy's range, and runs what it found, or has fetched, with `GOTOOLCHAIN=local`.
 
 use std::path::{Path, PathBuf};
 
@@ -79,6 +79,23 @@ pub enum SelectError {
         /// What to do.
         remedy: String,
     },
+    /// The toolchain could be fetched.
+    #[error(
+        "{place} asks for go{wanted}, and {} is go{found}: {module} is not in the module cache",
+        shown(goroot)
+    )]
+    Absent {
+        /// Who asks.
+        place: String,
+        /// The version asked for.
+        wanted: String,
+        /// The version found.
+        found: String,
+        /// Where that is.
+        goroot: PathBuf,
+        /// The module that holds it, as `path@version`.
+        module: String,
+    },
     /// The policy does not let it.
     #[error(
         "{place} asks for go{wanted}, which is outside the policy's range {oldest} to {newest}: change [modules] toolchains in the profile, or that line"
@@ -94,7 +111,7 @@ pub enum SelectError {
         newest: String,
     },
     /// The toolchain in the module cache is not to be relied on.
-    #[error("cannot use the toolchain in the module cache: {0}")]
+    #[error("cannot use the toolchain in the module cache")]
     Toolchain(#[from] ToolchainError),
 }
 
@@ -147,9 +164,13 @@ pub fn select(request: &Request<'_>) -> Result<Toolchain, SelectError> {
         .map(|cache| cache.join(&module).join("bin/go"))
     {
         Some(go) if go.exists() => Ok(toolchain::open(&go, &request.trust)?),
-        _ => Err(missing(format!(
-            "it is not in the module cache; fetch it once with `go mod download {module}`, or install that Go and use --goroot DIR"
-        ))),
+        _ => Err(SelectError::Absent {
+            place: place.clone(),
+            wanted: version.to_string(),
+            found: request.found.version.to_string(),
+            goroot: request.found.goroot.clone(),
+            module,
+        }),
     }
 }
 
@@ -351,7 +372,7 @@ mod tests {
         for newest in ["1.27.3", "1.27", "1.28"] {
             scene.range = Some(("1.21".to_owned(), newest.to_owned()));
             assert!(
-                matches!(scene.select(), Err(SelectError::Missing { .. })),
+                matches!(scene.select(), Err(SelectError::Absent { .. })),
                 "{newest}"
             );
         }
@@ -387,7 +408,7 @@ mod tests {
         for older in ["go1.25.1", "go1.26.9+auto"] {
             scene.wish = Wish::parse(older).expect("wish");
             assert!(
-                matches!(scene.select(), Err(SelectError::Missing { .. })),
+                matches!(scene.select(), Err(SelectError::Absent { .. })),
                 "{older}"
             );
         }

@@ -12,12 +12,14 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{self, DumpableBehavior, Pid, Signal};
 
 use super::direct::Direct;
+use super::gate::{self, Key};
 use super::message::{self, Heard, Message};
 use super::{Caller, Error, Outcome, descendants, failed, supervised};
 use crate::enforce::cgroup;
-use crate::enforce::{self, Enforcement};
+use crate::enforce::{self, Context as _, Enforcement};
 use crate::notify::{Handover, Supervisor};
-use crate::plan::{Isolation, Plan};
+use crate::plan::{Isolation, Plan, way};
+use crate::policy::Layer;
 use crate::sys::{self, Cloned, signal};
 
 /// After so long without anything to do, init lets go of sockets that nobody inside has any more.
@@ -30,6 +32,8 @@ const PAUSE: Timespec = Timespec {
 pub struct Start<'a> {
     /// What to do.
     pub plan: &'a Plan,
+    /// What the command needs to use the gateway, where the plan has a way to it.
+    pub key: Option<Key<'a>>,
     /// The user namespace of id-mapped binds.
     pub id_map: Option<BorrowedFd<'a>>,
     /// The cgroups that hold the limits.
@@ -44,7 +48,10 @@ pub struct Start<'a> {
 pub fn run(start: Start<'_>) -> Result<Outcome, Error> {
     // First of all, so that what is inside is inside the limits too.
     let joined = start.group.map_or(Ok(()), cgroup::Group::join);
-    let status = match joined.and_then(|()| enforce::prepare(start.plan, start.id_map)) {
+    let prepared = joined
+        .and_then(|()| enforce::prepare(start.plan, start.id_map))
+        .and_then(|done| open_gate(&start).map(|()| done));
+    let status = match prepared {
         Ok(done) => start_command(&start, done),
         Err(error) => {
             message::send(&start.socket, &failed(&error));
@@ -52,6 +59,20 @@ pub fn run(start: Start<'_>) -> Result<Outcome, Error> {
         }
     };
     sys::exit_now(status)
+}
+
+/// Makes the gateway's listening socket in this net namespace, while nothing else is in it, and hands
+/// it out: nothing inside ever has it.
+fn open_gate(start: &Start<'_>) -> Result<(), enforce::Error> {
+    let own_network = matches!(start.plan.isolation, Isolation::Namespaces(_));
+    if start.key.is_none() || !own_network {
+        return Ok(());
+    }
+    gate::listen(way::PORT)
+        .and_then(|listening| Ok(message::send_listening(&start.socket, listening.as_fd())?))
+        .during(Layer::Namespaces, || {
+            "make the module gateway's listening socket".into()
+        })
 }
 
 /// Starts the command and stays with it; the status to exit with.
@@ -72,7 +93,9 @@ fn start_command(start: &Start<'_>, done: Enforcement) -> i32 {
     match cloned {
         Ok(Cloned::Child) => become_command(start, done, handover.as_ref()),
         Ok(Cloned::Parent { pid, pidfd }) => {
-            let take = |way: Handover| supervised::take(start.plan, &way, pid, pidfd.as_fd());
+            let gateway = start.key.map(|key| key.port);
+            let take =
+                |way: Handover| supervised::take(start.plan, gateway, &way, pid, pidfd.as_fd());
             let supervisor = match handover.map(take).transpose() {
                 Ok(supervisor) => supervisor.flatten(),
                 Err(message) => {
@@ -102,7 +125,7 @@ fn start_command(start: &Start<'_>, done: Enforcement) -> i32 {
             message::send(
                 &start.socket,
                 &Message::Failed {
-                    layer: crate::policy::Layer::Namespaces,
+                    layer: Layer::Namespaces,
                     action: "start the command's process".into(),
                     errno,
                 },
@@ -134,7 +157,7 @@ fn become_command(start: &Start<'_>, mut done: Enforcement, handover: Option<&Ha
         message::send(
             socket,
             &Message::Failed {
-                layer: crate::policy::Layer::MountView,
+                layer: Layer::MountView,
                 action: format!("enter {}", plan.command.folder.display()),
                 errno: errno.raw_os_error(),
             },
@@ -148,6 +171,10 @@ fn become_command(start: &Start<'_>, mut done: Enforcement, handover: Option<&Ha
     let envp: Vec<CString> = command
         .environment
         .iter()
+        .map(|(name, value)| match &start.key {
+            Some(key) => (name, way::fill(name, value, &key.address(), key.token)),
+            None => (name, value.clone()),
+        })
         .map(|(name, value)| c(&[name.as_bytes(), b"=", value.as_bytes()].concat()))
         .collect();
     let restored = start.caller.restore();

@@ -4,10 +4,15 @@
 //! init: numbers of signals to pass on. A datagram each. The socket is also how init learns that the
 //! launcher is gone: nobody else holds the other end.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
-use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+use rustix::net::{
+    self, AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+};
 
 use crate::enforce::Enforcement;
 use crate::policy::Layer;
@@ -33,6 +38,8 @@ pub enum Message {
     },
     /// The command was stopped by this signal.
     Stopped(i32),
+    /// The gateway's listening socket comes with this.
+    Listening,
 }
 
 /// The launcher's end, and init's.
@@ -69,18 +76,41 @@ pub fn heard(socket: &OwnedFd) -> Heard {
     }
 }
 
-/// In the launcher: the next message, where there is one.
-pub fn receive(socket: &impl AsFd) -> Option<Message> {
+/// In the launcher: the next message, where there is one, with the descriptor that came with it.
+pub fn receive(socket: &impl AsFd) -> Option<(Message, Option<OwnedFd>)> {
     let mut bytes = [0; LONGEST];
-    let mut next = || net::recv(socket, &mut bytes[..], RecvFlags::DONTWAIT);
-    let (length, _) = match next() {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+    let mut next = || {
+        let mut into = [IoSliceMut::new(&mut bytes)];
+        net::recvmsg(socket, &mut into, &mut ancillary, flags)
+    };
+    let received = match next() {
         // Said once, before what is still in the queue, where init ended with signals unread.
         Err(Errno::CONNRESET) => next(),
         received => received,
     }
     .ok()?;
-    let (kind, content) = bytes.get(..length)?.split_first()?;
-    decode(*kind, content)
+    let descriptor = ancillary.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+        _ => None,
+    });
+    let (kind, content) = bytes.get(..received.bytes)?.split_first()?;
+    Some((decode(*kind, content)?, descriptor))
+}
+
+/// In init, before it is under any filter: hands the gateway's listening socket to the launcher.
+///
+/// # Errors
+/// As sendmsg(2).
+pub fn send_listening(socket: &OwnedFd, listening: BorrowedFd<'_>) -> Result<(), Errno> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    let descriptors = [listening];
+    ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
+    let frame = [IoSlice::new(b"L")];
+    net::sendmsg(socket, &frame, &mut ancillary, SendFlags::NOSIGNAL).map(drop)
 }
 
 /// Of a frame.
@@ -111,6 +141,7 @@ pub fn send(socket: &OwnedFd, message: &Message) {
             frame.push(b'S');
             frame.extend(signal.to_le_bytes());
         }
+        Message::Listening => frame.push(b'L'),
     }
     // write(2), which the command's filter lets through. A launcher that is gone is the end of all.
     let _sent_or_launcher_gone = rustix::io::write(socket, &frame);
@@ -136,6 +167,7 @@ fn decode(kind: u8, content: &[u8]) -> Option<Message> {
         b'S' => Some(Message::Stopped(i32::from_le_bytes(
             content.try_into().ok()?,
         ))),
+        b'L' => Some(Message::Listening),
         _ => None,
     }
 }
@@ -163,8 +195,22 @@ mod tests {
             send(&init, message);
         }
         drop(init);
-        let received: Vec<_> = std::iter::from_fn(|| receive(&launcher)).collect();
-        assert_eq!(received, messages);
+        let received = std::iter::from_fn(|| receive(&launcher)).map(|(message, _)| message);
+        assert_eq!(received.collect::<Vec<_>>(), messages);
+    }
+
+    #[test]
+    fn a_listening_socket_arrives_and_is_closed_on_exec() {
+        let (launcher, init) = pair().unwrap();
+        let listening = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        send_listening(&init, listening.as_fd()).unwrap();
+        let (message, descriptor) = receive(&launcher).unwrap();
+        assert_eq!(message, Message::Listening);
+        let descriptor = descriptor.unwrap();
+        let flags = rustix::io::fcntl_getfd(&descriptor).unwrap();
+        assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
+        let same = std::net::TcpListener::from(descriptor);
+        assert_eq!(same.local_addr().unwrap(), listening.local_addr().unwrap());
     }
 
     #[test]
@@ -176,7 +222,10 @@ mod tests {
             errno: 1,
         };
         send(&init, &failed);
-        assert!(matches!(receive(&launcher), Some(Message::Failed { .. })));
+        assert!(matches!(
+            receive(&launcher),
+            Some((Message::Failed { .. }, None))
+        ));
         assert_eq!(decode(b'S', &[1, 2]), None);
         assert_eq!(decode(b'F', &[0]), None);
         assert_eq!(decode(b'F', &[200, 0, 0, 0, 0]), None);

@@ -4,6 +4,7 @@
 //! namespace; and the command. The launcher and init have one thread until the command runs.
 
 use std::io;
+use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
@@ -11,13 +12,15 @@ use rustix::process::{Pid, set_child_subreaper};
 
 use crate::enforce::cgroup;
 use crate::enforce::{self, Enforcement, namespaces};
-use crate::plan::{Isolation, Plan};
+use crate::gateway;
+use crate::plan::{self, Isolation, Plan};
 use crate::policy::Layer;
 use crate::sys::{self, Cloned};
 
 pub mod caller;
 pub mod descendants;
 pub mod direct;
+pub mod gate;
 pub mod idmap;
 pub mod init;
 pub mod message;
@@ -31,10 +34,11 @@ pub mod wrapper;
 
 pub use crate::enforce::cgroup::Exceeded;
 use caller::Caller;
+use gate::{Gate, Watch};
 use message::Message;
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Outcome {
     /// The command's own exit status, or 128 + the signal that ended it.
     pub status: i32,
@@ -44,6 +48,8 @@ pub struct Outcome {
     pub timed_out: bool,
     /// Limits of the cgroup that were hit.
     pub exceeded: Exceeded,
+    /// What passed the gateway, or why nothing could; `None` where the plan has no way out.
+    pub gateway: Option<Result<gateway::Summary, gateway::Error>>,
 }
 
 /// A run that did not start, or could not be looked after.
@@ -125,21 +131,21 @@ pub fn sanitise_descriptors() -> io::Result<()> {
     sys::close_on_exec(3)
 }
 
-/// Runs the plan to its end.
+/// Runs the plan to its end, with `gate` for the way out where the plan has one.
 ///
 /// # Errors
 /// As listed in [`Error`]; the command was not executed, or was ended.
-pub fn run(plan: &Plan) -> Result<Outcome, Error> {
+pub fn run(plan: &Plan, gate: Option<Gate>) -> Result<Outcome, Error> {
     // From here on a signal waits until the command has ended and what was made is removed.
     let caller = Caller::set_aside().map_err(|e| Error::launcher("block signals", e))?;
-    let outcome = run_aside(plan, caller);
+    let outcome = run_aside(plan, caller, gate);
     caller
         .restore()
         .map_err(|e| Error::launcher("restore the signal mask", e))?;
     outcome
 }
 
-fn run_aside(plan: &Plan, caller: Caller) -> Result<Outcome, Error> {
+fn run_aside(plan: &Plan, caller: Caller, gate: Option<Gate>) -> Result<Outcome, Error> {
     let scratch = plan
         .scratch
         .as_ref()
@@ -148,7 +154,7 @@ fn run_aside(plan: &Plan, caller: Caller) -> Result<Outcome, Error> {
     let _placeholders = placeholder::Guard::make(plan)?;
     let group = cgroup::Group::make(&plan.limits)
         .map_err(|e| Error::launcher("make a cgroup for the limits", e))?;
-    let outcome = start(plan, caller, group.as_ref(), scratch.as_ref());
+    let outcome = start(plan, caller, gate, group.as_ref(), scratch.as_ref());
     let exceeded = group.map(cgroup::Group::remove).unwrap_or_default();
     outcome.map(|outcome| Outcome {
         exceeded,
@@ -160,10 +166,13 @@ fn run_aside(plan: &Plan, caller: Caller) -> Result<Outcome, Error> {
 fn start(
     plan: &Plan,
     caller: Caller,
+    gate: Option<Gate>,
     group: Option<&cgroup::Group>,
     scratch: Option<&scratch::Guard>,
 ) -> Result<Outcome, Error> {
+    gate::one_thread().map_err(|e| Error::launcher("end the downloads before this", e))?;
     let id_map = id_map(plan)?;
+    let (mut gate, port) = open(plan, gate)?;
     let (socket, init_socket) =
         message::pair().map_err(|e| Error::launcher("make a pair of sockets", e))?;
     let own_pid_namespace = matches!(plan.isolation, Isolation::Namespaces(_));
@@ -179,8 +188,12 @@ fn start(
     match sys::clone_process(flags) {
         Ok(Cloned::Child) => {
             drop(socket);
+            if let Some(gate) = &mut gate {
+                gate.leave();
+            }
             init::run(init::Start {
                 plan,
+                key: gate.as_ref().map(|gate| gate.key(port)),
                 id_map: id_map.as_ref().map(AsFd::as_fd),
                 group,
                 socket: init_socket,
@@ -202,9 +215,13 @@ fn start(
                 }
             };
             let ended = init
-                .wait(plan.limits.timeout, started)
+                .wait(plan.limits.timeout, started, &mut gate)
                 .map_err(|e| Error::launcher("wait for the command", e))?;
-            outcome(plan, ended)
+            let gateway = gate.map(Watch::finish);
+            Ok(Outcome {
+                gateway,
+                ..outcome(plan, ended)?
+            })
         }
         Err(error) if own_pid_namespace => Err(Error::Layer {
             layer: Layer::Namespaces,
@@ -213,6 +230,23 @@ fn start(
         }),
         Err(error) => Err(Error::launcher("start a process", error)),
     }
+}
+
+/// The gate of a plan that has a way out, and its port. Without a net namespace of the run's own the
+/// launcher listens on the host's loopback, before init is there, on
+/// whatever port is free.
+fn open(plan: &Plan, gate: Option<Gate>) -> Result<(Option<Watch>, u16), Error> {
+    let (Some(way), Some(gate)) = (plan.way, gate) else {
+        return Ok((None, 0));
+    };
+    if matches!(plan.isolation, Isolation::Namespaces(_)) {
+        return Ok((Some(Watch::new(gate, way, None)), plan::way::PORT));
+    }
+    let listened = gate::listen(0).and_then(|socket| {
+        let port = TcpListener::from(socket.try_clone()?).local_addr()?.port();
+        Ok((Some(Watch::new(gate, way, Some(socket))), port))
+    });
+    listened.map_err(|e| Error::launcher("listen on the loopback for the module gateway", e))
 }
 
 /// What init told, and how it ended, as the outcome of the run.
@@ -238,7 +272,7 @@ fn outcome(plan: &Plan, ended: supervisor::Ended) -> Result<Outcome, Error> {
                     errno,
                 });
             }
-            Message::Stopped(_) => {}
+            Message::Stopped(_) | Message::Listening => {}
         }
     }
     // A signal may end the command's process before it executes, as it may end the command.
@@ -249,6 +283,7 @@ fn outcome(plan: &Plan, ended: supervisor::Ended) -> Result<Outcome, Error> {
             enforcement,
             timed_out: ended.timed_out,
             exceeded: Exceeded::default(),
+            gateway: None,
         }),
         None => Err(Error::InitLost {
             status: ended.status,

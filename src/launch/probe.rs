@@ -82,11 +82,14 @@ fn attempt(
     };
     sys::wait_for(pid).map_err(|e| Error::launcher("wait for the child", e))?;
     match message::receive(&socket) {
-        Some(Message::Failed {
-            layer,
-            action,
-            errno,
-        }) => Err(Error::Layer {
+        Some((
+            Message::Failed {
+                layer,
+                action,
+                errno,
+            },
+            _,
+        )) => Err(Error::Layer {
             layer,
             action,
             errno,

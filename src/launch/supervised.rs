@@ -52,6 +52,7 @@ pub(super) fn offer(handover: &Handover, listener: OwnedFd) -> Result<(), Messag
 /// In init: the supervisor, or none where the command's process has ended before.
 pub(super) fn take(
     plan: &Plan,
+    gateway: Option<u16>,
     handover: &Handover,
     child: i32,
     pidfd: BorrowedFd<'_>,
@@ -63,6 +64,7 @@ pub(super) fn take(
         program_writes: supervision.program_writes.clone(),
         testdata_in: supervision.testdata_in.clone(),
         filters: 0,
+        gateway,
     });
     let rules = rules.unwrap_or_default();
     raise_limit();

@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 use super::descendants;
+use super::gate::Watch;
 use super::message::{self, Message};
 use crate::sys::{self, signal};
 
@@ -46,8 +47,14 @@ pub struct Init<'a> {
 }
 
 impl Init<'_> {
-    /// Waits until init has ended. `started` is called once, when the command is about to run.
-    pub fn wait(self, timeout: Option<u64>, started: impl FnOnce()) -> io::Result<Ended> {
+    /// Waits until init has ended. `started` is called once, when the command is about to run; only
+    /// from then on the gateway is served, so that this process has one thread before.
+    pub(super) fn wait(
+        self,
+        timeout: Option<u64>,
+        started: impl FnOnce(),
+        gate: &mut Option<Watch>,
+    ) -> io::Result<Ended> {
         // Its memory and environment are nobody's business, where nothing else keeps them apart.
         set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
         let signals = signal::descriptor()?;
@@ -56,16 +63,26 @@ impl Init<'_> {
         let mut ended = Ended::default();
         let mut hung_up = false;
         loop {
-            let mut ready = [
+            let mut ready = vec![
                 PollFd::new(&signals, PollFlags::IN),
                 PollFd::from_borrowed_fd(self.pidfd, PollFlags::IN),
-                PollFd::new(&self.socket, PollFlags::IN),
             ];
             // An init that is ending hangs up first, and stays ready.
-            let of_interest = if hung_up { &mut ready[..2] } else { &mut ready };
-            let due = poll(of_interest, clock.left().as_ref())? == 0;
+            if !hung_up {
+                ready.push(PollFd::new(&self.socket, PollFlags::IN));
+            }
+            let knock = gate.as_ref().filter(|_| started.is_none());
+            let knock = knock.and_then(Watch::socket);
+            ready.extend(knock.map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN)));
+            let waits = knock.is_some();
+            let due = poll(&mut ready, clock.left().as_ref())? == 0;
             let init_ended = !ready[1].revents().is_empty();
-            hung_up |= ready[2].revents().contains(PollFlags::HUP);
+            let knocked = waits && ready.last().is_some_and(|last| !last.revents().is_empty());
+            hung_up = hung_up || ready[2].revents().contains(PollFlags::HUP);
+            drop(ready);
+            if let (true, Some(gate)) = (knocked, gate.as_mut()) {
+                gate.serve();
+            }
             let mut continued = false;
             while let Some(number) = signal::read(signals.as_fd())? {
                 continued |= number == libc::SIGCONT;
@@ -75,8 +92,13 @@ impl Init<'_> {
                     message::pass_on(&self.socket, number);
                 }
             }
-            while let Some(message) = message::receive(&self.socket) {
+            while let Some((message, descriptor)) = message::receive(&self.socket) {
                 match message {
+                    Message::Listening => {
+                        if let (Some(gate), Some(socket)) = (gate.as_mut(), descriptor) {
+                            gate.take(socket);
+                        }
+                    }
                     Message::Stopped(_) if continued => {}
                     Message::Stopped(number) => signal::stop_by(number)?,
                     Message::Enforced(_) => {

@@ -39,6 +39,9 @@ pub struct Rules {
     pub testdata_in: Option<PathBuf>,
     /// How many filters the command has; whoever has more is a program.
     pub filters: u32,
+    /// The gateway's port on the host's loopback, for the command and what it starts without the
+    /// wrapper; programs do not reach it.
+    pub gateway: Option<u16>,
 }
 
 impl Rules {

@@ -1,6 +1,7 @@
 //! Receives a call, decides, performs it, answers.
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::sync::{Arc, PoisonError};
@@ -190,8 +191,10 @@ impl Supervisor {
             Address::Unspecified | Address::Kernel => {}
             // As in a network namespace that has nothing but its loopback.
             Address::Internet(ip, _) if !address::is_loopback(ip) => return Err(libc::ENETUNREACH),
-            Address::Internet(_, port) => match ports::owner(held.kind, port, ours)? {
+            Address::Internet(ip, port) => match ports::owner(held.kind, port, ours)? {
                 Owner::Inside => {}
+                Owner::Elsewhere
+                    if self.is_gateway(held, ip, port) && !caller.is_program(&self.rules)? => {}
                 Owner::Elsewhere => return Err(libc::ECONNREFUSED),
                 Owner::Nobody => return Ok(None),
             },
@@ -206,6 +209,13 @@ impl Supervisor {
             Address::Abstract(_) => return Ok(None),
         }
         Ok(Some(Destination { bytes, named: None }))
+    }
+
+    /// Whether this is the gateway's socket, and no other on the same port.
+    fn is_gateway(&self, held: &Held, ip: IpAddr, port: u16) -> bool {
+        self.rules.gateway == Some(port)
+            && held.kind == libc::SOCK_STREAM
+            && ip.to_canonical() == IpAddr::V4(Ipv4Addr::LOCALHOST)
     }
 
     fn connect(&mut self, caller: &Caller<'_>) -> Result<Answer, Errno> {

@@ -59,6 +59,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
     let mut plan = Plan {
         command: run.command.clone(),
         cage: run.cage,
+        way: run.way,
         identity: identity.clone(),
         isolation,
         limits: Limits {
@@ -117,6 +118,7 @@ fn contradictions(inputs: &Inputs<'_>) -> Result<(), Error> {
         &project.gomodcache,
         &project.launcher,
     ];
+    let held = held.into_iter().chain(&project.sumdb);
     let written = policy
         .files
         .write
@@ -126,7 +128,7 @@ fn contradictions(inputs: &Inputs<'_>) -> Result<(), Error> {
         .chain(&project.tree);
     for writable in written {
         let is_tree = project.tree.as_ref() == Some(writable);
-        for held in held {
+        for held in held.clone() {
             // Caches in the work tree are mounts of their own, which stay read-only for programs.
             if writable.starts_with(held) && writable != held && !is_tree {
                 return Err(Error::Held {
@@ -134,7 +136,7 @@ fn contradictions(inputs: &Inputs<'_>) -> Result<(), Error> {
                     held: held.clone(),
                 });
             }
-            let is_cache = held == &project.gocache || held == &project.gomodcache;
+            let is_cache = held != &project.goroot && held != &project.launcher;
             if held.starts_with(writable) && !(is_tree && (is_cache || held == &project.launcher)) {
                 return Err(Error::Contradiction {
                     writable: writable.clone(),

@@ -6,7 +6,7 @@ use super::inputs::Inputs;
 use super::own::{OWN_FOLDER, OwnFiles};
 use super::system::{self, System};
 use super::tree::{Tree, program_access};
-use super::{PROGRAM_PLAN, Rule, Ruleset};
+use super::{PROGRAM_PLAN, Rule, Ruleset, Way};
 use crate::host::Host;
 use crate::policy::{Access, Cage, TreeAccess};
 
@@ -48,6 +48,10 @@ pub(super) fn grants(
             };
             rules.push(Rule::new(&project.gocache, cache));
             rules.push(Rule::new(&project.gomodcache, Access::Write));
+            if run.way == Some(Way::Modules) {
+                let sumdb = project.sumdb.iter();
+                rules.extend(sumdb.map(|path| Rule::new(path, Access::Write)));
+            }
             rules.extend(project.tree.iter().map(|tree| Rule::new(tree, written)));
             if run.wraps.is_some() {
                 rules.push(Rule::new(&project.program_cache, Access::WriteExecute));

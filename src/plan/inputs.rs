@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use super::{Command, Identity, Placeholder};
+use super::{Command, Identity, Placeholder, Way};
 use crate::host::Host;
 use crate::policy::{Cage, Policy};
 
@@ -26,6 +26,8 @@ pub struct Project {
     pub gocache: PathBuf,
     /// GOMODCACHE.
     pub gomodcache: PathBuf,
+    /// What go has seen of the checksum database, written where modules are fetched.
+    pub sumdb: Option<PathBuf>,
     /// GOCACHE of go commands that programs run.
     pub program_cache: PathBuf,
     /// A file system module proxy that may be read (`file://`).
@@ -187,6 +189,8 @@ pub struct Run {
     pub command: Command,
     /// Which cage.
     pub cage: Cage,
+    /// What the command reaches through the gateway.
+    pub way: Option<Way>,
     /// Whether programs are started through the `-exec` wrapper.
     pub wraps: Option<Wraps>,
     /// Whether dynamic programs run in the cage (git for stamping).

@@ -21,10 +21,12 @@ mod supervision;
 pub mod system;
 mod tree;
 pub mod view;
+pub mod way;
 
 pub use crate::host::cgroups::{CgroupVersion, Place};
 pub use tree::Planted;
 pub use view::{Node, View};
+pub use way::Way;
 
 /// The word that makes the launcher act as the `-exec` wrapper.
 pub const WRAPPER_WORD: &str = "__program";
@@ -52,6 +54,8 @@ pub struct Plan {
     pub command: Command,
     /// The cage that the command itself is in.
     pub cage: Cage,
+    /// What it reaches through the gateway, where it reaches anything.
+    pub way: Option<Way>,
     /// Who it runs as.
     pub identity: Identity,
     /// Namespaces and the mount view, where they can be had.

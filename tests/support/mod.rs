@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub mod confined;
+pub mod modules;
 #[path = "../reachable/mod.rs"]
 pub mod reachable;
 
@@ -212,7 +213,7 @@ impl Site {
         command
     }
 
-    fn prepare(&self, command: &mut Command) {
+    pub fn prepare(&self, command: &mut Command) {
         command
             .env_clear()
             .env("HOME", &self.home)

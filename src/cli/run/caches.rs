@@ -32,14 +32,7 @@ pub(super) fn find(session: &Session<'_>, who: &Who, tree: &Path) -> anyhow::Res
     let folders = [&layout.gocache, &layout.gomodcache, &programs];
     let mut real = Vec::new();
     for folder in folders {
-        // Within root's own tree, which appears as the sandbox user's, all is root's on disk.
-        let is_mapped = who.identity.switch
-            && folder.starts_with(tree)
-            && tree.metadata().is_ok_and(|found| found.uid() == 0);
-        let made = match is_mapped {
-            true => fs::create_dir_all(folder),
-            false => make(folder, who),
-        };
+        let made = make_in(tree, folder, who);
         made.with_context(|| {
             format!(
                 "cannot make the cache {}; name another place with --cache-dir",
@@ -69,6 +62,19 @@ pub(super) fn find(session: &Session<'_>, who: &Who, tree: &Path) -> anyhow::Res
     })
 }
 
+/// Makes a cache that may lie in the work tree. Within root's own tree, which appears as the sandbox
+/// user's, all is root's on disk.
+fn make_in(tree: &Path, folder: &Path, who: &Who) -> io::Result<()> {
+    let is_mapped = who.identity.switch
+        && folder.starts_with(tree)
+        && tree.metadata().is_ok_and(|found| found.uid() == 0);
+    if is_mapped {
+        fs::create_dir_all(folder)
+    } else {
+        make(folder, who)
+    }
+}
+
 /// Makes the folder of GOCACHE in which fuzzing keeps its corpus; programs write there alone.
 pub(super) fn make_corpus(caches: &Caches, who: &Who) -> anyhow::Result<()> {
     let folder = caches.gocache.join("fuzz");
@@ -78,6 +84,14 @@ pub(super) fn make_corpus(caches: &Caches, who: &Who) -> anyhow::Result<()> {
         false => make(&folder, who),
     };
     made.with_context(|| format!("cannot make the folder {} for fuzzing", folder.display()))
+}
+
+/// Where go keeps what it has seen of the checksum database (`GOPATH/pkg/sumdb`), made if need be.
+/// `None` where it cannot be: go says so if it needs it.
+pub(super) fn sumdb(caches: &Caches, who: &Who, tree: &Path) -> Option<PathBuf> {
+    let folder = caches.gopath.join("pkg/sumdb");
+    make_in(tree, &folder, who).ok()?;
+    folder.canonicalize().ok()
 }
 
 struct Layout {

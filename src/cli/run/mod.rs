@@ -1,24 +1,31 @@
 //! `gosandbox -- COMMAND`: from the command line to the exit status, top to bottom.
 
+mod audit;
 mod caches;
+mod fetch;
+mod hints;
 mod identity;
 mod limits;
 mod plan;
+mod progress;
 mod protected;
 mod report;
 mod scratch;
+mod token;
+mod toolchain;
+mod way;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use self::audit::Audit;
 use super::args::{Command, LowArgs, Verbosity};
 use super::{REFUSED, caller, overrides, start_folder, warn};
-use crate::go::toolchain::{self, Toolchain};
 use crate::go::trust::Trust;
 use crate::go::workspace::{self, Workspace};
-use crate::go::{command, goenv, select};
+use crate::go::{command, goenv};
 use crate::host::Host;
 use crate::launch;
 use crate::plan::{Holding, Plan};
@@ -90,6 +97,16 @@ impl<'a> Session<'a> {
 
 /// Runs the command; its exit status, or an error where it was not started.
 pub fn run(args: &LowArgs, command: &Command) -> anyhow::Result<u8> {
+    let log = args.audit_log.as_deref().filter(|_| !args.dry_run);
+    let audit = log.map(Audit::open).transpose()?;
+    let ended = run_audited(args, command, audit.as_ref());
+    if let (Err(error), Some(audit)) = (&ended, &audit) {
+        audit.refused(&format!("{error:#}"));
+    }
+    ended
+}
+
+fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyhow::Result<u8> {
     let session = Session::open(args)?;
     let mut host = session.host.clone();
     let overrides = overrides(args)?;
@@ -116,25 +133,79 @@ pub fn run(args: &LowArgs, command: &Command) -> anyhow::Result<u8> {
         overrides: &overrides,
         caller: &caller(),
     })?;
-    let toolchain = find_toolchain(&session, &workspace, &policy, command)?;
+    let project = Project {
+        session: &session,
+        workspace: &workspace,
+        policy: &policy,
+        audit,
+    };
+    let toolchain = toolchain::choose(&project, &mut host, command)?;
     let mut prepared = plan::Prepared::new(&session, &workspace, &policy, &toolchain, command)?;
-    if args.dry_run && host.namespaces.is_ok() {
+    if args.dry_run {
+        return dry_run(&project, host, &prepared);
+    }
+    fetch::missing(&project, &mut host, &prepared, &toolchain)?;
+    hints::before(&project, &toolchain);
+    match start(&project, &mut host, &mut prepared)? {
+        (_, Err(error)) => refuse(error),
+        (plan, Ok(outcome)) => {
+            hints::after(&project, &toolchain, &host, &prepared, (&plan, &outcome));
+            report::write(args, &policy, &plan, &outcome)?;
+            finish(&outcome, &policy)
+        }
+    }
+}
+
+/// What every start of a run has in common: that of the command, and those that fetch for it.
+#[derive(Clone, Copy)]
+struct Project<'a> {
+    session: &'a Session<'a>,
+    workspace: &'a Workspace,
+    policy: &'a Policy,
+    audit: Option<&'a Audit>,
+}
+
+fn dry_run(
+    project: &Project<'_>,
+    mut host: Host,
+    prepared: &plan::Prepared<'_>,
+) -> anyhow::Result<u8> {
+    let Project {
+        session, policy, ..
+    } = *project;
+    if host.namespaces.is_ok() {
         // A run finds out by doing; a dry run has to try.
         if let Err(error) = launch::probe::namespaces(prepared.identity()) {
             host.without_namespaces(error.to_string());
         }
     }
+    let mut plan = prepared.plan(&host)?;
+    limits::settle(&mut plan, &host, session.args.verbosity)?;
+    require(policy, &plan, session.args.verbosity)?;
+    report::dry_run(session.args, policy, &plan)
+}
+
+/// Starts what is prepared with what this host can hold, and waits for its end. What the host refuses
+/// is left out, once for all, and the same policy held by other layers.
+fn start(
+    project: &Project<'_>,
+    host: &mut Host,
+    prepared: &mut plan::Prepared<'_>,
+) -> anyhow::Result<(Plan, Result<launch::Outcome, launch::Error>)> {
+    let verbosity = project.session.args.verbosity;
     loop {
-        let mut plan = prepared.plan(&host)?;
-        limits::settle(&mut plan, &host, args.verbosity)?;
-        require(&policy, &plan, args.verbosity)?;
-        if args.dry_run {
-            return report::dry_run(args, &policy, &plan);
+        let mut plan = prepared.plan(host)?;
+        limits::settle(&mut plan, host, verbosity)?;
+        require(project.policy, &plan, verbosity)?;
+        if let Some(audit) = project.audit {
+            audit.check(&plan)?;
         }
+        let gate = prepared.gate(&plan, project.audit)?;
         let guard = protected::Guard::before(&plan)?;
-        match launch::run(&plan) {
+        let ended = launch::run(&plan, gate);
+        progress::end();
+        match ended {
             Err(error) if error.is_about_namespaces() && host.namespaces.is_ok() => {
-                // The host refuses them: the same policy, held by other layers.
                 host.without_namespaces(error.to_string());
                 prepared.renew()?;
             }
@@ -142,11 +213,13 @@ pub fn run(args: &LowArgs, command: &Command) -> anyhow::Result<u8> {
                 host.notification = Err(error.to_string());
                 prepared.renew()?;
             }
-            Err(error) => return refuse(error),
+            Err(error) => return Ok((plan, Err(error))),
             Ok(outcome) => {
                 guard.after()?;
-                report::write(args, &policy, &plan, &outcome)?;
-                return finish(&outcome, &policy);
+                if let Some(Err(error)) = &outcome.gateway {
+                    warn(verbosity, &error.to_string());
+                }
+                return Ok((plan, Ok(outcome)));
             }
         }
     }
@@ -169,60 +242,6 @@ fn go_folder(session: &Session<'_>, command: &Command) -> anyhow::Result<PathBuf
     folder
         .canonicalize()
         .with_context(|| format!("cannot enter {}, which -C names", folder.display()))
-}
-
-/// The toolchain that runs: the one found, or the one that the project's lines ask for.
-fn find_toolchain(
-    session: &Session<'_>,
-    workspace: &Workspace,
-    policy: &Policy,
-    command: &Command,
-) -> anyhow::Result<Toolchain> {
-    let named = named_goroot(&command.program);
-    let goroot = session
-        .args
-        .goroot
-        .clone()
-        .map(std::path::absolute)
-        .transpose()?
-        .or(named);
-    let found = toolchain::discover(&toolchain::Choice {
-        goroot: goroot.as_deref(),
-        path: session.variable("PATH").map(OsString::as_os_str),
-        trust: session.trust(),
-        work_tree: (!workspace.none).then_some(workspace.root.as_path()),
-    })?;
-    let own = || {
-        found
-            .settings
-            .iter()
-            .find(|(name, _)| name == "GOTOOLCHAIN")
-            .map(|(_, value)| value.as_str())
-    };
-    let wish = match session
-        .variable("GOTOOLCHAIN")
-        .and_then(|value| value.to_str())
-        .or_else(own)
-    {
-        Some(value) => select::Wish::parse(value)?,
-        None => select::Wish::Auto,
-    };
-    let module_cache = caches::module_cache(session);
-    Ok(select::select(&select::Request {
-        found: &found,
-        lines: &workspace.lines,
-        wish: &wish,
-        module_cache: module_cache.as_deref(),
-        trust: session.trust(),
-        range: policy.modules.toolchains.as_ref(),
-    })?)
-}
-
-/// The GOROOT of a go command that is named by its path.
-fn named_goroot(program: &OsString) -> Option<PathBuf> {
-    let path = Path::new(program);
-    let is_path = path.file_name()? == "go" && path.components().count() > 1;
-    is_path.then(|| Some(path.canonicalize().ok()?.parent()?.parent()?.to_owned()))?
 }
 
 /// Refuses to go on where the policy requires what the plan cannot hold.

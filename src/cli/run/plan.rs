@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use super::audit::Audit;
 use super::caches::{self, Caches};
 use super::identity::{self, Who};
-use super::{Session, scratch};
+use super::{Session, scratch, way};
 use crate::cli::args;
 use crate::cli::warn;
 use crate::go::command::{self, GoCommand, Programs};
@@ -18,10 +19,11 @@ use crate::go::toolchain::Toolchain;
 use crate::go::vcs::{self, Stamping};
 use crate::go::workspace::Workspace;
 use crate::host::Host;
-use crate::plan::build;
+use crate::launch::gate::Gate;
 use crate::plan::inputs::{Inputs, Outputs, Project, Run, Wraps};
 use crate::plan::own::OwnFiles;
-use crate::plan::{Command, EXEC_PLACE, Identity, Plan};
+use crate::plan::{self, build};
+use crate::plan::{Command, EXEC_PLACE, Identity, Plan, Way};
 use crate::policy::compilers::is_compiler;
 use crate::policy::{Cage, Policy};
 
@@ -47,6 +49,8 @@ pub(super) struct Prepared<'a> {
     stamping: Stamping,
     add_flags: Vec<String>,
     project: Project,
+    /// The caller's own module cache, where the sandbox user has another.
+    own_modules: Option<PathBuf>,
     outputs: Outputs,
 }
 
@@ -114,6 +118,15 @@ impl<'a> Prepared<'a> {
                     .filter(|path| !path.exists() || is_roots(path)),
             );
         }
+        let fetches = |go: &GoCommand| go.fetches && go.cage == Cage::Tool;
+        let sumdb = (matches!(&what, What::Go(go) if fetches(go)) && way::has_upstreams(policy))
+            .then(|| caches::sumdb(&caches, &who, tree.as_deref().unwrap_or(&session.folder)))
+            .flatten();
+        let of_root = |path: &&PathBuf| who.identity.switch && is_roots(path);
+        mapped.extend(sumdb.iter().filter(of_root).cloned());
+        let own_modules = own_modules(session, &caches);
+        let mut proxy_folders = upstream_folders(policy);
+        proxy_folders.extend(own_modules.clone());
         let project = Project {
             tree,
             mapped,
@@ -123,8 +136,9 @@ impl<'a> Prepared<'a> {
             goroot_linked: toolchain.linked.clone(),
             gocache: caches.gocache.clone(),
             gomodcache: caches.gomodcache.clone(),
+            sumdb,
             program_cache: caches.programs.clone(),
-            proxy_folders: proxy_folders(session, policy, &caches),
+            proxy_folders,
             user_name: who.name.clone(),
             launcher: std::fs::read_link("/proc/self/exe")
                 .context("cannot find gosandbox's own executable")?,
@@ -141,6 +155,7 @@ impl<'a> Prepared<'a> {
             stamping,
             add_flags,
             project,
+            own_modules,
             outputs,
         })
     }
@@ -148,6 +163,44 @@ impl<'a> Prepared<'a> {
     /// Who runs inside.
     pub fn identity(&self) -> &Identity {
         &self.who.identity
+    }
+
+    /// Whether the command has no way to modules whatever the host offers: it is in the program cage.
+    pub fn is_offline(&self) -> bool {
+        match &self.what {
+            What::Go(go) => go.cage == Cage::Program,
+            What::Gofmt => false,
+            What::Other(_) => true,
+        }
+    }
+
+    /// Whether the command may fetch modules itself.
+    pub fn fetches(&self) -> bool {
+        matches!(&self.what, What::Go(go) if go.fetches && go.cage == Cage::Tool)
+    }
+
+    /// GOMODCACHE.
+    pub fn module_cache(&self) -> &Path {
+        &self.caches.gomodcache
+    }
+
+    /// The gateway of a plan of this run's.
+    pub fn gate(&self, plan: &Plan, audit: Option<&Audit>) -> anyhow::Result<Option<Gate>> {
+        let mut modules = self.policy.modules.clone();
+        if let Some(folder) = self
+            .own_modules
+            .as_ref()
+            .filter(|_| way::has_upstreams(self.policy))
+        {
+            let own = format!("file://{}", folder.display());
+            let upstreams = &modules.upstreams;
+            // What is there is not fetched again; but it does not know the newest versions.
+            modules.upstreams = match &self.what {
+                What::Go(go) if go.resolves => format!("{upstreams}|{own}"),
+                _ => format!("{own}|{upstreams}"),
+            };
+        }
+        way::gate(self.session, self.policy, plan, modules, audit)
     }
 
     /// Another run's folder, for a second attempt.
@@ -168,7 +221,16 @@ impl<'a> Prepared<'a> {
             What::Gofmt => Cage::Tool,
             What::Other(_) => Cage::Program,
         };
-        let environment = self.environment(&own, cage, &project)?;
+        let go = match &self.what {
+            What::Go(go) => Some(go),
+            _ => None,
+        };
+        let way = way::choose(self.policy, host, go, cage);
+        if way == Some(Way::Modules) && way::has_upstreams(self.policy) {
+            // The gateway reads them outside.
+            project.proxy_folders.clear();
+        }
+        let environment = self.environment(&own, cage, way, &project)?;
         let wraps = match &self.what {
             What::Go(GoCommand {
                 programs: Programs::Test,
@@ -193,6 +255,7 @@ impl<'a> Prepared<'a> {
                 folder: self.session.folder.clone(),
             },
             cage,
+            way,
             wraps,
             dynamic: matches!(self.stamping, Stamping::Safe { .. }),
             outputs: self.outputs.paths(),
@@ -220,9 +283,16 @@ impl<'a> Prepared<'a> {
         &self,
         own: &OwnFiles,
         cage: Cage,
+        way: Option<Way>,
         project: &Project,
     ) -> anyhow::Result<Environment> {
-        let proxy = proxy(project);
+        let proxy = match way {
+            Some(Way::Modules) if way::has_upstreams(self.policy) => plan::way::modules(),
+            _ => proxy(project),
+        };
+        let hosts = way
+            .filter(|_| !self.policy.network.allow.is_empty())
+            .map(|_| plan::way::hosts());
         let mut made = environment::rebuild(&environment::Inputs {
             caller: &self.session.environment,
             toolchain: self.toolchain,
@@ -237,6 +307,7 @@ impl<'a> Prepared<'a> {
             tmp: &own.tmp,
             user: &self.who.name,
             proxy: if cage == Cage::Tool { &proxy } else { "off" },
+            hosts: hosts.as_deref(),
             modules: &self.policy.modules,
             policy: &self.policy.environment,
             command: match &self.what {
@@ -436,7 +507,7 @@ fn is_roots(path: &Path) -> bool {
     path.metadata().is_ok_and(|found| found.uid() == 0)
 }
 
-/// The value of GOPROXY until the sandbox has a way to the network: folders only.
+/// The value of GOPROXY where there is no way out: folders only.
 fn proxy(project: &Project) -> String {
     let folders: Vec<String> = project
         .proxy_folders
@@ -450,18 +521,21 @@ fn proxy(project: &Project) -> String {
     }
 }
 
-/// Folders that serve modules: the policy's `file://` upstreams, and the caller's own module cache
-/// where the sandbox user has another.
-fn proxy_folders(session: &Session<'_>, policy: &Policy, caches: &Caches) -> Vec<PathBuf> {
+/// The policy's `file://` upstreams.
+fn upstream_folders(policy: &Policy) -> Vec<PathBuf> {
     let upstreams = policy.modules.upstreams.split([',', '|']);
-    let mut folders: Vec<PathBuf> = upstreams
+    upstreams
         .filter_map(|upstream| upstream.trim().strip_prefix("file://"))
         .filter_map(|path| Path::new(path).canonicalize().ok())
-        .collect();
-    let own = caches::module_cache(session)
-        .and_then(|cache| cache.join("cache/download").canonicalize().ok());
-    folders.extend(own.filter(|path| !path.starts_with(&caches.gomodcache)));
-    folders
+        .collect()
+}
+
+/// The caller's own module cache, where the sandbox user has another: what is there is served from it.
+fn own_modules(session: &Session<'_>, caches: &Caches) -> Option<PathBuf> {
+    let own = caches::module_cache(session)?.join("cache/download");
+    own.canonicalize()
+        .ok()
+        .filter(|path| !path.starts_with(&caches.gomodcache))
 }
 
 /// How the environment of programs differs from the command's: what is set, what is unset.
@@ -470,7 +544,8 @@ fn program_environment(
     cache: &Path,
 ) -> (BTreeMap<String, String>, Vec<String>) {
     let programs = environment::for_programs(environment, cache);
-    let kept: BTreeMap<_, _> = programs.pairs.iter().cloned().collect();
+    let mut kept: BTreeMap<_, _> = programs.pairs.iter().cloned().collect();
+    kept.retain(|_, value| !plan::way::is_secret(value));
     let had: BTreeMap<_, _> = environment.pairs.iter().cloned().collect();
     let text = |text: &OsString| text.to_string_lossy().into_owned();
     let set = kept

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cli::args::{LowArgs, Output};
 use crate::launch::Outcome;
-use crate::plan::{Holding, Isolation, Node, Plan};
+use crate::plan::{Holding, Isolation, Node, Plan, Way};
 use crate::policy::{Layer, Policy};
 
 /// Version of the report's schema: raised when a member changes its meaning or goes.
@@ -48,6 +48,15 @@ pub(super) fn write(
         "memory": outcome.exceeded.memory,
         "pids": outcome.exceeded.pids,
     });
+    report["gateway"] = match &outcome.gateway {
+        None => Value::Null,
+        Some(Err(error)) => json!({ "failed": error.to_string() }),
+        Some(Ok(summary)) => json!({
+            "fetched": summary.fetched,
+            "bytes": summary.bytes,
+            "refused": summary.refused,
+        }),
+    };
     write_json(output, &report)
 }
 
@@ -76,6 +85,7 @@ fn planned(policy: &Policy, plan: &Plan) -> Value {
         "executable": plan.command.path,
         "folder": plan.command.folder,
         "cage": plan.cage,
+        "way": plan.way,
         "identity": plan.identity,
         "isolation": plan.isolation,
         "landlock": plan.landlock,
@@ -140,6 +150,12 @@ fn readable(policy: &Policy, plan: &Plan) -> String {
             }
         }
     }
+    let way = match plan.way {
+        None => "no network but loopback",
+        Some(Way::Modules) => "modules through the gateway, and no other network but loopback",
+        Some(Way::Hosts) => "the hosts that the profile names, through the gateway",
+    };
+    line(format_args!("network: {way}"));
     match &plan.landlock {
         None => line(format_args!("no Landlock")),
         Some(ruleset) => {

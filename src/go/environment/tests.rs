@@ -33,6 +33,7 @@ fn make(
         tmp: Path::new("/tmp"),
         user: "u",
         proxy: "http://127.0.0.1:1/x",
+        hosts: None,
         modules: &modules,
         policy,
         command: "build",

@@ -1,0 +1,162 @@
+//! What is fetched before the command runs, in the tool cage: modules of a command that has no
+//! network itself, and toolchains.
+
+use std::fs::File;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use rustix::fs::{Mode, OFlags};
+
+use super::identity::Who;
+use super::plan::Prepared;
+use super::{Project, Session, start, way};
+use crate::cli::args::Command;
+use crate::cli::warn;
+use crate::go::missing;
+use crate::go::select::SelectError;
+use crate::go::toolchain::Toolchain;
+use crate::go::workspace::Workspace;
+use crate::host::Host;
+
+/// Fetches the project's modules for a command that runs without any network. What cannot be fetched
+/// the command may still do without.
+pub(super) fn missing(
+    project: &Project<'_>,
+    host: &mut Host,
+    prepared: &Prepared<'_>,
+    toolchain: &Toolchain,
+) -> anyhow::Result<()> {
+    let Project {
+        session,
+        workspace,
+        policy,
+        ..
+    } = *project;
+    if !way::has_upstreams(policy) || !prepared.is_offline() {
+        return Ok(());
+    }
+    let Some(module) = missing::first(workspace, prepared.module_cache()) else {
+        return Ok(());
+    };
+    let command = go(&["mod", "download"]);
+    let mut download = Prepared::new(session, workspace, policy, toolchain, &command)?;
+    let status = match way::can(host) {
+        Ok(()) => match start(project, host, &mut download) {
+            Ok((_, Ok(outcome))) if outcome.status == 0 => return Ok(()),
+            Ok((_, Ok(outcome))) => {
+                format!("go mod download ended with status {}", outcome.status)
+            }
+            Ok((_, Err(error))) => error.to_string(),
+            Err(error) => format!("{error:#}"),
+        },
+        Err(reason) => format!("there is no network inside here ({reason})"),
+    };
+    warn(
+        session.args.verbosity,
+        &format!("the command runs without modules such as {module}: {status}"),
+    );
+    Ok(())
+}
+
+/// Fetches a toolchain, which go checks against the checksum database whatever its settings say.
+///
+/// # Errors
+/// It cannot be fetched.
+pub(super) fn toolchain(
+    project: &Project<'_>,
+    host: &mut Host,
+    who: &Who,
+    found: &Toolchain,
+    module: &str,
+    absent: SelectError,
+) -> anyhow::Result<()> {
+    const INSTEAD: &str = "install that Go and use --goroot DIR, or change that line";
+    let Project {
+        session, policy, ..
+    } = *project;
+    let reason = if session.args.dry_run {
+        Some("a dry run fetches nothing".to_owned())
+    } else if !way::has_upstreams(policy) {
+        Some(format!("profile {} has no upstream", policy.name))
+    } else {
+        let no = way::can(host).err();
+        no.map(|reason| format!("there is no network inside here ({reason})"))
+    };
+    if let Some(reason) = reason {
+        bail!("{absent} and cannot be fetched: {reason}; {INSTEAD}");
+    }
+    // Where no go.mod asks for a newer Go than the one that fetches.
+    let session = Session {
+        folder: "/".into(),
+        host: session.host.clone(),
+        environment: session.environment.clone(),
+        home: session.home.clone(),
+        ..*session
+    };
+    let nowhere = Workspace {
+        root: "/".into(),
+        none: true,
+        ..Workspace::default()
+    };
+    let mut policy = policy.clone();
+    if who.identity.switch {
+        policy.identity.user = Some(format!("{}:{}", who.identity.uid, who.identity.gid));
+    }
+    let alone = Project {
+        session: &session,
+        workspace: &nowhere,
+        policy: &policy,
+        ..*project
+    };
+    let command = go(&["mod", "download", module]);
+    let mut download = Prepared::new(&session, &nowhere, &policy, found, &command)?;
+    match start(&alone, host, &mut download)? {
+        (_, Ok(outcome)) if outcome.status == 0 => Ok(()),
+        (_, Ok(outcome)) => bail!(
+            "{absent} and cannot be fetched: go mod download ended with status {}; {INSTEAD}",
+            outcome.status
+        ),
+        (_, Err(error)) => Err(error).context("cannot start the sandbox"),
+    }
+}
+
+fn go(words: &[&str]) -> Command {
+    Command {
+        program: "go".into(),
+        arguments: words.iter().map(Into::into).collect(),
+    }
+}
+
+/// Lets the programs of a fetched toolchain be executed: modules are extracted without that right, and
+/// the go command gives it when it changes to one.
+pub(super) fn make_executable(goroot: &Path) -> anyhow::Result<()> {
+    let tools = goroot.join("pkg/tool");
+    let mut folders = vec![goroot.join("bin")];
+    let platforms = tools.read_dir().into_iter().flatten().flatten();
+    folders.extend(platforms.map(|entry| entry.path()));
+    for folder in folders {
+        permit(&folder).with_context(|| {
+            format!(
+                "cannot make the programs in {} executable",
+                folder.display()
+            )
+        })?;
+    }
+    Ok(())
+}
+
+fn permit(folder: &Path) -> std::io::Result<()> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let at = rustix::fs::open(folder, flags | OFlags::DIRECTORY, Mode::empty())?;
+    for entry in folder.read_dir()? {
+        let name = entry?.file_name();
+        let file = File::from(rustix::fs::openat(&at, &name, flags, Mode::empty())?);
+        let found = file.metadata()?;
+        if found.is_file() {
+            let mode = found.mode() & 0o777 | 0o111;
+            file.set_permissions(PermissionsExt::from_mode(mode))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! The way out of a run: what its command needs, what this host can hold, and what the gateway goes by.
+
+use std::path::PathBuf;
+
+use super::audit::Audit;
+use super::{Session, progress, token};
+use crate::gateway::{Caller, Config};
+use crate::go::command::GoCommand;
+use crate::host::Host;
+use crate::launch::gate::Gate;
+use crate::plan::{Plan, Way};
+use crate::policy::{Cage, Modules, Policy};
+
+/// What the command reaches; `None` where it needs nothing, or nothing can be had.
+pub(super) fn choose(
+    policy: &Policy,
+    host: &Host,
+    go: Option<&GoCommand>,
+    cage: Cage,
+) -> Option<Way> {
+    let names_hosts = !policy.network.allow.is_empty();
+    let wanted = match cage {
+        Cage::Tool => go
+            .filter(|go| go.fetches && (has_upstreams(policy) || names_hosts))
+            .map(|_| Way::Modules),
+        Cage::Program => (policy.network.programs && names_hosts).then_some(Way::Hosts),
+    };
+    wanted.filter(|_| can(host).is_ok())
+}
+
+/// Whether the policy has modules come from anywhere.
+pub(super) fn has_upstreams(policy: &Policy) -> bool {
+    policy.modules.upstreams != "off" || !policy.modules.private_upstreams.is_empty()
+}
+
+/// Whether a way out can be kept from programs on this host; else why not.
+pub(super) fn can(host: &Host) -> Result<(), &str> {
+    match (&host.namespaces, &host.notification) {
+        (Ok(()), _) | (_, Ok(())) => Ok(()),
+        (_, Err(reason)) => Err(reason),
+    }
+}
+
+/// The gateway of a plan that has a way out.
+pub(super) fn gate(
+    session: &Session<'_>,
+    policy: &Policy,
+    plan: &Plan,
+    modules: Modules,
+    audit: Option<&Audit>,
+) -> anyhow::Result<Option<Gate>> {
+    if plan.way.is_none() {
+        return Ok(None);
+    }
+    let config = Config {
+        modules,
+        network: policy.network.clone(),
+        token: token::choose(session, plan)?,
+        caller: caller(session),
+        audit: audit.map(Audit::file).transpose()?,
+        progress: progress::wanted(session.args.verbosity),
+    };
+    Ok(Some(Gate::new(config)?))
+}
+
+/// What the caller's environment says about the way out. It goes no further than the gateway.
+fn caller(session: &Session<'_>) -> Caller {
+    let text = |names: [&str; 2]| {
+        let found = names.iter().find_map(|name| session.variable(name))?;
+        found.to_str().map(str::to_owned)
+    };
+    let netrc = session.variable("NETRC").map(PathBuf::from);
+    Caller {
+        https_proxy: text(["HTTPS_PROXY", "https_proxy"]),
+        http_proxy: text(["HTTP_PROXY", "http_proxy"]),
+        no_proxy: text(["NO_PROXY", "no_proxy"]),
+        netrc: netrc.or_else(|| Some(session.home.as_ref()?.join(".netrc"))),
+    }
+}

@@ -1,0 +1,195 @@
+//! What of a project's modules is not in GOMODCACHE, told from go.mod and go.sum alone.
+//!
+//! A cheap look before a command that runs without any network: it may say that something is missing
+//! which go would not need, and go is then asked in vain; it starts nothing and fetches nothing.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use super::modfile::ModFile;
+use super::version::Version;
+use super::visible;
+use super::workspace::Workspace;
+
+/// A go.sum that is larger is not looked at.
+const LARGEST: u64 = 16 << 20;
+
+/// The first Go whose go.mod lists every module that builds need.
+const COMPLETE: &str = "1.17";
+
+/// One module of the project that is not there, as `path@version`; `None` where all are.
+pub fn first(workspace: &Workspace, module_cache: &Path) -> Option<String> {
+    if workspace.vendor {
+        return None;
+    }
+    let modules = module_files(workspace);
+    let sums: Vec<PathBuf> = modules
+        .iter()
+        .map(|file| file.with_extension("sum"))
+        .chain(
+            workspace
+                .go_work
+                .iter()
+                .map(|file| file.with_extension("work.sum")),
+        )
+        .collect();
+    let parsed: Vec<ModFile> = modules.iter().filter_map(|file| read_mod(file)).collect();
+    let is_asked_for = |module: &str, version: &str| {
+        parsed.iter().any(|file| {
+            !lists_all(file)
+                || file
+                    .requires
+                    .iter()
+                    .any(|r| r.module == module && r.version == version)
+                || file.replaces.iter().any(|r| !r.local && r.target == module)
+        })
+    };
+    sums.iter()
+        .filter_map(|file| read_sum(file))
+        .find_map(|text| {
+            let mut lines = text.lines().filter_map(entry);
+            let missing = lines.find(|(module, version)| {
+                is_asked_for(module, version) && !is_there(module_cache, module, version)
+            });
+            missing.map(|(module, version)| visible(&format!("{module}@{version}")))
+        })
+}
+
+/// The go.mod files of the modules that the project consists of.
+fn module_files(workspace: &Workspace) -> Vec<PathBuf> {
+    let Some(work) = &workspace.go_work else {
+        return workspace.go_mod.iter().cloned().collect();
+    };
+    let folder = work.parent().unwrap_or(Path::new("/"));
+    let uses = read_mod(work).map(|file| file.uses).unwrap_or_default();
+    uses.iter()
+        .map(|word| folder.join(&word.text).join("go.mod"))
+        .collect()
+}
+
+fn read_mod(path: &Path) -> Option<ModFile> {
+    ModFile::parse(&fs::read(path).ok()?).ok()
+}
+
+fn read_sum(path: &Path) -> Option<String> {
+    let small = path.metadata().ok()?.len() <= LARGEST;
+    small.then(|| fs::read_to_string(path).ok())?
+}
+
+fn lists_all(file: &ModFile) -> bool {
+    let line = file
+        .go
+        .as_ref()
+        .and_then(|go| go.text.parse::<Version>().ok());
+    let complete = COMPLETE.parse::<Version>();
+    matches!((line, complete), (Some(line), Ok(complete)) if line >= complete)
+}
+
+/// Module and version of a line for a module's content; lines for its go.mod alone are left out.
+fn entry(line: &str) -> Option<(&str, &str)> {
+    let mut words = line.split_ascii_whitespace();
+    let (module, version) = (words.next()?, words.next()?);
+    (!version.ends_with("/go.mod")).then_some((module, version))
+}
+
+/// Whether a module is there, extracted: the command that runs next cannot write GOMODCACHE.
+fn is_there(module_cache: &Path, module: &str, version: &str) -> bool {
+    let (module, version) = (escape(module), escape(version));
+    let place = PathBuf::from(format!("{module}@{version}"));
+    let plain = |part: Component<'_>| matches!(part, Component::Normal(_));
+    if !place.components().all(plain) {
+        // No module is called so; go says it.
+        return true;
+    }
+    let download = module_cache.join("cache/download").join(&module).join("@v");
+    let partial = download.join(format!("{version}.partial"));
+    module_cache.join(place).is_dir() && !partial.exists()
+}
+
+/// As the go command names folders: a capital letter is written small, after an exclamation mark.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len() + 4);
+    for c in text.chars() {
+        if c.is_ascii_uppercase() {
+            escaped.push('!');
+        }
+        escaped.push(c.to_ascii_lowercase());
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Scene {
+        folder: tempfile::TempDir,
+        workspace: Workspace,
+    }
+
+    impl Scene {
+        fn new(go_mod: &str, go_sum: &str) -> Scene {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("go.mod");
+            fs::write(&path, go_mod).expect("go.mod");
+            fs::write(folder.path().join("go.sum"), go_sum).expect("go.sum");
+            let workspace = Workspace {
+                root: folder.path().to_owned(),
+                go_mod: Some(path),
+                ..Workspace::default()
+            };
+            Scene { folder, workspace }
+        }
+
+        fn fetch(&self, place: &str) {
+            fs::create_dir_all(self.folder.path().join("cache").join(place)).expect("a module");
+        }
+
+        fn first(&self) -> Option<String> {
+            first(&self.workspace, &self.folder.path().join("cache"))
+        }
+    }
+
+    const SUM: &str = "a.example/Up v1.0.0 h1:x\na.example/Up v1.0.0/go.mod h1:x\n\
+                       b.example/b v0.9.0 h1:x\nb.example/b v1.0.0/go.mod h1:x\n";
+
+    #[test]
+    fn what_go_mod_requires_and_go_sum_knows_must_be_there_extracted() {
+        let require = "go 1.21\nrequire (\n\ta.example/Up v1.0.0\n\tb.example/b v1.0.0\n)\n";
+        let scene = Scene::new(require, SUM);
+        assert_eq!(scene.first().as_deref(), Some("a.example/Up@v1.0.0"));
+        scene.fetch("a.example/!up@v1.0.0");
+        // An entry of a version that is not required any more asks for nothing.
+        assert_eq!(scene.first(), None);
+        scene.fetch("cache/download/a.example/!up/@v");
+        let partial = "cache/cache/download/a.example/!up/@v/v1.0.0.partial";
+        fs::write(scene.folder.path().join(partial), "").expect("a mark");
+        assert!(scene.first().is_some());
+    }
+
+    #[test]
+    fn an_old_go_mod_does_not_list_everything() {
+        let scene = Scene::new("go 1.16\nrequire a.example/Up v1.0.0\n", SUM);
+        scene.fetch("a.example/!up@v1.0.0");
+        assert_eq!(scene.first().as_deref(), Some("b.example/b@v0.9.0"));
+    }
+
+    #[test]
+    fn a_replacement_is_asked_for_and_a_folder_is_not() {
+        let replaced =
+            "go 1.21\nrequire x.example/x v1.0.0\nreplace x.example/x => b.example/b v0.9.0\n";
+        let scene = Scene::new(replaced, SUM);
+        assert_eq!(scene.first().as_deref(), Some("b.example/b@v0.9.0"));
+        let local = "go 1.21\nrequire a.example/x v1.0.0\nreplace a.example/x => ../x\n";
+        assert_eq!(Scene::new(local, SUM).first(), None);
+    }
+
+    #[test]
+    fn vendored_and_nonsensical_projects_ask_for_nothing() {
+        let mut scene = Scene::new("go 1.21\nrequire a.example/Up v1.0.0\n", SUM);
+        scene.workspace.vendor = true;
+        assert_eq!(scene.first(), None);
+        let climbing = "go 1.16\nrequire ../../etc v1\n";
+        assert_eq!(Scene::new(climbing, "../../etc v1 h1:x\n").first(), None);
+    }
+}

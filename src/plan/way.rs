@@ -1,0 +1,80 @@
+//! The way out that a run has, and what stands for it in an environment.
+//!
+//! Neither the port, where it is the host's, nor the token is known when the plan is made, and
+//! neither belongs into a report: the launcher fills them in when the command is executed.
+
+use std::ffi::{OsStr, OsString};
+
+use serde::Serialize;
+
+/// What the command's own cage reaches on the gateway's listening socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// Modules, the checksum database, and the hosts that the policy names: the tool cage.
+    Modules,
+    /// Only the hosts that the policy names: the program cage.
+    Hosts,
+}
+
+/// The gateway's port in a net namespace of the run's own: always the same, so that GOPROXY is, and
+/// below the range from which the kernel takes ports for connections.
+pub const PORT: u16 = 9419;
+
+/// Stands for the gateway's address and port.
+const ADDRESS: &str = "{gateway}";
+/// Stands for the token.
+const TOKEN: &str = "{token}";
+/// The variables in which they may stand.
+const VARIABLES: [&str; 5] = [
+    "GOPROXY",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "http_proxy",
+    "https_proxy",
+];
+
+/// The value of GOPROXY.
+pub fn modules() -> String {
+    format!("http://{ADDRESS}/{TOKEN}")
+}
+
+/// The value of `HTTPS_PROXY` and `HTTP_PROXY`.
+pub fn hosts() -> String {
+    format!("http://gosandbox:{TOKEN}@{ADDRESS}")
+}
+
+/// Whether a value will hold the token, which programs do not get.
+pub fn is_secret(value: &OsStr) -> bool {
+    value.to_str().is_some_and(|text| text.contains(TOKEN))
+}
+
+/// A variable's value for the command.
+pub fn fill(name: &OsStr, value: &OsStr, address: &str, token: &str) -> OsString {
+    match value.to_str() {
+        Some(text) if VARIABLES.iter().any(|known| name == *known) => {
+            text.replace(ADDRESS, address).replace(TOKEN, token).into()
+        }
+        _ => value.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_gateways_own_variables_are_filled_in() {
+        let fill = |name: &str, value: &str| {
+            let filled = fill(name.as_ref(), value.as_ref(), "127.0.0.1:1", "secret");
+            filled.into_string().unwrap()
+        };
+        assert_eq!(fill("GOPROXY", &modules()), "http://127.0.0.1:1/secret");
+        assert_eq!(
+            fill("HTTPS_PROXY", &hosts()),
+            "http://gosandbox:secret@127.0.0.1:1"
+        );
+        assert_eq!(fill("PATH", "/{token}"), "/{token}");
+        assert_eq!(fill("GOPROXY", "off"), "off");
+    }
+}

@@ -1,0 +1,364 @@
+//! The way out: go fetches through the gateway, and what it builds does not reach it.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::modules::Modules;
+use support::{Ended, Env, Site, base, confined, goroot, gosandbox, is_root, skip, write};
+
+const GO_MOD: &str = "module example.test/main\n\ngo 1.21\n\nrequire example.test/dep v1.0.0\n";
+const MAIN: &str = r#"package main
+
+import "example.test/dep"
+
+func main() { println(dep.Word()) }
+"#;
+
+/// A project that needs a module, and the folder that serves it.
+struct Scene {
+    site: Site,
+    profile: PathBuf,
+    cache: Cell<u32>,
+}
+
+impl Scene {
+    fn new(env: Env) -> Scene {
+        let site = Site::new(env);
+        let modules = Modules::new(site.root.join("modules"));
+        let files = [
+            ("go.mod", "module example.test/dep\n\ngo 1.21\n"),
+            (
+                "dep.go",
+                "package dep\n\nfunc Word() string { return \"fetched\" }\n",
+            ),
+        ];
+        modules.add("example.test/dep", "v1.0.0", &files);
+        let profile = site.root.join("profile.toml");
+        let text = format!(
+            "extends = \"strict\"\n\n[modules]\nupstreams = \"{}\"\nprivate = [\"example.test/*\"]\n",
+            modules.upstream()
+        );
+        write(&profile, &text);
+        site.file("go.mod", GO_MOD);
+        site.file("main.go", MAIN);
+        let scene = Scene {
+            site,
+            profile,
+            cache: Cell::new(0),
+        };
+        scene.settle();
+        scene
+    }
+
+    /// The project is its owner's, the profile the caller's.
+    fn settle(&self) {
+        self.site.settle();
+        if is_root() {
+            chown(&self.profile, Some(self.site.caller()), None).unwrap();
+        }
+    }
+
+    /// From here on with a module cache that nothing is in.
+    fn forget(&self) {
+        self.cache.set(self.cache.get() + 1);
+    }
+
+    /// With the build cache of all tests.
+    fn command(&self, options: &[&str], words: &[&str]) -> Command {
+        let mut command = Command::new(gosandbox());
+        let profile = ["--profile", self.profile.to_str().unwrap()];
+        command.args(profile).args(options).arg("--").args(words);
+        self.site.prepare(&mut command);
+        command
+            .env("GOCACHE", self.site.cache().join("go-build"))
+            .env("GOMODCACHE", self.modules());
+        confined::enter(&mut command, self.site.env, self.site.caller());
+        command
+    }
+
+    fn run(&self, options: &[&str], words: &[&str]) -> Ended {
+        Ended::of(&mut self.command(options, words))
+    }
+
+    fn modules(&self) -> PathBuf {
+        self.site.home.join(format!("mod-{}", self.cache.get()))
+    }
+
+    fn has_fetched(&self) -> bool {
+        let zip = "cache/download/example.test/dep/@v/v1.0.0.zip";
+        self.modules().join(zip).exists()
+    }
+}
+
+fn scenes() -> impl Iterator<Item = Scene> {
+    let here = Env::ALL.into_iter().filter(|env| env.is_here());
+    here.map(Scene::new)
+}
+
+#[test]
+fn what_is_missing_is_fetched_and_programs_have_no_way_out() {
+    for scene in scenes() {
+        let test = include_str!("fixtures/network/network_test.go");
+        scene.site.file("main_test.go", test);
+        scene.settle();
+        scene.run(&[], &["go", "mod", "tidy"]).expect(0);
+        assert!(scene.site.work.join("go.sum").exists());
+        scene.forget();
+        let token = fs::read_to_string(scene.site.home.join(".local/state/gosandbox/token"));
+        let token = format!("--env=TOKEN_IS={}", token.unwrap_or("none there".into()));
+        let words = ["go", "test", "-count=1", "-v", "-buildvcs=false", "."];
+        let ended = scene.run(&[&token], &words).expect(0);
+        let ended = ended.says("\nDONE").says("detached DONE");
+        assert!(scene.has_fetched());
+        let reached: Vec<&str> = ended
+            .stdout
+            .lines()
+            .filter(|line| line.contains("REACHED") && !line.contains("TOKEN_IS="))
+            .collect();
+        assert!(reached.is_empty(), "{:?}: {reached:#?}", scene.site.env);
+    }
+}
+
+#[test]
+fn what_a_command_without_network_needs_is_fetched_first() {
+    for scene in scenes() {
+        scene.run(&[], &["go", "mod", "tidy"]).expect(0);
+        let look =
+            "test -d $GOMODCACHE/example.test/dep@v1.0.0 && echo there; env | grep -c 127.0.0.1:";
+        scene.forget();
+        let ended = scene.run(&[], &["sh", "-c", look]);
+        assert_eq!(
+            ended.stdout, "there\n0\n",
+            "{:?}: {ended:?}",
+            scene.site.env
+        );
+        scene.forget();
+        let directive = "package main\n\n//go:generate sh -c \"test -d $GOMODCACHE/example.test/dep@v1.0.0 && echo there\"\n";
+        scene.site.file("generate.go", directive);
+        scene.settle();
+        if scene.site.env != Env::E4 {
+            scene.run(&[], &["go", "generate"]).expect(0).says("there");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_fetched_is_said_and_the_command_runs() {
+    let scene = Scene::new(Env::E1);
+    scene.run(&[], &["go", "mod", "tidy"]).expect(0);
+    scene.forget();
+    fs::remove_dir_all(scene.site.root.join("modules")).unwrap();
+    let ended = scene.run(&[], &["sh", "-c", "echo ran; exit 3"]).expect(3);
+    assert_eq!(ended.stdout, "ran\n");
+    ended.says("the command runs without modules such as example.test/dep@v1.0.0");
+}
+
+#[test]
+fn a_cached_build_and_airgap_open_nothing() {
+    let scene = Scene::new(Env::E1);
+    scene.run(&[], &["go", "mod", "tidy"]).expect(0);
+    fs::remove_dir_all(scene.site.root.join("modules")).unwrap();
+    scene
+        .run(&[], &["go", "build", "-o", "/dev/null", "."])
+        .expect(0);
+    let report = scene.site.root.join("home/report.json");
+    let report = report.to_str().unwrap();
+    let options = ["--profile=airgap", "--report", report];
+    let words = ["go", "list", "-f", "{{.ImportPath}}", "std"];
+    let listed = scene.site.run(&options, &words).expect(0);
+    assert!(listed.stdout.contains("net/http"));
+    assert!(
+        fs::read_to_string(report)
+            .unwrap()
+            .contains("\"way\": null")
+    );
+}
+
+#[test]
+fn the_token_is_in_no_report_and_in_no_plan() {
+    for scene in scenes() {
+        let report = scene.site.root.join("home/report.json");
+        let options = ["--report", report.to_str().unwrap()];
+        let words = ["go", "list", "-m", "-f", "{{.Path}}", "all"];
+        scene.run(&[], &["go", "mod", "tidy"]).expect(0);
+        scene.run(&options, &words).expect(0);
+        let text = fs::read_to_string(&report).unwrap();
+        assert!(text.contains("http://{gateway}/{token}"), "{text}");
+        let token = fs::read_to_string(scene.site.home.join(".local/state/gosandbox/token"));
+        if let Ok(token) = token {
+            assert!(!text.contains(&token));
+        }
+        let printed = scene.run(&["--dry-run"], &words).expect(0);
+        assert!(printed.stdout.contains("{token}"), "{printed:?}");
+    }
+}
+
+#[test]
+fn goproxy_is_the_same_from_run_to_run() {
+    let scene = Scene::new(Env::E1);
+    let ask = || {
+        let ended = scene.run(&[], &["go", "mod", "download", "example.test/none@v1.0.0"]);
+        let from = ended.stderr.find("http://127.0.0.1:9419/").unwrap();
+        ended.stderr[from..].split('/').nth(3).unwrap().to_owned()
+    };
+    let first = ask();
+    assert_eq!(first.len(), 32);
+    assert_eq!(ask(), first);
+}
+
+#[test]
+fn an_audit_log_that_the_run_could_write_is_refused_and_refusals_are_in_it() {
+    let scene = Scene::new(Env::E1);
+    let inside = scene.site.work.join("audit.jsonl");
+    let options = ["--audit-log", inside.to_str().unwrap()];
+    let words = ["go", "version"];
+    scene
+        .run(&options, &["go", "list", "."])
+        .expect(125)
+        .says("name a file elsewhere");
+    let log = scene.site.home.join("audit.jsonl");
+    let options = ["--audit-log", log.to_str().unwrap()];
+    scene.run(&options, &words).expect(0);
+    assert_eq!(fs::read_to_string(&log).unwrap(), "");
+    let refused = ["go", "env", "-w", "GOFLAGS=-mod=mod"];
+    scene.run(&options, &refused).expect(125);
+    let text = fs::read_to_string(&log).unwrap();
+    assert!(
+        text.contains("run-refused") && text.contains("go env -w"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_callers_goproxy_is_not_used_and_that_is_said() {
+    let scene = Scene::new(Env::E1);
+    let mut command = scene.command(&["-v"], &["go", "list", "."]);
+    command.env("GOPROXY", "https://me:secret@mirror.example,direct");
+    let ended = Ended::of(&mut command).says("GOPROXY (https://mirror.example) is not used");
+    let ended = ended.says("upstreams under [modules]");
+    assert!(!ended.stderr.contains("secret"));
+}
+
+/// A module with a small program, and a graph of hundreds of modules.
+const LARGE: &str = "github.com/spf13/cobra@v1.3.0";
+
+/// The upstream that this machine's Go is set up for, and the module's source; `None`, said loudly,
+/// where it cannot be reached.
+fn large() -> Option<(String, PathBuf)> {
+    let go = goroot().join("bin/go");
+    let asked = Command::new(&go).args(["env", "GOPROXY"]).output().unwrap();
+    let upstream = String::from_utf8(asked.stdout).unwrap();
+    let upstream = upstream.split([',', '|']).next().unwrap().trim().to_owned();
+    let cache = base().join(format!("large-{}", std::process::id()));
+    let fetched = Command::new(&go)
+        .args(["mod", "download", "-json", "-modcacherw", LARGE])
+        .env("GOMODCACHE", &cache)
+        .env("GOFLAGS", "")
+        .current_dir("/")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&fetched.stdout);
+    let answer: serde_json::Value = serde_json::from_str(&said).unwrap_or_default();
+    match answer["Dir"].as_str() {
+        Some(folder) if fetched.status.success() => Some((upstream, folder.into())),
+        _ => {
+            skip(&format!("no module proxy can be reached: {said}"), true);
+            None
+        }
+    }
+}
+
+fn fetched(log: &Path) -> BTreeSet<String> {
+    let text = fs::read_to_string(log).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    lines
+        .filter(|line: &serde_json::Value| line["event"] == "module-fetched")
+        .map(|line| {
+            let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
+            format!("{}@{} {}", text("module"), text("version"), text("file"))
+        })
+        .collect()
+}
+
+#[test]
+fn a_module_with_a_large_graph_is_built_and_tested_as_bare() {
+    let Some((upstream, source)) = large() else {
+        return;
+    };
+    for scene in scenes() {
+        let env = scene.site.env;
+        fs::remove_file(scene.site.work.join("main.go")).unwrap();
+        scene.site.copy(&source);
+        write(
+            &scene.profile,
+            &format!("extends = \"strict\"\n\n[modules]\nupstreams = \"{upstream}\"\n"),
+        );
+        scene.settle();
+        let log = scene.site.root.join("audit.jsonl");
+        write(&log, "");
+        scene.settle();
+        let is_callers = |path: &Path| chown(path, Some(scene.site.caller()), None);
+        if is_root() {
+            is_callers(&log).unwrap();
+            is_callers(&scene.profile).unwrap();
+        }
+        let options = ["--audit-log", log.to_str().unwrap()];
+        let build = ["go", "build", "-buildvcs=false", "-o", "program", "./cobra"];
+        scene.run(&options, &build).expect(0);
+        let boxed = fs::read(scene.site.work.join("program")).unwrap();
+        // The same folder of modules, so that the paths in the program are the same.
+        let mut bare = scene.site.bare(&build);
+        bare.env("CGO_ENABLED", "0")
+            .env("GOMODCACHE", scene.modules());
+        Ended::of(&mut bare).expect(0);
+        let same = boxed == fs::read(scene.site.work.join("program")).unwrap();
+        assert!(same, "{env:?}: other bytes than bare");
+        let lines = fetched(&log);
+        assert!(lines.len() > 300, "{env:?}: {}", lines.len());
+        for module in [
+            "github.com/spf13/pflag@v1.0.5 zip",
+            "github.com/spf13/viper@v1.10.0 zip",
+        ] {
+            assert!(
+                lines.contains(module),
+                "{env:?}: {module} is not in {lines:#?}"
+            );
+        }
+        let test = ["go", "test", "-buildvcs=false", ".", "./doc"];
+        let tested = scene.run(&options, &test).expect(0);
+        assert_eq!(tested.stdout.matches("ok  ").count(), 2, "{tested:?}");
+    }
+    fs::remove_dir_all(source.ancestors().nth(3).unwrap()).unwrap();
+}
+
+#[test]
+fn hosts_by_name_are_for_commands_where_the_profile_says_so_and_never_for_tests() {
+    const TEST: &str = "package main\n\nimport (\n\t\"os\"\n\t\"testing\"\n)\n\nfunc TestProxy(t *testing.T) {\n\
+        \tif p := os.Getenv(\"HTTPS_PROXY\"); p != \"\" {\n\t\tt.Fatal(p)\n\t}\n}\n";
+    for scene in scenes() {
+        let upstream = fs::read_to_string(&scene.profile).unwrap();
+        let words = ["sh", "-c", "echo \"<$HTTPS_PROXY>\""];
+        let host = ["--allow-host", "host.example"];
+        let strict = scene.run(&host, &words).expect(0);
+        assert_eq!(strict.stdout, "<>\n");
+        write(&scene.profile, &upstream.replace("strict", "dev"));
+        assert_eq!(scene.run(&[], &words).expect(0).stdout, "<>\n");
+        let dev = scene.run(&host, &words).expect(0).stdout;
+        assert!(dev.starts_with("<http://gosandbox:"), "{dev}");
+        // Never the token that opens the way to modules.
+        let token = fs::read_to_string(scene.site.home.join(".local/state/gosandbox/token"));
+        assert!(token.is_err() || !dev.contains(&token.unwrap()));
+        scene.site.file("proxy_test.go", TEST);
+        scene.settle();
+        scene.run(&[], &["go", "mod", "tidy"]).expect(0);
+        let test = ["go", "test", "-count=1", "-buildvcs=false", "."];
+        scene.run(&host, &test).expect(0);
+    }
+}
