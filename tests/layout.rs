@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms, and the rooms of this crate that each may name.
-const MAY_SEE: [(&str, &[&str]); 12] = [
+const MAY_SEE: [(&str, &[&str]); 13] = [
     ("sys", &[]),
     ("policy", &[]),
     ("profile", &["policy"]),
@@ -17,6 +17,7 @@ const MAY_SEE: [(&str, &[&str]); 12] = [
     ("enforce", &["policy", "plan", "sys"]),
     ("notify", &["sys"]),
     ("gateway", &["policy"]),
+    ("generate", &["policy"]),
     (
         "launch",
         &["policy", "plan", "enforce", "notify", "gateway", "sys"],
@@ -24,7 +25,7 @@ const MAY_SEE: [(&str, &[&str]); 12] = [
     (
         "cli",
         &[
-            "policy", "profile", "go", "host", "plan", "gateway", "launch",
+            "policy", "profile", "go", "host", "plan", "gateway", "generate", "launch",
         ],
     ),
     ("main", &["cli"]),

@@ -23,6 +23,10 @@ pub use rules::{Rule, Site};
 pub trait Backend: Sync {
     /// The word after `gosandbox profile`.
     fn format(&self) -> &'static str;
+    /// The words that `--format` knows.
+    fn forms(&self) -> &'static [&'static str] {
+        &[]
+    }
     /// How far the format can say what the policy means by a point.
     fn fit(&self, point: Point) -> Fit;
     /// The files, the one that is printed first.

@@ -35,6 +35,10 @@ impl Backend for AppArmor {
         "apparmor"
     }
 
+    fn forms(&self) -> &'static [&'static str] {
+        &["attached"]
+    }
+
     fn fit(&self, point: Point) -> Fit {
         match point {
             Point::GorootUnwritable

@@ -151,8 +151,7 @@ fn launched(lines: &mut Vec<String>, subject: Subject) {
             lines.push("capability net_admin,".into());
             lines.push("capability setpcap,".into());
             lines.push("owner /proc/[0-9]*/{setgroups,uid_map,gid_map} rw,".into());
-            lines.push(format!("/run/gosandbox/{{work,tmp,home}}/** {},", leave(Family::Launched)));
-            lines.push(format!("/run/gosandbox/work/go-build*/b*/*.test {},", enter(Family::Launched, Subject::Test)));
+            lines.extend(leave(Family::Launched, "", "/run/gosandbox/{work,tmp,home}", "/"));
         }
         Subject::Program | Subject::Test => lines.push("/run/gosandbox/{work,tmp,home}/** mix,".into()),
     }
@@ -164,8 +163,13 @@ fn enter(family: Family, subject: Subject) -> String {
     format!("px -> {name}//&{name}//{}", subject.word())
 }
 
-fn leave(family: Family) -> String {
-    enter(family, Subject::Program)
+/// Names that do not end with `.test`: rules with different transitions may not overlap.
+const NO_TEST: &str = "**{[^t],[^s]t,[^e]st,[^t]est,[^.]test}";
+
+/// The two rules by which the tool cage executes what was built: tests, and everything else.
+fn leave(family: Family, quote: &str, path: &str, at: &str) -> [String; 2] {
+    let line = |names: &str, subject| format!("{quote}{path}{at}{names}{quote} {},", enter(family, subject));
+    [line(NO_TEST, Subject::Program), line("**.test", Subject::Test)]
 }
 
 /// A path under the name it has among the variables.
@@ -196,26 +200,31 @@ fn grant(lines: &mut Vec<String>, model: &Model<'_>, family: Family, rule: &Rule
         (_, Kind::File) => "",
     };
     let letters = letters(rule.rights);
-    if !letters.is_empty() && rule.role != Role::CachedProgram {
-        lines.push(format!("{owner}\"{path}{beneath}\" {letters},"));
+    let inherits = rule.subject != Subject::Tool || matches!(rule.role, Role::GorootTool | Role::Launcher);
+    let executes = rule.rights.has(Rights::EXEC);
+    if rule.owner {
+        // The folder itself is root's.
+        lines.push(format!("\"{path}/\" r,"));
     }
-    if !rule.rights.has(Rights::EXEC) {
+    let mut line = |beneath: &str, letters: &str| lines.push(format!("{owner}\"{path}{beneath}\" {letters},"));
+    match (executes, rule.role) {
+        (true, Role::CachedProgram) if inherits => line(beneath, "mrix"),
+        (true, Role::CachedProgram) => {}
+        (true, _) if inherits => line(beneath, &format!("{letters}ix")),
+        _ => line(beneath, letters),
+    }
+    if !executes || inherits {
         return Ok(());
     }
-    let inherits = rule.subject != Subject::Tool || matches!(rule.role, Role::GorootTool | Role::Launcher);
-    let how = match inherits {
-        true => "mix".to_owned(),
-        false => leave(family),
-    };
-    let executed = match (rule.role, rule.kind) {
-        (Role::CachedProgram | Role::Testdata, _) => beneath,
-        (_, Kind::Folder) => "/**",
-        (_, Kind::File) => "",
-    };
-    lines.push(format!("\"{path}{executed}\" {how},"));
-    if rule.subject == Subject::Tool && rule.role == Role::Temporary {
-        let test = enter(family, Subject::Test);
-        lines.push(format!("\"{path}/{{,**/}}go-build*/b*/*.test\" {test},"));
+    match (rule.role, rule.kind) {
+        (Role::SystemProgram, Kind::File) => {
+            lines.push(format!("\"{path}\" {},", enter(family, Subject::Program)));
+        }
+        (Role::SystemProgram, Kind::Folder) => {
+            lines.push(format!("\"{path}/**\" {},", enter(family, Subject::Program)));
+        }
+        (Role::CachedProgram, _) => lines.extend(leave(family, "\"", &path, "/*/*-d/")),
+        _ => lines.extend(leave(family, "\"", &path, "/")),
     }
     Ok(())
 }
@@ -257,8 +266,7 @@ fn denials(lines: &mut Vec<String>, model: &Model<'_>, subject: Subject) -> Resu
         let holds = |path: &Path| path.starts_with(&own);
         let site = model.site;
         if !given(&own) && ![&site.goroot, &site.gocache, &site.gomodcache, &site.tree].into_iter().any(|path| holds(path)) {
-            let secret = secret.replace('.', "\\.");
-            lines.push(format!("audit deny \"{{/root,/home/*}}/{secret}{{,/**}}\" mrwkl,"));
+            lines.push(format!("audit deny \"/{{root,home/*}}/{secret}{{,/**}}\" mrwkl,"));
         }
     }
     Ok(())
@@ -286,7 +294,7 @@ fn rest(lines: &mut Vec<String>, model: &Model<'_>, family: Family, abi: Abi, su
     lines.push(format!("signal peer={name}{{,//**}},"));
     lines.push("signal receive peer=unconfined,".into());
     lines.push(format!("ptrace (read, readby) peer={name}{{,//**}},"));
-    lines.push(format!("unix peer=(label={name}{{,//**}}),"));
+    lines.push(format!("unix peer=(label=\"{name}{{,//**}}\"),"));
     lines.push("unix (create, bind, listen, getattr, setattr, getopt, setopt, shutdown),".into());
     if abi == Abi::V4 && inside && subject == Subject::Tool {
         lines.push("userns,".into());
