@@ -129,6 +129,7 @@ fn base(lines: &mut Vec<String>) {
         "/proc/sys/{kernel/{ngroups_max,pid_max,osrelease,cap_last_cap},net/core/somaxconn,vm/overcommit_memory} r,",
         "/proc/{cpuinfo,filesystems,loadavg,meminfo,stat,uptime,version} r,",
         "owner /proc/[0-9]*/{,task/[0-9]*/}{cgroup,cmdline,comm,limits,maps,mountinfo,mounts,stat,statm,status} r,",
+        "owner /proc/[0-9]*/{,task/[0-9]*/}attr/{,apparmor/}{current,exec} r,",
         "owner /proc/[0-9]*/{,fd/,task/,task/[0-9]*/} r,",
         "owner /proc/[0-9]*/{net/,}{route,if_inet6,tcp,tcp6,udp,udp6,unix} r,",
         "/sys/fs/cgroup/{,**/}cpu* r,",

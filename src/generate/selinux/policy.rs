@@ -124,6 +124,13 @@ fn base(all: &mut Vec<Statement>, domain: &'static str) {
     for on_the_way in ["home_root_t", "user_home_dir_t", "tmp_t", "var_t", "var_run_t", "src_t", "default_t"] {
         all.push(Allow(domain, on_the_way, "dir", &["getattr", "search"]));
     }
+    let homes = match domain {
+        TOOL => [("gosandbox_tool_xdg", "xdg_cache_t"), ("gosandbox_tool_cache_home", "cache_home_t")],
+        _ => [("gosandbox_program_xdg", "xdg_cache_t"), ("gosandbox_program_cache_home", "cache_home_t")],
+    };
+    for (name, folder) in homes {
+        all.push(Optional(name, vec![Allow(domain, folder, "dir", &["getattr", "search"])]));
+    }
     for device in ["null_device_t", "zero_device_t", "devtty_t", "ptmx_t"] {
         all.push(Allow(domain, device, "chr_file", &["append", "getattr", "ioctl", "open", "read", "write"]));
     }
@@ -135,12 +142,14 @@ fn base(all: &mut Vec<Statement>, domain: &'static str) {
         all.push(Allow(domain, terminal, "chr_file", &["append", "getattr", "ioctl", "read", "write"]));
     }
     // The launcher's view of the system is a file system in memory.
-    all.extend([
-        Allow(domain, "tmpfs_t", "filesystem", &["getattr"]),
-        Allow(domain, "tmpfs_t", "dir", &["add_name", "getattr", "open", "read", "search", "write"]),
-        Allow(domain, "tmpfs_t", "file", &["getattr", "open", "read"]),
-        Allow(domain, "tmpfs_t", "lnk_file", READ_LINK),
-    ]);
+    for memory in ["tmpfs_t", "user_tmpfs_t"] {
+        all.extend([
+            Allow(domain, memory, "filesystem", &["getattr"]),
+            Allow(domain, memory, "dir", &["add_name", "getattr", "open", "read", "search", "write"]),
+            Allow(domain, memory, "file", &["getattr", "open", "read"]),
+            Allow(domain, memory, "lnk_file", READ_LINK),
+        ]);
+    }
 }
 
 /// Files that both domains read.
@@ -226,7 +235,7 @@ fn program(all: &mut Vec<Statement>, test: TreeAccess) {
 fn created(all: &mut Vec<Statement>, model: &Model<'_>) {
     all.push(Comment("the types of what is made"));
     for (domain, name) in [(TOOL, TMP), (PROGRAM, PROGRAM_TMP)] {
-        for folder in ["tmp_t", "user_tmp_t", "tmpfs_t"] {
+        for folder in ["tmp_t", "user_tmp_t", "tmpfs_t", "user_tmpfs_t"] {
             all.push(New(domain, folder, "dir", name));
             all.push(New(domain, folder, "file", name));
             all.push(New(domain, folder, "sock_file", name));
@@ -290,6 +299,7 @@ fn entry(caller: &'static str) -> Vec<Statement> {
     let mut all = vec![
         Allow(caller, "self", "process", &["setexec"]),
         Allow(caller, GOROOT_EXEC, "file", ENTER),
+        Allow(caller, EXEC, "file", RUN),
     ];
     for domain in [TOOL, PROGRAM] {
         all.extend([
