@@ -17,7 +17,9 @@ use proptest::prelude::*;
 
 use generate::automaton::Compiled;
 use gosandbox::generate::rules::{SECRETS, Subject};
-use gosandbox::generate::{Backend, Error, Model, Site, apparmor::AppArmor, matching, selinux::Selinux};
+use gosandbox::generate::{
+    Backend, Error, Model, Site, apparmor::AppArmor, matching, selinux::Selinux,
+};
 use gosandbox::policy::{Access, PROTECTED, Policy, TreeAccess};
 
 fn policy() -> Policy {
@@ -58,7 +60,11 @@ impl Meaning<'_> {
     fn is_secret(&self, path: &Path) -> bool {
         SECRETS.iter().any(|name| {
             path.starts_with(Path::new("/root").join(name))
-                || path.ancestors().any(|up| up.parent().and_then(Path::parent) == Some(Path::new("/")) && up.starts_with("/home") && path.starts_with(up.join(name)))
+                || path.ancestors().any(|up| {
+                    up.parent().and_then(Path::parent) == Some(Path::new("/"))
+                        && up.starts_with("/home")
+                        && path.starts_with(up.join(name))
+                })
         })
     }
 
@@ -138,24 +144,75 @@ fn compiled(policy: &Policy, site: &Site) -> Compiled {
     fs::write(&source, &files[0].content).unwrap();
     let output = Command::new("apparmor_parser")
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-        .args(["-QK", "--kernel-features", "/etc/apparmor.d/abi/3.0", "--warn=all", "--Werror", "-O", "no-diff-encode", "-o"])
+        .args([
+            "-QK",
+            "--kernel-features",
+            "/etc/apparmor.d/abi/3.0",
+            "--warn=all",
+            "--Werror",
+            "-O",
+            "no-diff-encode",
+            "-o",
+        ])
         .arg(folder.path().join("binary"))
         .arg(&source)
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Compiled::read(&fs::read(folder.path().join("binary")).unwrap())
 }
 
 fn paths(tree: &'static str) -> impl Strategy<Value = PathBuf> {
     let roots = prop::sample::select(vec![
-        "/usr/local/go", "/usr/local/gopher", "/home/dev/.cache/go-build", "/home/dev/go/pkg/mod", "/home/dev",
-        "/home/other", "/root", "/home/dev/.cache/gosandbox/p/go-build", tree, "/tmp", "/srv/out", "/srv", "/usr/bin",
-        "/usr/lib/x86_64-linux-gnu", "/usr/lib", "/opt",
+        "/usr/local/go",
+        "/usr/local/gopher",
+        "/home/dev/.cache/go-build",
+        "/home/dev/go/pkg/mod",
+        "/home/dev",
+        "/home/other",
+        "/root",
+        "/home/dev/.cache/gosandbox/p/go-build",
+        tree,
+        "/tmp",
+        "/srv/out",
+        "/srv",
+        "/usr/bin",
+        "/usr/lib/x86_64-linux-gnu",
+        "/usr/lib",
+        "/opt",
     ]);
     let names = prop::sample::select(vec![
-        "a", "b.go", "bin", "src", ".git", ".github", ".gitx", "testdata", "testdata2", ".ssh", ".netrc", "id_rsa", "x.test",
-        "go-build1", "b001", "ab", "sed", "gcc", "a b", "\"", "*", "é", ".aws", ".envrc", "config", "pkg", "tool",
+        "a",
+        "b.go",
+        "bin",
+        "src",
+        ".git",
+        ".github",
+        ".gitx",
+        "testdata",
+        "testdata2",
+        ".ssh",
+        ".netrc",
+        "id_rsa",
+        "x.test",
+        "go-build1",
+        "b001",
+        "ab",
+        "sed",
+        "gcc",
+        "a b",
+        "\"",
+        "*",
+        "é",
+        ".aws",
+        ".envrc",
+        "config",
+        "pkg",
+        "tool",
     ]);
     (roots, prop::collection::vec(names, 0..5)).prop_map(|(root, names)| {
         let mut path = PathBuf::from(root);
@@ -169,7 +226,11 @@ fn apparmor_grants_what_the_policy_grants_and_nothing_else() {
     if !has("apparmor_parser") {
         return;
     }
-    const TREES: [&str; 3] = ["/srv/project", "/tmp/a b*[x]{y,z}^?", "/home/dev/src/\"q\" @{HOME} #,"];
+    const TREES: [&str; 3] = [
+        "/srv/project",
+        "/tmp/a b*[x]{y,z}^?",
+        "/home/dev/src/\"q\" @{HOME} #,",
+    ];
     for tree in TREES {
         let (policy, site) = (policy(), site(Path::new(tree)));
         let compiled = compiled(&policy, &site);
@@ -182,12 +243,30 @@ fn apparmor_grants_what_the_policy_grants_and_nothing_else() {
                             Subject::Tool => family.to_owned(),
                             _ => format!("{family}//{}", subject.word()),
                         };
-                        let meaning = Meaning { site: &site, policy: &policy, subject };
+                        let meaning = Meaning {
+                            site: &site,
+                            policy: &policy,
+                            subject,
+                        };
                         let got = compiled.permissions(&name, &path, own);
                         // A grant of a folder is for what is beneath it, too.
                         let folder = compiled.permissions(&name, &path.join(""), own);
-                        prop_assert_eq!(got.write || folder.write, meaning.writes(&path, own), "write {} {:?} {}", name, path, own);
-                        prop_assert_eq!(got.read || folder.read, meaning.reads(&path, own) || path == Path::new("/tmp"), "read {} {:?} {}", name, path, own);
+                        prop_assert_eq!(
+                            got.write || folder.write,
+                            meaning.writes(&path, own),
+                            "write {} {:?} {}",
+                            name,
+                            path,
+                            own
+                        );
+                        prop_assert_eq!(
+                            got.read || folder.read,
+                            meaning.reads(&path, own) || path == Path::new("/tmp"),
+                            "read {} {:?} {}",
+                            name,
+                            path,
+                            own
+                        );
                     }
                 }
                 Ok(())
@@ -208,10 +287,21 @@ fn apparmor_executes_the_toolchain_in_its_own_profile_and_nothing_else_there() {
         let executes = |path: &str| compiled.permissions(family, Path::new(path), true).execute;
         assert!(inherits("/usr/local/go/bin/go"));
         assert!(inherits("/usr/local/go/pkg/tool/linux_amd64/compile"));
-        for path in ["/srv/project/hello", "/tmp/go-build1/b001/x.test", "/tmp/go-build1/b001/exe/x", "/usr/bin/sed", "/home/dev/.cache/go-build/ab/cd-d/x"] {
+        for path in [
+            "/srv/project/hello",
+            "/tmp/go-build1/b001/x.test",
+            "/tmp/go-build1/b001/exe/x",
+            "/usr/bin/sed",
+            "/home/dev/.cache/go-build/ab/cd-d/x",
+        ] {
             assert!(executes(path) && !inherits(path), "{family} {path}");
         }
-        for path in ["/usr/bin/gcc", "/usr/bin/as", "/usr/local/go/src/make.bash", "/opt/x"] {
+        for path in [
+            "/usr/bin/gcc",
+            "/usr/bin/as",
+            "/usr/local/go/src/make.bash",
+            "/opt/x",
+        ] {
             assert!(!executes(path), "{family} {path}");
         }
     }
@@ -258,13 +348,25 @@ fn selinux_contexts_match_their_paths_and_no_others() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    for tree in ["/srv/project", "/srv/a b.c*[x](y)|z", "/srv/q\"' #$^+?\\", "/srv/é\u{1}"] {
+    for tree in [
+        "/srv/project",
+        "/srv/a b.c*[x](y)|z",
+        "/srv/q\"' #$^+?\\",
+        "/srv/é\u{1}",
+    ] {
         let (policy, site) = (policy(), site(Path::new(tree)));
         let mut model = Model::new(&policy, &site).unwrap();
         model.form = Some("te".into());
         let files = Selinux.render(&model).unwrap();
-        let text = files.iter().find(|file| file.name == "gosandbox.fc").unwrap();
-        let text = text.content.replace("gen_context(", "").replace(",s0)", ":s0").replace("HOME_DIR", "/home/[^/]+");
+        let text = files
+            .iter()
+            .find(|file| file.name == "gosandbox.fc")
+            .unwrap();
+        let text = text
+            .content
+            .replace("gen_context(", "")
+            .replace(",s0)", ":s0")
+            .replace("HOME_DIR", "/home/[^/]+");
         let contexts = folder.path().join("file_contexts");
         fs::write(&contexts, text).unwrap();
         let label = |path: String| {
@@ -276,13 +378,31 @@ fn selinux_contexts_match_their_paths_and_no_others() {
                 .output()
                 .unwrap();
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
-            text.split(':').find(|part| part.ends_with("_t")).map(|part| part.trim().to_owned())
+            text.split(':')
+                .find(|part| part.ends_with("_t"))
+                .map(|part| part.trim().to_owned())
         };
-        assert_eq!(label(format!("{tree}/main.go")).as_deref(), Some("gosandbox_work_t"), "{tree}");
-        assert_eq!(label(format!("{tree}/a/testdata/x")).as_deref(), Some("gosandbox_testdata_t"));
-        assert_eq!(label(format!("{tree}/.git/config")).as_deref(), Some("gosandbox_protected_t"));
-        assert_eq!(label("/usr/local/go/bin/go".into()).as_deref(), Some("gosandbox_goroot_exec_t"));
-        assert_eq!(label("/usr/local/go/src/fmt/print.go".into()).as_deref(), Some("gosandbox_goroot_t"));
+        assert_eq!(
+            label(format!("{tree}/main.go")).as_deref(),
+            Some("gosandbox_work_t"),
+            "{tree}"
+        );
+        assert_eq!(
+            label(format!("{tree}/a/testdata/x")).as_deref(),
+            Some("gosandbox_testdata_t")
+        );
+        assert_eq!(
+            label(format!("{tree}/.git/config")).as_deref(),
+            Some("gosandbox_protected_t")
+        );
+        assert_eq!(
+            label("/usr/local/go/bin/go".into()).as_deref(),
+            Some("gosandbox_goroot_exec_t")
+        );
+        assert_eq!(
+            label("/usr/local/go/src/fmt/print.go".into()).as_deref(),
+            Some("gosandbox_goroot_t")
+        );
         assert_eq!(label("/usr/local/gopher/x".into()), None);
         assert_eq!(label("/srv/projectile".into()), None);
         assert_eq!(label(format!("{tree}x")), None);
@@ -296,7 +416,10 @@ fn what_contradicts_itself_is_refused_before_anything_is_written() {
         let mut site = site(Path::new("/srv/project"));
         site.write = vec![(writable.into(), true)];
         let error = Model::new(&policy, &site).unwrap_err();
-        assert!(matches!(error, Error::Contradiction { .. }), "{writable}: {error}");
+        assert!(
+            matches!(error, Error::Contradiction { .. }),
+            "{writable}: {error}"
+        );
     }
 }
 
@@ -306,8 +429,13 @@ fn a_path_that_apparmor_cannot_hold_is_refused_by_name() {
     for tree in [&b"/srv/a\nb"[..], b"/srv/\xff", b"/srv/a\x1b[0m"] {
         let tree = Path::new(OsStr::from_bytes(tree));
         let site = site(tree);
-        let error = AppArmor.render(&Model::new(&policy, &site).unwrap()).unwrap_err();
-        assert!(matches!(&error, Error::Path { path, .. } if path == tree), "{error}");
+        let error = AppArmor
+            .render(&Model::new(&policy, &site).unwrap())
+            .unwrap_err();
+        assert!(
+            matches!(&error, Error::Path { path, .. } if path == tree),
+            "{error}"
+        );
         assert!(!error.to_string().chars().any(char::is_control));
     }
 }
@@ -318,5 +446,9 @@ fn the_documentation_has_the_table_of_what_each_format_can_say() {
     if std::env::var_os("GOSANDBOX_WRITE_DOCS").is_some() {
         fs::write(&path, matching::table()).unwrap();
     }
-    assert_eq!(fs::read_to_string(path).unwrap(), matching::table(), "GOSANDBOX_WRITE_DOCS=1 writes it");
+    assert_eq!(
+        fs::read_to_string(path).unwrap(),
+        matching::table(),
+        "GOSANDBOX_WRITE_DOCS=1 writes it"
+    );
 }

@@ -324,9 +324,7 @@ fn mode(text: &str) -> Result<bool, Problem> {
     match text {
         "enforce" => Ok(false),
         "complain" => Ok(true),
-        _ => Err(Problem(format!(
-            "`{text}` is neither enforce nor complain"
-        ))),
+        _ => Err(Problem(format!("`{text}` is neither enforce nor complain"))),
     }
 }
 

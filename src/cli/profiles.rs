@@ -15,7 +15,10 @@ use crate::generate::{Artifact, BACKENDS, Mode, Model, backend};
 pub(super) fn generate(args: &LowArgs, format: &str) -> anyhow::Result<Vec<u8>> {
     let Some(backend) = backend(format) else {
         let known: Vec<_> = BACKENDS.iter().map(|one| one.format()).collect();
-        bail!("cannot make a profile: `{format}` is not one of {}", known.join(", "));
+        bail!(
+            "cannot make a profile: `{format}` is not one of {}",
+            known.join(", ")
+        );
     };
     if let Some(form) = &args.form
         && !backend.forms().contains(&form.as_str())
@@ -30,7 +33,10 @@ pub(super) fn generate(args: &LowArgs, format: &str) -> anyhow::Result<Vec<u8>> 
     model.form = args.form.clone();
     let files = backend.render(&model)?;
     for (point, fit) in model.losses(backend) {
-        warn(args.verbosity, &format!("{format}: {}: {fit}", point.word()));
+        warn(
+            args.verbosity,
+            &format!("{format}: {}: {fit}", point.word()),
+        );
     }
     match &args.output {
         None => {
@@ -41,21 +47,31 @@ pub(super) fn generate(args: &LowArgs, format: &str) -> anyhow::Result<Vec<u8>> 
                 let names: Vec<_> = others.iter().map(|file| file.name.as_str()).collect();
                 warn(
                     args.verbosity,
-                    &format!("printed {}; -o DIR writes {} too", first.name, names.join(", ")),
+                    &format!(
+                        "printed {}; -o DIR writes {} too",
+                        first.name,
+                        names.join(", ")
+                    ),
                 );
             }
             Ok(first.content.clone().into_bytes())
         }
         Some(path) if path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/") => {
-            fs::create_dir_all(path)
-                .with_context(|| format!("cannot make the folder {}", clean(&path.display().to_string())))?;
+            fs::create_dir_all(path).with_context(|| {
+                format!(
+                    "cannot make the folder {}",
+                    clean(&path.display().to_string())
+                )
+            })?;
             for file in &files {
                 write(&path.join(&file.name), file)?;
             }
             Ok(Vec::new())
         }
         Some(path) => {
-            let file = files.first().context("cannot make a profile: it has no files")?;
+            let file = files
+                .first()
+                .context("cannot make a profile: it has no files")?;
             write(path, file)?;
             Ok(Vec::new())
         }

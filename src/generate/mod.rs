@@ -159,7 +159,9 @@ impl Artifact {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
     /// A path that a format cannot hold safely.
-    #[error("cannot write {path:?} into a {format} profile: {why}; rename it, or leave it out of the policy")]
+    #[error(
+        "cannot write {path:?} into a {format} profile: {why}; rename it, or leave it out of the policy"
+    )]
     Path {
         /// The path.
         path: PathBuf,

@@ -212,7 +212,14 @@ pub fn rules(policy: &Policy, site: &Site) -> Result<Vec<Rule>, Error> {
         }
         if subject == Subject::Tool {
             let rights = Access::Execute.into();
-            found.add(subject, Role::Launcher, &site.launcher, Kind::File, rights, false);
+            found.add(
+                subject,
+                Role::Launcher,
+                &site.launcher,
+                Kind::File,
+                rights,
+                false,
+            );
         }
         for (path, access, is_folder) in &site.system {
             let (kind, executes) = (kind(*is_folder), Rights::from(*access).has(Rights::EXEC));
@@ -221,15 +228,28 @@ pub fn rules(policy: &Policy, site: &Site) -> Result<Vec<Rule>, Error> {
                 false => Role::System,
             };
             let mut rights = Rights::from(*access);
-            if ["/usr/lib", "/lib", "/usr/lib64", "/lib64"].iter().any(|lib| path.starts_with(lib)) {
+            if ["/usr/lib", "/lib", "/usr/lib64", "/lib64"]
+                .iter()
+                .any(|lib| path.starts_with(lib))
+            {
                 // Shared libraries, which the dynamic loader maps.
                 rights = rights.and(Rights::MAP);
             }
             found.add(subject, role, path, kind, rights, false);
         }
-        for (paths, access) in [(&site.read, Access::Read), (&site.write, Access::WriteExecute)] {
+        for (paths, access) in [
+            (&site.read, Access::Read),
+            (&site.write, Access::WriteExecute),
+        ] {
             for (path, is_folder) in paths {
-                found.add(subject, Role::Named, path, kind(*is_folder), access.into(), false);
+                found.add(
+                    subject,
+                    Role::Named,
+                    path,
+                    kind(*is_folder),
+                    access.into(),
+                    false,
+                );
             }
         }
     }
@@ -244,7 +264,15 @@ fn kind(is_folder: bool) -> Kind {
 struct Rules(BTreeSet<Rule>);
 
 impl Rules {
-    fn add(&mut self, subject: Subject, role: Role, path: &Path, kind: Kind, rights: Rights, owner: bool) {
+    fn add(
+        &mut self,
+        subject: Subject,
+        role: Role,
+        path: &Path,
+        kind: Kind,
+        rights: Rights,
+        owner: bool,
+    ) {
         if !path.as_os_str().is_empty() {
             self.0.insert(Rule {
                 subject,
@@ -259,10 +287,24 @@ impl Rules {
 
     fn goroot(&mut self, subject: Subject, site: &Site) {
         let folder = Kind::Folder;
-        self.add(subject, Role::Goroot, &site.goroot, folder, Rights::LOOK.and(Rights::MAP), false);
+        self.add(
+            subject,
+            Role::Goroot,
+            &site.goroot,
+            folder,
+            Rights::LOOK.and(Rights::MAP),
+            false,
+        );
         for tools in ["bin", "pkg/tool"] {
             let path = site.goroot.join(tools);
-            self.add(subject, Role::GorootTool, &path, folder, Access::Execute.into(), false);
+            self.add(
+                subject,
+                Role::GorootTool,
+                &path,
+                folder,
+                Access::Execute.into(),
+                false,
+            );
         }
         for path in &site.goroot_linked {
             self.add(subject, Role::Goroot, path, folder, Rights::LOOK, false);
@@ -276,10 +318,31 @@ impl Rules {
             _ => Rights::LOOK,
         };
         self.add(subject, Role::Cache, &site.gocache, folder, rights, false);
-        self.add(subject, Role::CachedProgram, &site.gocache, folder, Access::Execute.into(), false);
-        self.add(subject, Role::ModuleCache, &site.gomodcache, folder, rights, false);
+        self.add(
+            subject,
+            Role::CachedProgram,
+            &site.gocache,
+            folder,
+            Access::Execute.into(),
+            false,
+        );
+        self.add(
+            subject,
+            Role::ModuleCache,
+            &site.gomodcache,
+            folder,
+            rights,
+            false,
+        );
         let own = Access::WriteExecute.into();
-        self.add(subject, Role::ProgramCache, &site.program_cache, folder, own, false);
+        self.add(
+            subject,
+            Role::ProgramCache,
+            &site.program_cache,
+            folder,
+            own,
+            false,
+        );
     }
 
     fn tree(&mut self, subject: Subject, policy: &Policy, site: &Site) {
@@ -296,11 +359,25 @@ impl Rules {
         };
         self.add(subject, Role::Work, &site.tree, Kind::Folder, rights, false);
         if access >= TreeAccess::Testdata {
-            self.add(subject, Role::Testdata, &site.tree, Kind::Folder, written, false);
+            self.add(
+                subject,
+                Role::Testdata,
+                &site.tree,
+                Kind::Folder,
+                written,
+                false,
+            );
         }
         for name in &policy.files.protected {
             let path = site.tree.join(name);
-            self.add(subject, Role::Protected, &path, Kind::Folder, Rights::CHANGE, false);
+            self.add(
+                subject,
+                Role::Protected,
+                &path,
+                Kind::Folder,
+                Rights::CHANGE,
+                false,
+            );
         }
     }
 }
@@ -313,7 +390,10 @@ fn contradictions(policy: &Policy, site: &Site) -> Result<(), Error> {
     for writable in written.filter(|path| !path.as_os_str().is_empty()) {
         let caches = [&site.gocache, &site.gomodcache];
         let is_tree = *writable == site.tree;
-        let mut held = held.iter().copied().chain(caches.into_iter().filter(|_| !is_tree));
+        let mut held = held
+            .iter()
+            .copied()
+            .chain(caches.into_iter().filter(|_| !is_tree));
         let found = held.find(|held| {
             let launcher = **held == site.launcher && is_tree;
             !launcher && (held.starts_with(writable) || writable.starts_with(held))

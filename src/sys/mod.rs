@@ -443,6 +443,9 @@ mod tests {
         let raised = rustix::io::fcntl_dupfd_cloexec(file.as_fd(), 900).unwrap();
         rustix::io::fcntl_setfd(&raised, rustix::io::FdFlags::empty()).unwrap();
         close_each_on_exec(900).unwrap();
-        assert_eq!(rustix::io::fcntl_getfd(&raised).unwrap(), rustix::io::FdFlags::CLOEXEC);
+        assert_eq!(
+            rustix::io::fcntl_getfd(&raised).unwrap(),
+            rustix::io::FdFlags::CLOEXEC
+        );
     }
 }

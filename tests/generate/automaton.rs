@@ -39,7 +39,10 @@ impl Compiled {
     }
 
     pub fn permissions(&self, profile: &str, path: &Path, own: bool) -> Permissions {
-        let automaton = self.0.get(profile).unwrap_or_else(|| panic!("no {profile} in {:?}", self.0.keys()));
+        let automaton = self
+            .0
+            .get(profile)
+            .unwrap_or_else(|| panic!("no {profile} in {:?}", self.0.keys()));
         let accept = automaton.walk(path.as_os_str().as_bytes());
         let bits = if own { accept } else { accept >> 14 };
         Permissions {
@@ -68,9 +71,16 @@ impl Automaton {
         let mut tables: BTreeMap<u16, Vec<u32>> = BTreeMap::new();
         let mut at = u32_at(4) as usize;
         while at + 12 <= size {
-            let (id, width, count) = (u16_at(at), usize::from(u16_at(at + 2)), u32_at(at + 8) as usize);
+            let (id, width, count) = (
+                u16_at(at),
+                usize::from(u16_at(at + 2)),
+                u32_at(at + 8) as usize,
+            );
             let data = &bytes[at + 12..at + 12 + width * count];
-            let values = data.chunks(width).map(|one| one.iter().fold(0, |value, byte| value << 8 | u32::from(*byte)));
+            let values = data.chunks(width).map(|one| {
+                one.iter()
+                    .fold(0, |value, byte| value << 8 | u32::from(*byte))
+            });
             tables.insert(id, values.collect());
             at += (12 + width * count).div_ceil(8) * 8;
         }
@@ -88,7 +98,11 @@ impl Automaton {
     fn walk(&self, path: &[u8]) -> u32 {
         let mut state = 1_usize;
         for byte in path {
-            let class = self.classes.get(usize::from(*byte)).copied().unwrap_or(u32::from(*byte));
+            let class = self
+                .classes
+                .get(usize::from(*byte))
+                .copied()
+                .unwrap_or(u32::from(*byte));
             let at = (self.base[state] & 0x00ff_ffff) as usize + class as usize;
             state = match self.check.get(at) {
                 Some(owner) if *owner as usize == state => self.next[at] as usize,

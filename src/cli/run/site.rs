@@ -45,7 +45,11 @@ pub(in crate::cli) fn find(args: &LowArgs) -> anyhow::Result<(Policy, Site)> {
     let mut system: Vec<_> = system::rules(System::Dynamic, &programs, false)
         .into_iter()
         // The formats have lines of their own for what differs from process to process.
-        .filter(|rule| !["/proc", "/dev", "/sys"].iter().any(|own| rule.path.starts_with(own)))
+        .filter(|rule| {
+            !["/proc", "/dev", "/sys"]
+                .iter()
+                .any(|own| rule.path.starts_with(own))
+        })
         .map(|rule| {
             let is_folder = rule.path.is_dir();
             (rule.path, rule.access, is_folder)
@@ -61,7 +65,9 @@ pub(in crate::cli) fn find(args: &LowArgs) -> anyhow::Result<(Policy, Site)> {
         gomodcache: caches.gomodcache,
         program_cache: caches.programs,
         tree: tree.unwrap_or_default(),
-        home: who.home.unwrap_or_else(|| Path::new("/nonexistent").to_owned()),
+        home: who
+            .home
+            .unwrap_or_else(|| Path::new("/nonexistent").to_owned()),
         launcher: std::fs::read_link("/proc/self/exe").unwrap_or_default(),
         system,
         read,

@@ -48,22 +48,36 @@ impl Backend for AppArmor {
             Point::SecretsUnreadable => Fit::Wider(
                 "names, command lines and states of the same user's processes in /proc, where there is no pid namespace",
             ),
-            Point::WorkOfOthers => Fit::Wider("a test may write all of $WORK; Landlock keeps it to its own part"),
-            Point::ProtectedMissing => Fit::Narrower("they cannot be made at any depth of the tree"),
-            Point::Testdata => Fit::Wider("the testdata of every package"),
-            Point::Executables => Fit::Narrower("what is not GOROOT's own leaves the tool cage for the program cage"),
-            Point::ToolNetwork => {
-                Fit::Narrower("standing alone it has no network: fetch modules first, or use the launcher")
+            Point::WorkOfOthers => {
+                Fit::Wider("a test may write all of $WORK; Landlock keeps it to its own part")
             }
-            Point::ProgramLoopback => Fit::Narrower("standing alone programs have no network, not even a loopback"),
+            Point::ProtectedMissing => {
+                Fit::Narrower("they cannot be made at any depth of the tree")
+            }
+            Point::Testdata => Fit::Wider("the testdata of every package"),
+            Point::Executables => {
+                Fit::Narrower("what is not GOROOT's own leaves the tool cage for the program cage")
+            }
+            Point::ToolNetwork => Fit::Narrower(
+                "standing alone it has no network: fetch modules first, or use the launcher",
+            ),
+            Point::ProgramLoopback => {
+                Fit::Narrower("standing alone programs have no network, not even a loopback")
+            }
             Point::AllowedHosts => Fit::Wider("every address by TCP: AppArmor knows no names"),
-            Point::UnixSockets => Fit::Wider("before Linux 6.17 and outside Ubuntu only sockets with a path are told apart"),
+            Point::UnixSockets => Fit::Wider(
+                "before Linux 6.17 and outside Ubuntu only sockets with a path are told apart",
+            ),
             Point::Processes => Fit::Exact,
             Point::SetId => Fit::Missing("seccomp refuses modes with set-id bits"),
-            Point::Namespaces => Fit::Missing("user namespaces are told apart from abi 4.0 on; seccomp refuses them"),
+            Point::Namespaces => {
+                Fit::Missing("user namespaces are told apart from abi 4.0 on; seccomp refuses them")
+            }
             Point::SystemCalls => Fit::Missing("seccomp"),
             Point::Metadata => Fit::Exact,
-            Point::PrivateTemporary => Fit::Wider("/tmp is shared, and only one's own files in it can be used"),
+            Point::PrivateTemporary => {
+                Fit::Wider("/tmp is shared, and only one's own files in it can be used")
+            }
             Point::Environment => Fit::Missing("the launcher"),
             Point::Limits => Fit::Missing("the launcher, a cgroup"),
         }

@@ -159,9 +159,16 @@ fn launched(lines: &mut Vec<String>, subject: Subject) {
             lines.push("capability net_admin,".into());
             lines.push("capability setpcap,".into());
             lines.push("owner /proc/[0-9]*/{setgroups,uid_map,gid_map} rw,".into());
-            lines.extend(leave(Family::Launched, "", "/run/gosandbox/{work,tmp,home}", "/"));
+            lines.extend(leave(
+                Family::Launched,
+                "",
+                "/run/gosandbox/{work,tmp,home}",
+                "/",
+            ));
         }
-        Subject::Program | Subject::Test => lines.push("/run/gosandbox/{work,tmp,home}/** mix,".into()),
+        Subject::Program | Subject::Test => {
+            lines.push("/run/gosandbox/{work,tmp,home}/** mix,".into())
+        }
     }
 }
 
@@ -176,8 +183,16 @@ const NO_TEST: &str = "**{[^t],[^s]t,[^e]st,[^t]est,[^.]test}";
 
 /// The two rules by which the tool cage executes what was built: tests, and everything else.
 fn leave(family: Family, quote: &str, path: &str, at: &str) -> [String; 2] {
-    let line = |names: &str, subject| format!("{quote}{path}{at}{names}{quote} {},", enter(family, subject));
-    [line(NO_TEST, Subject::Program), line("**.test", Subject::Test)]
+    let line = |names: &str, subject| {
+        format!(
+            "{quote}{path}{at}{names}{quote} {},",
+            enter(family, subject)
+        )
+    };
+    [
+        line(NO_TEST, Subject::Program),
+        line("**.test", Subject::Test),
+    ]
 }
 
 /// A path under the name it has among the variables.
@@ -197,7 +212,12 @@ fn named(model: &Model<'_>, path: &Path) -> Result<String, Error> {
     literal(path)
 }
 
-fn grant(lines: &mut Vec<String>, model: &Model<'_>, family: Family, rule: &Rule) -> Result<(), Error> {
+fn grant(
+    lines: &mut Vec<String>,
+    model: &Model<'_>,
+    family: Family,
+    rule: &Rule,
+) -> Result<(), Error> {
     let path = named(model, &rule.path)?;
     let owner = if rule.owner { "owner " } else { "" };
     let beneath = match (rule.role, rule.kind) {
@@ -208,13 +228,15 @@ fn grant(lines: &mut Vec<String>, model: &Model<'_>, family: Family, rule: &Rule
         (_, Kind::File) => "",
     };
     let letters = letters(rule.rights);
-    let inherits = rule.subject != Subject::Tool || matches!(rule.role, Role::GorootTool | Role::Launcher);
+    let inherits =
+        rule.subject != Subject::Tool || matches!(rule.role, Role::GorootTool | Role::Launcher);
     let executes = rule.rights.has(Rights::EXEC);
     if rule.owner {
         // The folder itself is root's.
         lines.push(format!("\"{path}/\" r,"));
     }
-    let mut line = |beneath: &str, letters: &str| lines.push(format!("{owner}\"{path}{beneath}\" {letters},"));
+    let mut line =
+        |beneath: &str, letters: &str| lines.push(format!("{owner}\"{path}{beneath}\" {letters},"));
     match (executes, rule.role) {
         (true, Role::CachedProgram) if inherits => line(beneath, "mrix"),
         (true, Role::CachedProgram) => {}
@@ -229,7 +251,10 @@ fn grant(lines: &mut Vec<String>, model: &Model<'_>, family: Family, rule: &Rule
             lines.push(format!("\"{path}\" {},", enter(family, Subject::Program)));
         }
         (Role::SystemProgram, Kind::Folder) => {
-            lines.push(format!("\"{path}/**\" {},", enter(family, Subject::Program)));
+            lines.push(format!(
+                "\"{path}/**\" {},",
+                enter(family, Subject::Program)
+            ));
         }
         (Role::CachedProgram, _) => lines.extend(leave(family, "\"", &path, "/*/*-d/")),
         _ => lines.extend(leave(family, "\"", &path, "/")),
@@ -239,7 +264,11 @@ fn grant(lines: &mut Vec<String>, model: &Model<'_>, family: Family, rule: &Rule
 
 /// The letters of a right but x, which has its own rules.
 fn letters(rights: Rights) -> &'static str {
-    match (rights.meets(Rights::CHANGE), rights.has(Rights::MAP), rights.has(Rights::READ)) {
+    match (
+        rights.meets(Rights::CHANGE),
+        rights.has(Rights::MAP),
+        rights.has(Rights::READ),
+    ) {
         (true, true, _) => "mrwkl",
         (true, false, _) => "rwkl",
         (false, true, _) => "mrk",
@@ -255,26 +284,47 @@ fn denials(lines: &mut Vec<String>, model: &Model<'_>, subject: Subject) -> Resu
         lines.push("audit deny \"@{GOCACHE}/{,**}\" wl,".into());
         lines.push("audit deny \"@{GOMODCACHE}/{,**}\" wl,".into());
     }
-    let protected = model.rules.iter().filter(|rule| rule.role == Role::Protected);
+    let protected = model
+        .rules
+        .iter()
+        .filter(|rule| rule.role == Role::Protected);
     for rule in protected.filter(|rule| rule.subject == subject) {
-        let below = rule.path.strip_prefix(&model.site.tree).unwrap_or(&rule.path);
+        let below = rule
+            .path
+            .strip_prefix(&model.site.tree)
+            .unwrap_or(&rule.path);
         let name = literal(&Path::new("/").join(below))?;
         // What lies deeper is the go command's to write, such as a vendored module's own folders.
-        let depth = if subject == Subject::Tool { "" } else { "/{,**/}" };
-        let name = if depth.is_empty() { name.as_str() } else { &name[1..] };
+        let depth = if subject == Subject::Tool {
+            ""
+        } else {
+            "/{,**/}"
+        };
+        let name = if depth.is_empty() {
+            name.as_str()
+        } else {
+            &name[1..]
+        };
         lines.push(format!("audit deny \"@{{WORK}}{depth}{name}{{,/**}}\" wl,"));
     }
     let given = |secret: &Path| {
         model.rules.iter().any(|rule| {
-            rule.role == Role::Named && (rule.path.starts_with(secret) || secret.starts_with(&rule.path))
+            rule.role == Role::Named
+                && (rule.path.starts_with(secret) || secret.starts_with(&rule.path))
         })
     };
     for secret in SECRETS {
         let own = model.site.home.join(secret);
         let holds = |path: &Path| path.starts_with(&own);
         let site = model.site;
-        if !given(&own) && ![&site.goroot, &site.gocache, &site.gomodcache, &site.tree].into_iter().any(|path| holds(path)) {
-            lines.push(format!("audit deny \"/{{root,home/*}}/{secret}{{,/**}}\" mrwkl,"));
+        if !given(&own)
+            && ![&site.goroot, &site.gocache, &site.gomodcache, &site.tree]
+                .into_iter()
+                .any(|path| holds(path))
+        {
+            lines.push(format!(
+                "audit deny \"/{{root,home/*}}/{secret}{{,/**}}\" mrwkl,"
+            ));
         }
     }
     Ok(())
@@ -302,7 +352,8 @@ fn mechanisms(lines: &mut Vec<String>, family: Family, abi: Abi, subject: Subjec
 fn rest(lines: &mut Vec<String>, model: &Model<'_>, family: Family, abi: Abi, subject: Subject) {
     let name = family.name();
     let inside = family == Family::Launched;
-    let hosts = !model.policy.network.allow.is_empty() && (subject == Subject::Tool || model.policy.network.programs);
+    let hosts = !model.policy.network.allow.is_empty()
+        && (subject == Subject::Tool || model.policy.network.programs);
     if inside || hosts {
         lines.push("network inet stream,".into());
         lines.push("network inet6 stream,".into());
