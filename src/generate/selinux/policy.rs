@@ -101,7 +101,8 @@ const SOCKET: &[&str] = &[
     "accept", "append", "bind", "connect", "create", "getattr", "getopt", "ioctl", "listen",
     "read", "setattr", "setopt", "shutdown", "write",
 ];
-const TRANSITION: &[&str] = &["transition"];
+/// With the environment, limits and signals of whoever starts it, as without a change of domain.
+const TRANSITION: &[&str] = &["noatsecure", "rlimitinh", "siginh", "transition"];
 const NNP: &[&str] = &["nnp_transition", "nosuid_transition"];
 
 /// Every statement of the module.
@@ -293,6 +294,12 @@ fn base(all: &mut Vec<Statement>, domain: &'static str) {
             &["append", "getattr", "ioctl", "read", "write"],
         ));
     }
+    all.push(Allow(
+        domain,
+        "devpts_t",
+        "dir",
+        &["getattr", "open", "read", "search"],
+    ));
     // The launcher's view of the system is a file system in memory.
     for memory in ["tmpfs_t", "user_tmpfs_t"] {
         all.extend([
@@ -415,6 +422,8 @@ fn tool(all: &mut Vec<Statement>) {
             &["getattr", "read", "write"],
         ),
     ]);
+    // The wrapper brings a program's own loopback up: a socket that is asked, and sends nothing.
+    all.push(Allow(TOOL, "self", "udp_socket", &["create", "ioctl"]));
     all.push(If(
         "gosandbox_tool_network",
         vec![
