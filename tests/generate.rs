@@ -409,6 +409,98 @@ fn selinux_contexts_match_their_paths_and_no_others() {
     }
 }
 
+/// The two macros of a reference policy that the module uses, written out.
+fn expanded(text: &str) -> String {
+    text.replace("policy_module(gosandbox, 1.0)", "module gosandbox 1.0;")
+        .replace("gen_require(`", "require {")
+        .replace("')", "}")
+}
+
+#[test]
+fn the_sources_for_a_reference_policy_compile() {
+    if !has("checkmodule") {
+        return;
+    }
+    let (policy, site) = (policy(), site(Path::new("/srv/project")));
+    let mut model = Model::new(&policy, &site).unwrap();
+    model.form = Some("te".into());
+    let files = Selinux.render(&model).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("gosandbox.te");
+    fs::write(&source, expanded(&files[0].content)).unwrap();
+    let output = Command::new("checkmodule")
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .args(["-M", "-m", "-o"])
+        .arg(folder.path().join("gosandbox.mod"))
+        .arg(&source)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn the_install_script_is_a_script_whatever_the_folders_are_called() {
+    let policy = policy();
+    let folder = tempfile::tempdir().unwrap();
+    for tree in ["/srv/project", "/srv/$(touch x)`y`'\"; exit 7 #\n&"] {
+        let site = site(Path::new(tree));
+        let files = Selinux
+            .render(&Model::new(&policy, &site).unwrap())
+            .unwrap();
+        let script = files.iter().find(|file| file.executable).unwrap();
+        // In the place of the tools that change a system: they say what they were asked for.
+        let tools = folder.path().join("bin");
+        fs::create_dir_all(&tools).unwrap();
+        for tool in ["semodule", "restorecon", "id"] {
+            let text = match tool {
+                "id" => "#!/bin/sh\necho 0\n".to_owned(),
+                _ => format!("#!/bin/sh\nprintf '%s\\n' \"{tool} $*\"\n"),
+            };
+            fs::write(tools.join(tool), text).unwrap();
+            fs::set_permissions(
+                tools.join(tool),
+                std::os::unix::fs::PermissionsExt::from_mode(0o755),
+            )
+            .unwrap();
+        }
+        let path = folder.path().join("install");
+        fs::write(&path, &script.content).unwrap();
+        let run = |arguments: &[&str]| {
+            let output = Command::new("/bin/sh")
+                .arg(&path)
+                .args(arguments)
+                .env("PATH", format!("{}:/usr/bin:/bin", tools.display()))
+                .output()
+                .unwrap();
+            (
+                output.status.code(),
+                String::from_utf8_lossy(&output.stdout).into_owned(),
+            )
+        };
+        let (status, said) = run(&[]);
+        assert_eq!(status, Some(0), "{tree}: {said}");
+        assert!(
+            said.starts_with("semodule -X 400 -i gosandbox.cil\n"),
+            "{said}"
+        );
+        let (status, said) = run(&["undo"]);
+        assert_eq!(status, Some(0));
+        assert!(said.starts_with("semodule -X 400 -r gosandbox\n"), "{said}");
+        assert_eq!(run(&["again"]).0, Some(2));
+        assert!(!folder.path().join("x").exists());
+        // A step that fails takes everything back.
+        fs::write(tools.join("restorecon"), "#!/bin/sh\nexit 3\n").unwrap();
+        let (status, said) = run(&[]);
+        if said.contains("restorecon") || status != Some(0) {
+            assert!(said.contains("semodule -X 400 -r gosandbox"), "{said}");
+        }
+    }
+}
+
 #[test]
 fn what_contradicts_itself_is_refused_before_anything_is_written() {
     let policy = policy();

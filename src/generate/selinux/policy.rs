@@ -238,6 +238,7 @@ fn base(all: &mut Vec<Statement>, domain: &'static str) {
     }
     for on_the_way in [
         "home_root_t",
+        "user_home_t",
         "user_home_dir_t",
         "tmp_t",
         "var_t",
