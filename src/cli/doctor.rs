@@ -195,7 +195,7 @@ fn namespace_remedy() -> &'static str {
         "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
         "1",
     ) {
-        "AppArmor restricts user namespaces: load a profile with `userns,` for gosandbox, or set \
+        "AppArmor restricts user namespaces: load the gosandbox-launcher profile (gosandbox profile apparmor makes it), or set \
          kernel.apparmor_restrict_unprivileged_userns=0"
     } else if is("/proc/sys/kernel/unprivileged_userns_clone", "0") {
         "set kernel.unprivileged_userns_clone=1"
