@@ -6,7 +6,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::policy;
+use super::names;
 use crate::generate::{Error, Model};
 
 /// What kind of file a context is for.
@@ -71,33 +71,33 @@ pub fn contexts(model: &Model<'_>) -> Result<Vec<Context>, Error> {
         Ok(())
     };
     let all = "(/.*)?";
-    add(&site.tree, all, Kind::Any, policy::WORK)?;
+    add(&site.tree, all, Kind::Any, names::WORK)?;
     add(
         &site.tree,
         "/(.*/)?testdata(/.*)?",
         Kind::Any,
-        policy::TESTDATA,
+        names::TESTDATA,
     )?;
     for name in &model.policy.files.protected {
-        add(&site.tree.join(name), all, Kind::Any, policy::PROTECTED)?;
+        add(&site.tree.join(name), all, Kind::Any, names::PROTECTED)?;
     }
-    add(&site.gomodcache, all, Kind::Any, policy::MODCACHE)?;
-    add(&site.gocache, all, Kind::Any, policy::CACHE)?;
-    add(&site.program_cache, all, Kind::Any, policy::PROGRAM_CACHE)?;
-    add(&site.goroot, all, Kind::Any, policy::GOROOT)?;
+    add(&site.gomodcache, all, Kind::Any, names::MODCACHE)?;
+    add(&site.gocache, all, Kind::Any, names::CACHE)?;
+    add(&site.program_cache, all, Kind::Any, names::PROGRAM_CACHE)?;
+    add(&site.goroot, all, Kind::Any, names::GOROOT)?;
     add(
         &site.goroot.join("bin"),
         "/.*",
         Kind::File,
-        policy::GOROOT_EXEC,
+        names::GOROOT_EXEC,
     )?;
     add(
         &site.goroot.join("pkg/tool"),
         "/.*",
         Kind::File,
-        policy::GOROOT_EXEC,
+        names::GOROOT_EXEC,
     )?;
-    add(&site.launcher, "", Kind::File, policy::EXEC)?;
+    add(&site.launcher, "", Kind::File, names::EXEC)?;
     Ok(found)
 }
 

@@ -5,8 +5,12 @@
 //! of their own for GOROOT, the caches, the work tree and temporary files. Every transition is allowed
 //! under no_new_privs too: without that the kernel leaves the process where it was, and says nothing.
 
+mod base;
+mod cages;
 mod cil;
 mod contexts;
+mod edges;
+mod names;
 mod policy;
 mod script;
 mod statement;
