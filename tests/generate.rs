@@ -502,6 +502,33 @@ fn the_install_script_is_a_script_whatever_the_folders_are_called() {
 }
 
 #[test]
+fn secrets_are_refused_where_a_broader_grant_holds_them() {
+    if !has("apparmor_parser") {
+        return;
+    }
+    let policy = policy();
+    let mut site = site(Path::new("/var/lib/ci/work"));
+    site.home = "/var/lib/ci".into();
+    site.write = Vec::new();
+    site.read = vec![
+        ("/var/lib/ci".into(), true),
+        ("/var/lib/ci/.docker/config.json".into(), false),
+    ];
+    let compiled = compiled(&policy, &site);
+    for profile in [
+        "gosandbox",
+        "gosandbox-alone//program",
+        "gosandbox-alone//test",
+    ] {
+        let reads = |path: &str| compiled.permissions(profile, Path::new(path), true).read;
+        assert!(reads("/var/lib/ci/notes"), "{profile}");
+        assert!(reads("/var/lib/ci/.docker/config.json"), "{profile}");
+        assert!(!reads("/var/lib/ci/.ssh/id_rsa"), "{profile}");
+        assert!(!reads("/var/lib/ci/.netrc"), "{profile}");
+    }
+}
+
+#[test]
 fn what_contradicts_itself_is_refused_before_anything_is_written() {
     let policy = policy();
     for writable in ["/usr/local", "/usr/local/go/src", "/home/dev", "/usr/bin"] {

@@ -307,24 +307,31 @@ fn denials(lines: &mut Vec<String>, model: &Model<'_>, subject: Subject) -> Resu
         };
         lines.push(format!("audit deny \"@{{WORK}}{depth}{name}{{,/**}}\" wl,"));
     }
-    let given = |secret: &Path| {
-        model.rules.iter().any(|rule| {
-            rule.role == Role::Named
-                && (rule.path.starts_with(secret) || secret.starts_with(&rule.path))
-        })
-    };
+    secrets(lines, model)
+}
+
+/// The usual secrets in every home, and in the user's own where that lies elsewhere.
+fn secrets(lines: &mut Vec<String>, model: &Model<'_>) -> Result<(), Error> {
+    let site = model.site;
+    let granted = [&site.goroot, &site.gocache, &site.gomodcache, &site.tree];
+    let named = model.rules.iter().filter(|rule| rule.role == Role::Named);
+    let granted: Vec<&Path> = named
+        .map(|rule| rule.path.as_path())
+        .chain(granted.into_iter().map(|path| path.as_path()))
+        .collect();
+    let usual = site.home == Path::new("/root") || site.home.parent() == Some(Path::new("/home"));
     for secret in SECRETS {
-        let own = model.site.home.join(secret);
-        let holds = |path: &Path| path.starts_with(&own);
-        let site = model.site;
-        if !given(&own)
-            && ![&site.goroot, &site.gocache, &site.gomodcache, &site.tree]
-                .into_iter()
-                .any(|path| holds(path))
-        {
-            lines.push(format!(
-                "audit deny \"/{{root,home/*}}/{secret}{{,/**}}\" mrwkl,"
-            ));
+        let own = site.home.join(secret);
+        // What the user has granted by name is no secret; what lies around it stays one.
+        if granted.iter().any(|path| path.starts_with(&own)) {
+            continue;
+        }
+        lines.push(format!(
+            "audit deny \"/{{root,home/*}}/{secret}{{,/**}}\" mrwkl,"
+        ));
+        if !usual && site.home.is_absolute() {
+            let own = literal(&own)?;
+            lines.push(format!("audit deny \"{own}{{,/**}}\" mrwkl,"));
         }
     }
     Ok(())
