@@ -358,6 +358,12 @@ fn selinux_contexts_match_their_paths_and_no_others() {
         let mut model = Model::new(&policy, &site).unwrap();
         model.form = Some("te".into());
         let files = Selinux.render(&model).unwrap();
+        let lines = files
+            .iter()
+            .find(|file| file.name == "gosandbox.fcontext")
+            .unwrap();
+        let cache = " -t gosandbox_cache_t '/home/dev/\\.cache/go-build(/.*)?'\n";
+        assert!(lines.content.contains(cache), "{}", lines.content);
         let text = files
             .iter()
             .find(|file| file.name == "gosandbox.fc")

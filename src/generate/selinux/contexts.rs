@@ -144,19 +144,22 @@ fn escaped(path: &Path) -> String {
     text
 }
 
-/// Lines for `semanage fcontext`, for those who want the labels alone.
-pub fn semanage(header: &[String], contexts: &[Context]) -> String {
+/// Lines for `semanage fcontext`, for those who want the labels alone: what it adds counts more than the
+/// contexts of homes, so that these are named as they are.
+pub fn semanage(header: &[String], contexts: &[Context], home: &Path) -> String {
     let mut text: String = header.iter().map(|line| format!("# {line}\n")).collect();
-    text += "# the types must be known: load the module first; patterns of homes need the path in the place of HOME_DIR\n";
+    text +=
+        "# the types must be known: load the module first, then restorecon -RF what is labelled\n";
     for context in contexts {
         let kind = if context.kind == Kind::File {
             " -f f"
         } else {
             ""
         };
+        let pattern = context.pattern.replacen("HOME_DIR", &escaped(home), 1);
         text += &format!(
-            "semanage fcontext -a{kind} -t {} '{}'\n",
-            context.name, context.pattern
+            "semanage fcontext -a{kind} -t {} '{pattern}'\n",
+            context.name
         );
     }
     text

@@ -74,7 +74,10 @@ impl Backend for Selinux {
         let header = model.header(self);
         let statements = policy::statements(model);
         let contexts = contexts::contexts(model)?;
-        let labels = Artifact::file("gosandbox.fcontext", contexts::semanage(&header, &contexts));
+        let labels = Artifact::file(
+            "gosandbox.fcontext",
+            contexts::semanage(&header, &contexts, &model.site.home),
+        );
         if model.form.as_deref() == Some("te") {
             return Ok(vec![
                 Artifact::file("gosandbox.te", te::module(&header, &statements)),
