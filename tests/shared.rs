@@ -408,6 +408,7 @@ fn plan(script: &str) -> Plan {
         },
         isolation: Isolation::Shared,
         limits: Limits::default(),
+        labels: Vec::new(),
         landlock: Some(Ruleset {
             abi: 4,
             refuse_tcp: true,

@@ -38,6 +38,8 @@ pub enum Key {
     Memory,
     Pids,
     OpenFiles,
+    Apparmor,
+    Selinux,
     Layer(Layer),
     Guarantee(Guarantee),
 }
@@ -56,7 +58,7 @@ impl Key {
         "guarantees",
     ];
 
-    const FIXED: [Key; 29] = [
+    const FIXED: [Key; 31] = [
         Key::User,
         Key::Read,
         Key::Write,
@@ -86,13 +88,15 @@ impl Key {
         Key::Memory,
         Key::Pids,
         Key::OpenFiles,
+        Key::Apparmor,
+        Key::Selinux,
     ];
 
     /// Every key, in the order in which they are shown.
     pub fn all() -> impl Iterator<Item = Key> {
         Key::FIXED
             .into_iter()
-            .chain(Layer::ALL.into_iter().map(Key::Layer))
+            .chain(Layer::by_need().map(Key::Layer))
             .chain(Guarantee::ALL.into_iter().map(Key::Guarantee))
     }
 
@@ -123,7 +127,7 @@ impl Key {
             Key::Allow | Key::Programs => "network",
             Key::Pass | Key::Set => "environment",
             Key::Timeout | Key::Memory | Key::Pids | Key::OpenFiles => "limits",
-            Key::Layer(_) => "layers",
+            Key::Apparmor | Key::Selinux | Key::Layer(_) => "layers",
             Key::Guarantee(_) => "guarantees",
         }
     }
@@ -160,6 +164,8 @@ impl Key {
             Key::Memory => "memory",
             Key::Pids => "pids",
             Key::OpenFiles => "open-files",
+            Key::Apparmor => Layer::Apparmor.word(),
+            Key::Selinux => Layer::Selinux.word(),
             Key::Layer(layer) => layer.word(),
             Key::Guarantee(guarantee) => guarantee.word(),
         }

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde_json::json;
 
-use crate::cli::clean;
 use crate::plan::{Isolation, Node, Plan};
 use crate::policy::Access;
+use crate::text::visible;
 
 /// Version of a line's schema, which is the gateway's.
 const SCHEMA: u32 = 1;
@@ -80,7 +80,7 @@ impl Audit {
             "schema": SCHEMA,
             "time": format!("{:.3}", jiff::Timestamp::now()),
             "event": "run-refused",
-            "reason": clean(reason),
+            "reason": visible(reason),
         });
         let _full = (&self.file).write_all(format!("{line}\n").as_bytes());
     }

@@ -86,6 +86,25 @@ pub(super) fn toolchain(
     if let Some(reason) = reason {
         bail!("{absent} and cannot be fetched: {reason}; {INSTEAD}");
     }
+    match download(project, host, who, found, module)? {
+        0 => Ok(()),
+        status => bail!(
+            "{absent} and cannot be fetched: go mod download ended with status {status}; {INSTEAD}"
+        ),
+    }
+}
+
+/// Has the go command at hand download a toolchain, or look up one that is in the sandbox user's module
+/// cache: either way it compares the zip's hash with the checksum database, whatever its settings say.
+/// Its exit status.
+pub(super) fn download(
+    project: &Project<'_>,
+    host: &mut Host,
+    who: &Who,
+    found: &Toolchain,
+    module: &str,
+) -> anyhow::Result<i32> {
+    let session = project.session;
     // Where no go.mod asks for a newer Go than the one that fetches.
     let session = Session {
         folder: "/".into(),
@@ -99,7 +118,7 @@ pub(super) fn toolchain(
         none: true,
         ..Workspace::default()
     };
-    let mut policy = policy.clone();
+    let mut policy = project.policy.clone();
     if who.identity.switch {
         policy.identity.user = Some(format!("{}:{}", who.identity.uid, who.identity.gid));
     }
@@ -111,14 +130,8 @@ pub(super) fn toolchain(
     };
     let command = go(&["mod", "download", module]);
     let mut download = Prepared::new(&session, &nowhere, &policy, found, &command)?;
-    match start(&alone, host, &mut download)? {
-        (_, Ok(outcome)) if outcome.status == 0 => Ok(()),
-        (_, Ok(outcome)) => bail!(
-            "{absent} and cannot be fetched: go mod download ended with status {}; {INSTEAD}",
-            outcome.status
-        ),
-        (_, Err(error)) => Err(error).context("cannot start the sandbox"),
-    }
+    let (_, ended) = start(&alone, host, &mut download)?;
+    Ok(ended.context("cannot start the sandbox")?.status)
 }
 
 fn go(words: &[&str]) -> Command {

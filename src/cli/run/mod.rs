@@ -11,8 +11,10 @@ mod progress;
 mod protected;
 mod report;
 mod scratch;
+pub(in crate::cli) mod site;
 mod token;
 mod toolchain;
+mod verify;
 mod way;
 
 use std::ffi::OsString;
@@ -26,10 +28,10 @@ use super::{REFUSED, caller, overrides, start_folder, warn};
 use crate::go::trust::Trust;
 use crate::go::workspace::{self, Workspace};
 use crate::go::{command, goenv};
-use crate::host::Host;
+use crate::host::{Host, mandatory};
 use crate::launch;
 use crate::plan::{Holding, Plan};
-use crate::policy::{Guarantee, Policy, Requirement};
+use crate::policy::{Guarantee, Layer, Policy, Requirement};
 use crate::profile;
 
 /// A command that is not there.
@@ -262,6 +264,26 @@ fn require(policy: &Policy, plan: &Plan, verbosity: Verbosity) -> anyhow::Result
             Requirement::Off => {}
         }
     }
+    if let (Some((layer, label)), Some(stream)) = (plan.labels.first(), into_a_file()) {
+        bail!(
+            "cannot hand on {stream}: it is a file, which {} would take away in {label}; use a pipe (| cat >FILE)",
+            layer.word()
+        );
+    }
+    for (layer, label) in &plan.labels {
+        let here = match layer {
+            Layer::Apparmor => mandatory::apparmor(),
+            _ => mandatory::selinux(),
+        };
+        if let Err(reason) = here {
+            bail!(
+                "cannot put {} in force, which profile {} asks for with \"{label}\": {reason}; leave it out of [layers], or \
+                 use a host that has it (gosandbox doctor says more)",
+                layer.word(),
+                policy.name
+            );
+        }
+    }
     for (layer, requirement) in &policy.layers {
         if *requirement == Requirement::Required && !plan.has_layer(*layer) {
             bail!(
@@ -271,6 +293,24 @@ fn require(policy: &Policy, plan: &Plan, verbosity: Verbosity) -> anyhow::Result
         }
     }
     Ok(())
+}
+
+/// A standard stream that leads into a file: a profile or domain that does not grant the file closes it at
+/// exec, and the output would be lost.
+fn into_a_file() -> Option<&'static str> {
+    let is_file = |stream: std::os::fd::BorrowedFd<'_>| {
+        rustix::fs::fstat(stream).is_ok_and(|found| {
+            rustix::fs::FileType::from_raw_mode(found.st_mode) == rustix::fs::FileType::RegularFile
+        })
+    };
+    match (
+        is_file(rustix::stdio::stdout()),
+        is_file(rustix::stdio::stderr()),
+    ) {
+        (true, _) => Some("standard output"),
+        (_, true) => Some("standard error"),
+        _ => None,
+    }
 }
 
 /// A run that did not start: the message, and the status that the contract gives it.

@@ -33,13 +33,17 @@ pub(super) fn choose(session: &Session<'_>, plan: &Plan) -> anyhow::Result<Strin
     Ok(fresh)
 }
 
-/// `$XDG_STATE_HOME/gosandbox/token`.
-fn file(session: &Session<'_>) -> Option<PathBuf> {
+/// `$XDG_STATE_HOME/gosandbox`: what the launcher keeps from run to run, out of every grant.
+pub(super) fn state(session: &Session<'_>) -> Option<PathBuf> {
     let named = session.variable("XDG_STATE_HOME").map(PathBuf::from);
     let state = named
         .filter(|path| path.is_absolute())
         .or_else(|| Some(session.home.as_ref()?.join(".local/state")))?;
-    Some(state.join("gosandbox/token"))
+    Some(state.join("gosandbox"))
+}
+
+fn file(session: &Session<'_>) -> Option<PathBuf> {
+    Some(state(session)?.join("token"))
 }
 
 /// Whether the plan shows the file to anything inside.

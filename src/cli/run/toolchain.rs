@@ -5,14 +5,14 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::identity::{self, Who};
-use super::{Project, Session, caches, fetch};
+use super::{Project, Session, caches, fetch, verify};
 use crate::cli::args::Command;
 use crate::go::select::{self, SelectError};
 use crate::go::toolchain::{self, Toolchain};
 use crate::go::trust::Trust;
 use crate::host::Host;
 
-/// Finds it, or fetches it.
+/// Finds it, or fetches it; one from a module cache is compared with the checksum database.
 ///
 /// # Errors
 /// There is none that the project is content with and the policy lets run.
@@ -21,38 +21,100 @@ pub(super) fn choose(
     host: &mut Host,
     command: &Command,
 ) -> anyhow::Result<Toolchain> {
-    let Project {
-        session, workspace, ..
-    } = *project;
-    let found = discover(project, command)?;
-    let wish = wish(session, &found)?;
+    let session = project.session;
+    let search = Search::new(project, command)?;
     let own = caches::module_cache(session);
-    let select = |module_cache: Option<&Path>, trust| {
-        select::select(&select::Request {
-            found: &found,
-            lines: &workspace.lines,
-            wish: &wish,
-            module_cache,
-            trust,
-            range: project.policy.modules.toolchains.as_ref(),
-        })
-    };
-    let absent = match select(own.as_deref(), session.trust()) {
+    let absent = match search.select(own.as_deref(), session.trust()) {
         Err(absent @ SelectError::Absent { .. }) => absent,
-        selected => return Ok(selected?),
+        selected => {
+            let selected = selected?;
+            if selected.goroot != search.found.goroot {
+                let (who, theirs) = search.theirs()?;
+                let cached = verify::Cached {
+                    goroot: &selected.goroot,
+                    cache: own.as_deref().unwrap_or(&theirs),
+                    confirmed_in: &theirs,
+                };
+                verify::check(project, host, &who, &search.found, &cached)?;
+            }
+            return Ok(selected);
+        }
     };
     // What the sandbox user's own module cache holds is as good as any other of its modules.
-    let tree = (!workspace.none).then_some(workspace.root.as_path());
-    let who = identity::choose(session, project.policy, tree)?;
+    let (who, theirs) = search.theirs()?;
     let trust = trust(session, &who);
-    let theirs = caches::find(session, &who, tree.unwrap_or(&session.folder))?.gomodcache;
-    match select(Some(&theirs), trust) {
-        Err(SelectError::Absent { module, .. }) => {
-            fetch::toolchain(project, host, &who, &found, &module, absent)?;
-            fetch::make_executable(&theirs.join(module))?;
-            Ok(select(Some(&theirs), trust)?)
+    if let Err(SelectError::Absent { module, .. }) = search.select(Some(&theirs), trust) {
+        fetch::toolchain(project, host, &who, &search.found, &module, absent)?;
+        fetch::make_executable(&theirs.join(module))?;
+    }
+    let selected = search.select(Some(&theirs), trust)?;
+    let cached = verify::Cached {
+        goroot: &selected.goroot,
+        cache: &theirs,
+        confirmed_in: &theirs,
+    };
+    verify::check(project, host, &who, &search.found, &cached)?;
+    Ok(selected)
+}
+
+/// The one that is at hand; nothing is fetched and nothing is run.
+///
+/// # Errors
+/// As for [`choose`], and where it would have to be fetched.
+pub(super) fn at_hand(project: &Project<'_>, command: &Command) -> anyhow::Result<Toolchain> {
+    let session = project.session;
+    let search = Search::new(project, command)?;
+    let own = caches::module_cache(session);
+    match search.select(own.as_deref(), session.trust()) {
+        Err(SelectError::Absent { .. }) => {
+            let (who, theirs) = search.theirs()?;
+            Ok(search.select(Some(&theirs), trust(session, &who))?)
         }
         selected => Ok(selected?),
+    }
+}
+
+/// What a choice is made from.
+struct Search<'a> {
+    project: &'a Project<'a>,
+    found: Toolchain,
+    wish: select::Wish,
+}
+
+impl<'a> Search<'a> {
+    fn new(project: &'a Project<'a>, command: &Command) -> anyhow::Result<Search<'a>> {
+        let found = discover(project, command)?;
+        let wish = wish(project.session, &found)?;
+        Ok(Search {
+            project,
+            found,
+            wish,
+        })
+    }
+
+    fn select(&self, cache: Option<&Path>, trust: Trust<'_>) -> Result<Toolchain, SelectError> {
+        select::select(&select::Request {
+            found: &self.found,
+            lines: &self.project.workspace.lines,
+            wish: &self.wish,
+            module_cache: cache,
+            trust,
+            range: self.project.policy.modules.toolchains.as_ref(),
+        })
+    }
+
+    /// Who runs inside, and that user's module cache.
+    fn theirs(&self) -> anyhow::Result<(Who, PathBuf)> {
+        let Project {
+            session,
+            workspace,
+            policy,
+            ..
+        } = *self.project;
+        let tree = (!workspace.none).then_some(workspace.root.as_path());
+        let who = identity::choose(session, policy, tree)?;
+        let caches = caches::find(session, &who, tree.unwrap_or(&session.folder))?;
+        Ok((who, caches.gomodcache))
     }
 }
 

@@ -1,0 +1,137 @@
+//! A toolchain from a module cache is what the checksum database says it is.
+//!
+//! Go compares a toolchain when it downloads it, and never again; what was extracted may have been written
+//! since. So its hash is computed here, and go itself looks the hash of the zip up. Both are done once, and
+//! again when any file of it has changed.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use sha2::{Digest, Sha256};
+
+use super::identity::Who;
+use super::{Project, Session, fetch, token};
+use crate::go::dirhash;
+use crate::go::toolchain::Toolchain;
+use crate::host::Host;
+
+/// A toolchain in a module cache.
+pub(super) struct Cached<'a> {
+    /// Its GOROOT.
+    pub goroot: &'a Path,
+    /// The module cache that it lies in.
+    pub cache: &'a Path,
+    /// The sandbox user's module cache, in which go looks it up.
+    pub confirmed_in: &'a Path,
+}
+
+/// Compares it, unless that was done and nothing has changed since.
+///
+/// # Errors
+/// It is another, or cannot be compared.
+pub(super) fn check(
+    project: &Project<'_>,
+    host: &mut Host,
+    who: &Who,
+    found: &Toolchain,
+    cached: &Cached<'_>,
+) -> anyhow::Result<()> {
+    let session = project.session;
+    if session.args.dry_run {
+        return Ok(());
+    }
+    let goroot = cached.goroot;
+    let fingerprint = dirhash::fingerprint(goroot)?;
+    let record = record(session, goroot);
+    if record
+        .as_ref()
+        .is_some_and(|path| is_recorded(path, session, &fingerprint))
+    {
+        return Ok(());
+    }
+    let module = goroot
+        .strip_prefix(cached.cache)
+        .unwrap_or(goroot)
+        .to_string_lossy()
+        .into_owned();
+    let hash = dirhash::h1(goroot, &module)?;
+    compare(cached.cache, &module, goroot, &hash)?;
+    let status = fetch::download(project, host, who, found, &module)?;
+    if status != 0 {
+        bail!(
+            "cannot use the toolchain in {}: the checksum database does not confirm it (go mod download {module} \
+             ended with status {status}); install that Go and use --goroot DIR",
+            goroot.display()
+        );
+    }
+    compare(cached.confirmed_in, &module, goroot, &hash)?;
+    if let Some(path) = record {
+        // Without it the next run compares again.
+        let _written = write(&path, &fingerprint);
+    }
+    Ok(())
+}
+
+/// With the hash of the zip that it was extracted from.
+fn compare(cache: &Path, module: &str, goroot: &Path, hash: &str) -> anyhow::Result<()> {
+    let version = module
+        .rsplit_once('@')
+        .map_or(module, |(_, version)| version);
+    let file = cache
+        .join("cache/download/golang.org/toolchain/@v")
+        .join(format!("{version}.ziphash"));
+    let known = fs::read_to_string(&file).with_context(|| {
+        format!(
+            "cannot use the toolchain in {}: what it must be is not known, for want of {}; remove the folder, and it is \
+             fetched again",
+            goroot.display(),
+            file.display()
+        )
+    })?;
+    if known.trim() != hash {
+        bail!(
+            "cannot use the toolchain in {}: its hash is {hash}, and the module's is {}: it was changed after it was \
+             extracted; remove the folder, and it is fetched again",
+            goroot.display(),
+            crate::text::visible(known.trim())
+        );
+    }
+    Ok(())
+}
+
+/// Where it is noted that a toolchain was compared: out of reach of what runs inside.
+fn record(session: &Session<'_>, goroot: &Path) -> Option<PathBuf> {
+    let digest = Sha256::digest(goroot.as_os_str().as_encoded_bytes());
+    let name: String = digest[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    Some(token::state(session)?.join("toolchains").join(name))
+}
+
+fn is_recorded(path: &Path, session: &Session<'_>, fingerprint: &str) -> bool {
+    let own = fs::symlink_metadata(path).is_ok_and(|found| {
+        found.is_file() && found.uid() == session.host.uid && found.mode() & 0o022 == 0
+    });
+    own && fs::read_to_string(path).is_ok_and(|text| text == fingerprint)
+}
+
+fn write(path: &Path, fingerprint: &str) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+    }
+    let temporary = path.with_extension(std::process::id().to_string());
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&temporary)?;
+    file.write_all(fingerprint.as_bytes())?;
+    fs::rename(&temporary, path)
+}

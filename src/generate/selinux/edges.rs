@@ -1,0 +1,125 @@
+//! Who may enter the domains, and what never may be.
+
+use super::names::*;
+use super::statement::Statement::{self, Allow, Comment, Domain, If, Never, Optional, Role};
+use super::statement::Target;
+
+/// Who may enter: users, CI runners and services, container engines.
+pub fn callers(all: &mut Vec<Statement>) {
+    all.push(Comment("who may enter"));
+    let callers = [
+        ("gosandbox_unconfined", "unconfined_t", "unconfined_r"),
+        ("gosandbox_sysadm", "sysadm_t", "sysadm_r"),
+        ("gosandbox_staff", "staff_t", "staff_r"),
+        ("gosandbox_user", "user_t", "user_r"),
+        ("gosandbox_initrc", "initrc_t", "system_r"),
+        ("gosandbox_init", "init_t", "system_r"),
+        ("gosandbox_service", "unconfined_service_t", "system_r"),
+        ("gosandbox_cron", "system_cronjob_t", "system_r"),
+    ];
+    for (name, caller, role) in callers {
+        let mut inside = vec![Role(role, TOOL), Role(role, PROGRAM)];
+        inside.extend(entry(caller));
+        inside.push(If(
+            "gosandbox_attach",
+            vec![Domain(caller, GOROOT_EXEC, TOOL)],
+        ));
+        all.push(Optional(name, inside));
+    }
+    let mut container = vec![Role("system_r", TOOL), Role("system_r", PROGRAM)];
+    container.extend(entry("container_runtime_t"));
+    for domain in [TOOL, PROGRAM] {
+        container.extend([
+            Allow(domain, "container_file_t", "dir", READ_FOLDER),
+            Allow(domain, "container_file_t", "file", RUN),
+            Allow(domain, "container_file_t", "file", &["entrypoint"]),
+            Allow(domain, "container_file_t", "lnk_file", READ_LINK),
+            Allow(
+                domain,
+                "container_runtime_t",
+                "unix_stream_socket",
+                &["getattr", "read", "write"],
+            ),
+        ]);
+    }
+    all.push(Optional("gosandbox_container", container));
+}
+
+fn entry(caller: &'static str) -> Vec<Statement> {
+    let mut all = vec![
+        Allow(caller, "self", "process", &["setexec"]),
+        Allow(caller, GOROOT_EXEC, "file", ENTER),
+        Allow(caller, EXEC, "file", RUN),
+    ];
+    for domain in [TOOL, PROGRAM] {
+        all.extend([
+            Allow(caller, domain, "process", TRANSITION),
+            Allow(
+                caller,
+                domain,
+                "process",
+                &[
+                    "getattr", "getpgid", "sigkill", "signal", "signull", "sigstop",
+                ],
+            ),
+            Allow(caller, domain, "process2", NNP),
+            Allow(domain, caller, "fd", &["use"]),
+            Allow(
+                domain,
+                caller,
+                "fifo_file",
+                &["append", "getattr", "ioctl", "read", "write"],
+            ),
+            Allow(
+                domain,
+                caller,
+                "unix_stream_socket",
+                &["append", "getattr", "ioctl", "read", "write"],
+            ),
+            Allow(domain, caller, "process", &["sigchld"]),
+        ]);
+    }
+    all
+}
+
+/// What no other module may add.
+pub fn never(all: &mut Vec<Statement>) {
+    all.push(Comment("what never may be"));
+    for domain in [TOOL, PROGRAM] {
+        for name in [GOROOT, GOROOT_EXEC, PROTECTED, EXEC] {
+            all.push(Never(domain, Target::Type(name), "file", WRITE));
+            all.push(Never(domain, Target::Type(name), "dir", WRITE_FOLDER));
+        }
+        all.push(Never(
+            domain,
+            Target::AllBut(&[TOOL, PROGRAM]),
+            "process",
+            &["ptrace", "signal", "sigkill"],
+        ));
+        all.push(Never(
+            domain,
+            Target::Itself,
+            "process",
+            &["execheap", "execmem", "execstack", "setcurrent"],
+        ));
+    }
+    for name in [CACHE, MODCACHE] {
+        all.push(Never(PROGRAM, Target::Type(name), "file", WRITE));
+        all.push(Never(PROGRAM, Target::Type(name), "dir", WRITE_FOLDER));
+    }
+    for class in [
+        "tcp_socket",
+        "udp_socket",
+        "rawip_socket",
+        "packet_socket",
+        "netlink_route_socket",
+    ] {
+        all.push(Never(PROGRAM, Target::Itself, class, &["create"]));
+    }
+    all.push(Never(
+        PROGRAM,
+        Target::Type(TOOL),
+        "process",
+        &["ptrace", "signal", "sigkill", "transition", "dyntransition"],
+    ));
+}
