@@ -14,12 +14,14 @@
 //! | [`plan`] | policy + host + toolchain → ordered steps |
 //! | [`enforce`] | one file a layer; its `mod.rs` is the order |
 //! | [`notify`] | the supervisor of notified calls, where there are no user namespaces |
+//! | [`generate`] | what deployments load: AppArmor, SELinux, from the same policy |
 //! | [`gateway`] | the module gateway and the tunnel: the way out, outside the sandbox |
 //! | [`launch`] | fork, init, signals, exit status, the `-exec` wrapper |
 
 pub mod cli;
 pub mod enforce;
 pub mod gateway;
+pub mod generate;
 pub mod go;
 pub mod host;
 pub mod launch;

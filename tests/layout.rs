@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms, and the rooms of this crate that each may name.
-const MAY_SEE: [(&str, &[&str]); 13] = [
+const MAY_SEE: [(&str, &[&str]); 14] = [
     ("sys", &[]),
     ("text", &[]),
     ("policy", &[]),
@@ -18,6 +18,7 @@ const MAY_SEE: [(&str, &[&str]); 13] = [
     ("enforce", &["policy", "plan", "sys"]),
     ("notify", &["sys"]),
     ("gateway", &["policy", "text"]),
+    ("generate", &["policy", "text"]),
     (
         "launch",
         &["policy", "plan", "enforce", "notify", "gateway", "sys"],
@@ -25,7 +26,7 @@ const MAY_SEE: [(&str, &[&str]); 13] = [
     (
         "cli",
         &[
-            "policy", "profile", "go", "host", "plan", "gateway", "launch", "text",
+            "policy", "profile", "go", "host", "plan", "gateway", "generate", "launch", "text",
         ],
     ),
     ("main", &["cli"]),

@@ -83,6 +83,9 @@ struct Found {
     report: Option<Output>,
     audit_log: Option<PathBuf>,
     json: bool,
+    output: Option<PathBuf>,
+    complain: bool,
+    form: Option<String>,
     verbosity: Verbosity,
     help: bool,
     version: bool,
@@ -204,6 +207,9 @@ impl Found {
             Id::Memory => rules.memory = Some(profile::size(&utf8(text)?)?),
             Id::Pids => rules.pids = Some(profile::count(&utf8(text)?)?),
             Id::Require => rules.require.push(layer(&utf8(text)?)?),
+            Id::Output => self.output = Some(text.into()),
+            Id::Mode => self.complain = mode(&utf8(text)?)?,
+            Id::Form => self.form = Some(utf8(text)?),
             Id::Report if text == "-" => self.report = Some(Output::Standard),
             Id::Report => self.report = Some(Output::File(text.into())),
             Id::AuditLog => self.audit_log = Some(text.into()),
@@ -225,6 +231,9 @@ impl Found {
             report: self.report,
             audit_log: self.audit_log,
             json: self.json,
+            output: self.output,
+            complain: self.complain,
+            form: self.form,
             verbosity: self.verbosity,
         })
     }
@@ -278,6 +287,7 @@ impl Found {
         match (sub.name, self.argument.as_deref()) {
             ("doctor", _) => Ok(Mode::Doctor),
             ("man", _) => Ok(Mode::Man),
+            ("profile", Some(format)) => Ok(Mode::Profile(format.to_owned())),
             ("policy", Some("show")) => Ok(Mode::PolicyShow),
             ("policy", Some("list")) => Ok(Mode::PolicyList),
             ("completions", Some("bash")) => Ok(Mode::Completions(Shell::Bash)),
@@ -307,6 +317,15 @@ impl Found {
 fn utf8(text: OsString) -> Result<String, Problem> {
     text.string()
         .map_err(|_| Problem("the value is not UTF-8".to_owned()))
+}
+
+/// Whether refusals are only logged.
+fn mode(text: &str) -> Result<bool, Problem> {
+    match text {
+        "enforce" => Ok(false),
+        "complain" => Ok(true),
+        _ => Err(Problem(format!("`{text}` is neither enforce nor complain"))),
+    }
 }
 
 fn layer(text: &str) -> Result<Layer, Problem> {

@@ -23,6 +23,9 @@ pub enum Id {
     Report,
     AuditLog,
     Json,
+    Output,
+    Mode,
+    Form,
     Verbose,
     Quiet,
     Help,
@@ -35,10 +38,12 @@ pub const RUN: u8 = 1;
 pub const POLICY: u8 = 2;
 /// Where an option may stand: after `doctor`.
 pub const DOCTOR: u8 = 4;
+/// Where an option may stand: after `profile`.
+pub const PROFILE: u8 = 8;
 /// Where an option may stand: everywhere.
 pub const ALL: u8 = 0xff;
 
-const RULES: u8 = RUN | POLICY | DOCTOR;
+const RULES: u8 = RUN | POLICY | DOCTOR | PROFILE;
 
 /// An option.
 #[derive(Clone, Copy, Debug)]
@@ -99,7 +104,7 @@ impl Flag {
 }
 
 /// Every option.
-pub const FLAGS: [Flag; 22] = [
+pub const FLAGS: [Flag; 25] = [
     flag(
         Id::Profile,
         "profile",
@@ -141,14 +146,14 @@ pub const FLAGS: [Flag; 22] = [
     flag(
         Id::CacheDir,
         "cache-dir",
-        RUN | DOCTOR,
+        RUN | DOCTOR | PROFILE,
         "Keep GOCACHE and GOMODCACHE in this folder",
     )
     .takes("DIR"),
     flag(
         Id::Goroot,
         "goroot",
-        RUN | DOCTOR,
+        RUN | DOCTOR | PROFILE,
         "Use the toolchain in this folder",
     )
     .takes("DIR"),
@@ -208,6 +213,28 @@ pub const FLAGS: [Flag; 22] = [
     )
     .takes("FILE"),
     flag(Id::Json, "json", POLICY | DOCTOR, "Print JSON"),
+    flag(
+        Id::Output,
+        "output",
+        PROFILE,
+        "Write to this file, or every file of the format to this folder",
+    )
+    .short('o')
+    .takes("FILE|DIR"),
+    flag(
+        Id::Mode,
+        "mode",
+        PROFILE,
+        "Whether what is not granted is refused or only logged: enforce (the default) or complain",
+    )
+    .takes("enforce|complain"),
+    flag(
+        Id::Form,
+        "format",
+        PROFILE,
+        "Another form of the format: te (selinux), attached (apparmor)",
+    )
+    .takes("FORM"),
     flag(Id::Verbose, "verbose", ALL, "Say what is done")
         .short('v')
         .many(),
@@ -230,7 +257,7 @@ pub struct Sub {
 }
 
 /// The subcommands that this version has.
-pub const SUBS: [Sub; 5] = [
+pub const SUBS: [Sub; 6] = [
     Sub {
         name: "doctor",
         arguments: "",
@@ -242,6 +269,12 @@ pub const SUBS: [Sub; 5] = [
         arguments: "show|list",
         place: POLICY,
         help: "Show the resolved policy with the origin of every rule, or list the profiles",
+    },
+    Sub {
+        name: "profile",
+        arguments: "FORMAT",
+        place: PROFILE,
+        help: "Print what a deployment loads, made from the policy: apparmor or selinux",
     },
     Sub {
         name: "completions",
@@ -264,8 +297,8 @@ pub const SUBS: [Sub; 5] = [
 ];
 
 /// Subcommands of the contract that this version does not have.
-pub const LATER: [&str; 8] = [
-    "audit", "bundle", "explain", "goroot", "learn", "profile", "scan", "verify",
+pub const LATER: [&str; 7] = [
+    "audit", "bundle", "explain", "goroot", "learn", "scan", "verify",
 ];
 
 /// Exit statuses, and what they mean.

@@ -16,6 +16,8 @@ pub enum Mode {
     PolicyShow,
     /// List the profiles.
     PolicyList,
+    /// Print what a deployment loads, in this format.
+    Profile(String),
     /// Print a completion script.
     Completions(Shell),
     /// Print the manual page.
@@ -89,6 +91,12 @@ pub struct LowArgs {
     pub audit_log: Option<PathBuf>,
     /// `--json`.
     pub json: bool,
+    /// `--output`.
+    pub output: Option<PathBuf>,
+    /// Whether `--mode` is `complain`.
+    pub complain: bool,
+    /// `--format`.
+    pub form: Option<String>,
     /// `-v` and `-q`.
     pub verbosity: Verbosity,
 }

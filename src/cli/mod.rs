@@ -9,6 +9,7 @@ mod help;
 mod low;
 mod man;
 mod policy;
+mod profiles;
 mod run;
 mod usage;
 
@@ -69,6 +70,7 @@ fn dispatch(args: &LowArgs) -> anyhow::Result<u8> {
         }
         Mode::PolicyShow => print(policy::show(args)?.as_bytes()),
         Mode::PolicyList => print(policy::list(args)?.as_bytes()),
+        Mode::Profile(format) => print(&profiles::generate(args, format)?),
         Mode::Completions(shell) => print(&completions::render(*shell)),
         Mode::Man => print(&man::render().context("cannot write the manual page")?),
         Mode::Help(topic) => print(help::render(*topic).as_bytes()),

@@ -61,12 +61,13 @@ impl Group {
 
     /// The cgroup in `place`; in version 2 one holds both limits.
     fn folder(&mut self, place: &Place, controller: &str) -> io::Result<&Folder> {
+        if place.version == CgroupVersion::V2 {
+            // Also where the cgroup is there already: its files of this controller appear with it.
+            hand_on(&place.folder, controller)?;
+        }
         let parent = |folder: &Folder| folder.path.parent() == Some(&place.folder);
         if let Some(known) = self.folders.iter().position(parent) {
             return Ok(&self.folders[known]);
-        }
-        if place.version == CgroupVersion::V2 {
-            hand_on(&place.folder, controller)?;
         }
         sweep(&place.folder);
         self.folders.push(make(place)?);

@@ -39,10 +39,12 @@ impl Host {
         const CAP_SETUID: u32 = 7;
         const CAP_SYS_ADMIN: u32 = 21;
         let (uid, gid) = (process::geteuid().as_raw(), process::getegid().as_raw());
-        let namespaces = if uid != 0 || sys::has_capability(CAP_SYS_ADMIN) {
-            Ok(())
-        } else {
+        let namespaces = if uid == 0 && !sys::has_capability(CAP_SYS_ADMIN) {
             Err("root lacks CAP_SYS_ADMIN here, as in a container".to_owned())
+        } else if !sys::has_mount_setattr() {
+            Err("the kernel has no mount_setattr, without which no mount view can be made (it came with Linux 5.12)".to_owned())
+        } else {
+            Ok(())
         };
         let notification = match &namespaces {
             Ok(()) => Err("not asked for: there are namespaces".to_owned()),

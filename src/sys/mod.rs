@@ -251,7 +251,8 @@ pub fn wipe_environment() {
     }
 }
 
-/// Marks every descriptor from `first` on close-on-exec (Linux 5.11).
+/// Marks every descriptor from `first` on close-on-exec: with one call since Linux 5.11, before it one
+/// by one.
 pub fn close_on_exec(first: u32) -> io::Result<()> {
     const CLOSE_RANGE_CLOEXEC: c_uint = 4;
     // SAFETY: close_range takes integers only, and with this flag closes nothing now.
@@ -263,7 +264,46 @@ pub fn close_on_exec(first: u32) -> io::Result<()> {
             CLOSE_RANGE_CLOEXEC,
         )
     };
-    check(result).map(drop)
+    match check(result) {
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS)) => {
+            close_each_on_exec(first)
+        }
+        result => result.map(drop),
+    }
+}
+
+fn close_each_on_exec(first: u32) -> io::Result<()> {
+    for entry in std::fs::read_dir("/proc/self/fd")? {
+        let name = entry?.file_name();
+        let number = name.to_str().and_then(|name| name.parse::<u32>().ok());
+        let Some(number) = number.filter(|number| *number >= first) else {
+            continue;
+        };
+        // SAFETY: fcntl with F_SETFD takes no pointer.
+        let result = unsafe { libc::fcntl(number as c_int, libc::F_SETFD, libc::FD_CLOEXEC) };
+        match check(c_long::from(result)) {
+            // The folder that is being read, by the time it is not any more.
+            Err(error) if error.raw_os_error() == Some(libc::EBADF) => {}
+            result => drop(result?),
+        }
+    }
+    Ok(())
+}
+
+/// Whether the kernel has mount_setattr(2) (Linux 5.12).
+pub fn has_mount_setattr() -> bool {
+    // SAFETY: the descriptor is none, the pointers are null with a size of 0: the kernel reads nothing.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            -1,
+            std::ptr::null::<c_char>(),
+            0,
+            std::ptr::null::<u8>(),
+            0usize,
+        )
+    };
+    check(result).err().and_then(|error| error.raw_os_error()) != Some(libc::ENOSYS)
 }
 
 /// Closes every descriptor but these.
@@ -389,4 +429,23 @@ pub fn seccomp_load(
     // SAFETY: with NEW_LISTENER the result is a descriptor that the kernel has just made for the
     // caller, so nothing else owns it.
     Ok(Some(unsafe { OwnedFd::from_raw_fd(result as libc::c_int) }))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_are_marked_one_by_one_where_the_kernel_cannot_do_it_at_once() {
+        use std::os::fd::AsFd;
+        let file = std::fs::File::open("/dev/null").unwrap();
+        let raised = rustix::io::fcntl_dupfd_cloexec(file.as_fd(), 900).unwrap();
+        rustix::io::fcntl_setfd(&raised, rustix::io::FdFlags::empty()).unwrap();
+        close_each_on_exec(900).unwrap();
+        assert_eq!(
+            rustix::io::fcntl_getfd(&raised).unwrap(),
+            rustix::io::FdFlags::CLOEXEC
+        );
+    }
 }

@@ -7,6 +7,7 @@ mod plan;
 mod protected;
 mod report;
 mod scratch;
+pub(in crate::cli) mod site;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,97 @@
+//! `gosandbox profile FORMAT`: the policy of this project, as what a deployment loads.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+use super::args::LowArgs;
+use super::{run, warn};
+use crate::generate::{Artifact, BACKENDS, Mode, Model, backend};
+use crate::text::visible;
+
+/// Makes the format's files; what is to be printed, where no `-o` names a place.
+pub(super) fn generate(args: &LowArgs, format: &str) -> anyhow::Result<Vec<u8>> {
+    let Some(backend) = backend(format) else {
+        let known: Vec<_> = BACKENDS.iter().map(|one| one.format()).collect();
+        bail!(
+            "cannot make a profile: `{format}` is not one of {}",
+            known.join(", ")
+        );
+    };
+    if let Some(form) = &args.form
+        && !backend.forms().contains(&form.as_str())
+    {
+        bail!("cannot make a profile: {format} has no form `{form}`");
+    }
+    let (policy, site) = run::site::find(args)?;
+    let mut model = Model::new(&policy, &site)?;
+    if args.complain {
+        model.mode = Mode::Complain;
+    }
+    model.form = args.form.clone();
+    let files = backend.render(&model)?;
+    for (point, fit) in model.losses(backend) {
+        warn(
+            args.verbosity,
+            &format!("{format}: {}: {fit}", point.word()),
+        );
+    }
+    match &args.output {
+        None => {
+            let [first, others @ ..] = files.as_slice() else {
+                bail!("cannot make a profile: {format} has no files");
+            };
+            if !others.is_empty() {
+                let names: Vec<_> = others.iter().map(|file| file.name.as_str()).collect();
+                warn(
+                    args.verbosity,
+                    &format!(
+                        "printed {}; -o DIR writes {} too",
+                        first.name,
+                        names.join(", ")
+                    ),
+                );
+            }
+            Ok(first.content.clone().into_bytes())
+        }
+        Some(path) if path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/") => {
+            fs::create_dir_all(path).with_context(|| {
+                format!(
+                    "cannot make the folder {}",
+                    visible(&path.display().to_string())
+                )
+            })?;
+            for file in &files {
+                write(&path.join(&file.name), file)?;
+            }
+            Ok(Vec::new())
+        }
+        Some(path) => {
+            let file = files
+                .first()
+                .context("cannot make a profile: it has no files")?;
+            write(path, file)?;
+            Ok(Vec::new())
+        }
+    }
+}
+
+/// Whole or not at all: beside its place first.
+fn write(path: &Path, file: &Artifact) -> anyhow::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
+    let mode = if file.executable { 0o755 } else { 0o644 };
+    fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(mode)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(&temporary)
+        .and_then(|mut opened| opened.write_all(file.content.as_bytes()))
+        .and_then(|()| fs::rename(&temporary, path))
+        .with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,78 @@
+//! Where a project and what it needs lie, for the generators: what a run would find, and no run.
+
+use std::path::{Path, PathBuf};
+
+use super::{Session, caches, find_toolchain, go_folder, identity};
+use crate::cli::args::{Command, LowArgs};
+use crate::cli::{caller, overrides};
+use crate::generate::Site;
+use crate::go::workspace;
+use crate::plan::system::{self, System};
+use crate::policy::Policy;
+use crate::profile;
+
+/// The policy of the project in the folder, and its places.
+pub(in crate::cli) fn find(args: &LowArgs) -> anyhow::Result<(Policy, Site)> {
+    let session = Session::open(args)?;
+    let command = Command {
+        program: "go".into(),
+        arguments: vec!["build".into()],
+    };
+    let overrides = overrides(args)?;
+    let granted: Vec<PathBuf> = [overrides.read.as_slice(), &overrides.write].concat();
+    let folder = go_folder(&session, &command)?;
+    let workspace = workspace::discover(&workspace::Start {
+        cwd: &folder,
+        gowork: session.variable("GOWORK").map(|value| value.as_os_str()),
+        home: session.home.as_deref(),
+        granted: &granted,
+    })?;
+    let policy = profile::policy(&profile::Request {
+        profile: &args.profile,
+        work_tree: Some(&workspace.root),
+        overrides: &overrides,
+        caller: &caller(),
+    })?;
+    let toolchain = find_toolchain(&session, &workspace, &policy, &command)?;
+    let tree = (!workspace.none).then(|| workspace.root.clone());
+    let who = identity::choose(&session, &policy, tree.as_deref())?;
+    let caches = caches::find(&session, &who, tree.as_deref().unwrap_or(&session.folder))?;
+    let programs = system::programs(&policy.programs.execute);
+    let with_kind = |paths: &[PathBuf]| -> Vec<(PathBuf, bool)> {
+        let real = paths.iter().filter_map(|path| path.canonicalize().ok());
+        real.map(|path| (path.clone(), path.is_dir())).collect()
+    };
+    let mut system: Vec<_> = system::rules(System::Dynamic, &programs, false)
+        .into_iter()
+        // The formats have lines of their own for what differs from process to process.
+        .filter(|rule| {
+            !["/proc", "/dev", "/sys"]
+                .iter()
+                .any(|own| rule.path.starts_with(own))
+        })
+        .map(|rule| {
+            let is_folder = rule.path.is_dir();
+            (rule.path, rule.access, is_folder)
+        })
+        .collect();
+    system.dedup();
+    let mut read = with_kind(&policy.files.read);
+    read.extend(with_kind(&workspace.local_modules));
+    let site = Site {
+        goroot: toolchain.goroot.clone(),
+        goroot_linked: toolchain.linked.clone(),
+        gocache: caches.gocache,
+        gomodcache: caches.gomodcache,
+        program_cache: caches.programs,
+        tree: tree.unwrap_or_default(),
+        home: who
+            .home
+            .unwrap_or_else(|| Path::new("/nonexistent").to_owned()),
+        launcher: std::fs::read_link("/proc/self/exe").unwrap_or_default(),
+        system,
+        read,
+        write: with_kind(&policy.files.write),
+        temporary: vec!["/tmp".into(), "/var/tmp".into()],
+    };
+    Ok((policy, site))
+}
