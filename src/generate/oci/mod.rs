@@ -67,7 +67,7 @@ impl Backend for OciSeccomp {
 
     fn render(&self, model: &Model<'_>) -> Result<Vec<Artifact>, Error> {
         let bare = model.form.as_deref() == Some("bare");
-        let filter = profile(model, self, bare);
+        let filter = filter(model, bare);
         // Serialising plain data to a string cannot fail.
         let text = serde_json::to_string_pretty(&filter).unwrap_or_default();
         Ok(vec![Artifact::file(FILE, text + "\n")])
@@ -89,7 +89,21 @@ pub fn container_table() -> Table {
     )
 }
 
-fn profile(model: &Model<'_>, backend: &OciSeccomp, bare: bool) -> Value {
+/// Names of the calls that no rule names, since the default says what is done with them.
+pub fn answered_by_default() -> Vec<&'static str> {
+    let table = container_table();
+    let is_unknown = |call: &&Call| *table.verdict(**call) == Verdict::Always(Table::UNKNOWN);
+    let mut names: Vec<_> = Call::ALL
+        .iter()
+        .filter(is_unknown)
+        .map(|call| call.name())
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+/// The filter; `bare` where the launcher is not in the container.
+pub fn filter(model: &Model<'_>, bare: bool) -> Value {
     let table = container_table();
     let mut always: Vec<(Action, Vec<&str>)> = Vec::new();
     let mut checked = Vec::new();
@@ -122,7 +136,7 @@ fn profile(model: &Model<'_>, backend: &OciSeccomp, bare: bool) -> Value {
     };
     json!({
         // Engines pass over keys that they do not know.
-        "comment": model.header(backend),
+        "comment": model.header(&OciSeccomp),
         "defaultAction": "SCMP_ACT_ERRNO",
         "defaultErrnoRet": errno,
         // The other conventions of the same machine stay closed.
@@ -174,23 +188,4 @@ fn rule(names: &[&str], action: Action, patterns: &[(u8, Pattern)]) -> Value {
         rule["args"] = patterns.iter().map(condition).collect();
     }
     rule
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::generate::Site;
-    use crate::policy::Policy;
-
-    #[test]
-    fn print_it() {
-        let policy = Policy::closed();
-        let site = Site::default();
-        let mut model = Model::new(&policy, &site).unwrap();
-        for form in ["bare", "launcher"] {
-            model.form = Some(form.into());
-            let made = OciSeccomp.render(&model).unwrap();
-            std::fs::write(format!("/tmp/oci-{form}.json"), &made[0].content).unwrap();
-        }
-    }
 }
