@@ -14,6 +14,7 @@ mod systemd;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use gosandbox::generate::{self, Model, Site};
 use gosandbox::policy::{Access, Policy};
@@ -53,7 +54,10 @@ fn render(format: &str, form: Option<&str>, tree: &Path) -> Result<String, gener
 }
 
 fn folder(name: &str) -> PathBuf {
-    let folder = reachable::folder().join(format!("formats-{name}-{}", std::process::id()));
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let folder = format!("formats-{name}-{}-{number}", std::process::id());
+    let folder = reachable::folder().join(folder);
     fs::create_dir_all(&folder).unwrap();
     folder
 }

@@ -108,7 +108,12 @@ pub fn filter(model: &Model<'_>, bare: bool) -> Value {
     let mut always: Vec<(Action, Vec<&str>)> = Vec::new();
     let mut checked = Vec::new();
     for call in Call::ALL {
-        for (patterns, action) in lower(table.verdict(*call), Table::UNKNOWN, MOST) {
+        let lowered = lower(table.verdict(*call), Table::UNKNOWN, MOST);
+        let is_tree = lowered.iter().any(|(patterns, _)| patterns.len() > 1);
+        for (mut patterns, action) in lowered {
+            if is_tree {
+                patterns.values_mut().for_each(leave_the_sign_out);
+            }
             if patterns.is_empty() {
                 match always.iter_mut().find(|(a, _)| *a == action) {
                     Some((_, names)) => names.push(call.name()),
@@ -145,6 +150,17 @@ pub fn filter(model: &Model<'_>, bare: bool) -> Value {
     })
 }
 
+/// libseccomp 2.5 takes a comparison of all 32 bits to need no load where one like it came before, and
+/// jumps there from within a tree of several arguments with another argument loaded: then what should be
+/// refused is allowed. So no such tree compares them all. What is left out is the sign of an `int`, and the
+/// kernel refuses every negative one in the calls that this is about (socket, setsockopt, seccomp).
+fn leave_the_sign_out(pattern: &mut Pattern) {
+    if pattern.mask == u64::from(u32::MAX) {
+        pattern.mask &= !(1 << 31);
+        pattern.value &= !(1 << 31);
+    }
+}
+
 /// What the launcher calls beyond the cages, as patterns beside those of the table.
 fn launcher_rules(table: &Table, always: &mut [(Action, Vec<&str>)], checked: &mut Vec<Value>) {
     for (call, argument, values) in LAUNCHER {
@@ -155,18 +171,18 @@ fn launcher_rules(table: &Table, always: &mut [(Action, Vec<&str>)], checked: &m
             }
         }
         // Those of the table for the same values would contradict these.
-        let mask = u64::from(u32::MAX);
+        let masks = [u64::from(u32::MAX), u64::from(u32::MAX >> 1)];
         checked.retain(|rule| {
             let is_call = rule["names"][0] == call.name();
             let condition = &rule["args"][0];
             let same = condition["index"] == argument
-                && condition["value"] == mask
+                && masks.iter().any(|mask| condition["value"] == *mask)
                 && values.iter().any(|value| condition["valueTwo"] == *value);
             !(is_call && same)
         });
         for value in values {
             let pattern = Pattern {
-                mask,
+                mask: masks[0],
                 value: *value,
             };
             checked.push(rule(&[call.name()], Action::Allow, &[(argument, pattern)]));
