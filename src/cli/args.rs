@@ -329,11 +329,10 @@ fn mode(text: &str) -> Result<bool, Problem> {
 }
 
 fn layer(text: &str) -> Result<Layer, Problem> {
-    Layer::ALL
-        .into_iter()
+    Layer::by_need()
         .find(|layer| layer.word() == text)
         .ok_or_else(|| {
-            let words: Vec<_> = Layer::ALL.iter().map(|layer| layer.word()).collect();
+            let words: Vec<_> = Layer::by_need().map(|layer| layer.word()).collect();
             Problem(format!("`{text}` is not one of {}", words.join(", ")))
         })
 }

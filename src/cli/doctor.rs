@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::args::LowArgs;
-use crate::host::{Host, notification};
+use crate::host::{Host, mandatory, notification};
 use crate::launch::probe;
 use crate::plan::{Holding, Identity, guarantees};
 use crate::policy::Layer;
@@ -141,7 +141,24 @@ fn findings(host: &Host, identity: &Identity, notification: &Result<(), String>)
         )),
         remedy: None,
     });
+    findings.extend(mandatory());
     findings
+}
+
+/// AppArmor and SELinux: whether a profile's `[layers]` can name them here.
+fn mandatory() -> [Finding; 2] {
+    [
+        Finding {
+            what: "apparmor",
+            state: mandatory::apparmor().map(|label| format!("in force; this process is {label}")),
+            remedy: Some("boot with apparmor in the lsm= list, and load what gosandbox profile apparmor makes"),
+        },
+        Finding {
+            what: "selinux",
+            state: mandatory::selinux().map(|context| format!("enforcing; this process is {context}")),
+            remedy: Some("boot with security=selinux enforcing=1, and load what gosandbox profile selinux makes"),
+        },
+    ]
 }
 
 /// What an ABI does not have yet (landlock(7)).

@@ -20,6 +20,7 @@ pub mod identity;
 pub mod keyring;
 pub mod landlock;
 pub mod limits;
+pub mod mandatory;
 pub mod namespaces;
 pub mod nested;
 pub mod seccomp;
@@ -107,7 +108,7 @@ pub fn prepare(plan: &Plan, id_map: Option<BorrowedFd<'_>>) -> Result<Enforcemen
     Ok(done)
 }
 
-/// In the command's process: limits, Landlock, seccomp, and the proof that they hold.
+/// In the command's process: limits, AppArmor or SELinux, Landlock, seccomp, and the proof that they hold.
 ///
 /// Yields the listener for the supervisor, where the filter notifies one.
 ///
@@ -116,6 +117,9 @@ pub fn prepare(plan: &Plan, id_map: Option<BorrowedFd<'_>>) -> Result<Enforcemen
 pub fn restrict(plan: &Plan, done: &mut Enforcement) -> Result<Option<OwnedFd>, Error> {
     limits::apply(&plan.limits)?;
     done.add(Layer::Limits);
+    for layer in mandatory::switch(&plan.labels)? {
+        done.add(layer);
+    }
     if let Some(ruleset) = &plan.landlock {
         landlock::restrict(ruleset)?;
         done.add(Layer::Landlock);

@@ -6,7 +6,7 @@
 
 use rustix::process;
 
-use super::{Context, Error, capabilities, landlock, namespaces, seccomp, self_check, view};
+use super::{Context, Error, capabilities, landlock, mandatory, namespaces, seccomp, self_check, view};
 use crate::plan::{ProgramPlan, Ruleset};
 use crate::policy::Layer;
 use crate::sys;
@@ -33,6 +33,7 @@ pub fn restrict(
         capabilities::clear()?;
     }
     capabilities::no_new_privs()?;
+    mandatory::switch(&plan.labels)?;
     if let Some(ruleset) = ruleset {
         landlock::restrict(ruleset)?;
     }

@@ -227,7 +227,12 @@ pub fn rules(policy: &Policy, site: &Site) -> Result<Vec<Rule>, Error> {
                 true => Role::SystemProgram,
                 false => Role::System,
             };
-            found.add(subject, role, path, kind, (*access).into(), false);
+            let mut rights = Rights::from(*access);
+            if ["/usr/lib", "/lib", "/usr/lib64", "/lib64"].iter().any(|lib| path.starts_with(lib)) {
+                // Shared libraries, which the dynamic loader maps.
+                rights = rights.and(Rights::MAP);
+            }
+            found.add(subject, role, path, kind, rights, false);
         }
         for (paths, access) in [
             (&site.read, Access::Read),

@@ -68,6 +68,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
             open_files: policy.limits.open_files,
             ..Limits::default()
         },
+        labels: policy.mandatory.labels(run.cage),
         landlock: ruleset(host, grants),
         filter: Filter {
             cage: run.cage,

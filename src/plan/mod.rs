@@ -58,6 +58,8 @@ pub struct Plan {
     pub isolation: Isolation,
     /// rlimits.
     pub limits: Limits,
+    /// AppArmor profiles and SELinux domains that are switched to at exec.
+    pub labels: Vec<(Layer, String)>,
     /// Landlock, where the kernel has it.
     pub landlock: Option<Ruleset>,
     /// The filter.
@@ -90,6 +92,7 @@ impl Plan {
                 matches!(self.isolation, Isolation::Namespaces(_))
             }
             Layer::Landlock => self.landlock.is_some(),
+            Layer::Apparmor | Layer::Selinux => self.labels.iter().any(|(has, _)| *has == layer),
             _ => true,
         }
     }
@@ -258,6 +261,8 @@ pub struct ProgramPlan {
     pub nest: bool,
     /// Mounts that stay writable in its mount namespace.
     pub writable_mounts: Vec<PathBuf>,
+    /// SELinux domains that are switched to at exec; AppArmor switches by its own rules.
+    pub labels: Vec<(Layer, String)>,
     /// The second Landlock domain, without what depends on the program.
     pub landlock: Option<Ruleset>,
     /// The work tree.

@@ -11,7 +11,7 @@ use super::own::OwnFiles;
 use super::system::{self, System};
 use super::tree::{Tree, program_access};
 use super::{Check, Filter, ProgramPlan, Rule};
-use crate::policy::{Access, Cage, TreeAccess};
+use crate::policy::{Access, Cage, Layer, TreeAccess};
 
 /// What the wrapper does for a program of this run.
 pub(super) fn program(
@@ -71,6 +71,7 @@ pub(super) fn program(
         digest: String::new(),
         nest: view,
         writable_mounts,
+        labels: labels(inputs),
         landlock: ruleset(host, rules),
         tree: project.tree.clone().unwrap_or_default(),
         tree_access,
@@ -88,6 +89,14 @@ pub(super) fn program(
     };
     plan.digest = digest(&plan, own);
     plan
+}
+
+/// Only SELinux: without its switch the program would go on in the tool cage's domain where the loaded
+/// policy has no transition, while AppArmor refuses to execute what its rules do not name.
+fn labels(inputs: &Inputs<'_>) -> Vec<(Layer, String)> {
+    let mut labels = inputs.policy.mandatory.labels(Cage::Program);
+    labels.retain(|(layer, _)| *layer == Layer::Selinux);
+    labels
 }
 
 /// Part of go's test cache key: the same for the same policy and version, else another.

@@ -124,6 +124,10 @@ pub enum Layer {
     Capabilities,
     /// `PR_SET_NO_NEW_PRIVS`.
     NoNewPrivs,
+    /// An AppArmor profile that is switched to at exec.
+    Apparmor,
+    /// An SELinux domain that is switched to at exec.
+    Selinux,
     /// Landlock rules on files and scopes.
     Landlock,
     /// A seccomp filter.
@@ -132,7 +136,7 @@ pub enum Layer {
 
 impl Layer {
     /// Every layer, in the order in which they go on.
-    pub const ALL: [Layer; 11] = [
+    pub const ALL: [Layer; 13] = [
         Layer::Descriptors,
         Layer::Environment,
         Layer::Limits,
@@ -142,9 +146,22 @@ impl Layer {
         Layer::Identity,
         Layer::Capabilities,
         Layer::NoNewPrivs,
+        Layer::Apparmor,
+        Layer::Selinux,
         Layer::Landlock,
         Layer::Seccomp,
     ];
+
+    /// Whether a policy asks for it by the name of a profile or domain ([`Mandatory`]), and not by how
+    /// much it is wanted.
+    pub fn is_by_name(self) -> bool {
+        matches!(self, Layer::Apparmor | Layer::Selinux)
+    }
+
+    /// The layers that a policy asks for by how much they are wanted.
+    pub fn by_need() -> impl Iterator<Item = Layer> {
+        Layer::ALL.into_iter().filter(|layer| !layer.is_by_name())
+    }
 
     /// The word used in profiles, `--require`, reports and messages.
     pub fn word(self) -> &'static str {
@@ -158,6 +175,8 @@ impl Layer {
             Layer::Identity => "identity",
             Layer::Capabilities => "capabilities",
             Layer::NoNewPrivs => "no-new-privs",
+            Layer::Apparmor => "apparmor",
+            Layer::Selinux => "selinux",
             Layer::Landlock => "landlock",
             Layer::Seccomp => "seccomp",
         }
@@ -242,6 +261,8 @@ pub struct Policy {
     pub limits: Limits,
     /// Layers asked for by name; those not named are `Preferred`.
     pub layers: BTreeMap<Layer, Requirement>,
+    /// The AppArmor profile and the SELinux domain to switch to.
+    pub mandatory: Mandatory,
     /// What must hold, whichever layer holds it.
     pub guarantees: BTreeMap<Guarantee, Requirement>,
 }
@@ -278,6 +299,7 @@ impl Policy {
             environment: Environment::default(),
             limits: Limits::default(),
             layers: BTreeMap::new(),
+            mandatory: Mandatory::default(),
             guarantees: Guarantee::ALL
                 .into_iter()
                 .map(|guarantee| (guarantee, Requirement::Required))
@@ -377,6 +399,37 @@ pub struct Environment {
     pub pass: Vec<String>,
     /// Variables set to a value.
     pub set: BTreeMap<String, String>,
+}
+
+/// Mandatory access control that the host's administrator has loaded: required where it is named.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Mandatory {
+    /// Name of an AppArmor profile for the tool cage; `NAME//program` is that of the program cage.
+    pub apparmor: Option<String>,
+    /// SELinux type of the tool cage, `X_t`; `X_program_t` is that of the program cage.
+    pub selinux: Option<String>,
+}
+
+impl Mandatory {
+    /// What to switch to for a cage.
+    pub fn labels(&self, cage: Cage) -> Vec<(Layer, String)> {
+        let apparmor = self.apparmor.as_ref().map(|name| match cage {
+            Cage::Tool => name.clone(),
+            Cage::Program => format!("{name}//program"),
+        });
+        let selinux = self.selinux.as_ref().map(|domain| match cage {
+            Cage::Tool => domain.clone(),
+            Cage::Program => {
+                let stem = domain.strip_suffix("_t").unwrap_or(domain);
+                format!("{stem}_program_t")
+            }
+        });
+        [(Layer::Apparmor, apparmor), (Layer::Selinux, selinux)]
+            .into_iter()
+            .filter_map(|(layer, label)| Some((layer, label?)))
+            .collect()
+    }
 }
 
 /// Resource limits of a run. `None`: as the caller's.

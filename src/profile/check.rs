@@ -31,6 +31,26 @@ pub fn path(text: &Path) -> Result<PathBuf, Problem> {
     Ok(short)
 }
 
+/// The name of an AppArmor profile.
+pub(super) fn label(text: &str) -> Result<String, Problem> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_-./:".contains(c);
+    if text.is_empty() || text.len() > 200 || !text.chars().all(fits) || text == "unconfined" {
+        return problem(format!("`{text}` is not the name of an AppArmor profile"));
+    }
+    Ok(text.to_owned())
+}
+
+/// The type of an SELinux domain.
+pub(super) fn domain(text: &str) -> Result<String, Problem> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+    if !text.ends_with("_t") || text.len() > 200 || !text.chars().all(fits) {
+        return problem(format!(
+            "`{text}` is not the type of an SELinux domain, which ends with _t"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
 /// A relative path within the work tree.
 pub(super) fn inside(text: &str) -> Result<PathBuf, Problem> {
     let short: PathBuf = Path::new(text)

@@ -32,6 +32,8 @@ pub enum Key {
     Memory,
     Pids,
     OpenFiles,
+    Apparmor,
+    Selinux,
     Layer(Layer),
     Guarantee(Guarantee),
 }
@@ -50,7 +52,7 @@ impl Key {
         "guarantees",
     ];
 
-    const FIXED: [Key; 23] = [
+    const FIXED: [Key; 25] = [
         Key::User,
         Key::Read,
         Key::Write,
@@ -74,13 +76,15 @@ impl Key {
         Key::Memory,
         Key::Pids,
         Key::OpenFiles,
+        Key::Apparmor,
+        Key::Selinux,
     ];
 
     /// Every key, in the order in which they are shown.
     pub fn all() -> impl Iterator<Item = Key> {
         Key::FIXED
             .into_iter()
-            .chain(Layer::ALL.into_iter().map(Key::Layer))
+            .chain(Layer::by_need().map(Key::Layer))
             .chain(Guarantee::ALL.into_iter().map(Key::Guarantee))
     }
 
@@ -105,7 +109,7 @@ impl Key {
             Key::Allow | Key::Programs => "network",
             Key::Pass | Key::Set => "environment",
             Key::Timeout | Key::Memory | Key::Pids | Key::OpenFiles => "limits",
-            Key::Layer(_) => "layers",
+            Key::Apparmor | Key::Selinux | Key::Layer(_) => "layers",
             Key::Guarantee(_) => "guarantees",
         }
     }
@@ -136,6 +140,8 @@ impl Key {
             Key::Memory => "memory",
             Key::Pids => "pids",
             Key::OpenFiles => "open-files",
+            Key::Apparmor => Layer::Apparmor.word(),
+            Key::Selinux => Layer::Selinux.word(),
             Key::Layer(layer) => layer.word(),
             Key::Guarantee(guarantee) => guarantee.word(),
         }

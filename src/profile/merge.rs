@@ -56,6 +56,8 @@ fn replace(policy: &mut Policy, value: &Value) {
         Value::Memory(limit) => policy.limits.memory = *limit,
         Value::Pids(limit) => policy.limits.pids = *limit,
         Value::OpenFiles(limit) => policy.limits.open_files = *limit,
+        Value::Apparmor(name) => policy.mandatory.apparmor.clone_from(name),
+        Value::Selinux(name) => policy.mandatory.selinux.clone_from(name),
         Value::Layer(layer, need) => {
             policy.layers.insert(*layer, *need);
         }

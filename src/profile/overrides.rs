@@ -92,8 +92,7 @@ impl Overrides {
 /// Makes what is required preferred.
 fn best_effort(resolved: &mut Resolved) {
     let needed = |need| need == Requirement::Required;
-    let layers = Layer::ALL
-        .into_iter()
+    let layers = Layer::by_need()
         .filter(|layer| needed(resolved.policy.layer(*layer)))
         .map(|layer| Value::Layer(layer, Requirement::Preferred));
     let guarantees = Guarantee::ALL

@@ -190,6 +190,8 @@ impl Reader<'_> {
             Key::Memory => Value::Memory(self.amount(key, node, units::size)?),
             Key::Pids => Value::Pids(self.amount(key, node, units::count)?),
             Key::OpenFiles => Value::OpenFiles(self.amount(key, node, units::count)?),
+            Key::Apparmor => Value::Apparmor(self.optional(key, node, "off", check::label)?),
+            Key::Selinux => Value::Selinux(self.optional(key, node, "off", check::domain)?),
             Key::Layer(layer) => Value::Layer(
                 layer,
                 self.word(key, node, &Requirement::ALL, Requirement::word)?,

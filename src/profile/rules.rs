@@ -82,6 +82,8 @@ fn of_key(resolved: &Resolved, key: Key) -> Vec<Shown> {
         Key::Memory => limit(limits.memory, show_size),
         Key::Pids => limit(limits.pids, |pids| pids.to_string()),
         Key::OpenFiles => limit(limits.open_files, |files| files.to_string()),
+        Key::Apparmor => one(policy.mandatory.apparmor.as_deref().unwrap_or("off")),
+        Key::Selinux => one(policy.mandatory.selinux.as_deref().unwrap_or("off")),
         Key::Layer(layer) => one(policy.layer(layer).word()),
         Key::Guarantee(guarantee) => one(policy.guarantee(guarantee).word()),
     }

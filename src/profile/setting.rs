@@ -62,6 +62,8 @@ pub(super) enum Value {
     Memory(Option<u64>),
     Pids(Option<u64>),
     OpenFiles(Option<u64>),
+    Apparmor(Option<String>),
+    Selinux(Option<String>),
     Layer(Layer, Requirement),
     Guarantee(Guarantee, Requirement),
 }
@@ -92,6 +94,8 @@ impl Value {
             Value::Memory(_) => Key::Memory,
             Value::Pids(_) => Key::Pids,
             Value::OpenFiles(_) => Key::OpenFiles,
+            Value::Apparmor(_) => Key::Apparmor,
+            Value::Selinux(_) => Key::Selinux,
             Value::Layer(layer, _) => Key::Layer(*layer),
             Value::Guarantee(guarantee, _) => Key::Guarantee(*guarantee),
         }

@@ -184,6 +184,15 @@ fn looser(key: Key, new: &Policy, base: &Policy) -> Option<Loosening> {
         Key::OpenFiles => limit(new.limits.open_files, base.limits.open_files, |n| {
             n.to_string()
         }),
+        // Which profile is the tighter one only the kernel knows.
+        Key::Apparmor => scalar(
+            new.mandatory.apparmor != base.mandatory.apparmor,
+            "chooses another AppArmor profile".to_owned(),
+        ),
+        Key::Selinux => scalar(
+            new.mandatory.selinux != base.mandatory.selinux,
+            "chooses another SELinux domain".to_owned(),
+        ),
         Key::Layer(layer) => need(new.layer(layer), base.layer(layer)),
         Key::Guarantee(guarantee) => need(new.guarantee(guarantee), base.guarantee(guarantee)),
     }

@@ -20,10 +20,10 @@ use crate::go::toolchain::{self, Toolchain};
 use crate::go::trust::Trust;
 use crate::go::workspace::{self, Workspace};
 use crate::go::{command, goenv, select};
-use crate::host::Host;
+use crate::host::{Host, mandatory};
 use crate::launch;
 use crate::plan::{Holding, Plan};
-use crate::policy::{Guarantee, Policy, Requirement};
+use crate::policy::{Guarantee, Layer, Policy, Requirement};
 use crate::profile;
 
 /// A command that is not there.
@@ -242,6 +242,20 @@ fn require(policy: &Policy, plan: &Plan, verbosity: Verbosity) -> anyhow::Result
                 warn(verbosity, &format!("{word} does not hold here: {reason}"))
             }
             Requirement::Off => {}
+        }
+    }
+    for (layer, label) in &plan.labels {
+        let here = match layer {
+            Layer::Apparmor => mandatory::apparmor(),
+            _ => mandatory::selinux(),
+        };
+        if let Err(reason) = here {
+            bail!(
+                "cannot put {} in force, which profile {} asks for with \"{label}\": {reason}; leave it out of [layers], or \
+                 use a host that has it (gosandbox doctor says more)",
+                layer.word(),
+                policy.name
+            );
         }
     }
     for (layer, requirement) in &policy.layers {

@@ -1,0 +1,151 @@
+//! Which paths have which type, as file contexts.
+//!
+//! A path becomes a regular expression in which everything but letters, digits, `_`, `-` and `/` is a
+//! number, so that no name of a file can be a pattern, a field of its own, or a line of its own.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::policy;
+use crate::generate::{Error, Model};
+
+/// What kind of file a context is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Every kind.
+    Any,
+    /// Files.
+    File,
+}
+
+impl Kind {
+    pub(super) fn cil(self) -> &'static str {
+        match self {
+            Kind::Any => "any",
+            Kind::File => "file",
+        }
+    }
+}
+
+/// A pattern and its type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Context {
+    /// A regular expression for a whole path.
+    pub pattern: String,
+    /// What kind of file.
+    pub kind: Kind,
+    /// The type.
+    pub name: &'static str,
+    /// The path that the pattern begins with, to be labelled anew.
+    pub root: PathBuf,
+}
+
+/// Folders that every SELinux system labels as others (file_contexts.subs_dist).
+const ALIASES: [(&str, &str); 6] = [
+    ("/usr/local/lib64", "/usr/lib"),
+    ("/usr/local/lib32", "/usr/lib"),
+    ("/usr/local/lib", "/usr/lib"),
+    ("/usr/lib64", "/usr/lib"),
+    ("/usr/lib32", "/usr/lib"),
+    ("/var/run", "/run"),
+];
+
+/// The contexts, general ones first: of those that match the last one counts.
+///
+/// # Errors
+/// A path that holds a zero byte or is not absolute.
+pub fn contexts(model: &Model<'_>) -> Result<Vec<Context>, Error> {
+    let site = model.site;
+    let home = &site.home;
+    let mut found = Vec::new();
+    let mut add = |root: &Path, below: &str, kind, name| -> Result<(), Error> {
+        if root.as_os_str().is_empty() {
+            return Ok(());
+        }
+        found.push(Context {
+            pattern: pattern(root, home)? + below,
+            kind,
+            name,
+            root: root.to_owned(),
+        });
+        Ok(())
+    };
+    let all = "(/.*)?";
+    add(&site.tree, all, Kind::Any, policy::WORK)?;
+    add(&site.tree, "/(.*/)?testdata(/.*)?", Kind::Any, policy::TESTDATA)?;
+    for name in &model.policy.files.protected {
+        add(&site.tree.join(name), all, Kind::Any, policy::PROTECTED)?;
+    }
+    add(&site.gomodcache, all, Kind::Any, policy::MODCACHE)?;
+    add(&site.gocache, all, Kind::Any, policy::CACHE)?;
+    add(&site.program_cache, all, Kind::Any, policy::PROGRAM_CACHE)?;
+    add(&site.goroot, all, Kind::Any, policy::GOROOT)?;
+    add(&site.goroot.join("bin"), "/.*", Kind::File, policy::GOROOT_EXEC)?;
+    add(&site.goroot.join("pkg/tool"), "/.*", Kind::File, policy::GOROOT_EXEC)?;
+    add(&site.launcher, "", Kind::File, policy::EXEC)?;
+    Ok(found)
+}
+
+/// A path as a regular expression that matches nothing else.
+fn pattern(path: &Path, home: &Path) -> Result<String, Error> {
+    let fail = |why| Error::Path {
+        path: path.to_owned(),
+        format: "selinux",
+        why,
+    };
+    if !path.is_absolute() {
+        return Err(fail("it is not absolute"));
+    }
+    if path.as_os_str().as_bytes().contains(&0) {
+        return Err(fail("it has a zero byte"));
+    }
+    let is_home = home.starts_with("/home") && home.components().count() == 3 || home == Path::new("/root");
+    // What lies in a home is looked up among the contexts of homes, which come after all others.
+    if let (true, Ok(below)) = (is_home, path.strip_prefix(home)) {
+        return Ok(format!("HOME_DIR{}", escaped(&Path::new("/").join(below))));
+    }
+    let aliased = ALIASES.iter().find_map(|(from, to)| {
+        let below = path.strip_prefix(from).ok()?;
+        Some(Path::new(to).join(below))
+    });
+    Ok(escaped(aliased.as_deref().unwrap_or(path)))
+}
+
+fn escaped(path: &Path) -> String {
+    let mut text = String::new();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'/' => text.push(char::from(*byte)),
+            b'.' => text += "\\.",
+            other => text += &format!("\\x{other:02x}"),
+        }
+    }
+    if text.len() > 1 && text.ends_with('/') {
+        text.pop();
+    }
+    text
+}
+
+/// Lines for `semanage fcontext`, for those who want the labels alone.
+pub fn semanage(header: &[String], contexts: &[Context]) -> String {
+    let mut text: String = header.iter().map(|line| format!("# {line}\n")).collect();
+    text += "# the types must be known: load the module first; patterns of homes need the path in the place of HOME_DIR\n";
+    for context in contexts {
+        let kind = if context.kind == Kind::File { " -f f" } else { "" };
+        text += &format!("semanage fcontext -a{kind} -t {} '{}'\n", context.name, context.pattern);
+    }
+    text
+}
+
+/// The .fc file of a reference policy.
+pub fn reference(header: &[String], contexts: &[Context]) -> String {
+    let mut text: String = header.iter().map(|line| format!("# {line}\n")).collect();
+    for context in contexts {
+        let kind = if context.kind == Kind::File { "--" } else { "" };
+        text += &format!(
+            "{}\t{kind}\tgen_context(system_u:object_r:{},s0)\n",
+            context.pattern, context.name
+        );
+    }
+    text
+}
