@@ -151,12 +151,17 @@ fn mandatory() -> [Finding; 2] {
         Finding {
             what: "apparmor",
             state: mandatory::apparmor().map(|label| format!("in force; this process is {label}")),
-            remedy: Some("boot with apparmor in the lsm= list, and load what gosandbox profile apparmor makes"),
+            remedy: Some(
+                "boot with apparmor in the lsm= list, and load what gosandbox profile apparmor makes",
+            ),
         },
         Finding {
             what: "selinux",
-            state: mandatory::selinux().map(|context| format!("enforcing; this process is {context}")),
-            remedy: Some("boot with security=selinux enforcing=1, and load what gosandbox profile selinux makes"),
+            state: mandatory::selinux()
+                .map(|context| format!("enforcing; this process is {context}")),
+            remedy: Some(
+                "boot with security=selinux enforcing=1, and load what gosandbox profile selinux makes",
+            ),
         },
     ]
 }

@@ -6,7 +6,9 @@
 
 use rustix::process;
 
-use super::{Context, Error, capabilities, landlock, mandatory, namespaces, seccomp, self_check, view};
+use super::{
+    Context, Error, capabilities, landlock, mandatory, namespaces, seccomp, self_check, view,
+};
 use crate::plan::{ProgramPlan, Ruleset};
 use crate::policy::Layer;
 use crate::sys;

@@ -228,7 +228,10 @@ pub fn rules(policy: &Policy, site: &Site) -> Result<Vec<Rule>, Error> {
                 false => Role::System,
             };
             let mut rights = Rights::from(*access);
-            if ["/usr/lib", "/lib", "/usr/lib64", "/lib64"].iter().any(|lib| path.starts_with(lib)) {
+            if ["/usr/lib", "/lib", "/usr/lib64", "/lib64"]
+                .iter()
+                .any(|lib| path.starts_with(lib))
+            {
                 // Shared libraries, which the dynamic loader maps.
                 rights = rights.and(Rights::MAP);
             }

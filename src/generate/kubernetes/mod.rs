@@ -15,7 +15,7 @@ use super::{Artifact, Backend, Error, Model};
 pub struct Kubernetes;
 
 /// The SELinux type of the container.
-const SELINUX: &str = "gosandbox_container_t";
+const SELINUX: &str = "gosandbox_t";
 
 impl Backend for Kubernetes {
     fn format(&self) -> &'static str {
@@ -278,7 +278,7 @@ fn admission(model: &Model<'_>) -> String {
         ),
         (
             "selinux",
-            "variables.containers.all(c, c.?securityContext.?seLinuxOptions.?type.orValue(object.spec.?securityContext.?seLinuxOptions.?type.orValue('')) == 'gosandbox_container_t')",
+            "variables.containers.all(c, c.?securityContext.?seLinuxOptions.?type.orValue(object.spec.?securityContext.?seLinuxOptions.?type.orValue('')) == 'gosandbox_t')",
             "every container must have gosandbox's SELinux type",
         ),
     ] {

@@ -49,25 +49,41 @@ fn lines(statement: &Statement, inside: bool) -> Vec<String> {
         Statement::Type(name, attributes) => {
             let mut lines = match inside {
                 true => Vec::new(),
-                false => vec![format!("(type {name})"), format!("(roletype object_r {name})")],
+                false => vec![
+                    format!("(type {name})"),
+                    format!("(roletype object_r {name})"),
+                ],
             };
-            lines.extend(attributes.iter().map(|one| format!("(typeattributeset {one} ({name}))")));
+            lines.extend(
+                attributes
+                    .iter()
+                    .map(|one| format!("(typeattributeset {one} ({name}))")),
+            );
             lines
         }
         Statement::Boolean(name, on) => vec![format!("(boolean {name} {on})")],
         Statement::Role(role, name) => vec![format!("(roletype {role} {name})")],
         Statement::Allow(source, target, class, permissions) => {
-            vec![format!("(allow {source} {target} ({class} ({})))", permissions.join(" "))]
+            vec![format!(
+                "(allow {source} {target} ({class} ({})))",
+                permissions.join(" ")
+            )]
         }
-        Statement::Never(source, target, class, permissions) => never(source, *target, class, permissions),
+        Statement::Never(source, target, class, permissions) => {
+            never(source, *target, class, permissions)
+        }
         Statement::Domain(source, program, domain) => {
-            vec![format!("(typetransition {source} {program} process {domain})")]
+            vec![format!(
+                "(typetransition {source} {program} process {domain})"
+            )]
         }
         Statement::New(source, folder, class, name) => {
             vec![format!("(typetransition {source} {folder} {class} {name})")]
         }
         Statement::Named(source, folder, class, file, name) => {
-            vec![format!("(typetransition {source} {folder} {class} \"{file}\" {name})")]
+            vec![format!(
+                "(typetransition {source} {folder} {class} \"{file}\" {name})"
+            )]
         }
         Statement::If(..) | Statement::Optional(..) => Vec::new(),
     }
@@ -76,14 +92,21 @@ fn lines(statement: &Statement, inside: bool) -> Vec<String> {
 fn never(source: &str, target: Target, class: &str, permissions: &[&str]) -> Vec<String> {
     let permissions = permissions.join(" ");
     match target {
-        Target::Type(name) => vec![format!("(neverallow {source} {name} ({class} ({permissions})))")],
-        Target::Itself => vec![format!("(neverallow {source} self ({class} ({permissions})))")],
+        Target::Type(name) => vec![format!(
+            "(neverallow {source} {name} ({class} ({permissions})))"
+        )],
+        Target::Itself => vec![format!(
+            "(neverallow {source} self ({class} ({permissions})))"
+        )],
         Target::AllBut(names) => {
             // A set has a name of its own in CIL.
             let set = format!("{source}_not_{}", class);
             vec![
                 format!("(typeattribute {set})"),
-                format!("(typeattributeset {set} (and (all) (not ({}))))", names.join(" ")),
+                format!(
+                    "(typeattributeset {set} (and (all) (not ({}))))",
+                    names.join(" ")
+                ),
                 format!("(neverallow {source} {set} ({class} ({permissions})))"),
             ]
         }

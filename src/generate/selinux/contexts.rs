@@ -72,7 +72,12 @@ pub fn contexts(model: &Model<'_>) -> Result<Vec<Context>, Error> {
     };
     let all = "(/.*)?";
     add(&site.tree, all, Kind::Any, policy::WORK)?;
-    add(&site.tree, "/(.*/)?testdata(/.*)?", Kind::Any, policy::TESTDATA)?;
+    add(
+        &site.tree,
+        "/(.*/)?testdata(/.*)?",
+        Kind::Any,
+        policy::TESTDATA,
+    )?;
     for name in &model.policy.files.protected {
         add(&site.tree.join(name), all, Kind::Any, policy::PROTECTED)?;
     }
@@ -80,8 +85,18 @@ pub fn contexts(model: &Model<'_>) -> Result<Vec<Context>, Error> {
     add(&site.gocache, all, Kind::Any, policy::CACHE)?;
     add(&site.program_cache, all, Kind::Any, policy::PROGRAM_CACHE)?;
     add(&site.goroot, all, Kind::Any, policy::GOROOT)?;
-    add(&site.goroot.join("bin"), "/.*", Kind::File, policy::GOROOT_EXEC)?;
-    add(&site.goroot.join("pkg/tool"), "/.*", Kind::File, policy::GOROOT_EXEC)?;
+    add(
+        &site.goroot.join("bin"),
+        "/.*",
+        Kind::File,
+        policy::GOROOT_EXEC,
+    )?;
+    add(
+        &site.goroot.join("pkg/tool"),
+        "/.*",
+        Kind::File,
+        policy::GOROOT_EXEC,
+    )?;
     add(&site.launcher, "", Kind::File, policy::EXEC)?;
     Ok(found)
 }
@@ -99,7 +114,8 @@ fn pattern(path: &Path, home: &Path) -> Result<String, Error> {
     if path.as_os_str().as_bytes().contains(&0) {
         return Err(fail("it has a zero byte"));
     }
-    let is_home = home.starts_with("/home") && home.components().count() == 3 || home == Path::new("/root");
+    let is_home =
+        home.starts_with("/home") && home.components().count() == 3 || home == Path::new("/root");
     // What lies in a home is looked up among the contexts of homes, which come after all others.
     if let (true, Ok(below)) = (is_home, path.strip_prefix(home)) {
         return Ok(format!("HOME_DIR{}", escaped(&Path::new("/").join(below))));
@@ -115,7 +131,9 @@ fn escaped(path: &Path) -> String {
     let mut text = String::new();
     for byte in path.as_os_str().as_bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'/' => text.push(char::from(*byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'/' => {
+                text.push(char::from(*byte))
+            }
             b'.' => text += "\\.",
             other => text += &format!("\\x{other:02x}"),
         }
@@ -131,8 +149,15 @@ pub fn semanage(header: &[String], contexts: &[Context]) -> String {
     let mut text: String = header.iter().map(|line| format!("# {line}\n")).collect();
     text += "# the types must be known: load the module first; patterns of homes need the path in the place of HOME_DIR\n";
     for context in contexts {
-        let kind = if context.kind == Kind::File { " -f f" } else { "" };
-        text += &format!("semanage fcontext -a{kind} -t {} '{}'\n", context.name, context.pattern);
+        let kind = if context.kind == Kind::File {
+            " -f f"
+        } else {
+            ""
+        };
+        text += &format!(
+            "semanage fcontext -a{kind} -t {} '{}'\n",
+            context.name, context.pattern
+        );
     }
     text
 }

@@ -35,19 +35,29 @@ impl Backend for Selinux {
             | Point::ProtectedThere
             | Point::Processes
             | Point::Capabilities => Fit::Exact,
-            Point::SecretsUnreadable => {
-                Fit::Wider("what the system's policy lets every domain read, and files of type etc_t and usr_t")
+            Point::SecretsUnreadable => Fit::Wider(
+                "what the system's policy lets every domain read, and files of type etc_t and usr_t",
+            ),
+            Point::WorkOfOthers => {
+                Fit::Wider("a test may add files to all of $WORK, and changes none that is there")
             }
-            Point::WorkOfOthers => Fit::Wider("a test may add files to all of $WORK, and changes none that is there"),
             Point::ProtectedMissing => Fit::Wider("a file of another name can be renamed to one"),
             Point::Testdata => Fit::Wider("the testdata of every package"),
-            Point::Executables => Fit::Wider("every program of type bin_t, compilers too; Landlock names them one by one"),
-            Point::ToolNetwork => Fit::Narrower("no socket; the boolean gosandbox_tool_network opens TCP to every address"),
-            Point::ProgramLoopback => Fit::Narrower("programs have no internet socket, not even on a loopback"),
+            Point::Executables => Fit::Wider(
+                "every program of type bin_t, compilers too; Landlock names them one by one",
+            ),
+            Point::ToolNetwork => Fit::Narrower(
+                "no socket; the boolean gosandbox_tool_network opens TCP to every address",
+            ),
+            Point::ProgramLoopback => {
+                Fit::Narrower("programs have no internet socket, not even on a loopback")
+            }
             Point::AllowedHosts => Fit::Wider("every address by TCP: SELinux knows no names"),
             Point::UnixSockets => Fit::Exact,
             Point::SetId => Fit::Missing("seccomp refuses modes with set-id bits"),
-            Point::Namespaces => Fit::Missing("user namespaces have a class since Linux 6.2; seccomp refuses them"),
+            Point::Namespaces => {
+                Fit::Missing("user namespaces have a class since Linux 6.2; seccomp refuses them")
+            }
             Point::SystemCalls => Fit::Missing("seccomp"),
             Point::Metadata => Fit::Exact,
             Point::PrivateTemporary => Fit::Exact,
@@ -70,7 +80,10 @@ impl Backend for Selinux {
             ]);
         }
         Ok(vec![
-            Artifact::file("gosandbox.cil", cil::module(&header, &statements, &contexts)),
+            Artifact::file(
+                "gosandbox.cil",
+                cil::module(&header, &statements, &contexts),
+            ),
             labels,
             Artifact::script("install", script::install(&header, &contexts)),
         ])

@@ -19,13 +19,20 @@ cd \"$(dirname \"$0\")\"
 label() {
     set --
 ";
-    let mut roots: Vec<&Path> = contexts.iter().map(|context| context.root.as_path()).collect();
+    let mut roots: Vec<&Path> = contexts
+        .iter()
+        .map(|context| context.root.as_path())
+        .collect();
     roots.sort_unstable();
     roots.dedup();
     // The script may not say what a folder's name means to the shell.
     let outer: Vec<&Path> = roots
         .iter()
-        .filter(|root| !roots.iter().any(|other| root.starts_with(other) && *root != other))
+        .filter(|root| {
+            !roots
+                .iter()
+                .any(|other| root.starts_with(other) && *root != other)
+        })
         .copied()
         .collect();
     for root in outer {

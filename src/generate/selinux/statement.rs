@@ -12,7 +12,12 @@ pub enum Statement {
     /// A role that a domain may be entered in.
     Role(&'static str, &'static str),
     /// A permission: source, target (`self` too), class, permissions.
-    Allow(&'static str, &'static str, &'static str, &'static [&'static str]),
+    Allow(
+        &'static str,
+        &'static str,
+        &'static str,
+        &'static [&'static str],
+    ),
     /// What never may be, checked when the module is built.
     Never(&'static str, Target, &'static str, &'static [&'static str]),
     /// Which domain a program is executed in.
@@ -20,7 +25,13 @@ pub enum Statement {
     /// The type of a new file: source, folder, class, type.
     New(&'static str, &'static str, &'static str, &'static str),
     /// The type of a new file of a name: source, folder, class, name, type.
-    Named(&'static str, &'static str, &'static str, String, &'static str),
+    Named(
+        &'static str,
+        &'static str,
+        &'static str,
+        String,
+        &'static str,
+    ),
     /// Statements that hold where a switch is on.
     If(&'static str, Vec<Statement>),
     /// Statements that are left out where the system's policy does not have what they name; with a

@@ -56,7 +56,13 @@ interface(`gosandbox_run',`
 fn required(statements: &[Statement], indent: &str) -> String {
     let (mut types, mut roles) = (BTreeSet::new(), BTreeSet::new());
     let (mut attributes, mut classes) = (BTreeSet::new(), BTreeMap::new());
-    collect(statements, &mut types, &mut roles, &mut attributes, &mut classes);
+    collect(
+        statements,
+        &mut types,
+        &mut roles,
+        &mut attributes,
+        &mut classes,
+    );
     let mut text = format!("{indent}gen_require(`\n");
     for one in types {
         text += &format!("{indent}    type {one};\n");
@@ -69,7 +75,10 @@ fn required(statements: &[Statement], indent: &str) -> String {
     }
     for (class, permissions) in classes {
         let permissions: Vec<_> = BTreeSet::into_iter(permissions).collect();
-        text += &format!("{indent}    class {class} {{ {} }};\n", permissions.join(" "));
+        text += &format!(
+            "{indent}    class {class} {{ {} }};\n",
+            permissions.join(" ")
+        );
     }
     text += &format!("{indent}')\n\n");
     text
@@ -77,7 +86,13 @@ fn required(statements: &[Statement], indent: &str) -> String {
 
 type Names = BTreeSet<&'static str>;
 
-fn collect(statements: &[Statement], types: &mut Names, roles: &mut Names, attributes: &mut Names, classes: &mut BTreeMap<&'static str, Names>) {
+fn collect(
+    statements: &[Statement],
+    types: &mut Names,
+    roles: &mut Names,
+    attributes: &mut Names,
+    classes: &mut BTreeMap<&'static str, Names>,
+) {
     let foreign = |name: &&'static str| !name.starts_with("gosandbox_") && *name != "self";
     for statement in statements {
         let names: Vec<&'static str> = match statement {
@@ -90,15 +105,23 @@ fn collect(statements: &[Statement], types: &mut Names, roles: &mut Names, attri
                 Vec::new()
             }
             Statement::Allow(source, target, class, permissions) => {
-                classes.entry(*class).or_default().extend(permissions.iter().copied());
+                classes
+                    .entry(*class)
+                    .or_default()
+                    .extend(permissions.iter().copied());
                 vec![*source, *target]
             }
             Statement::Never(_, _, class, permissions) => {
-                classes.entry(*class).or_default().extend(permissions.iter().copied());
+                classes
+                    .entry(*class)
+                    .or_default()
+                    .extend(permissions.iter().copied());
                 Vec::new()
             }
             Statement::Domain(source, program, _) => vec![*source, *program],
-            Statement::New(source, folder, ..) | Statement::Named(source, folder, ..) => vec![*source, *folder],
+            Statement::New(source, folder, ..) | Statement::Named(source, folder, ..) => {
+                vec![*source, *folder]
+            }
             Statement::If(_, inside) => {
                 collect(inside, types, roles, attributes, classes);
                 Vec::new()
@@ -125,7 +148,9 @@ fn write(text: &mut String, statements: &[Statement], depth: usize) {
             }
             Statement::Optional(_, inside) => {
                 *text += &format!("{indent}optional {{\n");
-                *text += &required(inside, &"    ".repeat(depth + 1)).replace("gen_require(`", "require {").replace("')\n\n", "}\n\n");
+                *text += &required(inside, &"    ".repeat(depth + 1))
+                    .replace("gen_require(`", "require {")
+                    .replace("')\n\n", "}\n\n");
                 write(text, inside, depth + 1);
                 *text += &format!("{indent}}}\n");
             }
@@ -143,13 +168,19 @@ fn lines(statement: &Statement, inside: bool) -> Vec<String> {
     match statement {
         Statement::Comment(words) => vec![String::new(), format!("# {words}")],
         Statement::Type(name, attributes) => match inside {
-            true => attributes.iter().map(|one| format!("typeattribute {name} {one};")).collect(),
+            true => attributes
+                .iter()
+                .map(|one| format!("typeattribute {name} {one};"))
+                .collect(),
             false => vec![format!("type {name}, {};", attributes.join(", "))],
         },
         Statement::Boolean(name, on) => vec![format!("bool {name} {on};")],
         Statement::Role(role, name) => vec![format!("role {role} types {name};")],
         Statement::Allow(source, target, class, permissions) => {
-            vec![format!("allow {source} {target}:{class} {};", braced(permissions))]
+            vec![format!(
+                "allow {source} {target}:{class} {};",
+                braced(permissions)
+            )]
         }
         Statement::Never(source, target, class, permissions) => {
             let target = match target {
@@ -157,16 +188,23 @@ fn lines(statement: &Statement, inside: bool) -> Vec<String> {
                 Target::Itself => "self".to_owned(),
                 Target::AllBut(names) => format!("~{{ {} }}", names.join(" ")),
             };
-            vec![format!("neverallow {source} {target}:{class} {};", braced(permissions))]
+            vec![format!(
+                "neverallow {source} {target}:{class} {};",
+                braced(permissions)
+            )]
         }
         Statement::Domain(source, program, domain) => {
-            vec![format!("type_transition {source} {program}:process {domain};")]
+            vec![format!(
+                "type_transition {source} {program}:process {domain};"
+            )]
         }
         Statement::New(source, folder, class, name) => {
             vec![format!("type_transition {source} {folder}:{class} {name};")]
         }
         Statement::Named(source, folder, class, file, name) => {
-            vec![format!("type_transition {source} {folder}:{class} {name} \"{file}\";")]
+            vec![format!(
+                "type_transition {source} {folder}:{class} {name} \"{file}\";"
+            )]
         }
         Statement::If(..) | Statement::Optional(..) => Vec::new(),
     }
