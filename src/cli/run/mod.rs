@@ -244,6 +244,12 @@ fn require(policy: &Policy, plan: &Plan, verbosity: Verbosity) -> anyhow::Result
             Requirement::Off => {}
         }
     }
+    if let (Some((layer, label)), Some(stream)) = (plan.labels.first(), into_a_file()) {
+        bail!(
+            "cannot hand on {stream}: it is a file, which {} would take away in {label}; use a pipe (| cat >FILE)",
+            layer.word()
+        );
+    }
     for (layer, label) in &plan.labels {
         let here = match layer {
             Layer::Apparmor => mandatory::apparmor(),
@@ -267,6 +273,24 @@ fn require(policy: &Policy, plan: &Plan, verbosity: Verbosity) -> anyhow::Result
         }
     }
     Ok(())
+}
+
+/// A standard stream that leads into a file: a profile or domain that does not grant the file closes it at
+/// exec, and the output would be lost.
+fn into_a_file() -> Option<&'static str> {
+    let is_file = |stream: std::os::fd::BorrowedFd<'_>| {
+        rustix::fs::fstat(stream).is_ok_and(|found| {
+            rustix::fs::FileType::from_raw_mode(found.st_mode) == rustix::fs::FileType::RegularFile
+        })
+    };
+    match (
+        is_file(rustix::stdio::stdout()),
+        is_file(rustix::stdio::stderr()),
+    ) {
+        (true, _) => Some("standard output"),
+        (_, true) => Some("standard error"),
+        _ => None,
+    }
 }
 
 /// A run that did not start: the message, and the status that the contract gives it.

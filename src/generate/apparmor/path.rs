@@ -26,11 +26,8 @@ pub fn literal(path: &Path) -> Result<String, Error> {
     }
     let mut escaped = String::with_capacity(text.len() + 8);
     for c in text.trim_end_matches('/').chars() {
-        // `@{` would be a variable, `"` the end, the others patterns.
-        if matches!(
-            c,
-            '"' | '\\' | '*' | '?' | '[' | ']' | '{' | '}' | '^' | ',' | '@' | '$' | '!'
-        ) {
+        // `"` would be the end, the others patterns; `@{` is no variable where its brace is escaped.
+        if matches!(c, '"' | '\\' | '*' | '?' | '[' | ']' | '{' | '}' | '^') {
             escaped.push('\\');
         }
         escaped.push(c);

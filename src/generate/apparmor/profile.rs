@@ -109,7 +109,14 @@ fn body(model: &Model<'_>, family: Family, abi: Abi, subject: Subject) -> Result
     for rule in model.rules.iter().filter(|rule| rule.subject == subject) {
         grant(&mut lines, model, family, rule)?;
     }
-    denials(&mut lines, model, subject)?;
+    match model.mode {
+        Mode::Enforce => {
+            denials(&mut lines, model, subject)?;
+            mechanisms(&mut lines, family, abi, subject);
+        }
+        // Refusals are enforced in complain mode, too: there what would be refused is only not granted.
+        Mode::Complain => {}
+    }
     rest(&mut lines, model, family, abi, subject);
     Ok(lines.iter().map(|line| format!("  {line}\n")).collect())
 }
@@ -129,6 +136,7 @@ fn base(lines: &mut Vec<String>) {
         "/proc/sys/{kernel/{ngroups_max,pid_max,osrelease,cap_last_cap},net/core/somaxconn,vm/overcommit_memory} r,",
         "/proc/{cpuinfo,filesystems,loadavg,meminfo,stat,uptime,version} r,",
         "owner /proc/[0-9]*/{,task/[0-9]*/}{cgroup,cmdline,comm,limits,maps,mountinfo,mounts,stat,statm,status} r,",
+        "owner /proc/[0-9]*/{,task/[0-9]*/}attr/{,apparmor/}{current,exec} r,",
         "owner /proc/[0-9]*/{,fd/,task/,task/[0-9]*/} r,",
         "owner /proc/[0-9]*/{net/,}{route,if_inet6,tcp,tcp6,udp,udp6,unix} r,",
         "/sys/fs/cgroup/{,**/}cpu* r,",
@@ -320,6 +328,24 @@ fn denials(lines: &mut Vec<String>, model: &Model<'_>, subject: Subject) -> Resu
         }
     }
     Ok(())
+}
+
+/// Mechanisms that no build needs, refused by name so that no other file's rule can grant them.
+fn mechanisms(lines: &mut Vec<String>, family: Family, abi: Abi, subject: Subject) {
+    let nests = family == Family::Launched && subject == Subject::Tool;
+    for mechanism in ["mount", "umount", "pivot_root", "dbus"] {
+        lines.push(format!("audit deny {mechanism},"));
+    }
+    if !nests {
+        lines.push("audit deny capability,".into());
+    }
+    if abi == Abi::V4 {
+        // No rule for io_uring: abi 4.0 does not have it.
+        lines.push("audit deny mqueue,".into());
+        if !nests {
+            lines.push("audit deny userns,".into());
+        }
+    }
 }
 
 /// Network, signals, and the mechanisms that the abi knows.

@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use super::statement::Statement::{
-    self, Allow, Boolean, Comment, Domain, If, Named, Never, New, Optional, Role, Type,
-};
+use super::statement::Statement::{self, Allow, Boolean, Comment, Domain, If, Named, Never, New, Optional, Role, Type};
 use super::statement::Target;
 use crate::generate::Model;
 use crate::policy::TreeAccess;
@@ -37,69 +35,28 @@ pub const TMP: &str = "gosandbox_tmp_t";
 pub const PROGRAM_TMP: &str = "gosandbox_program_tmp_t";
 
 const FILES: [&str; 11] = [
-    GOROOT,
-    GOROOT_EXEC,
-    EXEC,
-    CACHE,
-    MODCACHE,
-    PROGRAM_CACHE,
-    WORK,
-    TESTDATA,
-    PROTECTED,
-    TMP,
-    PROGRAM_TMP,
+    GOROOT, GOROOT_EXEC, EXEC, CACHE, MODCACHE, PROGRAM_CACHE, WORK, TESTDATA, PROTECTED, TMP, PROGRAM_TMP,
 ];
 
 const READ_FOLDER: &[&str] = &["getattr", "ioctl", "lock", "open", "read", "search"];
 const READ: &[&str] = &["getattr", "ioctl", "lock", "map", "open", "read"];
 const READ_LINK: &[&str] = &["getattr", "read"];
-const RUN: &[&str] = &[
-    "execute",
-    "execute_no_trans",
-    "getattr",
-    "ioctl",
-    "map",
-    "open",
-    "read",
-];
+const RUN: &[&str] = &["execute", "execute_no_trans", "getattr", "ioctl", "map", "open", "read"];
 const ENTER: &[&str] = &["execute", "getattr", "map", "open", "read"];
 const MANAGE_FOLDER: &[&str] = &[
-    "add_name",
-    "create",
-    "getattr",
-    "ioctl",
-    "lock",
-    "open",
-    "read",
-    "remove_name",
-    "rename",
-    "reparent",
-    "rmdir",
-    "search",
-    "setattr",
-    "write",
+    "add_name", "create", "getattr", "ioctl", "lock", "open", "read", "remove_name", "rename", "reparent", "rmdir",
+    "search", "setattr", "write",
 ];
 const MANAGE: &[&str] = &[
-    "append", "create", "getattr", "ioctl", "link", "lock", "map", "open", "read", "rename",
-    "setattr", "unlink", "write",
-];
-const MANAGE_LINK: &[&str] = &["create", "getattr", "read", "rename", "setattr", "unlink"];
-const WRITE: &[&str] = &[
-    "append", "create", "link", "rename", "setattr", "unlink", "write",
-];
-const WRITE_FOLDER: &[&str] = &[
-    "add_name",
-    "create",
-    "remove_name",
-    "rename",
-    "reparent",
-    "rmdir",
-    "setattr",
+    "append", "create", "getattr", "ioctl", "link", "lock", "map", "open", "read", "rename", "setattr", "unlink",
     "write",
 ];
+const MANAGE_LINK: &[&str] = &["create", "getattr", "read", "rename", "setattr", "unlink"];
+const WRITE: &[&str] = &["append", "create", "link", "rename", "setattr", "unlink", "write"];
+const WRITE_FOLDER: &[&str] = &["add_name", "create", "remove_name", "rename", "reparent", "rmdir", "setattr", "write"];
 const SOCKET: &[&str] = &[
-    "accept", "append", "bind", "connect", "create", "getattr", "getopt", "ioctl", "listen",
-    "read", "setattr", "setopt", "shutdown", "write",
+    "accept", "append", "bind", "connect", "create", "getattr", "getopt", "ioctl", "listen", "read", "setattr", "setopt",
+    "shutdown", "write",
 ];
 const TRANSITION: &[&str] = &["transition"];
 const NNP: &[&str] = &["nnp_transition", "nosuid_transition"];
@@ -110,14 +67,8 @@ pub fn statements(model: &Model<'_>) -> Vec<Statement> {
         Comment("domains and types"),
         Type(TOOL, &["domain"]),
         Type(PROGRAM, &["domain"]),
-        Boolean(
-            "gosandbox_programs_write_work",
-            model.policy.files.test == TreeAccess::Write,
-        ),
-        Boolean(
-            "gosandbox_tool_network",
-            !model.policy.network.allow.is_empty(),
-        ),
+        Boolean("gosandbox_programs_write_work", model.policy.files.test == TreeAccess::Write),
+        Boolean("gosandbox_tool_network", !model.policy.network.allow.is_empty()),
         Boolean("gosandbox_attach", false),
     ];
     all.extend(FILES.map(|name| match name {
@@ -126,13 +77,10 @@ pub fn statements(model: &Model<'_>) -> Vec<Statement> {
         }
         _ => Type(name, &["file_type"]),
     }));
-    all.push(Optional(
-        "gosandbox_mcs",
-        vec![
-            Statement::Type(TOOL, &["mcs_constrained_type"]),
-            Statement::Type(PROGRAM, &["mcs_constrained_type"]),
-        ],
-    ));
+    all.push(Optional("gosandbox_mcs", vec![
+        Statement::Type(TOOL, &["mcs_constrained_type"]),
+        Statement::Type(PROGRAM, &["mcs_constrained_type"]),
+    ]));
     for domain in [TOOL, PROGRAM] {
         base(&mut all, domain);
         all.extend(read_files(domain));
@@ -149,146 +97,59 @@ pub fn statements(model: &Model<'_>) -> Vec<Statement> {
 fn base(all: &mut Vec<Statement>, domain: &'static str) {
     all.push(Comment("a process of its own, and the system's files"));
     all.extend([
-        Allow(
-            domain,
-            "self",
-            "process",
-            &[
-                "fork",
-                "getattr",
-                "getcap",
-                "getpgid",
-                "getrlimit",
-                "getsched",
-                "getsession",
-                "setcap",
-                "setexec",
-                "setpgid",
-                "setrlimit",
-                "setsched",
-                "sigchld",
-                "sigkill",
-                "signal",
-                "signull",
-                "sigstop",
-            ],
-        ),
+        Allow(domain, "self", "process", &[
+            "fork", "getattr", "getcap", "getpgid", "getrlimit", "getsched", "getsession", "setcap", "setexec", "setpgid",
+            "setrlimit", "setsched", "sigchld", "sigkill", "signal", "signull", "sigstop",
+        ]),
         Allow(domain, "self", "fd", &["use"]),
-        Allow(
-            domain,
-            "self",
-            "fifo_file",
-            &[
-                "append", "getattr", "ioctl", "lock", "open", "read", "write",
-            ],
-        ),
-        Allow(
-            domain,
-            "self",
-            "file",
-            &[
-                "append", "getattr", "ioctl", "lock", "open", "read", "write",
-            ],
-        ),
+        Allow(domain, "self", "fifo_file", &["append", "getattr", "ioctl", "lock", "open", "read", "write"]),
+        Allow(domain, "self", "file", &["append", "getattr", "ioctl", "lock", "open", "read", "write"]),
         Allow(domain, "self", "dir", READ_FOLDER),
         Allow(domain, "self", "lnk_file", READ_LINK),
         Allow(domain, "self", "unix_stream_socket", SOCKET),
         Allow(domain, "self", "unix_stream_socket", &["connectto"]),
         Allow(domain, "self", "unix_dgram_socket", SOCKET),
         Allow(domain, "self", "unix_dgram_socket", &["sendto"]),
-        Allow(
-            domain,
-            "self",
-            "cap_userns",
-            &["net_admin", "setpcap", "sys_admin"],
-        ),
+        Allow(domain, "self", "cap_userns", &["net_admin", "setpcap", "sys_admin"]),
     ]);
-    all.push(Optional(
-        "gosandbox_userns",
-        vec![Allow(domain, "self", "user_namespace", &["create"])],
-    ));
-    for read in [
-        "etc_t",
-        "usr_t",
-        "locale_t",
-        "bin_t",
-        "proc_t",
-        "sysfs_t",
-        "sysctl_t",
-        "sysctl_kernel_t",
-        "sysctl_net_t",
-        "sysctl_vm_t",
-        "sysctl_vm_overcommit_t",
-        "cgroup_t",
-        "proc_net_t",
-        "ld_so_cache_t",
-        "net_conf_t",
-    ] {
+    all.push(Optional("gosandbox_userns", vec![Allow(domain, "self", "user_namespace", &["create"])]));
+    for read in ["etc_t", "usr_t", "locale_t", "bin_t", "proc_t", "sysfs_t", "sysctl_t", "sysctl_kernel_t", "sysctl_net_t",
+        "sysctl_vm_t", "sysctl_vm_overcommit_t", "cgroup_t", "proc_net_t", "ld_so_cache_t", "net_conf_t"] {
         all.extend([
             Allow(domain, read, "dir", READ_FOLDER),
-            Allow(
-                domain,
-                read,
-                "file",
-                &["getattr", "ioctl", "lock", "open", "read"],
-            ),
+            Allow(domain, read, "file", &["getattr", "ioctl", "lock", "open", "read"]),
             Allow(domain, read, "lnk_file", READ_LINK),
         ]);
     }
-    for on_the_way in [
-        "home_root_t",
-        "user_home_dir_t",
-        "tmp_t",
-        "var_t",
-        "var_run_t",
-        "src_t",
-        "default_t",
-    ] {
+    for on_the_way in ["home_root_t", "user_home_dir_t", "tmp_t", "var_t", "var_run_t", "src_t", "default_t"] {
         all.push(Allow(domain, on_the_way, "dir", &["getattr", "search"]));
     }
+    let homes = match domain {
+        TOOL => [("gosandbox_tool_xdg", "xdg_cache_t"), ("gosandbox_tool_cache_home", "cache_home_t")],
+        _ => [("gosandbox_program_xdg", "xdg_cache_t"), ("gosandbox_program_cache_home", "cache_home_t")],
+    };
+    for (name, folder) in homes {
+        all.push(Optional(name, vec![Allow(domain, folder, "dir", &["getattr", "search"])]));
+    }
     for device in ["null_device_t", "zero_device_t", "devtty_t", "ptmx_t"] {
-        all.push(Allow(
-            domain,
-            device,
-            "chr_file",
-            &["append", "getattr", "ioctl", "open", "read", "write"],
-        ));
+        all.push(Allow(domain, device, "chr_file", &["append", "getattr", "ioctl", "open", "read", "write"]));
     }
     for device in ["urandom_device_t", "random_device_t"] {
-        all.push(Allow(
-            domain,
-            device,
-            "chr_file",
-            &["getattr", "ioctl", "open", "read"],
-        ));
+        all.push(Allow(domain, device, "chr_file", &["getattr", "ioctl", "open", "read"]));
     }
     // Inherited standard output; a file of another type must be relayed by a pipe (`| cat >log`).
-    for terminal in [
-        "user_devpts_t",
-        "user_tty_device_t",
-        "console_device_t",
-        "tty_device_t",
-        "devpts_t",
-    ] {
-        all.push(Allow(
-            domain,
-            terminal,
-            "chr_file",
-            &["append", "getattr", "ioctl", "read", "write"],
-        ));
+    for terminal in ["user_devpts_t", "user_tty_device_t", "console_device_t", "tty_device_t", "devpts_t"] {
+        all.push(Allow(domain, terminal, "chr_file", &["append", "getattr", "ioctl", "read", "write"]));
     }
     // The launcher's view of the system is a file system in memory.
-    all.extend([
-        Allow(domain, "tmpfs_t", "filesystem", &["getattr"]),
-        Allow(
-            domain,
-            "tmpfs_t",
-            "dir",
-            &["add_name", "getattr", "open", "read", "search", "write"],
-        ),
-        Allow(domain, "tmpfs_t", "file", &["getattr", "open", "read"]),
-        Allow(domain, "tmpfs_t", "lnk_file", READ_LINK),
-    ]);
+    for memory in ["tmpfs_t", "user_tmpfs_t"] {
+        all.extend([
+            Allow(domain, memory, "filesystem", &["getattr"]),
+            Allow(domain, memory, "dir", &["add_name", "getattr", "open", "read", "search", "write"]),
+            Allow(domain, memory, "file", &["getattr", "open", "read"]),
+            Allow(domain, memory, "lnk_file", READ_LINK),
+        ]);
+    }
 }
 
 /// Files that both domains read.
@@ -308,18 +169,8 @@ fn manage(all: &mut Vec<Statement>, domain: &'static str, name: &'static str) {
     all.push(Allow(domain, name, "dir", MANAGE_FOLDER));
     all.push(Allow(domain, name, "file", MANAGE));
     all.push(Allow(domain, name, "lnk_file", MANAGE_LINK));
-    all.push(Allow(
-        domain,
-        name,
-        "sock_file",
-        &["create", "getattr", "setattr", "unlink", "write"],
-    ));
-    all.push(Allow(
-        domain,
-        name,
-        "fifo_file",
-        &["create", "getattr", "open", "read", "unlink", "write"],
-    ));
+    all.push(Allow(domain, name, "sock_file", &["create", "getattr", "setattr", "unlink", "write"]));
+    all.push(Allow(domain, name, "fifo_file", &["create", "getattr", "open", "read", "unlink", "write"]));
 }
 
 fn tool(all: &mut Vec<Statement>) {
@@ -327,85 +178,30 @@ fn tool(all: &mut Vec<Statement>) {
     for name in [CACHE, MODCACHE, WORK, TESTDATA, TMP, PROGRAM_TMP] {
         manage(all, TOOL, name);
     }
-    all.push(Allow(
-        TOOL,
-        "tmp_t",
-        "dir",
-        &[
-            "add_name",
-            "getattr",
-            "open",
-            "read",
-            "remove_name",
-            "search",
-            "write",
-        ],
-    ));
-    all.push(Allow(
-        TOOL,
-        "user_tmp_t",
-        "dir",
-        &[
-            "add_name",
-            "getattr",
-            "open",
-            "read",
-            "remove_name",
-            "search",
-            "write",
-        ],
-    ));
+    all.push(Allow(TOOL, "tmp_t", "dir", &["add_name", "getattr", "open", "read", "remove_name", "search", "write"]));
+    all.push(Allow(TOOL, "user_tmp_t", "dir", &["add_name", "getattr", "open", "read", "remove_name", "search", "write"]));
     all.push(Allow(TOOL, EXEC, "file", RUN));
     all.push(Allow(TOOL, EXEC, "file", &["entrypoint"]));
-    for program in [
-        CACHE,
-        PROGRAM_CACHE,
-        WORK,
-        TESTDATA,
-        TMP,
-        PROGRAM_TMP,
-        "bin_t",
-        "shell_exec_t",
-    ] {
+    for program in [CACHE, PROGRAM_CACHE, WORK, TESTDATA, TMP, PROGRAM_TMP, "bin_t", "shell_exec_t"] {
         all.push(Allow(TOOL, program, "file", ENTER));
         all.push(Domain(TOOL, program, PROGRAM));
     }
     all.extend([
         Allow(TOOL, PROGRAM, "process", TRANSITION),
         Allow(TOOL, PROGRAM, "process2", NNP),
-        Allow(
-            TOOL,
-            PROGRAM,
-            "process",
-            &[
-                "getattr", "getpgid", "sigkill", "signal", "signull", "sigstop",
-            ],
-        ),
+        Allow(TOOL, PROGRAM, "process", &["getattr", "getpgid", "sigkill", "signal", "signull", "sigstop"]),
         Allow(TOOL, PROGRAM, "dir", &["getattr", "search"]),
         Allow(PROGRAM, TOOL, "fd", &["use"]),
-        Allow(
-            PROGRAM,
-            TOOL,
-            "fifo_file",
-            &["append", "getattr", "ioctl", "read", "write"],
-        ),
+        Allow(PROGRAM, TOOL, "fifo_file", &["append", "getattr", "ioctl", "read", "write"]),
         Allow(PROGRAM, TOOL, "process", &["sigchld"]),
-        Allow(
-            PROGRAM,
-            TOOL,
-            "unix_stream_socket",
-            &["getattr", "read", "write"],
-        ),
+        Allow(PROGRAM, TOOL, "unix_stream_socket", &["getattr", "read", "write"]),
     ]);
-    all.push(If(
-        "gosandbox_tool_network",
-        vec![
-            Allow(TOOL, "self", "tcp_socket", SOCKET),
-            Allow(TOOL, "self", "udp_socket", SOCKET),
-            Allow(TOOL, "port_type", "tcp_socket", &["name_connect"]),
-            Allow(TOOL, "node_type", "tcp_socket", &["node_bind"]),
-        ],
-    ));
+    all.push(If("gosandbox_tool_network", vec![
+        Allow(TOOL, "self", "tcp_socket", SOCKET),
+        Allow(TOOL, "self", "udp_socket", SOCKET),
+        Allow(TOOL, "port_type", "tcp_socket", &["name_connect"]),
+        Allow(TOOL, "node_type", "tcp_socket", &["node_bind"]),
+    ]));
 }
 
 fn program(all: &mut Vec<Statement>, test: TreeAccess) {
@@ -413,76 +209,33 @@ fn program(all: &mut Vec<Statement>, test: TreeAccess) {
     for name in [PROGRAM_CACHE, PROGRAM_TMP] {
         manage(all, PROGRAM, name);
     }
-    for program in [
-        CACHE,
-        PROGRAM_CACHE,
-        WORK,
-        TESTDATA,
-        TMP,
-        PROGRAM_TMP,
-        "bin_t",
-        "shell_exec_t",
-    ] {
+    for program in [CACHE, PROGRAM_CACHE, WORK, TESTDATA, TMP, PROGRAM_TMP, "bin_t", "shell_exec_t"] {
         all.push(Allow(PROGRAM, program, "file", RUN));
         all.push(Allow(PROGRAM, program, "file", &["entrypoint"]));
     }
     // A test's log beside what go built: it adds files, and changes none of go's.
-    all.push(Allow(
-        PROGRAM,
-        TMP,
-        "dir",
-        &["add_name", "getattr", "open", "read", "search", "write"],
-    ));
-    all.push(Allow(
-        PROGRAM,
-        "tmp_t",
-        "dir",
-        &[
-            "add_name",
-            "getattr",
-            "open",
-            "read",
-            "remove_name",
-            "search",
-            "write",
-        ],
-    ));
-    all.push(Allow(
-        PROGRAM,
-        "user_tmp_t",
-        "dir",
-        &[
-            "add_name",
-            "getattr",
-            "open",
-            "read",
-            "remove_name",
-            "search",
-            "write",
-        ],
-    ));
+    all.push(Allow(PROGRAM, TMP, "dir", &["add_name", "getattr", "open", "read", "search", "write"]));
+    all.push(Allow(PROGRAM, "tmp_t", "dir", &["add_name", "getattr", "open", "read", "remove_name", "search", "write"]));
+    all.push(Allow(PROGRAM, "user_tmp_t", "dir", &["add_name", "getattr", "open", "read", "remove_name", "search", "write"]));
     if test >= TreeAccess::Testdata {
         manage(all, PROGRAM, TESTDATA);
     }
     let mut written = Vec::new();
     manage(&mut written, PROGRAM, WORK);
     all.push(If("gosandbox_programs_write_work", written));
-    all.push(Optional(
-        "gosandbox_git",
-        vec![
-            Allow(PROGRAM, "git_exec_t", "file", RUN),
-            Allow(PROGRAM, "git_exec_t", "file", &["entrypoint"]),
-            Allow(TOOL, "git_exec_t", "file", ENTER),
-            Domain(TOOL, "git_exec_t", PROGRAM),
-        ],
-    ));
+    all.push(Optional("gosandbox_git", vec![
+        Allow(PROGRAM, "git_exec_t", "file", RUN),
+        Allow(PROGRAM, "git_exec_t", "file", &["entrypoint"]),
+        Allow(TOOL, "git_exec_t", "file", ENTER),
+        Domain(TOOL, "git_exec_t", PROGRAM),
+    ]));
 }
 
 /// The types of what is made.
 fn created(all: &mut Vec<Statement>, model: &Model<'_>) {
     all.push(Comment("the types of what is made"));
     for (domain, name) in [(TOOL, TMP), (PROGRAM, PROGRAM_TMP)] {
-        for folder in ["tmp_t", "user_tmp_t", "tmpfs_t"] {
+        for folder in ["tmp_t", "user_tmp_t", "tmpfs_t", "user_tmpfs_t"] {
             all.push(New(domain, folder, "dir", name));
             all.push(New(domain, folder, "file", name));
             all.push(New(domain, folder, "sock_file", name));
@@ -525,10 +278,7 @@ fn callers(all: &mut Vec<Statement>) {
     for (name, caller, role) in callers {
         let mut inside = vec![Role(role, TOOL), Role(role, PROGRAM)];
         inside.extend(entry(caller));
-        inside.push(If(
-            "gosandbox_attach",
-            vec![Domain(caller, GOROOT_EXEC, TOOL)],
-        ));
+        inside.push(If("gosandbox_attach", vec![Domain(caller, GOROOT_EXEC, TOOL)]));
         all.push(Optional(name, inside));
     }
     let mut container = vec![Role("system_r", TOOL), Role("system_r", PROGRAM)];
@@ -539,12 +289,7 @@ fn callers(all: &mut Vec<Statement>) {
             Allow(domain, "container_file_t", "file", RUN),
             Allow(domain, "container_file_t", "file", &["entrypoint"]),
             Allow(domain, "container_file_t", "lnk_file", READ_LINK),
-            Allow(
-                domain,
-                "container_runtime_t",
-                "unix_stream_socket",
-                &["getattr", "read", "write"],
-            ),
+            Allow(domain, "container_runtime_t", "unix_stream_socket", &["getattr", "read", "write"]),
         ]);
     }
     all.push(Optional("gosandbox_container", container));
@@ -554,32 +299,16 @@ fn entry(caller: &'static str) -> Vec<Statement> {
     let mut all = vec![
         Allow(caller, "self", "process", &["setexec"]),
         Allow(caller, GOROOT_EXEC, "file", ENTER),
+        Allow(caller, EXEC, "file", RUN),
     ];
     for domain in [TOOL, PROGRAM] {
         all.extend([
             Allow(caller, domain, "process", TRANSITION),
-            Allow(
-                caller,
-                domain,
-                "process",
-                &[
-                    "getattr", "getpgid", "sigkill", "signal", "signull", "sigstop",
-                ],
-            ),
+            Allow(caller, domain, "process", &["getattr", "getpgid", "sigkill", "signal", "signull", "sigstop"]),
             Allow(caller, domain, "process2", NNP),
             Allow(domain, caller, "fd", &["use"]),
-            Allow(
-                domain,
-                caller,
-                "fifo_file",
-                &["append", "getattr", "ioctl", "read", "write"],
-            ),
-            Allow(
-                domain,
-                caller,
-                "unix_stream_socket",
-                &["append", "getattr", "ioctl", "read", "write"],
-            ),
+            Allow(domain, caller, "fifo_file", &["append", "getattr", "ioctl", "read", "write"]),
+            Allow(domain, caller, "unix_stream_socket", &["append", "getattr", "ioctl", "read", "write"]),
             Allow(domain, caller, "process", &["sigchld"]),
         ]);
     }
@@ -594,36 +323,15 @@ fn never(all: &mut Vec<Statement>) {
             all.push(Never(domain, Target::Type(name), "file", WRITE));
             all.push(Never(domain, Target::Type(name), "dir", WRITE_FOLDER));
         }
-        all.push(Never(
-            domain,
-            Target::AllBut(&[TOOL, PROGRAM]),
-            "process",
-            &["ptrace", "signal", "sigkill"],
-        ));
-        all.push(Never(
-            domain,
-            Target::Itself,
-            "process",
-            &["execheap", "execmem", "execstack", "setcurrent"],
-        ));
+        all.push(Never(domain, Target::AllBut(&[TOOL, PROGRAM]), "process", &["ptrace", "signal", "sigkill"]));
+        all.push(Never(domain, Target::Itself, "process", &["execheap", "execmem", "execstack", "setcurrent"]));
     }
     for name in [CACHE, MODCACHE] {
         all.push(Never(PROGRAM, Target::Type(name), "file", WRITE));
         all.push(Never(PROGRAM, Target::Type(name), "dir", WRITE_FOLDER));
     }
-    for class in [
-        "tcp_socket",
-        "udp_socket",
-        "rawip_socket",
-        "packet_socket",
-        "netlink_route_socket",
-    ] {
+    for class in ["tcp_socket", "udp_socket", "rawip_socket", "packet_socket", "netlink_route_socket"] {
         all.push(Never(PROGRAM, Target::Itself, class, &["create"]));
     }
-    all.push(Never(
-        PROGRAM,
-        Target::Type(TOOL),
-        "process",
-        &["ptrace", "signal", "sigkill", "transition", "dyntransition"],
-    ));
+    all.push(Never(PROGRAM, Target::Type(TOOL), "process", &["ptrace", "signal", "sigkill", "transition", "dyntransition"]));
 }
