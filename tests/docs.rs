@@ -84,14 +84,17 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-#[test]
-fn what_the_readme_shows_is_what_is_printed() {
+/// Runs a page's transcripts in a folder of their own, beside the examples; what was printed otherwise.
+fn differences(page: &Path, least: usize) -> Vec<String> {
     let folder = tempfile::tempdir_in("/var/tmp").unwrap();
     copy(&root().join("examples"), folder.path());
     fs::create_dir(folder.path().join("home")).unwrap();
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let transcripts = transcripts(&readme);
-    assert!(transcripts.len() >= 6, "the README lost its transcripts");
+    let transcripts = transcripts(&fs::read_to_string(page).unwrap());
+    assert!(
+        transcripts.len() >= least,
+        "{} lost its transcripts",
+        page.display()
+    );
     let path = std::env::var("PATH").unwrap();
     let path = format!("{}:{path}", launcher().parent().unwrap().display());
     let mut wrong = Vec::new();
@@ -105,12 +108,11 @@ fn what_the_readme_shows_is_what_is_printed() {
             .output()
             .unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let lines: Vec<&str> = text.lines().collect();
+        let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
         let expected: Vec<String> = expected
             .into_iter()
             .filter(|line| !line.is_empty())
             .collect();
-        let lines: Vec<&str> = lines.into_iter().filter(|line| !line.is_empty()).collect();
         if !all_match(&expected, &lines) {
             wrong.push(format!(
                 "$ {command}\nexpected:\n{}\nprinted:\n{}",
@@ -119,25 +121,46 @@ fn what_the_readme_shows_is_what_is_printed() {
             ));
         }
     }
+    wrong
+}
+
+/// Every page of the documentation.
+fn pages() -> Vec<PathBuf> {
+    let mut pages: Vec<PathBuf> = [
+        "README.md",
+        "SECURITY.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+    ]
+    .map(|name| root().join(name))
+    .into();
+    for folder in ["docs", "docs/deploy", "docs/generated"] {
+        let entries = fs::read_dir(root().join(folder)).unwrap();
+        pages.extend(entries.map(|entry| entry.unwrap().path()));
+    }
+    pages.retain(|page| page.extension().is_some_and(|extension| extension == "md"));
+    pages.sort();
+    pages
+}
+
+#[test]
+fn what_the_readme_shows_is_what_is_printed() {
+    let wrong = differences(&root().join("README.md"), 6);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn what_the_other_pages_show_is_what_is_printed() {
+    let others = pages()
+        .into_iter()
+        .filter(|page| !page.ends_with("README.md"));
+    let wrong: Vec<String> = others.flat_map(|page| differences(&page, 0)).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
 #[test]
 fn every_link_of_the_documentation_leads_somewhere() {
-    let mut files = vec![
-        root().join("README.md"),
-        root().join("SECURITY.md"),
-        root().join("ARCHITECTURE.md"),
-    ];
-    files.extend(
-        fs::read_dir(root().join("docs"))
-            .unwrap()
-            .map(|entry| entry.unwrap().path()),
-    );
-    for file in files
-        .iter()
-        .filter(|file| file.extension().is_some_and(|extension| extension == "md"))
-    {
+    for file in &pages() {
         let text = fs::read_to_string(file).unwrap();
         for part in text.split("](").skip(1) {
             let link = part.split([')', '#']).next().unwrap_or_default();

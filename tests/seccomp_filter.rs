@@ -1,5 +1,7 @@
 //! The compiled filter decides as the table does, for every number, argument and convention.
 
+mod bpf;
+
 use gosandbox::enforce::seccomp::{Instruction, Program, compile};
 use gosandbox::policy::Cage;
 use gosandbox::policy::syscalls::{
@@ -12,41 +14,16 @@ const I386: u32 = 0x4000_0003;
 const AARCH64: u32 = 0xc000_00b7;
 const ARM: u32 = 0x4000_0028;
 
-/// Runs a filter as the kernel would. Panics where the kernel would have refused to load it.
+/// Runs a filter as the kernel would.
 fn evaluate(program: &Program, arch: u32, number: u32, arguments: &[u64; 6]) -> u32 {
-    let mut data = Vec::with_capacity(64);
-    data.extend_from_slice(&number.to_le_bytes());
-    data.extend_from_slice(&arch.to_le_bytes());
-    data.extend_from_slice(&0u64.to_le_bytes());
-    for argument in arguments {
-        data.extend_from_slice(&argument.to_le_bytes());
-    }
-    let mut at = 0;
-    let mut accumulator = 0u32;
-    loop {
-        let Instruction {
-            code,
-            jump_true,
-            jump_false,
-            constant,
-        } = program.instructions()[at];
-        at += 1;
-        let jump = |holds: bool| usize::from(if holds { jump_true } else { jump_false });
-        match code {
-            0x20 => {
-                let offset = constant as usize;
-                assert_eq!(offset % 4, 0);
-                let word: [u8; 4] = data[offset..offset + 4].try_into().expect("four bytes");
-                accumulator = u32::from_le_bytes(word);
-            }
-            0x54 => accumulator &= constant,
-            0x05 => at += constant as usize,
-            0x15 => at += jump(accumulator == constant),
-            0x35 => at += jump(accumulator >= constant),
-            0x06 => return constant,
-            other => panic!("instruction {other:#x} at {}", at - 1),
-        }
-    }
+    let instruction = |one: &Instruction| bpf::Instruction {
+        code: one.code,
+        jump_true: one.jump_true,
+        jump_false: one.jump_false,
+        constant: one.constant,
+    };
+    let instructions: Vec<_> = program.instructions().iter().map(instruction).collect();
+    bpf::evaluate(&instructions, arch, number, arguments)
 }
 
 fn value(action: Action) -> u32 {

@@ -414,6 +414,7 @@ fn plan(script: &str) -> Plan {
             refuse_tcp: true,
             rules: vec![everything("/")],
         }),
+        labels: Vec::new(),
         filter: Filter {
             cage: Cage::Program,
             options: Options {

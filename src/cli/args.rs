@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use lexopt::{Arg, Parser, ValueExt};
 
-pub use super::low::{Command, LowArgs, Mode, Output, Shell, Verbosity};
+pub use super::low::{Command, Install, LowArgs, Mode, Output, Shell, Verbosity};
 pub use super::usage::UsageError;
 
 use super::flags::{ALL, FLAGS, Flag, Id, LATER, RUN, SUBS, Sub};
@@ -85,6 +85,7 @@ struct Found {
     json: bool,
     output: Option<PathBuf>,
     complain: bool,
+    install: Option<Install>,
     form: Option<String>,
     verbosity: Verbosity,
     help: bool,
@@ -174,6 +175,8 @@ impl Found {
         match id {
             Id::BestEffort => self.overrides.best_effort = true,
             Id::DryRun => self.dry_run = true,
+            Id::Install => self.install = Some(Install::Load),
+            Id::Uninstall => self.install = Some(Install::Remove),
             Id::Json => self.json = true,
             Id::Verbose => self.verbosity = Verbosity::Verbose,
             Id::Quiet => self.verbosity = Verbosity::Quiet,
@@ -233,6 +236,7 @@ impl Found {
             json: self.json,
             output: self.output,
             complain: self.complain,
+            install: self.install,
             form: self.form,
             verbosity: self.verbosity,
         })

@@ -26,6 +26,8 @@ pub enum Id {
     Output,
     Mode,
     Form,
+    Install,
+    Uninstall,
     Verbose,
     Quiet,
     Help,
@@ -104,7 +106,7 @@ impl Flag {
 }
 
 /// Every option.
-pub const FLAGS: [Flag; 25] = [
+pub const FLAGS: [Flag; 27] = [
     flag(
         Id::Profile,
         "profile",
@@ -232,9 +234,21 @@ pub const FLAGS: [Flag; 25] = [
         Id::Form,
         "format",
         PROFILE,
-        "Another form of the format: te (selinux), attached (apparmor)",
+        "Another form of the format: te (selinux), attached (apparmor), bare (oci-seccomp), apparmor, selinux or plain (kubernetes)",
     )
     .takes("FORM"),
+    flag(
+        Id::Install,
+        "install",
+        PROFILE,
+        "With `profile auto`, as root: load what this host's guard takes",
+    ),
+    flag(
+        Id::Uninstall,
+        "uninstall",
+        PROFILE,
+        "With `profile auto`, as root: take back what --install loaded",
+    ),
     flag(Id::Verbose, "verbose", ALL, "Say what is done")
         .short('v')
         .many(),
@@ -274,7 +288,7 @@ pub const SUBS: [Sub; 6] = [
         name: "profile",
         arguments: "FORMAT",
         place: PROFILE,
-        help: "Print what a deployment loads, made from the policy: apparmor or selinux",
+        help: "Print what a deployment loads: apparmor, selinux, oci-seccomp, systemd, kubernetes, container, bwrap, auto",
     },
     Sub {
         name: "completions",

@@ -55,6 +55,15 @@ pub enum Output {
     File(PathBuf),
 }
 
+/// What `profile auto` does with what it makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Install {
+    /// Loads it.
+    Load,
+    /// Takes it back.
+    Remove,
+}
+
 /// How much is said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
@@ -93,6 +102,8 @@ pub struct LowArgs {
     pub json: bool,
     /// `--output`.
     pub output: Option<PathBuf>,
+    /// Whether `profile auto` loads what it makes, or takes it back.
+    pub install: Option<Install>,
     /// Whether `--mode` is `complain`.
     pub complain: bool,
     /// `--format`.

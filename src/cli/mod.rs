@@ -2,6 +2,7 @@
 //! errors.
 
 pub mod args;
+mod auto;
 mod completions;
 mod doctor;
 pub mod flags;

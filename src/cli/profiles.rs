@@ -14,11 +14,23 @@ use crate::text::visible;
 
 /// Makes the format's files; what is to be printed, where no `-o` names a place.
 pub(super) fn generate(args: &LowArgs, format: &str) -> anyhow::Result<Vec<u8>> {
+    if format == "auto" {
+        return super::auto::auto(args);
+    }
+    if args.install.is_some() {
+        bail!("cannot install {format}: --install and --uninstall go with `profile auto`");
+    }
+    let files = files(args, format)?;
+    deliver(args, &files, format)
+}
+
+/// The format's files, with a warning for each rule that it does not hold exactly.
+pub(super) fn files(args: &LowArgs, format: &str) -> anyhow::Result<Vec<Artifact>> {
     let Some(backend) = backend(format) else {
         let known: Vec<_> = BACKENDS.iter().map(|one| one.format()).collect();
         bail!(
             "cannot make a profile: `{format}` is not one of {}",
-            known.join(", ")
+            [known.join(", "), "auto".to_owned()].join(", ")
         );
     };
     if let Some(form) = &args.form
@@ -39,9 +51,14 @@ pub(super) fn generate(args: &LowArgs, format: &str) -> anyhow::Result<Vec<u8>> 
             &format!("{format}: {}: {fit}", point.word()),
         );
     }
+    Ok(files)
+}
+
+/// To standard output, a file, or a folder.
+fn deliver(args: &LowArgs, files: &[Artifact], format: &str) -> anyhow::Result<Vec<u8>> {
     match &args.output {
         None => {
-            let [first, others @ ..] = files.as_slice() else {
+            let [first, others @ ..] = files else {
                 bail!("cannot make a profile: {format} has no files");
             };
             if !others.is_empty() {
@@ -64,7 +81,7 @@ pub(super) fn generate(args: &LowArgs, format: &str) -> anyhow::Result<Vec<u8>> 
                     visible(&path.display().to_string())
                 )
             })?;
-            for file in &files {
+            for file in files {
                 write(&path.join(&file.name), file)?;
             }
             Ok(Vec::new())

@@ -12,9 +12,14 @@ use sha2::{Digest, Sha256};
 use crate::policy::Policy;
 
 pub mod apparmor;
+pub mod bwrap;
+pub mod container;
+pub mod kubernetes;
 pub mod matching;
+pub mod oci;
 pub mod rules;
 pub mod selinux;
+pub mod systemd;
 
 pub use matching::{Fit, Point};
 pub use rules::{Rule, Site};
@@ -37,7 +42,15 @@ pub trait Backend: Sync {
 }
 
 /// Every backend, in the order of the matching table. A new format is a line here.
-pub const BACKENDS: [&dyn Backend; 2] = [&apparmor::AppArmor, &selinux::Selinux];
+pub const BACKENDS: [&dyn Backend; 7] = [
+    &apparmor::AppArmor,
+    &selinux::Selinux,
+    &oci::OciSeccomp,
+    &systemd::Systemd,
+    &kubernetes::Kubernetes,
+    &container::Container,
+    &bwrap::Bwrap,
+];
 
 /// The backend of a format.
 pub fn backend(format: &str) -> Option<&'static dyn Backend> {

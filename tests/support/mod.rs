@@ -329,7 +329,7 @@ pub fn copy_tree(from: &Path, to: &Path) {
     }
 }
 
-fn give_tree(path: &Path, owner: u32) {
+pub fn give_tree(path: &Path, owner: u32) {
     std::os::unix::fs::lchown(path, Some(owner), Some(owner)).unwrap();
     if fs::symlink_metadata(path).unwrap().is_dir() {
         for entry in fs::read_dir(path).unwrap() {

@@ -27,7 +27,7 @@ pub(super) fn choose(session: &Session<'_>) -> anyhow::Result<PathBuf> {
 }
 
 /// The caller's GOTMPDIR or TMPDIR, else /tmp, or /var/tmp where that lies in memory: links of large
-/// programs need gigabytes.
+/// programs need gigabytes. Containers with a read-only root often have /tmp alone.
 fn base(session: &Session<'_>) -> PathBuf {
     let named = ["GOTMPDIR", "TMPDIR"]
         .iter()
@@ -37,7 +37,14 @@ fn base(session: &Session<'_>) -> PathBuf {
         return real;
     }
     let in_memory = rustix::fs::statfs("/tmp").is_ok_and(|found| found.f_type == TMPFS_MAGIC);
-    PathBuf::from(if in_memory { "/var/tmp" } else { "/tmp" })
+    let usable = |path: &str| {
+        let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+        rustix::fs::access(path, access).is_ok()
+    };
+    PathBuf::from(match in_memory && usable("/var/tmp") {
+        true => "/var/tmp",
+        false => "/tmp",
+    })
 }
 
 /// Makes the folder, or makes sure that the one that is there is the caller's own and nobody else's.

@@ -1,0 +1,328 @@
+//! Kubernetes: a Pod, a Tekton task, the security-profiles-operator's resources, and a policy that admits
+//! nothing less.
+//!
+//! The image is the one of `profile container`; every path is the image's own.
+
+mod operator;
+
+use super::container::{CACHE, Container, USER, WORK, json};
+use super::matching::{Fit, Point};
+use super::oci::FILE;
+use super::{Artifact, Backend, Error, Model};
+
+/// The backend.
+#[derive(Debug)]
+pub struct Kubernetes;
+
+/// The SELinux type of the container.
+const SELINUX: &str = "gosandbox_t";
+
+impl Backend for Kubernetes {
+    fn format(&self) -> &'static str {
+        "kubernetes"
+    }
+
+    fn forms(&self) -> &'static [&'static str] {
+        &["apparmor", "selinux", "plain"]
+    }
+
+    fn fit(&self, point: Point) -> Fit {
+        match point {
+            Point::ToolNetwork => {
+                Fit::Wider("the pod's network; keep it to the module proxy with a NetworkPolicy")
+            }
+            Point::Limits => {
+                Fit::Wider("processes are limited by the node's kubelet, not by the pod")
+            }
+            _ => Container.fit(point),
+        }
+    }
+
+    fn render(&self, model: &Model<'_>) -> Result<Vec<Artifact>, Error> {
+        let head: String = model
+            .header(self)
+            .iter()
+            .map(|line| format!("# {line}\n"))
+            .collect();
+        let file = |name: &str, text: String| Artifact::file(name, head.clone() + &text);
+        Ok(vec![
+            file("pod.yaml", pod(model)),
+            file("task.yaml", task(model)),
+            file("admission.yaml", admission(model)),
+            file("profiles.yaml", operator::profiles(model)),
+        ])
+    }
+}
+
+/// Which guard of the node the pod asks for besides seccomp.
+fn guards(model: &Model<'_>, indent: &str) -> String {
+    let apparmor = format!(
+        "{indent}appArmorProfile:\n{indent}  type: Localhost\n{indent}  localhostProfile: {}\n",
+        super::apparmor::ALONE
+    );
+    let selinux = format!("{indent}seLinuxOptions:\n{indent}  type: {SELINUX}\n");
+    match model.form.as_deref() {
+        Some("apparmor") => apparmor,
+        Some("selinux") => selinux,
+        Some("plain") => String::new(),
+        // A node without SELinux passes over its options; one without AppArmor refuses the pod.
+        _ => apparmor + &selinux,
+    }
+}
+
+fn seccomp(indent: &str) -> String {
+    format!(
+        "{indent}seccompProfile:\n{indent}  type: Localhost\n{indent}  localhostProfile: {FILE}\n"
+    )
+}
+
+/// What a container's securityContext says, in the pod and in the task.
+fn container_context(indent: &str) -> String {
+    [
+        "allowPrivilegeEscalation: false",
+        "privileged: false",
+        "readOnlyRootFilesystem: true",
+        "runAsNonRoot: true",
+        &format!("runAsUser: {USER}"),
+        &format!("runAsGroup: {USER}"),
+        "procMount: Default",
+        "capabilities:",
+        "  drop: [ALL]",
+    ]
+    .map(|line| format!("{indent}{line}\n"))
+    .concat()
+}
+
+fn arguments(model: &Model<'_>) -> String {
+    let words = ["--profile", &model.policy.name, "--cache-dir", CACHE, "--"];
+    words.map(json).join(", ")
+}
+
+fn resources(model: &Model<'_>, indent: &str) -> String {
+    match model.policy.limits.memory {
+        Some(bytes) => {
+            format!("{indent}resources:\n{indent}  limits:\n{indent}    memory: \"{bytes}\"\n")
+        }
+        None => String::new(),
+    }
+}
+
+fn deadline(model: &Model<'_>) -> String {
+    let seconds = model.policy.limits.timeout;
+    seconds.map_or_else(String::new, |seconds| {
+        format!("  activeDeadlineSeconds: {seconds}\n")
+    })
+}
+
+fn pod(model: &Model<'_>) -> String {
+    format!(
+        r#"# The source comes into the volume `work`: by an init container, a persistent volume, or CI.
+apiVersion: v1
+kind: Pod
+metadata:
+  name: gosandbox-build
+  labels:
+    app.kubernetes.io/name: gosandbox
+spec:
+  restartPolicy: Never
+  automountServiceAccountToken: false
+  enableServiceLinks: false
+  hostNetwork: false
+  hostPID: false
+  hostIPC: false
+  shareProcessNamespace: false
+{deadline}  securityContext:
+    runAsNonRoot: true
+    runAsUser: {USER}
+    runAsGroup: {USER}
+    fsGroup: {USER}
+    fsGroupChangePolicy: OnRootMismatch
+{seccomp}{guards}  containers:
+    - name: build
+      image: gosandbox-go
+      workingDir: {WORK}
+      command: ["gosandbox"]
+      args: [{arguments}, "go", "build", "./..."]
+      securityContext:
+{context}{resources}      volumeMounts:
+        - name: work
+          mountPath: {WORK}
+        - name: cache
+          mountPath: {CACHE}
+        - name: tmp
+          mountPath: /tmp
+  volumes:
+    - name: work
+      emptyDir: {{}}
+    - name: cache
+      emptyDir: {{}}
+    - name: tmp
+      emptyDir: {{}}
+"#,
+        deadline = deadline(model),
+        seccomp = seccomp("    "),
+        guards = guards(model, "    "),
+        arguments = arguments(model),
+        context = container_context("        "),
+        resources = resources(model, "      "),
+    )
+}
+
+fn task(model: &Model<'_>) -> String {
+    format!(
+        r#"# Tekton runs a step's own command through its entry point, which the step's container executes.
+apiVersion: tekton.dev/v1
+kind: Task
+metadata:
+  name: gosandbox-go
+spec:
+  description: Runs a go command in gosandbox, with profile {profile}.
+  params:
+    - name: args
+      description: the arguments of the go command
+      type: array
+      default: ["build", "./..."]
+    - name: image
+      description: the image of `gosandbox profile container`
+      type: string
+      default: gosandbox-go
+  workspaces:
+    - name: source
+      description: the work tree
+      mountPath: {WORK}
+    - name: cache
+      description: GOCACHE and GOMODCACHE, kept between runs
+      mountPath: {CACHE}
+      optional: true
+  steps:
+    - name: go
+      image: $(params.image)
+      workingDir: {WORK}
+      command: ["gosandbox"]
+      args: [{arguments}, "go", "$(params.args[*])"]
+      securityContext:
+{context}{seccomp}{guards}{resources}      volumeMounts:
+        - name: tmp
+          mountPath: /tmp
+  volumes:
+    - name: tmp
+      emptyDir: {{}}
+"#,
+        profile = super::printable(&model.policy.name).replace([':', '#'], " "),
+        arguments = arguments(model),
+        context = container_context("        "),
+        seccomp = seccomp("        "),
+        guards = guards(model, "        "),
+        resources = resources(model, "      ").replace("resources:", "computeResources:"),
+    )
+}
+
+/// What each container of an admitted pod must say. CEL, Kubernetes 1.30 and later.
+const DEMANDS: [(&str, &str); 10] = [
+    (
+        "variables.containers.all(c, c.?securityContext.?allowPrivilegeEscalation.orValue(true) == false)",
+        "every container must set allowPrivilegeEscalation: false",
+    ),
+    (
+        "variables.containers.all(c, c.?securityContext.?privileged.orValue(false) == false)",
+        "no container may be privileged",
+    ),
+    (
+        "variables.containers.all(c, c.?securityContext.?readOnlyRootFilesystem.orValue(false))",
+        "every container must set readOnlyRootFilesystem: true",
+    ),
+    (
+        "variables.containers.all(c, 'ALL' in c.?securityContext.?capabilities.?drop.orValue([]))",
+        "every container must drop ALL capabilities",
+    ),
+    (
+        "variables.containers.all(c, c.?securityContext.?capabilities.?add.orValue([]).size() == 0)",
+        "no container may add a capability",
+    ),
+    (
+        "variables.containers.all(c, c.?securityContext.?runAsNonRoot.orValue(object.spec.?securityContext.?runAsNonRoot.orValue(false)))",
+        "every container must run as a user that is not root (runAsNonRoot: true)",
+    ),
+    (
+        "variables.containers.all(c, c.?securityContext.?runAsUser.orValue(object.spec.?securityContext.?runAsUser.orValue(1)) != 0)",
+        "no container may run as user 0",
+    ),
+    (
+        "variables.containers.all(c, c.?securityContext.?seccompProfile.?localhostProfile.orValue(object.spec.?securityContext.?seccompProfile.?localhostProfile.orValue('')) == 'gosandbox-seccomp.json')",
+        "every container must have gosandbox's seccomp profile",
+    ),
+    (
+        "!object.spec.?hostNetwork.orValue(false) && !object.spec.?hostPID.orValue(false) && !object.spec.?hostIPC.orValue(false)",
+        "the pod may share no namespace of the host",
+    ),
+    (
+        "object.spec.?automountServiceAccountToken.orValue(true) == false",
+        "the pod must not mount a service account token",
+    ),
+];
+
+fn admission(model: &Model<'_>) -> String {
+    let mut validations = String::new();
+    for (expression, message) in DEMANDS {
+        validations += &format!(
+            "    - expression: {}\n      message: {}\n",
+            json(expression),
+            json(message)
+        );
+    }
+    for (form, expression, message) in [
+        (
+            "apparmor",
+            "variables.containers.all(c, c.?securityContext.?appArmorProfile.?localhostProfile.orValue(object.spec.?securityContext.?appArmorProfile.?localhostProfile.orValue('')) == 'gosandbox-alone')",
+            "every container must have gosandbox's AppArmor profile",
+        ),
+        (
+            "selinux",
+            "variables.containers.all(c, c.?securityContext.?seLinuxOptions.?type.orValue(object.spec.?securityContext.?seLinuxOptions.?type.orValue('')) == 'gosandbox_t')",
+            "every container must have gosandbox's SELinux type",
+        ),
+    ] {
+        if model.form.as_deref() == Some(form) {
+            validations += &format!(
+                "    - expression: {}\n      message: {}\n",
+                json(expression),
+                json(message)
+            );
+        }
+    }
+    format!(
+        r#"# Holds in namespaces that carry the label gosandbox: required.
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata:
+  name: gosandbox-pods
+spec:
+  failurePolicy: Fail
+  matchConstraints:
+    resourceRules:
+      - apiGroups: [""]
+        apiVersions: ["v1"]
+        operations: ["CREATE", "UPDATE"]
+        resources: ["pods", "pods/ephemeralcontainers"]
+  variables:
+    - name: containers
+      expression: {containers}
+  validations:
+{validations}---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata:
+  name: gosandbox-pods
+spec:
+  policyName: gosandbox-pods
+  validationActions: [Deny, Audit]
+  matchResources:
+    namespaceSelector:
+      matchLabels:
+        gosandbox: required
+"#,
+        containers = json(
+            "object.spec.containers + object.spec.?initContainers.orValue([]) + object.spec.?ephemeralContainers.orValue([])"
+        ),
+    )
+}

@@ -1,0 +1,363 @@
+//! systemd: a unit that runs gosandbox, and a drop-in that says as much of the policy as systemd can for
+//! any unit that runs go.
+//!
+//! The directives are those of systemd 247 and later (systemd.exec(5)); older ones leave out what they do
+//! not know and say so in their log.
+
+use std::path::Path;
+
+use super::matching::{Fit, Point};
+use super::oci::container_table;
+use super::rules::{Kind, Rights, Role, Subject};
+use super::{Artifact, Backend, Error, Model};
+use crate::policy::syscalls::{Action, Call, Verdict};
+
+/// The backend.
+#[derive(Debug)]
+pub struct Systemd;
+
+const FORMAT: &str = "systemd";
+
+impl Backend for Systemd {
+    fn format(&self) -> &'static str {
+        FORMAT
+    }
+
+    fn fit(&self, point: Point) -> Fit {
+        match point {
+            Point::GorootUnwritable
+            | Point::Capabilities
+            | Point::SetId
+            | Point::ProtectedThere => Fit::Exact,
+            Point::SecretsUnreadable => Fit::Wider(
+                "homes and known secrets are closed; other files of the system stay readable",
+            ),
+            Point::CachesUnpoisonable => {
+                Fit::Missing("one unit knows no cages; the launcher, which the unit runs")
+            }
+            Point::WorkOfOthers | Point::Testdata => {
+                Fit::Missing("the launcher, which the unit runs")
+            }
+            Point::ProtectedMissing => Fit::Missing("the launcher; paths that exist are read-only"),
+            Point::Executables => Fit::Wider("NoExecPaths with ExecPaths, for both cages alike"),
+            Point::ToolNetwork => Fit::Wider(
+                "the unit has the host's network, in which the gateway fetches; the drop-in has none",
+            ),
+            Point::ProgramLoopback => {
+                Fit::Missing("the launcher; the drop-in leaves all processes one loopback")
+            }
+            Point::AllowedHosts => Fit::Missing("the launcher's tunnel"),
+            Point::UnixSockets => Fit::Wider("sockets in folders that are not closed"),
+            Point::Processes => {
+                Fit::Wider("other units' processes of the same user can be signalled")
+            }
+            Point::Namespaces => {
+                Fit::Wider("the unit lets the launcher make its own; the drop-in lets nobody")
+            }
+            Point::SystemCalls => {
+                Fit::Wider("calls by name; what depends on arguments is the launcher's")
+            }
+            Point::Metadata => Fit::Exact,
+            Point::PrivateTemporary => Fit::Exact,
+            Point::Environment => {
+                Fit::Missing("the launcher; a unit's own environment is empty but for what it sets")
+            }
+            Point::Limits => Fit::Exact,
+        }
+    }
+
+    fn render(&self, model: &Model<'_>) -> Result<Vec<Artifact>, Error> {
+        Ok(vec![
+            Artifact::file("gosandbox-build.service", unit(model, self)?),
+            Artifact::file("50-gosandbox.conf", drop_in(model, self)?),
+        ])
+    }
+}
+
+/// The unit: the launcher with its namespaces, and directives that do not stand in its way.
+fn unit(model: &Model<'_>, backend: &Systemd) -> Result<String, Error> {
+    let site = model.site;
+    let mut text = head(model, backend);
+    text += "[Unit]\nDescription=go build in gosandbox\n\n[Service]\nType=oneshot\n";
+    text += &format!("WorkingDirectory={}\n", plain(&site.tree)?);
+    text += &format!(
+        "ExecStart={} --profile {} -- go build ./...\n",
+        argument(&site.launcher)?,
+        argument(Path::new(&model.policy.name))?
+    );
+    text += "# The user that the work tree and the caches belong to; never root.\nUser=gosandbox\n";
+    text +=
+        "# What the launcher needs for its own layers; it gives all of it up before go starts.\n";
+    text += "RestrictNamespaces=user mnt pid net ipc uts cgroup\n";
+    text += &format!("SystemCallFilter={}\n", names(true));
+    text += COMMON;
+    text += &files(model)?;
+    let seconds = model.policy.limits.timeout;
+    let seconds = seconds.map_or("infinity".to_owned(), |seconds| seconds.to_string());
+    text += &format!("TimeoutStartSec={seconds}\n");
+    text += &limits(model);
+    Ok(text)
+}
+
+/// The drop-in: for units that run go themselves.
+fn drop_in(model: &Model<'_>, backend: &Systemd) -> Result<String, Error> {
+    let mut text = head(model, backend);
+    text += "# For a unit that runs go without gosandbox: /etc/systemd/system/UNIT.service.d/50-gosandbox.conf\n";
+    text += "[Service]\n";
+    text += "Environment=CGO_ENABLED=0 GOENV=off GOTOOLCHAIN=local GOFLAGS=-mod=readonly GOVCS=*:off GOAUTH=off GOPROXY=off\n";
+    text += &format!(
+        "Environment={}\n",
+        assignment("GOCACHE", &model.site.gocache)?
+    );
+    text += &format!(
+        "Environment={}\n",
+        assignment("GOMODCACHE", &model.site.gomodcache)?
+    );
+    text += "# No network but a loopback of its own: fetch modules first.\nPrivateNetwork=yes\n";
+    text += "RestrictNamespaces=yes\n";
+    text += &format!("SystemCallFilter={}\n", names(false));
+    text += COMMON;
+    // These cover parts of /proc; the launcher could not mount one of its own above that.
+    text += "ProtectProc=invisible\nProcSubset=pid\nProtectHostname=yes\nProtectKernelLogs=yes\nProtectKernelTunables=yes\n";
+    text += &files(model)?;
+    text += &executables(model)?;
+    if let Some(seconds) = model.policy.limits.timeout {
+        text += &format!("# Where the unit is no Type=oneshot.\nRuntimeMaxSec={seconds}\n");
+    }
+    text += &limits(model);
+    Ok(text)
+}
+
+const COMMON: &str = "\
+SystemCallErrorNumber=ENOSYS
+SystemCallArchitectures=native
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+RestrictSUIDSGID=yes
+RestrictRealtime=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+LockPersonality=yes
+KeyringMode=private
+PrivateTmp=yes
+PrivateDevices=yes
+PrivateIPC=yes
+ProtectSystem=strict
+ProtectHome=read-only
+ProtectClock=yes
+ProtectKernelModules=yes
+ProtectControlGroups=yes
+RemoveIPC=yes
+UMask=0022
+LimitCORE=0
+";
+
+fn head(model: &Model<'_>, backend: &Systemd) -> String {
+    let lines = model.header(backend);
+    lines.iter().map(|line| format!("# {line}\n")).collect()
+}
+
+/// Where may be written, where not although it lies there, and what cannot be seen at all.
+fn files(model: &Model<'_>) -> Result<String, Error> {
+    let mut text = String::new();
+    let mut written: Vec<&Path> = model
+        .rules
+        .iter()
+        .filter(|rule| rule.kind == Kind::Folder && rule.rights.has(Rights::CREATE))
+        .filter(|rule| {
+            !matches!(
+                rule.role,
+                Role::Protected | Role::Temporary | Role::Testdata
+            )
+        })
+        .map(|rule| rule.path.as_path())
+        .collect();
+    written.sort();
+    written.dedup();
+    for path in written {
+        text += &format!("ReadWritePaths={}\n", optional(path)?);
+    }
+    let read = [&model.site.goroot, &model.site.launcher];
+    for path in read.into_iter().filter(|path| !path.as_os_str().is_empty()) {
+        text += &format!("ReadOnlyPaths={}\n", optional(path)?);
+    }
+    let is_protected = |role| role == Role::Protected;
+    let tool = model
+        .rules
+        .iter()
+        .filter(|rule| rule.subject == Subject::Tool);
+    for rule in tool.filter(|rule| is_protected(rule.role)) {
+        text += &format!("ReadOnlyPaths={}\n", optional(&rule.path)?);
+    }
+    if model.site.home.is_absolute() {
+        for name in super::rules::SECRETS {
+            text += &format!(
+                "InaccessiblePaths={}\n",
+                optional(&model.site.home.join(name))?
+            );
+        }
+    }
+    text += "InaccessiblePaths=-/root -/run/docker.sock -/run/containerd -/run/podman -/run/dbus\n";
+    Ok(text)
+}
+
+fn executables(model: &Model<'_>) -> Result<String, Error> {
+    let mut text = "NoExecPaths=/\n".to_owned();
+    let mut paths: Vec<&Path> = model
+        .rules
+        .iter()
+        .filter(|rule| rule.rights.has(Rights::EXEC))
+        .filter(|rule| rule.role != Role::Protected)
+        .map(|rule| rule.path.as_path())
+        .collect();
+    // Libraries are mapped for execution, which the same mount option refuses.
+    paths.extend(
+        [
+            "/usr/lib",
+            "/usr/lib64",
+            "/lib",
+            "/lib64",
+            "/tmp",
+            "/var/tmp",
+        ]
+        .map(Path::new),
+    );
+    paths.sort();
+    paths.dedup();
+    for path in paths {
+        text += &format!("ExecPaths={}\n", optional(path)?);
+    }
+    Ok(text)
+}
+
+fn limits(model: &Model<'_>) -> String {
+    let limits = &model.policy.limits;
+    let mut text = String::new();
+    if let Some(bytes) = limits.memory {
+        text += &format!("MemoryMax={bytes}\nMemorySwapMax=0\n");
+    }
+    if let Some(number) = limits.pids {
+        text += &format!("TasksMax={number}\n");
+    }
+    if let Some(number) = limits.open_files {
+        text += &format!("LimitNOFILE={number}\n");
+    }
+    text
+}
+
+/// Names of the calls that are answered, whatever their arguments; with the launcher's own.
+fn names(launcher: bool) -> String {
+    let table = container_table();
+    let is_answered = |call: &Call| match table.verdict(*call) {
+        Verdict::Always(action) => *action == Action::Allow,
+        Verdict::Checked { clauses, otherwise } => {
+            *otherwise == Action::Allow
+                || clauses.iter().any(|clause| clause.action == Action::Allow)
+        }
+    };
+    let own: &[Call] = if launcher {
+        use Call::{
+            fsconfig, fsmount, fsopen, keyctl, mount, mount_setattr, move_mount, open_tree,
+            openat2, pivot_root, sethostname, setns, umount2,
+        };
+        &[
+            fsconfig,
+            fsmount,
+            fsopen,
+            keyctl,
+            mount,
+            mount_setattr,
+            move_mount,
+            open_tree,
+            openat2,
+            pivot_root,
+            sethostname,
+            setns,
+            umount2,
+        ]
+    } else {
+        &[]
+    };
+    let mut names: Vec<&str> = Call::ALL
+        .iter()
+        // systemd before 257 does not know it, and says so each time.
+        .filter(|call| **call != Call::mseal)
+        .filter(|call| is_answered(call) || own.contains(call))
+        .map(|call| call.name())
+        .collect();
+    names.sort_unstable();
+    names.join(" ")
+}
+
+/// A path in a list of paths, which may be missing (`-`).
+fn optional(path: &Path) -> Result<String, Error> {
+    let text = quoted(path)?;
+    Ok(match text.strip_prefix('"') {
+        Some(rest) => format!("\"-{rest}"),
+        None => format!("-{text}"),
+    })
+}
+
+/// A path that is the whole value: taken as it is, less specifiers.
+fn plain(path: &Path) -> Result<String, Error> {
+    let text = text_of(path)?;
+    if text.starts_with(char::is_whitespace)
+        || text.ends_with(char::is_whitespace)
+        || text.ends_with('\\')
+    {
+        return Err(refused(
+            path,
+            "a value neither begins nor ends with space, nor ends with `\\`",
+        ));
+    }
+    Ok(text.replace('%', "%%"))
+}
+
+/// A word of a command line: `$` begins a variable there.
+fn argument(path: &Path) -> Result<String, Error> {
+    Ok(quoted(path)?.replace('$', "$$"))
+}
+
+fn assignment(name: &str, path: &Path) -> Result<String, Error> {
+    let path = quoted(path)?;
+    Ok(format!("\"{name}={}\"", path.trim_matches('"')))
+}
+
+/// A word, quoted where it must be (systemd.syntax(7)).
+fn quoted(path: &Path) -> Result<String, Error> {
+    let text = text_of(path)?;
+    let mut word = String::with_capacity(text.len() + 2);
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => word.extend(['\\', c]),
+            '%' => word.push_str("%%"),
+            _ => word.push(c),
+        }
+    }
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=,@".contains(c);
+    if word.chars().all(is_plain) && !word.is_empty() {
+        return Ok(word);
+    }
+    Ok(format!("\"{word}\""))
+}
+
+fn text_of(path: &Path) -> Result<&str, Error> {
+    let text = path
+        .to_str()
+        .ok_or_else(|| refused(path, "it is not UTF-8"))?;
+    if text.chars().any(char::is_control) {
+        return Err(refused(path, "a line cannot hold control characters"));
+    }
+    if text.contains(':') {
+        return Err(refused(path, "`:` separates options of a path there"));
+    }
+    Ok(text)
+}
+
+fn refused(path: &Path, why: &'static str) -> Error {
+    Error::Path {
+        path: path.to_owned(),
+        format: FORMAT,
+        why,
+    }
+}

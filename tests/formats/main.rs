@@ -1,0 +1,159 @@
+//! `gosandbox profile`: containers, systemd, Kubernetes and bubblewrap, each read by who loads it.
+#![allow(clippy::unwrap_used)]
+
+#[path = "../bpf/mod.rs"]
+mod bpf;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod filter;
+mod odd;
+mod run;
+mod systemd;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use gosandbox::generate::{self, Model, Site};
+use gosandbox::policy::{Access, Policy};
+
+use support::{reachable, skip};
+
+fn policy() -> Policy {
+    let mut policy = Policy::closed();
+    policy.name = "strict".to_owned();
+    policy.limits.memory = Some(1 << 30);
+    policy.limits.pids = Some(500);
+    policy.limits.timeout = Some(600);
+    policy
+}
+
+fn site(tree: &Path) -> Site {
+    Site {
+        goroot: "/usr/local/go".into(),
+        gocache: "/home/user/.cache/go-build".into(),
+        gomodcache: "/home/user/go/pkg/mod".into(),
+        program_cache: "/home/user/.cache/gosandbox/programs".into(),
+        tree: tree.to_owned(),
+        home: "/home/user".into(),
+        launcher: "/usr/local/bin/gosandbox".into(),
+        system: vec![("/usr/bin/sh".into(), Access::Execute, false)],
+        ..Site::default()
+    }
+}
+
+/// The first file of a format.
+fn render(format: &str, form: Option<&str>, tree: &Path) -> Result<String, generate::Error> {
+    let (policy, site) = (policy(), site(tree));
+    let mut model = Model::new(&policy, &site)?;
+    model.form = form.map(str::to_owned);
+    let backend = generate::backend(format).unwrap();
+    Ok(backend.render(&model)?.remove(0).content)
+}
+
+fn folder(name: &str) -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let folder = format!("formats-{name}-{}-{number}", std::process::id());
+    let folder = reachable::folder().join(folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// Whether a program is there; says so loudly where not.
+fn have(program: &str, package: &str) -> bool {
+    let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+        .chain(["/usr/sbin".into()])
+        .any(|folder| folder.join(program).exists());
+    if !found {
+        skip(
+            &format!("{program} is not installed (package {package})"),
+            false,
+        );
+    }
+    found
+}
+
+#[test]
+fn the_published_schemas_take_the_files() {
+    let Some(python) = std::env::var_os("GOSANDBOX_SCHEMA_PYTHON") else {
+        skip(
+            "GOSANDBOX_SCHEMA_PYTHON is not set (tests/schemas/install prints it)",
+            !support::is_root(),
+        );
+        return;
+    };
+    let check = support::checkout().join("tests/schemas/check");
+    let folder = folder("schemas");
+    let (policy, site) = (policy(), site(Path::new("/work")));
+    for form in [None, Some("apparmor"), Some("selinux"), Some("plain")] {
+        let mut model = Model::new(&policy, &site).unwrap();
+        model.form = form.map(str::to_owned);
+        let mut files = generate::backend("kubernetes")
+            .unwrap()
+            .render(&model)
+            .unwrap();
+        model.form = None;
+        files.extend(
+            generate::backend("oci-seccomp")
+                .unwrap()
+                .render(&model)
+                .unwrap(),
+        );
+        for file in files {
+            let kind = match file.name.as_str() {
+                "pod.yaml" | "admission.yaml" => "kubernetes",
+                "task.yaml" => "tekton",
+                "profiles.yaml" => "parses",
+                _ => "oci",
+            };
+            let path = folder.join(&file.name);
+            fs::write(&path, &file.content).unwrap();
+            let done = Command::new(&python)
+                .arg(&check)
+                .arg(kind)
+                .arg(&path)
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&done.stderr);
+            assert!(done.status.success(), "{} as {form:?}: {said}", file.name);
+        }
+    }
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_rule_that_a_format_cannot_hold_is_in_every_file() {
+    let (policy, site) = (policy(), site(Path::new("/work")));
+    let model = Model::new(&policy, &site).unwrap();
+    for backend in generate::BACKENDS {
+        for file in backend.render(&model).unwrap() {
+            for (point, fit) in model.losses(backend) {
+                let said = format!("{}: {fit}", point.word());
+                let said = said.replace('"', "\\\"");
+                assert!(
+                    file.content.contains(&said),
+                    "{} of {}: {said}",
+                    file.name,
+                    backend.format()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_not_utf_8_is_refused_by_name() {
+    use std::os::unix::ffi::OsStrExt;
+    let tree = Path::new(std::ffi::OsStr::from_bytes(b"/work/\xff"));
+    for format in ["systemd", "bwrap", "apparmor"] {
+        let error = render(format, None, tree).unwrap_err().to_string();
+        assert!(error.contains(format) && error.contains("\\xFF"), "{error}");
+    }
+    // These hold the image's own paths alone.
+    for format in ["kubernetes", "container", "oci-seccomp"] {
+        render(format, None, tree).unwrap();
+    }
+}

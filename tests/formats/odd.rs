@@ -1,0 +1,172 @@
+//! Names that mean something to one reader or another say nothing but themselves, or are refused.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use gosandbox::generate;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use crate::{folder, render, support};
+
+/// What a unit's line holds, by systemd.syntax(7).
+fn unquoted(value: &str) -> String {
+    let inner = value
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    let value = inner.unwrap_or(value).replace("%%", "%");
+    let mut text = String::new();
+    let mut escaped = false;
+    for c in value.chars() {
+        match c {
+            '\\' if !escaped => escaped = true,
+            _ => {
+                text.push(c);
+                escaped = false;
+            }
+        }
+    }
+    text
+}
+
+/// Names that mean something to one reader or another.
+fn odd() -> impl Strategy<Value = String> {
+    let odd = [
+        " ",
+        "\"",
+        "'",
+        "\\",
+        "$",
+        "$(id)",
+        "`id`",
+        "%",
+        "%h",
+        "${HOME}",
+        "@{HOME}",
+        "*",
+        "?",
+        "[a]",
+        "{a,b}",
+        "\n",
+        "\nExecStart=/bin/id",
+        "\t",
+        ";",
+        "#",
+        "&",
+        "|",
+        "=",
+        ":",
+        ",",
+        "-",
+        "~",
+        "é",
+        "\u{202e}",
+        "\u{7f}",
+        "\r",
+        "a",
+        "B",
+        "..",
+        "^",
+        "!",
+        "()",
+        "<",
+        ">",
+    ];
+    proptest::collection::vec(proptest::sample::select(odd.to_vec()), 1..6)
+        .prop_map(|parts| format!("x{}", parts.concat()))
+}
+
+#[test]
+fn no_path_says_anything_to_systemd_but_itself() {
+    let usual: Vec<String> = lines_of(&render("systemd", None, Path::new("/work")).unwrap());
+    let mut runner = TestRunner::new(Config::with_cases(600));
+    let outcome = runner.run(&odd(), |name| {
+        let tree = Path::new("/work").join(&name);
+        let text = match render("systemd", None, &tree) {
+            Ok(text) => text,
+            Err(generate::Error::Path { .. }) => {
+                let reason = name.chars().any(char::is_control)
+                    || name.contains(':')
+                    || name.ends_with(['\\', ' ']);
+                prop_assert!(reason, "{:?} is refused for nothing", name);
+                return Ok(());
+            }
+            Err(other) => return Err(TestCaseError::fail(other.to_string())),
+        };
+        prop_assert_eq!(lines_of(&text), usual.clone(), "{:?}", name);
+        let written = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("ReadWritePaths="));
+        let wanted = format!("-{}", tree.display());
+        prop_assert!(written.map(unquoted).any(|path| path == wanted), "{}", text);
+        Ok(())
+    });
+    outcome.unwrap();
+}
+
+/// The keys of the lines, in their order.
+fn lines_of(text: &str) -> Vec<String> {
+    let key = |line: &str| line.split('=').next().unwrap_or_default().to_owned();
+    let mut keys: Vec<String> = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(key)
+        .collect();
+    keys.sort();
+    keys
+}
+
+/// The words that a shell hands to bubblewrap.
+fn words(script: &str, folder: &Path) -> Vec<String> {
+    let stand_in = folder.join("bwrap");
+    support::write(&stand_in, "#!/bin/sh\nprintf '%s\\0' \"$@\"\n");
+    fs::set_permissions(
+        &stand_in,
+        std::os::unix::fs::PermissionsExt::from_mode(0o755),
+    )
+    .unwrap();
+    let path = folder.join("script");
+    fs::write(&path, script).unwrap();
+    let done = Command::new("sh")
+        .arg(&path)
+        .arg("go")
+        .env("PATH", format!("{}:/usr/bin:/bin", folder.display()))
+        .output()
+        .unwrap();
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    let text = String::from_utf8(done.stdout).unwrap();
+    text.split_terminator('\0').map(str::to_owned).collect()
+}
+
+#[test]
+fn no_path_says_anything_to_the_shell_but_itself() {
+    let folder = folder("bwrap");
+    let plain = words(&render("bwrap", None, Path::new("/work")).unwrap(), &folder);
+    let mut runner = TestRunner::new(Config::with_cases(150));
+    let outcome = runner.run(&odd(), |name| {
+        let tree = format!("/work/{name}");
+        let script = render("bwrap", None, Path::new(&tree))
+            .map_err(|e| TestCaseError::fail(e.to_string()))?;
+        let found = words(&script, &folder);
+        let mut expected: Vec<String> = plain
+            .iter()
+            .map(|word| match word.strip_prefix("/work") {
+                Some(rest) => format!("{tree}{rest}"),
+                None => word.clone(),
+            })
+            .collect();
+        // Sorted by path, so that the order may differ.
+        let mut found_sorted = found.clone();
+        found_sorted.sort();
+        expected.sort();
+        prop_assert_eq!(found_sorted, expected);
+        Ok(())
+    });
+    outcome.unwrap();
+    fs::remove_dir_all(folder).unwrap();
+}

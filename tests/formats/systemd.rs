@@ -1,0 +1,48 @@
+//! systemd's own reader of units.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use gosandbox::generate::{self, Model};
+
+use crate::support::reachable;
+use crate::{folder, have, policy, site};
+
+#[test]
+fn systemd_takes_the_unit_and_the_drop_in_without_a_warning() {
+    if !have("systemd-analyze", "systemd") {
+        return;
+    }
+    let folder = folder("systemd");
+    let (policy, mut site) = (policy(), site(Path::new("/tmp")));
+    site.launcher = reachable::gosandbox().to_owned();
+    let model = Model::new(&policy, &site).unwrap();
+    let files = generate::backend("systemd")
+        .unwrap()
+        .render(&model)
+        .unwrap();
+    let unit = folder.join("gosandbox-build.service");
+    fs::write(&unit, &files[0].content).unwrap();
+    let own = folder.join("own.service");
+    let service = "[Service]\nExecStart=/bin/true\nUser=daemon\n";
+    fs::write(&own, format!("{service}{}", files[1].content)).unwrap();
+    for (file, most) in [(&unit, 35), (&own, 20)] {
+        let done = Command::new("systemd-analyze")
+            .arg("verify")
+            .arg(file)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success() && said.trim().is_empty(), "{said}");
+        let mut security = Command::new("systemd-analyze");
+        security.args(["security", "--offline=true", &format!("--threshold={most}")]);
+        let done = security.arg(file).output().unwrap();
+        assert!(
+            done.status.success(),
+            "{}",
+            String::from_utf8_lossy(&done.stdout)
+        );
+    }
+    fs::remove_dir_all(folder).unwrap();
+}
