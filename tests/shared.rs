@@ -414,7 +414,6 @@ fn plan(script: &str) -> Plan {
             refuse_tcp: true,
             rules: vec![everything("/")],
         }),
-        labels: Vec::new(),
         filter: Filter {
             cage: Cage::Program,
             options: Options {
