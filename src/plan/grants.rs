@@ -48,10 +48,11 @@ pub(super) fn grants(
             };
             rules.push(Rule::new(&project.gocache, cache));
             rules.push(Rule::new(&project.gomodcache, Access::Write));
-            if run.way == Some(Way::Modules) {
-                let sumdb = project.sumdb.iter();
-                rules.extend(sumdb.map(|path| Rule::new(path, Access::Write)));
-            }
+            // Without a way out go still looks up what it has seen before, such as a toolchain's hash.
+            rules.extend(project.sumdb.iter().map(|path| match run.way {
+                Some(Way::Modules) => Rule::new(path, Access::Write),
+                _ => Rule::optional(path, Access::Read),
+            }));
             rules.extend(project.tree.iter().map(|tree| Rule::new(tree, written)));
             if run.wraps.is_some() {
                 rules.push(Rule::new(&project.program_cache, Access::WriteExecute));

@@ -119,7 +119,7 @@ impl<'a> Prepared<'a> {
             );
         }
         let fetches = |go: &GoCommand| go.fetches && go.cage == Cage::Tool;
-        let sumdb = (matches!(&what, What::Go(go) if fetches(go)) && way::has_upstreams(policy))
+        let sumdb = matches!(&what, What::Go(go) if fetches(go))
             .then(|| caches::sumdb(&caches, &who, tree.as_deref().unwrap_or(&session.folder)))
             .flatten();
         let of_root = |path: &&PathBuf| who.identity.switch && is_roots(path);
