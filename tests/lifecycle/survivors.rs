@@ -100,7 +100,9 @@ fn launcher_and_init_tell_nothing_and_are_small() {
                 .unwrap();
             let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
             println!("{setting:?} {pid} {kib} KiB");
-            assert!(kib < 8 << 10, "{setting:?}: {line}");
+            // Without optimisation the code itself takes three times as much.
+            let most = if cfg!(debug_assertions) { 16 } else { 4 };
+            assert!(kib < most << 10, "{setting:?}: {line}");
         }
         if let Ok(environment) = std::fs::read(format!("/proc/{init}/environ")) {
             assert!(!String::from_utf8_lossy(&environment).contains("in-the-environment"));
