@@ -80,8 +80,12 @@ impl Outputs {
         let real = match path.canonicalize() {
             Ok(real) => real,
             Err(_) => {
-                let parent = path.parent().and_then(|parent| parent.canonicalize().ok());
                 let name = path.file_name().ok_or_else(|| fail("it names no file"))?;
+                let parent = path.parent().and_then(|parent| match is_folder {
+                    // The go command makes those above it too (GOBIN).
+                    true => real_as_far_as_it_goes(parent),
+                    false => parent.canonicalize().ok(),
+                });
                 parent
                     .ok_or_else(|| fail("its folder does not exist; make it first"))?
                     .join(name)
@@ -143,6 +147,17 @@ impl Outputs {
             .filter_map(|(_, placeholder)| placeholder.clone())
             .collect()
     }
+}
+
+/// A folder's canonical path, where only those at its end are missing.
+fn real_as_far_as_it_goes(folder: &Path) -> Option<PathBuf> {
+    if folder.components().any(|part| part == Component::ParentDir) {
+        return folder.canonicalize().ok();
+    }
+    folder.ancestors().find_map(|above| {
+        let real = above.canonicalize().ok()?;
+        Some(real.join(folder.strip_prefix(above).ok()?))
+    })
 }
 
 /// Why there is no plan.

@@ -1,7 +1,11 @@
 //! The way out: go fetches through the gateway, and what it builds does not reach it.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../support/mod.rs"]
 mod support;
+
+mod commands;
+mod tunnels;
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -24,6 +28,7 @@ func main() { println(dep.Word()) }
 /// A project that needs a module, and the folder that serves it.
 struct Scene {
     site: Site,
+    modules: Modules,
     profile: PathBuf,
     cache: Cell<u32>,
 }
@@ -50,6 +55,7 @@ impl Scene {
         site.file("main.go", MAIN);
         let scene = Scene {
             site,
+            modules,
             profile,
             cache: Cell::new(0),
         };
@@ -78,7 +84,7 @@ impl Scene {
         self.site.prepare(&mut command);
         command
             .env("GOCACHE", self.site.cache().join("go-build"))
-            .env("GOMODCACHE", self.modules());
+            .env("GOMODCACHE", self.module_cache());
         confined::enter(&mut command, self.site.env, self.site.caller());
         command
     }
@@ -87,13 +93,13 @@ impl Scene {
         Ended::of(&mut self.command(options, words))
     }
 
-    fn modules(&self) -> PathBuf {
+    fn module_cache(&self) -> PathBuf {
         self.site.home.join(format!("mod-{}", self.cache.get()))
     }
 
     fn has_fetched(&self) -> bool {
         let zip = "cache/download/example.test/dep/@v/v1.0.0.zip";
-        self.modules().join(zip).exists()
+        self.module_cache().join(zip).exists()
     }
 }
 
@@ -105,7 +111,7 @@ fn scenes() -> impl Iterator<Item = Scene> {
 #[test]
 fn what_is_missing_is_fetched_and_programs_have_no_way_out() {
     for scene in scenes() {
-        let test = include_str!("fixtures/network/network_test.go");
+        let test = include_str!("../fixtures/network/network_test.go");
         scene.site.file("main_test.go", test);
         scene.settle();
         scene.run(&[], &["go", "mod", "tidy"]).expect(0);
@@ -316,7 +322,7 @@ fn a_module_with_a_large_graph_is_built_and_tested_as_bare() {
         // The same folder of modules, so that the paths in the program are the same.
         let mut bare = scene.site.bare(&build);
         bare.env("CGO_ENABLED", "0")
-            .env("GOMODCACHE", scene.modules());
+            .env("GOMODCACHE", scene.module_cache());
         Ended::of(&mut bare).expect(0);
         let same = boxed == fs::read(scene.site.work.join("program")).unwrap();
         assert!(same, "{env:?}: other bytes than bare");

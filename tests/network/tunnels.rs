@@ -1,0 +1,102 @@
+//! Hosts by name: who has the tunnel, and that it leads nowhere else.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::Command;
+
+use crate::support::{Ended, goroot};
+use crate::{Env, Scene, write};
+
+/// Asks the proxy of its environment for each address that it is called with, and the host itself.
+const CLIENT: &str = r#"package main
+
+import (
+	"bufio"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+)
+
+func main() {
+	proxy, _ := url.Parse(os.Getenv("HTTPS_PROXY"))
+	for _, to := range os.Args[1:] {
+		if _, err := net.Dial("tcp", to); err == nil {
+			fmt.Println("REACHED without the tunnel:", to)
+		}
+		if proxy == nil || proxy.Host == "" {
+			fmt.Println("no proxy for", to)
+			continue
+		}
+		c, err := net.Dial("tcp", proxy.Host)
+		if err != nil {
+			fmt.Println("no way to the proxy for", to)
+			continue
+		}
+		user := base64.StdEncoding.EncodeToString([]byte(proxy.User.String()))
+		fmt.Fprintf(c, "CONNECT %s HTTP/1.1\r\nHost: %s\r\nProxy-Authorization: Basic %s\r\n\r\nhello\n", to, to, user)
+		r := bufio.NewReader(c)
+		status, _ := r.ReadString('\n')
+		fmt.Print(to, " ", status)
+		for line, err := r.ReadString('\n'); err == nil; line, err = r.ReadString('\n') {
+			if line == "echo hello\n" {
+				fmt.Print(to, " ", line)
+			}
+		}
+	}
+}
+"#;
+
+/// A service of the host that answers a line.
+fn service() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut line = [0; 6];
+            if stream.read_exact(&mut line).is_ok() {
+                let _gone = stream.write_all(&[b"echo ", &line[..]].concat());
+            }
+        }
+    });
+    port
+}
+
+#[test]
+fn a_named_host_is_reached_through_the_tunnel_where_the_profile_lets_programs_and_no_other_is() {
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let scene = Scene::new(env);
+        let source = scene.site.root.join("client/main.go");
+        write(&source, CLIENT);
+        let built = Command::new(goroot().join("bin/go"))
+            .args(["build", "-o"])
+            .arg(scene.site.work.join("client"))
+            .arg(&source)
+            .env("CGO_ENABLED", "0")
+            .env("GOFLAGS", "-buildvcs=false")
+            .status();
+        assert!(built.unwrap().success());
+        scene.settle();
+        let (named, other) = (service(), service());
+        let named = format!("127.0.0.1:{named}");
+        let other = format!("127.0.0.1:{other}");
+        let words = ["./client", named.as_str(), &other];
+        let run = |profile: &str| -> Ended {
+            let profile = format!("--profile={profile}");
+            scene
+                .site
+                .run(&[&profile, "--allow-host", &named], &words)
+                .expect(0)
+        };
+        let ended = run("dev");
+        assert!(!ended.stdout.contains("REACHED"), "{env:?}: {ended:?}");
+        let ended = ended.says(&format!("{named} HTTP/1.1 200"));
+        let ended = ended.says(&format!("{named} echo hello"));
+        ended.says(&format!("{other} HTTP/1.1 403"));
+        let ended = run("strict");
+        assert!(!ended.stdout.contains("REACHED"), "{env:?}: {ended:?}");
+        ended.says(&format!("no proxy for {named}"));
+    }
+}
