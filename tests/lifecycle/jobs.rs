@@ -30,8 +30,7 @@ fn ctrl_c_reaches_the_command_once_and_its_status_comes_back() {
             "{GOSANDBOX} -q -- sh -c 'echo star''ted; sleep 50'; echo status=$?\n"
         ));
         terminal.expect("started");
-        terminal.send("\x03");
-        terminal.expect("status=130");
+        terminal.press_until("\x03", "status=130");
     }
 }
 

@@ -66,19 +66,37 @@ impl Terminal {
 
     /// Waits for a text, and takes what came up to it.
     pub fn expect(&mut self, text: &str) -> String {
+        let came = self.wait(text, Duration::from_secs(20));
+        came.unwrap_or_else(|| panic!("waited for {text:?}, saw {:?}", self.seen))
+    }
+
+    /// Presses keys until a text comes. A dash that is about to start a command waits for that to die
+    /// of an interrupt which came just before it was there; so it does without a sandbox.
+    pub fn press_until(&mut self, keys: &str, text: &str) {
+        for _ in 0..20 {
+            self.send(keys);
+            if self.wait(text, Duration::from_secs(1)).is_some() {
+                return;
+            }
+        }
+        panic!("pressed for {text:?}, saw {:?}", self.seen);
+    }
+
+    fn wait(&mut self, text: &str, patience: Duration) -> Option<String> {
         let begin = Instant::now();
         loop {
             if let Some(at) = self.seen.find(text) {
                 let rest = self.seen.split_off(at + text.len());
-                return std::mem::replace(&mut self.seen, rest);
+                return Some(std::mem::replace(&mut self.seen, rest));
             }
             let mut bytes = [0; 4096];
             match self.master.read(&mut bytes) {
                 Ok(n) if n > 0 => self.seen.push_str(&String::from_utf8_lossy(&bytes[..n])),
                 _ => std::thread::sleep(Duration::from_millis(10)),
             }
-            let late = begin.elapsed() > Duration::from_secs(20);
-            assert!(!late, "waited for {text:?}, saw {:?}", self.seen);
+            if begin.elapsed() > patience {
+                return None;
+            }
         }
     }
 
