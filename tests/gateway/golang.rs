@@ -2,9 +2,10 @@
 
 use gosandbox::policy::Modules;
 
-use crate::inside::{Inside, Project, goroot, modules, of, skip};
+use crate::inside::{Inside, Project, modules, of, skip};
 use crate::modules::{Module, OLD, Tree};
 use crate::proxy::{Answer, Asked, Proxy};
+use crate::reachable::goroot;
 
 /// A library, one that requires it, and a command.
 fn tree() -> Tree {

@@ -10,6 +10,7 @@ use gosandbox::gateway::{Caller, Config, Gateway, Service, Summary};
 use gosandbox::policy::{Modules, Network};
 
 use super::proxy::Proxy;
+use super::reachable::goroot;
 
 pub const TOKEN: &str = "0123456789abcdef";
 
@@ -266,19 +267,6 @@ impl Project {
 fn said(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     text(&output.stdout) + &text(&output.stderr)
-}
-
-/// GOROOT of the machine's go command.
-pub fn goroot() -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    folders.push("/usr/local/go/bin".into());
-    let go = folders.iter().find_map(|folder| {
-        let real = folder.join("go").canonicalize().ok()?;
-        let root = real.parent()?.parent()?.to_owned();
-        root.join("VERSION").exists().then_some(root)
-    });
-    go.expect("the tests need a go command in PATH")
 }
 
 /// Says loudly that a test did not run, which is a failure where everything must.

@@ -9,6 +9,8 @@ mod inside;
 mod modules;
 mod protocol;
 mod proxy;
+#[path = "../reachable/mod.rs"]
+mod reachable;
 mod rules;
 mod sums;
 mod trust;

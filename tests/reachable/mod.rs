@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 /// A folder of this user's tests, open to others for reading, that stays from one run of them to the next.
+#[allow(dead_code)]
 pub fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -58,5 +59,22 @@ pub fn this_test() -> &'static Path {
             .to_string_lossy()
             .into_owned();
         copy(&own, &name)
+    })
+}
+
+/// GOROOT of the go command that the tests use.
+#[allow(dead_code)]
+pub fn goroot() -> &'static Path {
+    static GOROOT: OnceLock<PathBuf> = OnceLock::new();
+    GOROOT.get_or_init(|| {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+        folders.push("/usr/local/go/bin".into());
+        let go = folders.iter().find_map(|folder| {
+            let real = folder.join("go").canonicalize().ok()?;
+            let root = real.parent()?.parent()?.to_owned();
+            root.join("VERSION").exists().then_some(root)
+        });
+        go.expect("the tests need a go command in PATH")
     })
 }

@@ -7,7 +7,6 @@ use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub mod confined;
@@ -15,7 +14,7 @@ pub mod modules;
 #[path = "../reachable/mod.rs"]
 pub mod reachable;
 
-pub use reachable::{folder as base, gosandbox};
+pub use reachable::{folder as base, goroot, gosandbox};
 
 /// The ordinary user that tests become where they run as root.
 pub const ORDINARY: u32 = 1000;
@@ -74,22 +73,6 @@ pub fn is_root() -> bool {
 /// The checkout, which `tests/as-user` copies.
 pub fn checkout() -> PathBuf {
     std::env::var_os("CARGO_MANIFEST_DIR").map_or(env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
-}
-
-/// GOROOT of the go command that the tests use.
-pub fn goroot() -> &'static Path {
-    static GOROOT: OnceLock<PathBuf> = OnceLock::new();
-    GOROOT.get_or_init(|| {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-        folders.push("/usr/local/go/bin".into());
-        let go = folders.iter().find_map(|folder| {
-            let real = folder.join("go").canonicalize().ok()?;
-            let root = real.parent()?.parent()?.to_owned();
-            root.join("VERSION").exists().then_some(root)
-        });
-        go.expect("the tests need a go command in PATH")
-    })
 }
 
 /// A throwaway project, removed with the value.

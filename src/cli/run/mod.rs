@@ -32,7 +32,7 @@ use crate::host::{Host, mandatory};
 use crate::launch;
 use crate::plan::{Holding, Plan};
 use crate::policy::{Guarantee, Layer, Policy, Requirement};
-use crate::profile;
+use crate::profile::{self, Overrides};
 
 /// A command that is not there.
 #[derive(Debug, thiserror::Error)]
@@ -112,29 +112,11 @@ fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyh
     let session = Session::open(args)?;
     let mut host = session.host.clone();
     let overrides = overrides(args)?;
-    let granted: Vec<PathBuf> = overrides
-        .read
-        .iter()
-        .chain(&overrides.write)
-        .cloned()
-        .collect();
-    for path in &granted {
+    for path in overrides.read.iter().chain(&overrides.write) {
         path.metadata()
             .with_context(|| format!("cannot grant {}", path.display()))?;
     }
-    let folder = go_folder(&session, command)?;
-    let workspace = workspace::discover(&workspace::Start {
-        cwd: &folder,
-        gowork: session.variable("GOWORK").map(OsString::as_os_str),
-        home: session.home.as_deref(),
-        granted: &granted,
-    })?;
-    let policy = profile::policy(&profile::Request {
-        profile: &args.profile,
-        work_tree: Some(&workspace.root),
-        overrides: &overrides,
-        caller: &caller(),
-    })?;
+    let (workspace, policy) = resolve(&session, &overrides, command)?;
     let project = Project {
         session: &session,
         workspace: &workspace,
@@ -156,6 +138,28 @@ fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyh
             finish(&outcome, &policy)
         }
     }
+}
+
+/// The project that a command is run in, and the policy for it.
+fn resolve(
+    session: &Session<'_>,
+    overrides: &Overrides,
+    command: &Command,
+) -> anyhow::Result<(Workspace, Policy)> {
+    let granted = [overrides.read.as_slice(), &overrides.write].concat();
+    let workspace = workspace::discover(&workspace::Start {
+        cwd: &go_folder(session, command)?,
+        gowork: session.variable("GOWORK").map(OsString::as_os_str),
+        home: session.home.as_deref(),
+        granted: &granted,
+    })?;
+    let policy = profile::policy(&profile::Request {
+        profile: &session.args.profile,
+        work_tree: Some(&workspace.root),
+        overrides,
+        caller: &caller(),
+    })?;
+    Ok((workspace, policy))
 }
 
 /// What every start of a run has in common: that of the command, and those that fetch for it.

@@ -2,14 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Project, Session, caches, go_folder, identity, toolchain};
+use super::{Project, Session, caches, identity, resolve, toolchain};
 use crate::cli::args::{Command, LowArgs};
-use crate::cli::{caller, overrides};
+use crate::cli::overrides;
 use crate::generate::Site;
-use crate::go::workspace;
 use crate::plan::system::{self, System};
 use crate::policy::Policy;
-use crate::profile;
 
 /// The policy of the project in the folder, and its places.
 pub(in crate::cli) fn find(args: &LowArgs) -> anyhow::Result<(Policy, Site)> {
@@ -18,21 +16,7 @@ pub(in crate::cli) fn find(args: &LowArgs) -> anyhow::Result<(Policy, Site)> {
         program: "go".into(),
         arguments: vec!["build".into()],
     };
-    let overrides = overrides(args)?;
-    let granted: Vec<PathBuf> = [overrides.read.as_slice(), &overrides.write].concat();
-    let folder = go_folder(&session, &command)?;
-    let workspace = workspace::discover(&workspace::Start {
-        cwd: &folder,
-        gowork: session.variable("GOWORK").map(|value| value.as_os_str()),
-        home: session.home.as_deref(),
-        granted: &granted,
-    })?;
-    let policy = profile::policy(&profile::Request {
-        profile: &args.profile,
-        work_tree: Some(&workspace.root),
-        overrides: &overrides,
-        caller: &caller(),
-    })?;
+    let (workspace, policy) = resolve(&session, &overrides(args)?, &command)?;
     let project = Project {
         session: &session,
         workspace: &workspace,
