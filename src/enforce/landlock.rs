@@ -12,35 +12,62 @@ use crate::plan;
 use crate::policy::{Access, Layer};
 
 /// Puts the domain in force for this thread, which is the only one.
-///
-/// All rights, and from ABI 6 on the scopes for signals and abstract unix sockets, are handled as
-/// hard requirements: what the kernel said it has must be had.
 pub fn restrict(ruleset: &plan::Ruleset) -> Result<(), Error> {
-    let abi = ABI::from(ruleset.abi);
-    let mut created = create(abi, ruleset.refuse_tcp)
-        .map_err(std::io::Error::other)
-        .during(Layer::Landlock, || {
-            format!("make a Landlock ruleset of ABI {abi:?}")
-        })?;
-    for rule in &ruleset.rules {
-        let Some((file, is_folder)) = open(rule).during(Layer::Landlock, || {
-            format!("open {} for its rule", rule.path.display())
-        })?
-        else {
-            continue;
-        };
-        created = created
-            .add_rule(PathBeneath::new(file, rights(rule.access, abi, is_folder)))
+    let mut domain = Domain::new(ruleset)?;
+    domain.grant(&ruleset.rules)?;
+    domain.enter()
+}
+
+/// A domain in the making. Its ruleset is a descriptor: after a fork both processes add to the same.
+#[derive(Debug)]
+pub struct Domain {
+    created: landlock::RulesetCreated,
+    abi: ABI,
+}
+
+impl Domain {
+    /// One that grants nothing yet.
+    ///
+    /// All rights, and from ABI 6 on the scopes for signals and abstract unix sockets, are handled as
+    /// hard requirements: what the kernel said it has must be had.
+    pub fn new(ruleset: &plan::Ruleset) -> Result<Domain, Error> {
+        let abi = ABI::from(ruleset.abi);
+        let created = create(abi, ruleset.refuse_tcp)
             .map_err(std::io::Error::other)
             .during(Layer::Landlock, || {
-                format!("add the rule for {}", rule.path.display())
+                format!("make a Landlock ruleset of ABI {abi:?}")
             })?;
+        Ok(Domain { created, abi })
     }
-    created
-        .restrict_self()
-        .map_err(std::io::Error::other)
-        .during(Layer::Landlock, || "enter the Landlock domain".into())
-        .map(drop)
+
+    /// Grants what the rules say, of the files that are at their paths for this process.
+    pub fn grant<'a>(&mut self, rules: impl IntoIterator<Item = &'a plan::Rule>) -> Result<(), Error> {
+        for rule in rules {
+            let Some((file, is_folder)) = open(rule).during(Layer::Landlock, || {
+                format!("open {} for its rule", rule.path.display())
+            })?
+            else {
+                continue;
+            };
+            let rights = rights(rule.access, self.abi, is_folder);
+            (&mut self.created)
+                .add_rule(PathBeneath::new(file, rights))
+                .map_err(std::io::Error::other)
+                .during(Layer::Landlock, || {
+                    format!("add the rule for {}", rule.path.display())
+                })?;
+        }
+        Ok(())
+    }
+
+    /// Puts it in force for this thread.
+    pub fn enter(self) -> Result<(), Error> {
+        self.created
+            .restrict_self()
+            .map_err(std::io::Error::other)
+            .during(Layer::Landlock, || "enter the Landlock domain".into())
+            .map(drop)
+    }
 }
 
 /// For init, which makes socket files for processes inside: it can make them in these folders only,

@@ -5,7 +5,7 @@
 //! was put in force is recorded in an [`Enforcement`], never assumed.
 
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Component, Path};
 
 use rustix::fs::{self, CWD, Mode, OFlags, ResolveFlags};
@@ -84,9 +84,15 @@ impl Enforcement {
 
 /// In init: namespaces, root, identity, capabilities, `no_new_privs`.
 ///
+/// `made` waits until what the launcher makes for the run is there, meanwhile; it yields the user
+/// namespace of id-mapped binds.
+///
 /// # Errors
 /// The layer that failed; nothing has been executed, and the process must exit.
-pub fn prepare(plan: &Plan, id_map: Option<BorrowedFd<'_>>) -> Result<Enforcement, Error> {
+pub fn prepare(
+    plan: &Plan,
+    made: impl FnOnce() -> Result<Option<OwnedFd>, Error>,
+) -> Result<Enforcement, Error> {
     let mut done = Enforcement::default();
     limits::no_core_dumps()?;
     if keyring::join()? {
@@ -95,8 +101,10 @@ pub fn prepare(plan: &Plan, id_map: Option<BorrowedFd<'_>>) -> Result<Enforcemen
     if let Isolation::Namespaces(view) = &plan.isolation {
         namespaces::enter(&plan.identity)?;
         done.add(Layer::Namespaces);
-        view::build(view, id_map)?;
+        view::build(view, |node| plan.is_made(node), made)?;
         done.add(Layer::MountView);
+    } else {
+        made()?;
     }
     capabilities::drop_bounding_set(plan.identity.switch)?;
     identity::switch(&plan.identity)?;
@@ -110,18 +118,24 @@ pub fn prepare(plan: &Plan, id_map: Option<BorrowedFd<'_>>) -> Result<Enforcemen
 
 /// In the command's process: limits, AppArmor or SELinux, Landlock, seccomp, and the proof that they hold.
 ///
+/// `domain` is the Landlock domain in which the launcher has granted what is the same outside the view.
 /// Yields the listener for the supervisor, where the filter notifies one.
 ///
 /// # Errors
 /// As for [`prepare`].
-pub fn restrict(plan: &Plan, done: &mut Enforcement) -> Result<Option<OwnedFd>, Error> {
+pub fn restrict(
+    plan: &Plan,
+    domain: Option<landlock::Domain>,
+    done: &mut Enforcement,
+) -> Result<Option<OwnedFd>, Error> {
     limits::apply(&plan.limits)?;
     done.add(Layer::Limits);
     for layer in mandatory::switch(&plan.labels)? {
         done.add(layer);
     }
-    if let Some(ruleset) = &plan.landlock {
-        landlock::restrict(ruleset)?;
+    if let Some(mut domain) = domain {
+        domain.grant(plan.rules(false))?;
+        domain.enter()?;
         done.add(Layer::Landlock);
     }
     let listener = seccomp::restrict(&plan.filter)?;

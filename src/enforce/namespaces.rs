@@ -1,4 +1,5 @@
-//! The namespaces that init was cloned into: who it is there, and its loopback interface.
+//! The namespaces of a run: those that init is cloned into, and those that it makes itself, while the
+//! launcher makes what the run needs on disk.
 
 use std::os::fd::AsFd;
 
@@ -10,24 +11,24 @@ use crate::plan::Identity;
 use crate::policy::Layer;
 use crate::sys;
 
-/// The namespaces of a run, as clone(2) flags. Root needs no user namespace: it has the rights, and
-/// an init of root's own can reach what the sandbox user could not even walk to.
+/// The namespaces that init is cloned into. Root needs no user namespace: it has the rights, and an
+/// init of root's own can reach what the sandbox user could not even walk to.
 pub fn clone_flags(identity: &Identity) -> i32 {
-    let flags = libc::CLONE_NEWNS
-        | libc::CLONE_NEWPID
+    if identity.switch {
+        libc::CLONE_NEWPID
+    } else {
+        libc::CLONE_NEWPID | libc::CLONE_NEWUSER
+    }
+}
+
+/// In init: makes the other namespaces, maps the user to itself and brings loopback up.
+pub fn enter(identity: &Identity) -> Result<(), Error> {
+    let others = libc::CLONE_NEWNS
         | libc::CLONE_NEWNET
         | libc::CLONE_NEWIPC
         | libc::CLONE_NEWUTS
         | libc::CLONE_NEWCGROUP;
-    if identity.switch {
-        flags
-    } else {
-        flags | libc::CLONE_NEWUSER
-    }
-}
-
-/// In init: maps the user to itself and brings loopback up.
-pub fn enter(identity: &Identity) -> Result<(), Error> {
+    sys::unshare(others).during(Layer::Namespaces, || "make namespaces".into())?;
     if !identity.switch {
         map_to_self(identity.uid, identity.gid)?;
     }

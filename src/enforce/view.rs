@@ -36,8 +36,13 @@ const STAGE: &str = "/tmp";
 /// make fail is that of [`Layer::MountView`], and ends the run: no layout of a repository's chooses
 /// the weaker layers.
 ///
-/// `id_map` is the user namespace for binds that map the owner on disk to the sandbox user.
-pub fn build(view: &View, id_map: Option<BorrowedFd<'_>>) -> Result<(), Error> {
+/// `made` is called when nothing else is left to do but the nodes that are `late`; it yields the user
+/// namespace for binds that map the owner on disk to the sandbox user.
+pub fn build(
+    view: &View,
+    late: impl Fn(&Node) -> bool,
+    made: impl FnOnce() -> Result<Option<OwnedFd>, Error>,
+) -> Result<(), Error> {
     mount_change(
         "/",
         MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
@@ -45,12 +50,18 @@ pub fn build(view: &View, id_map: Option<BorrowedFd<'_>>) -> Result<(), Error> {
     .during(Layer::Namespaces, || {
         "take the mounts out of propagation".into()
     })?;
-    let mounts = view
-        .nodes
-        .iter()
-        .map(|node| detached(node, id_map))
-        .collect::<Result<Vec<_>, _>>()?;
+    let early = view.nodes.iter().map(|node| match late(node) {
+        true => Ok(None),
+        false => detached(node, None),
+    });
+    let mut mounts = early.collect::<Result<Vec<_>, _>>()?;
     let root = tmpfs(0o755, 16 << 20, None).during(Layer::Namespaces, || "make the root".into())?;
+    let id_map = made()?;
+    for (node, mount) in view.nodes.iter().zip(&mut mounts) {
+        if late(node) {
+            *mount = detached(node, id_map.as_ref().map(AsFd::as_fd))?;
+        }
+    }
     move_mount(
         root.as_fd(),
         "",

@@ -12,6 +12,8 @@ use crate::sys::{self, Cloned, signal};
 /// (mount_setattr(2), MOUNT_ATTR_IDMAP). Its only process ends before this returns.
 pub fn user_namespace(identity: &Identity) -> io::Result<OwnedFd> {
     let Cloned::Parent { pid, pidfd: _ } = sys::clone_process(libc::CLONE_NEWUSER)? else {
+        // Init must hear of the launcher's end even if that is now.
+        let _or_it_is_killed_soon = sys::close_all_but(&[]);
         // The namespace lives as long as this process or a descriptor of it.
         loop {
             rustix::event::pause();

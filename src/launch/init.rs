@@ -5,7 +5,7 @@
 //! a pid namespace it is the subreaper of everything inside and does the same by hand.
 
 use std::ffi::CString;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -16,6 +16,7 @@ use super::gate::{self, Key};
 use super::message::{self, Heard, Message};
 use super::{Caller, Error, Outcome, descendants, failed, supervised};
 use crate::enforce::cgroup;
+use crate::enforce::landlock::Domain;
 use crate::enforce::{self, Context as _, Enforcement};
 use crate::notify::{Handover, Supervisor};
 use crate::plan::{Isolation, Plan, way};
@@ -34,8 +35,8 @@ pub struct Start<'a> {
     pub plan: &'a Plan,
     /// What the command needs to use the gateway, where the plan has a way to it.
     pub key: Option<Key<'a>>,
-    /// The user namespace of id-mapped binds.
-    pub id_map: Option<BorrowedFd<'a>>,
+    /// The Landlock domain, to which the launcher adds while init is busy.
+    pub domain: Option<Domain>,
     /// The cgroups that hold the limits.
     pub group: Option<&'a cgroup::Group>,
     /// The way to the launcher.
@@ -49,16 +50,22 @@ pub fn run(start: Start<'_>) -> Result<Outcome, Error> {
     // First of all, so that what is inside is inside the limits too.
     let joined = start.group.map_or(Ok(()), cgroup::Group::join);
     let prepared = joined
-        .and_then(|()| enforce::prepare(start.plan, start.id_map))
-        .and_then(|done| open_gate(&start).map(|()| done));
+        .and_then(|()| enforce::prepare(start.plan, || wait(&start)))
+        .and_then(|done| open_gate(&start).map(|()| done))
+        .and_then(|done| wait(&start).map(|_| done));
     let status = match prepared {
-        Ok(done) => start_command(&start, done),
+        Ok(done) => start_command(start, done),
         Err(error) => {
             message::send(&start.socket, &failed(&error));
             125
         }
     };
     sys::exit_now(status)
+}
+
+/// Until the launcher has made what the run has on disk; then, until it has added its rules.
+fn wait(start: &Start<'_>) -> Result<Option<OwnedFd>, enforce::Error> {
+    message::wait(&start.socket).during(Layer::Namespaces, || "wait for the launcher".into())
 }
 
 /// Makes the gateway's listening socket in this net namespace, while nothing else is in it, and hands
@@ -76,7 +83,7 @@ fn open_gate(start: &Start<'_>) -> Result<(), enforce::Error> {
 }
 
 /// Starts the command and stays with it; the status to exit with.
-fn start_command(start: &Start<'_>, done: Enforcement) -> i32 {
+fn start_command(start: Start<'_>, done: Enforcement) -> i32 {
     let own_pid_namespace = matches!(start.plan.isolation, Isolation::Namespaces(_));
     let handover = match supervised::handover(start.plan) {
         Ok(handover) => handover,
@@ -118,6 +125,7 @@ fn start_command(start: &Start<'_>, done: Enforcement) -> i32 {
                 Ok(()) => look_after(pid, &start.socket, own_pid_namespace, supervisor),
                 Err(_) => 125,
             };
+            message::send(&start.socket, &Message::Over);
             sys::exit_now(status)
         }
         Err(error) => {
@@ -151,8 +159,15 @@ fn tie_to_launcher(own_pid_namespace: bool) -> Result<(), rustix::io::Errno> {
 }
 
 /// In the command's process: the rest of the confinement, then execve.
-fn become_command(start: &Start<'_>, mut done: Enforcement, handover: Option<&Handover>) -> ! {
-    let Start { plan, socket, .. } = start;
+fn become_command(start: Start<'_>, mut done: Enforcement, handover: Option<&Handover>) -> ! {
+    let Start {
+        plan,
+        key,
+        domain,
+        caller,
+        ref socket,
+        ..
+    } = start;
     if let Err(errno) = process::chdir(&plan.command.folder) {
         message::send(
             socket,
@@ -171,14 +186,14 @@ fn become_command(start: &Start<'_>, mut done: Enforcement, handover: Option<&Ha
     let envp: Vec<CString> = command
         .environment
         .iter()
-        .map(|(name, value)| match &start.key {
+        .map(|(name, value)| match &key {
             Some(key) => (name, way::fill(name, value, &key.address(), key.token)),
             None => (name, value.clone()),
         })
         .map(|(name, value)| c(&[name.as_bytes(), b"=", value.as_bytes()].concat()))
         .collect();
-    let restored = start.caller.restore();
-    let listener = match enforce::restrict(plan, &mut done) {
+    let restored = caller.restore();
+    let listener = match enforce::restrict(plan, domain, &mut done) {
         Ok(listener) => listener,
         Err(error) => {
             message::send(socket, &failed(&error));

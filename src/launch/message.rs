@@ -1,13 +1,14 @@
 //! What launcher and init tell each other, over a pair of sockets.
 //!
 //! To the launcher, from init and from the command's process before it executes: [`Message`]. To
-//! init: numbers of signals to pass on. A datagram each. The socket is also how init learns that the
+//! init: first how far the launcher is ([`go_on`]), then numbers of signals to pass on. A datagram each. The socket is also how init learns that the
 //! launcher is gone: nobody else holds the other end.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::{
     self, AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -40,12 +41,38 @@ pub enum Message {
     Stopped(i32),
     /// The gateway's listening socket comes with this.
     Listening,
+    /// Nothing runs inside any more; init ends next, which takes the kernel a while.
+    Over,
 }
 
 /// The launcher's end, and init's.
 pub fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
+}
+
+/// Tells init that one more of the things that it waits for is done, with a descriptor where it needs one.
+pub fn go_on(socket: &OwnedFd, descriptor: Option<BorrowedFd<'_>>) {
+    let _sent_or_init_has_told_why_not = send_with(socket, b"G", descriptor);
+}
+
+/// In init, before anything runs inside: waits until the launcher has said [`go_on`] once more.
+///
+/// # Errors
+/// EPIPE where the launcher is gone, or has failed.
+pub fn wait(socket: &OwnedFd) -> Result<Option<OwnedFd>, Errno> {
+    loop {
+        match poll(&mut [PollFd::new(socket, PollFlags::IN)], None) {
+            Err(Errno::INTR) => continue,
+            result => result?,
+        };
+        let mut bytes = [0; LONGEST];
+        match receive_with(socket, &mut bytes) {
+            Ok((b"G", descriptor)) => return Ok(descriptor),
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            _ => return Err(Errno::PIPE),
+        }
+    }
 }
 
 /// Asks init to pass a signal on. An init that is gone, or behind by a whole buffer of them, hears
@@ -79,25 +106,31 @@ pub fn heard(socket: &OwnedFd) -> Heard {
 /// In the launcher: the next message, where there is one, with the descriptor that came with it.
 pub fn receive(socket: &impl AsFd) -> Option<(Message, Option<OwnedFd>)> {
     let mut bytes = [0; LONGEST];
+    let mut received = receive_with(socket, &mut bytes).map(|(frame, fd)| (frame.len(), fd));
+    if received.as_ref().is_err_and(|errno| *errno == Errno::CONNRESET) {
+        // Said once, before what is still in the queue, where init ended with signals unread.
+        received = receive_with(socket, &mut bytes).map(|(frame, fd)| (frame.len(), fd));
+    }
+    let (length, descriptor) = received.ok()?;
+    let (kind, content) = bytes.get(..length)?.split_first()?;
+    Some((decode(*kind, content)?, descriptor))
+}
+
+/// The next frame, if it is there, and the descriptor that came with it.
+fn receive_with<'a>(
+    socket: &impl AsFd,
+    bytes: &'a mut [u8; LONGEST],
+) -> Result<(&'a [u8], Option<OwnedFd>), Errno> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
-    let mut next = || {
-        let mut into = [IoSliceMut::new(&mut bytes)];
-        net::recvmsg(socket, &mut into, &mut ancillary, flags)
-    };
-    let received = match next() {
-        // Said once, before what is still in the queue, where init ended with signals unread.
-        Err(Errno::CONNRESET) => next(),
-        received => received,
-    }
-    .ok()?;
+    let mut into = [IoSliceMut::new(bytes)];
+    let received = net::recvmsg(socket, &mut into, &mut ancillary, flags)?;
     let descriptor = ancillary.drain().find_map(|message| match message {
         RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
         _ => None,
     });
-    let (kind, content) = bytes.get(..received.bytes)?.split_first()?;
-    Some((decode(*kind, content)?, descriptor))
+    Ok((bytes.get(..received.bytes).unwrap_or_default(), descriptor))
 }
 
 /// In init, before it is under any filter: hands the gateway's listening socket to the launcher.
@@ -105,11 +138,21 @@ pub fn receive(socket: &impl AsFd) -> Option<(Message, Option<OwnedFd>)> {
 /// # Errors
 /// As sendmsg(2).
 pub fn send_listening(socket: &OwnedFd, listening: BorrowedFd<'_>) -> Result<(), Errno> {
+    send_with(socket, b"L", Some(listening))
+}
+
+fn send_with(
+    socket: &OwnedFd,
+    frame: &[u8],
+    descriptor: Option<BorrowedFd<'_>>,
+) -> Result<(), Errno> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    let descriptors = [listening];
-    ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
-    let frame = [IoSlice::new(b"L")];
+    let descriptors = Vec::from_iter(descriptor);
+    if !descriptors.is_empty() {
+        ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
+    }
+    let frame = [IoSlice::new(frame)];
     net::sendmsg(socket, &frame, &mut ancillary, SendFlags::NOSIGNAL).map(drop)
 }
 
@@ -142,6 +185,7 @@ pub fn send(socket: &OwnedFd, message: &Message) {
             frame.extend(signal.to_le_bytes());
         }
         Message::Listening => frame.push(b'L'),
+        Message::Over => frame.push(b'O'),
     }
     // write(2), which the command's filter lets through. A launcher that is gone is the end of all.
     let _sent_or_launcher_gone = rustix::io::write(socket, &frame);
@@ -168,6 +212,7 @@ fn decode(kind: u8, content: &[u8]) -> Option<Message> {
             content.try_into().ok()?,
         ))),
         b'L' => Some(Message::Listening),
+        b'O' => Some(Message::Over),
         _ => None,
     }
 }
@@ -190,6 +235,7 @@ mod tests {
             },
             Message::NotExecuted { errno: 13 },
             Message::Stopped(20),
+            Message::Over,
         ];
         for message in &messages {
             send(&init, message);
@@ -229,6 +275,20 @@ mod tests {
         assert_eq!(decode(b'S', &[1, 2]), None);
         assert_eq!(decode(b'F', &[0]), None);
         assert_eq!(decode(b'F', &[200, 0, 0, 0, 0]), None);
+    }
+
+    #[test]
+    fn init_waits_for_the_launcher_and_for_no_launcher_that_is_gone() {
+        let (launcher, init) = pair().unwrap();
+        let file = std::fs::File::open("/dev/null").unwrap();
+        go_on(&launcher, Some(file.as_fd()));
+        go_on(&launcher, None);
+        assert!(wait(&init).unwrap().is_some());
+        assert!(wait(&init).unwrap().is_none());
+        pass_on(&launcher, 15);
+        assert_eq!(wait(&init).unwrap_err(), Errno::PIPE, "not what was waited for");
+        drop(launcher);
+        assert_eq!(wait(&init).unwrap_err(), Errno::PIPE);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use rustix::process::{Pid, set_child_subreaper};
 
 use crate::enforce::cgroup;
+use crate::enforce::landlock::Domain;
 use crate::enforce::{self, Enforcement, namespaces};
 use crate::gateway;
 use crate::plan::{self, Isolation, Plan};
@@ -117,6 +118,15 @@ impl Error {
             && matches!(self, Error::Layer { layer, .. } if *layer == seccomp)
     }
 
+    fn layer(error: enforce::Error) -> Error {
+        let (action, errno) = in_words(&error);
+        Error::Layer {
+            layer: error.layer,
+            action,
+            errno,
+        }
+    }
+
     fn launcher(action: impl Into<String>, source: impl Into<io::Error>) -> Error {
         Error::Launcher {
             action: action.into(),
@@ -146,20 +156,54 @@ pub fn run(plan: &Plan, gate: Option<Gate>) -> Result<Outcome, Error> {
 }
 
 fn run_aside(plan: &Plan, caller: Caller, gate: Option<Gate>) -> Result<Outcome, Error> {
-    let scratch = plan
-        .scratch
-        .as_ref()
-        .map(|s| scratch::Guard::make(s, plan))
-        .transpose()?;
-    let _placeholders = placeholder::Guard::make(plan)?;
     let group = cgroup::Group::make(&plan.limits)
         .map_err(|e| Error::launcher("make a cgroup for the limits", e))?;
-    let outcome = start(plan, caller, gate, group.as_ref(), scratch.as_ref());
+    let outcome = start(plan, caller, gate, group.as_ref());
     let exceeded = group.map(cgroup::Group::remove).unwrap_or_default();
     outcome.map(|outcome| Outcome {
         exceeded,
         ..outcome
     })
+}
+
+/// What is on disk for a run, removed in this order.
+#[derive(Debug)]
+struct Made {
+    _placeholders: placeholder::Guard,
+    scratch: Option<scratch::Guard>,
+}
+
+impl Made {
+    fn make(plan: &Plan) -> Result<Made, Error> {
+        let scratch = plan.scratch.as_ref();
+        let scratch = scratch
+            .map(|s| scratch::Guard::make(s, plan))
+            .transpose()?;
+        Ok(Made {
+            _placeholders: placeholder::Guard::make(plan)?,
+            scratch,
+        })
+    }
+
+    /// Removes what earlier runs have left.
+    fn sweep(&self) {
+        if let Some(scratch) = &self.scratch {
+            scratch.sweep();
+        }
+    }
+}
+
+/// Does the launcher's part while init makes namespaces and the view. Init waits for each half: what the
+/// run has on disk, and the rules for what is the same inside and outside.
+fn help(plan: &Plan, socket: &OwnedFd, domain: Option<&mut Domain>) -> Result<Made, Error> {
+    let made = Made::make(plan)?;
+    let id_map = id_map(plan)?;
+    message::go_on(socket, id_map.as_ref().map(AsFd::as_fd));
+    if let Some(domain) = domain {
+        domain.grant(plan.rules(true)).map_err(Error::layer)?;
+    }
+    message::go_on(socket, None);
+    Ok(made)
 }
 
 /// Clones init, and waits for it.
@@ -168,10 +212,10 @@ fn start(
     caller: Caller,
     gate: Option<Gate>,
     group: Option<&cgroup::Group>,
-    scratch: Option<&scratch::Guard>,
 ) -> Result<Outcome, Error> {
     gate::one_thread().map_err(|e| Error::launcher("end the downloads before this", e))?;
-    let id_map = id_map(plan)?;
+    let domain = plan.landlock.as_ref().map(Domain::new);
+    let mut domain = domain.transpose().map_err(Error::layer)?;
     let (mut gate, port) = open(plan, gate)?;
     let (socket, init_socket) =
         message::pair().map_err(|e| Error::launcher("make a pair of sockets", e))?;
@@ -194,7 +238,7 @@ fn start(
             init::run(init::Start {
                 plan,
                 key: gate.as_ref().map(|gate| gate.key(port)),
-                id_map: id_map.as_ref().map(AsFd::as_fd),
+                domain,
                 group,
                 socket: init_socket,
                 caller,
@@ -209,13 +253,16 @@ fn start(
                 own_pid_namespace,
                 spared,
             };
-            let started = || {
-                if let Some(scratch) = scratch {
-                    scratch.sweep();
+            let made = match help(plan, &init.socket, domain.as_mut()) {
+                Ok(made) => made,
+                Err(error) => {
+                    init.give_up();
+                    return Err(error);
                 }
             };
+            drop(domain);
             let ended = init
-                .wait(plan.limits.timeout, started, &mut gate)
+                .wait(plan.limits.timeout, made, &mut gate)
                 .map_err(|e| Error::launcher("wait for the command", e))?;
             let gateway = gate.map(Watch::finish);
             Ok(Outcome {
@@ -272,7 +319,7 @@ fn outcome(plan: &Plan, ended: supervisor::Ended) -> Result<Outcome, Error> {
                     errno,
                 });
             }
-            Message::Stopped(_) | Message::Listening => {}
+            Message::Stopped(_) | Message::Listening | Message::Over => {}
         }
     }
     // A signal may end the command's process before it executes, as it may end the command.
@@ -312,15 +359,21 @@ fn is_id_mapped(node: &crate::plan::Node) -> bool {
 
 /// Puts a failed layer into words for the launcher.
 fn failed(error: &enforce::Error) -> Message {
+    let (action, errno) = in_words(error);
+    Message::Failed {
+        layer: error.layer,
+        action,
+        errno,
+    }
+}
+
+/// What was being done, and the error number.
+fn in_words(error: &enforce::Error) -> (String, i32) {
     let cause = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source()).last();
     let errno = error.source.raw_os_error();
     let action = match (errno, cause) {
         (None, Some(cause)) => format!("{}: {cause}", error.action),
         _ => error.action.clone(),
     };
-    Message::Failed {
-        layer: error.layer,
-        action,
-        errno: errno.unwrap_or(libc::EPERM),
-    }
+    (action, errno.unwrap_or(libc::EPERM))
 }

@@ -1,7 +1,5 @@
 //! Whether this host really gives namespaces and a mount view: tried in a child, not read from settings.
 
-use std::os::fd::AsFd;
-
 use super::message::{self, Message};
 use super::{Error, failed, idmap, supervised};
 use crate::enforce::{capabilities, identity, namespaces, view};
@@ -24,7 +22,7 @@ pub fn namespaces(identity: &Identity) -> Result<(), Error> {
             ],
         };
         namespaces::enter(identity)?;
-        view::build(&view, None)
+        view::build(&view, |_| false, || Ok(None))
     })
 }
 
@@ -42,7 +40,8 @@ pub fn id_mapped_mount(identity: &Identity, folder: &std::path::Path) -> Result<
             writable: true,
             id_map: true,
         };
-        view::build(&View { nodes: vec![bind] }, Some(mapping.as_fd()))
+        namespaces::enter(identity)?;
+        view::build(&View { nodes: vec![bind] }, |_| true, || Ok(Some(mapping)))
     })
 }
 

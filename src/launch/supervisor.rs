@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
-use super::descendants;
 use super::gate::Watch;
 use super::message::{self, Message};
+use super::{Made, descendants};
 use crate::sys::{self, signal};
 
 /// Between SIGTERM to the command and SIGKILL to everything, when the time has run out.
@@ -47,19 +47,29 @@ pub struct Init<'a> {
 }
 
 impl Init<'_> {
-    /// Waits until init has ended. `started` is called once, when the command is about to run; only
-    /// from then on the gateway is served, so that this process has one thread before.
+    /// Ends an init that the launcher cannot go on with. Nothing runs inside yet.
+    pub fn give_up(self) {
+        let _it_has_ended = signal::send(self.pid, libc::SIGKILL);
+        let _nobody_asks_why = sys::wait_for(self.pid);
+    }
+
+    /// Waits until init has ended. `made` is what is on disk for the run: it is removed as soon as
+    /// nothing runs inside, while the kernel takes the namespaces apart.
+    ///
+    /// Only when the command is about to run the gateway is served, so that this process has one thread
+    /// before.
     pub(super) fn wait(
         self,
         timeout: Option<u64>,
-        started: impl FnOnce(),
+        made: Made,
         gate: &mut Option<Watch>,
     ) -> io::Result<Ended> {
         // Its memory and environment are nobody's business, where nothing else keeps them apart.
         set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
         let signals = signal::descriptor()?;
         let mut clock = Clock::new(timeout);
-        let mut started = Some(started);
+        let mut made = Some(made);
+        let mut started = false;
         let mut ended = Ended::default();
         let mut hung_up = false;
         loop {
@@ -71,7 +81,7 @@ impl Init<'_> {
             if !hung_up {
                 ready.push(PollFd::new(&self.socket, PollFlags::IN));
             }
-            let knock = gate.as_ref().filter(|_| started.is_none());
+            let knock = gate.as_ref().filter(|_| started);
             let knock = knock.and_then(Watch::socket);
             ready.extend(knock.map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN)));
             let waits = knock.is_some();
@@ -103,10 +113,12 @@ impl Init<'_> {
                     Message::Stopped(number) => signal::stop_by(number)?,
                     Message::Enforced(_) => {
                         ended.told.push(message);
-                        if let Some(started) = started.take() {
-                            started();
+                        if let (false, Some(made)) = (started, &made) {
+                            made.sweep();
                         }
+                        started = true;
                     }
+                    Message::Over => drop(made.take()),
                     _ => ended.told.push(message),
                 }
             }

@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -99,6 +100,40 @@ impl Plan {
             Layer::Apparmor | Layer::Selinux => self.labels.iter().any(|(has, _)| *has == layer),
             _ => true,
         }
+    }
+
+    /// Whether a node of the view binds what the launcher makes for the run, or needs it.
+    pub fn is_made(&self, node: &Node) -> bool {
+        let Node::Bind { source, id_map, .. } = node else {
+            return false;
+        };
+        let scratch = self.scratch.iter().map(|scratch| &scratch.folder);
+        let placeholders = self.placeholders.iter().map(|made| &made.path);
+        *id_map || scratch.chain(placeholders).any(|made| source.starts_with(made))
+    }
+
+    /// The Landlock rules whose objects are the same inside the view and outside it (programs and
+    /// libraries below `/usr`, where that is bound as a whole), or the other ones. The launcher adds the
+    /// former while init is busy.
+    pub fn rules(&self, same_outside: bool) -> impl Iterator<Item = &Rule> {
+        const WHOLE: &str = "/usr";
+        let is_whole = |node: &Node| matches!(node, Node::Bind { source, target, writable: false, .. }
+            if source.as_os_str() == WHOLE && target.as_os_str() == WHOLE);
+        let has_whole = match &self.isolation {
+            Isolation::Namespaces(view) => view.nodes.iter().any(is_whole),
+            Isolation::Shared => false,
+        };
+        let is_below = |path: &Path| {
+            let rest = path.as_os_str().as_bytes().strip_prefix(WHOLE.as_bytes());
+            rest.is_some_and(|rest| rest.first().is_none_or(|byte| *byte == b'/'))
+        };
+        let is_same = move |rule: &&Rule| {
+            has_whole
+                && matches!(rule.access, Access::Read | Access::Execute)
+                && is_below(&rule.path)
+        };
+        let rules = self.landlock.iter().flat_map(|ruleset| &ruleset.rules);
+        rules.filter(move |rule| is_same(rule) == same_outside)
     }
 }
 

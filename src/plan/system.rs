@@ -35,7 +35,7 @@ pub struct Account<'a> {
     pub home: &'a Path,
 }
 
-/// Files that are copied into the view's own `/etc` where the host has them.
+/// Files that the view's own `/etc` has where the host has them.
 const COPIED: [&str; 4] = [
     "/etc/localtime",
     "/etc/mime.types",
@@ -43,7 +43,9 @@ const COPIED: [&str; 4] = [
     "/etc/services",
 ];
 /// Larger files are not what they are taken for.
-const COPY_LIMIT: u64 = 256 << 10;
+const LIMIT: u64 = 256 << 10;
+/// Larger files cost more to copy than a mount does.
+const COPY_LIMIT: u64 = 16 << 10;
 const HUGE_PAGE_SIZE: &str = "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size";
 const DEVICES: [&str; 5] = [
     "/dev/null",
@@ -357,10 +359,16 @@ fn real(path: &str) -> Option<PathBuf> {
 
 fn copy(path: &str) -> Option<Node> {
     let size = fs::metadata(path).ok()?.len();
-    if size > COPY_LIMIT {
-        return None;
+    match size {
+        ..=COPY_LIMIT => Some(file(path, fs::read(path).ok()?)),
+        ..=LIMIT => Some(Node::Bind {
+            source: real(path)?,
+            target: path.into(),
+            writable: false,
+            id_map: false,
+        }),
+        _ => None,
     }
-    Some(file(path, fs::read(path).ok()?))
 }
 
 fn file(target: &str, content: impl Into<Vec<u8>>) -> Node {
