@@ -41,7 +41,10 @@ impl Domain {
     }
 
     /// Grants what the rules say, of the files that are at their paths for this process.
-    pub fn grant<'a>(&mut self, rules: impl IntoIterator<Item = &'a plan::Rule>) -> Result<(), Error> {
+    pub fn grant<'a>(
+        &mut self,
+        rules: impl IntoIterator<Item = &'a plan::Rule>,
+    ) -> Result<(), Error> {
         for rule in rules {
             let Some((file, is_folder)) = open(rule).during(Layer::Landlock, || {
                 format!("open {} for its rule", rule.path.display())

@@ -5,7 +5,7 @@
 //! (CVE-2026-87766). Every mount is nosuid and nodev; what is not writable is read-only as a mount.
 
 use std::collections::HashSet;
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -210,7 +210,7 @@ fn special(kind: &str, options: &[(&str, &str)]) -> io::Result<OwnedFd> {
 /// The new root while it is filled, and the folders that are known to be in it.
 struct Filling<'a> {
     root: BorrowedFd<'a>,
-    folders: HashSet<&'a Path>,
+    folders: HashSet<&'a OsStr>,
 }
 
 impl<'a> Filling<'a> {
@@ -246,7 +246,7 @@ impl<'a> Filling<'a> {
     }
 
     fn folder(&mut self, target: &'a Path, mode: u32) -> Result<(), Errno> {
-        if target.as_os_str().is_empty() || !self.folders.insert(target) {
+        if target.as_os_str().is_empty() || !self.folders.insert(target.as_os_str()) {
             return Ok(());
         }
         self.parents(target)?;

@@ -17,6 +17,10 @@ use super::vcs::Stamping;
 use super::{shown, visible};
 use crate::policy;
 
+mod tables;
+
+use tables::{FORCED, GODEBUG, NEVER, PASS, TARGET};
+
 /// The variables of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {
@@ -108,109 +112,6 @@ pub enum EnvironmentError {
     #[error("cannot set {:?}: a name must not be empty or hold `=` or a zero byte, nor a value a zero byte", visible(.0))]
     Unwritable(String),
 }
-
-/// Passed as they are.
-const PASS: &[&str] = &[
-    "COLORTERM",
-    "GOCOVERDIR",
-    "GOGC",
-    "GOMAXPROCS",
-    "GOMEMLIMIT",
-    "GOTRACEBACK",
-    "LANG",
-    "LANGUAGE",
-    "NO_COLOR",
-    "SOURCE_DATE_EPOCH",
-    "TERM",
-    "TZ",
-];
-/// Passed where their value is a plain word.
-const TARGET: &[&str] = &[
-    "GO386",
-    "GOAMD64",
-    "GOARCH",
-    "GOARM",
-    "GOARM64",
-    "GOEXPERIMENT",
-    "GOFIPS140",
-    "GOMIPS",
-    "GOMIPS64",
-    "GOOS",
-    "GOPPC64",
-    "GORISCV64",
-    "GOWASM",
-];
-/// GODEBUG keys that change nothing about trust, execution or where files go.
-const GODEBUG: &[&str] = &[
-    "adaptivestackstart",
-    "asyncpreemptoff",
-    "asynctimerchan",
-    "checkfinalizers",
-    "cgocheck",
-    "clobberfree",
-    "containermaxprocs",
-    "dataindependenttiming",
-    "decoratemappings",
-    "disablethp",
-    "dontfreezetheworld",
-    "efence",
-    "gccheckmark",
-    "gcpacertrace",
-    "gcshrinkstackoff",
-    "gcstoptheworld",
-    "gctrace",
-    "gotestjsonbuildtext",
-    "gotypesalias",
-    "harddecommit",
-    "inittrace",
-    "invalidptr",
-    "madvdontneed",
-    "multipathtcp",
-    "netdns",
-    "panicnil",
-    "profstackdepth",
-    "randautoseed",
-    "randseednop",
-    "runtimecontentionstacks",
-    "sbrk",
-    "scavtrace",
-    "scheddetail",
-    "schedtrace",
-    "stdlibtrack",
-    "traceadvanceperiod",
-    "tracebackancestors",
-    "tracefpunwindoff",
-    "updatemaxprocs",
-];
-/// Never passed on, whatever a profile says: they run programs, or switch checks off.
-const NEVER: &[(&str, &str)] = &[
-    (
-        "GIT_HTTP_USER_AGENT",
-        "it can switch the verification of toolchains off",
-    ),
-    (
-        "GOCACHEPROG",
-        "it runs a program in the place of the build cache",
-    ),
-    (
-        "GOPACKAGESDRIVER",
-        "it runs a program in the place of go list",
-    ),
-    (
-        "GO_TELEMETRY_CHILD",
-        "it makes the go command its telemetry process",
-    ),
-    (
-        "GO_TELEMETRY_CHILD_UPLOAD",
-        "it makes the go command its telemetry process",
-    ),
-    (
-        "GOINSECURE",
-        "it switches the verification of module servers off",
-    ),
-    ("GONOPROXY", "modules come from the policy's upstreams only"),
-    ("GO111MODULE", "the sandbox knows modules only"),
-];
 
 /// What programs look at to find the way to hosts: in either spelling.
 pub const TO_HOSTS: [&str; 4] = ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"];
@@ -400,27 +301,6 @@ fn is_word(text: &str) -> bool {
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b',' | b'-' | b'+'))
 }
-
-const FORCED: &[&str] = &[
-    "CGO_ENABLED",
-    "GOAUTH",
-    "GOCACHE",
-    "GOENV",
-    "GOFLAGS",
-    "GOMODCACHE",
-    "GONOSUMDB",
-    "GOPATH",
-    "GOPRIVATE",
-    "GOPROXY",
-    "GOROOT",
-    "GOSUMDB",
-    "GOTMPDIR",
-    "GOTOOLCHAIN",
-    "GOVCS",
-    "HOME",
-    "PATH",
-    "TMPDIR",
-];
 
 fn reserved(name: &str) -> Result<(), EnvironmentError> {
     let refuse = |why| {

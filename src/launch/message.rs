@@ -107,7 +107,10 @@ pub fn heard(socket: &OwnedFd) -> Heard {
 pub fn receive(socket: &impl AsFd) -> Option<(Message, Option<OwnedFd>)> {
     let mut bytes = [0; LONGEST];
     let mut received = receive_with(socket, &mut bytes).map(|(frame, fd)| (frame.len(), fd));
-    if received.as_ref().is_err_and(|errno| *errno == Errno::CONNRESET) {
+    if received
+        .as_ref()
+        .is_err_and(|errno| *errno == Errno::CONNRESET)
+    {
         // Said once, before what is still in the queue, where init ended with signals unread.
         received = receive_with(socket, &mut bytes).map(|(frame, fd)| (frame.len(), fd));
     }
@@ -286,7 +289,11 @@ mod tests {
         assert!(wait(&init).unwrap().is_some());
         assert!(wait(&init).unwrap().is_none());
         pass_on(&launcher, 15);
-        assert_eq!(wait(&init).unwrap_err(), Errno::PIPE, "not what was waited for");
+        assert_eq!(
+            wait(&init).unwrap_err(),
+            Errno::PIPE,
+            "not what was waited for"
+        );
         drop(launcher);
         assert_eq!(wait(&init).unwrap_err(), Errno::PIPE);
     }

@@ -176,9 +176,7 @@ struct Made {
 impl Made {
     fn make(plan: &Plan) -> Result<Made, Error> {
         let scratch = plan.scratch.as_ref();
-        let scratch = scratch
-            .map(|s| scratch::Guard::make(s, plan))
-            .transpose()?;
+        let scratch = scratch.map(|s| scratch::Guard::make(s, plan)).transpose()?;
         Ok(Made {
             _placeholders: placeholder::Guard::make(plan)?,
             scratch,

@@ -6,7 +6,7 @@ use super::inputs::Inputs;
 use super::own::{OWN_FOLDER, OwnFiles};
 use super::system::{self, Account, System};
 use super::tree::Tree;
-use super::{Node, PROGRAM_PLAN, ProgramPlan, Rule, View};
+use super::{Node, PROGRAM_PLAN, ProgramPlan, Rule, View, is_below};
 use crate::policy::Access;
 
 /// The view: every granted path at its own place, and nothing else.
@@ -64,7 +64,7 @@ pub(super) fn view(
         .filter(|rule| !is_inside_view(&rule.path, own))
         // Bound as a whole below, and rarely written to: what is, is a mount of its own.
         .filter(|rule| {
-            let in_usr = system == System::Dynamic && whole && rule.path.starts_with("/usr");
+            let in_usr = system == System::Dynamic && whole && is_below(&rule.path, "/usr");
             !(in_usr && is_read(rule.access))
         })
         .filter(|rule| !rule.optional || rule.path.exists())
@@ -80,8 +80,8 @@ pub(super) fn view(
             .map(|placeholder| (placeholder.path.clone(), false)),
     );
     binds.extend(tree.testdata.iter().map(|path| (path.clone(), true)));
-    binds.sort();
-    binds.dedup_by(|a, b| a.0 == b.0);
+    binds.sort_unstable_by(|a, b| a.0.as_os_str().cmp(b.0.as_os_str()).then(a.1.cmp(&b.1)));
+    binds.dedup_by(|a, b| a.0.as_os_str() == b.0.as_os_str());
     // What a program may write less of than the go command beside it needs a mount of its own.
     let apart = [
         &project.goroot,
@@ -98,9 +98,9 @@ pub(super) fn view(
         }
         let above = binds
             .iter()
-            .rfind(|(other, _)| path != other && path.starts_with(other));
+            .rfind(|(other, _)| path.as_os_str() != other.as_os_str() && is_below(path, other));
         let above = above.map(|(_, writable)| *writable);
-        let usr = system == System::Dynamic && whole && path.starts_with("/usr");
+        let usr = system == System::Dynamic && whole && is_below(path, "/usr");
         above == Some(writable) || above.is_none() && usr && !writable
     };
     for (path, writable) in &binds {
@@ -108,7 +108,7 @@ pub(super) fn view(
             continue;
         }
         // A placeholder holds nothing that its owner would have to read.
-        let id_map = project.mapped.iter().any(|mapped| path.starts_with(mapped))
+        let id_map = project.mapped.iter().any(|mapped| is_below(path, mapped))
             && !tree.placeholders.iter().any(|own| own.path == *path);
         nodes.push(Node::Bind {
             source: path.clone(),
@@ -143,8 +143,8 @@ fn is_read(access: Access) -> bool {
 /// Paths that the view makes itself.
 fn is_inside_view(path: &Path, own: &OwnFiles) -> bool {
     const MADE: [&str; 6] = ["/proc", "/dev", "/etc", "/sys", "/lib", "/lib64"];
-    MADE.iter().any(|made| path.starts_with(made))
+    MADE.iter().any(|made| is_below(path, made))
         || path == own.tmp
         || path == own.work
-        || path.starts_with(OWN_FOLDER)
+        || is_below(path, OWN_FOLDER)
 }

@@ -215,8 +215,11 @@ pub fn rules(system: System, execute: &[PathBuf], view: bool) -> Vec<Rule> {
     );
     rules.extend(real("/usr/lib/git-core").map(|path| Rule::new(path, Access::Execute)));
     rules.extend(execute.iter().map(|path| Rule::new(path, Access::Execute)));
-    rules.sort_by(|a, b| a.path.cmp(&b.path).then(b.access.cmp(&a.access)));
-    rules.dedup_by(|a, b| a.path == b.path);
+    rules.sort_by(|a, b| {
+        let paths = a.path.as_os_str().cmp(b.path.as_os_str());
+        paths.then(b.access.cmp(&a.access))
+    });
+    rules.dedup_by(|a, b| a.path.as_os_str() == b.path.as_os_str());
     rules
 }
 
@@ -359,16 +362,18 @@ fn real(path: &str) -> Option<PathBuf> {
 
 fn copy(path: &str) -> Option<Node> {
     let size = fs::metadata(path).ok()?.len();
-    match size {
-        ..=COPY_LIMIT => Some(file(path, fs::read(path).ok()?)),
-        ..=LIMIT => Some(Node::Bind {
-            source: real(path)?,
-            target: path.into(),
-            writable: false,
-            id_map: false,
-        }),
-        _ => None,
+    if size <= COPY_LIMIT {
+        return Some(file(path, fs::read(path).ok()?));
     }
+    if size > LIMIT {
+        return None;
+    }
+    Some(Node::Bind {
+        source: real(path)?,
+        target: path.into(),
+        writable: false,
+        id_map: false,
+    })
 }
 
 fn file(target: &str, content: impl Into<Vec<u8>>) -> Node {

@@ -3,6 +3,7 @@
 //! Every path is absolute and canonical; a bind has the same path inside as outside unless it says
 //! otherwise, so that what go records in its output is the same as without a sandbox.
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -81,6 +82,10 @@ impl Node {
         }
     }
 
+    fn target_bytes(&self) -> &[u8] {
+        self.target().as_os_str().as_bytes()
+    }
+
     /// A bind at its own path.
     pub fn bind(path: impl Into<PathBuf>, writable: bool) -> Node {
         let path = path.into();
@@ -104,6 +109,7 @@ pub struct View {
 impl View {
     /// Sorts the nodes so that parents come before children, keeping the order of equals.
     pub fn sort(&mut self) {
-        self.nodes.sort_by(|a, b| a.target().cmp(b.target()));
+        self.nodes
+            .sort_by(|a, b| a.target_bytes().cmp(b.target_bytes()));
     }
 }

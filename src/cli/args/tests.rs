@@ -1,0 +1,187 @@
+use super::*;
+
+fn low(line: &str) -> Result<LowArgs, String> {
+    parse(
+        line.split(' ')
+            .filter(|word| !word.is_empty())
+            .map(OsString::from),
+    )
+    .map_err(|error| error.to_string())
+}
+
+fn ran(line: &str) -> Vec<String> {
+    match low(line).map(|args| args.mode) {
+        Ok(Mode::Run(command)) => [command.program]
+            .into_iter()
+            .chain(command.arguments)
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect(),
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn options_after_the_dashes_or_after_go_belong_to_the_command() {
+    assert_eq!(ran("-- go build ./..."), ["go", "build", "./..."]);
+    assert_eq!(ran("go -C x build"), ["go", "-C", "x", "build"]);
+    assert_eq!(ran("-v go --help"), ["go", "--help"]);
+    assert_eq!(ran("-C d -- make -v -- x"), ["make", "-v", "--", "x"]);
+    assert_eq!(ran("go run . -- -x"), ["go", "run", ".", "--", "-x"]);
+    assert_eq!(ran("-- audit"), ["audit"]);
+    assert_eq!(ran("-- --profile"), ["--profile"]);
+    let args = low("-C d go -C x build").expect("parses");
+    assert_eq!(args.directory, Some(PathBuf::from("d")));
+}
+
+#[test]
+fn every_option_of_the_contract_is_read() {
+    let args = low(
+        "--profile=ci -Cdir --ro a --ro /b --rw c --allow-host Example.org:443 --env A --env B=c=d \
+         --user build --cache-dir k --goroot g --timeout 1h30m --memory 4GiB --pids 99 \
+         --require landlock --best-effort --dry-run --report - --audit-log l -vv -- true",
+    )
+    .expect("parses");
+    let rules = &args.overrides;
+    assert_eq!(args.profile, Selection::Name("ci".into()));
+    assert_eq!(args.directory, Some("dir".into()));
+    assert_eq!(rules.read, [PathBuf::from("a"), "/b".into()]);
+    assert_eq!(rules.write, [PathBuf::from("c")]);
+    assert_eq!(rules.allow_host, ["example.org:443"]);
+    assert_eq!(rules.pass, ["A"]);
+    assert_eq!(rules.set, [("B".to_owned(), "c=d".to_owned())]);
+    assert_eq!(rules.user.as_deref(), Some("build"));
+    assert_eq!(
+        (rules.timeout, rules.memory, rules.pids),
+        (Some(5400), Some(4 << 30), Some(99))
+    );
+    assert_eq!(rules.require, [Layer::Landlock]);
+    assert!(rules.best_effort && args.dry_run);
+    assert_eq!(args.report, Some(Output::Standard));
+    assert_eq!(args.audit_log, Some("l".into()));
+    assert_eq!(
+        (args.cache_dir, args.goroot),
+        (Some("k".into()), Some("g".into()))
+    );
+    assert_eq!(args.verbosity, Verbosity::Verbose);
+}
+
+#[test]
+fn a_profile_with_a_slash_or_a_suffix_is_a_file() {
+    for (text, file) in [
+        ("ci", false),
+        ("./ci", true),
+        ("ci.toml", true),
+        (".gosandbox.toml", true),
+    ] {
+        let args = low(&format!("--profile {text} go")).expect("parses");
+        assert_eq!(matches!(args.profile, Selection::File(_)), file, "{text}");
+    }
+}
+
+#[test]
+fn subcommands_take_their_own_options_only() {
+    assert_eq!(
+        low("policy show --json").map(|args| args.mode),
+        Ok(Mode::PolicyShow)
+    );
+    assert_eq!(
+        low("--profile ci policy list").map(|args| args.mode),
+        Ok(Mode::PolicyList)
+    );
+    assert_eq!(low("doctor --json").map(|args| args.mode), Ok(Mode::Doctor));
+    assert_eq!(
+        low("policy --help").map(|args| args.mode),
+        Ok(Mode::Help(Some("policy")))
+    );
+    assert_eq!(low("--version").map(|args| args.mode), Ok(Mode::Version));
+    assert_eq!(
+        low("completions zsh").map(|args| args.mode),
+        Ok(Mode::Completions(Shell::Zsh))
+    );
+}
+
+#[test]
+fn mistakes_are_named_with_what_to_write_instead() {
+    for (line, message) in [
+        (
+            "",
+            "no command: write `gosandbox -- COMMAND`, as in `gosandbox -- go build ./...`; `gosandbox --help` shows the options",
+        ),
+        (
+            "--",
+            "no command: write `gosandbox -- COMMAND`, as in `gosandbox -- go build ./...`; `gosandbox --help` shows the options",
+        ),
+        (
+            "make all",
+            "`make` is neither go nor a subcommand: to run it in the cage, write `gosandbox -- make`",
+        ),
+        (
+            "polcy show",
+            "`polcy` is neither go nor a subcommand (did you mean `policy`?): to run it in the cage, write `gosandbox -- polcy`",
+        ),
+        (
+            "scan",
+            "this version of gosandbox does not have `scan`; to run a program of that name, write `gosandbox -- scan`",
+        ),
+        (
+            "--proflie ci go",
+            "unknown option `--proflie` (did you mean `--profile`?); an option of the command goes after `--`",
+        ),
+        (
+            "-x go",
+            "unknown option `-x`; an option of the command goes after `--`",
+        ),
+        (
+            "--profile",
+            "`--profile` needs a value: --profile NAME|FILE",
+        ),
+        (
+            "--profile -- go",
+            "`--profile` needs a value: --profile NAME|FILE",
+        ),
+        ("--profile= go", "`--profile` is empty: --profile NAME|FILE"),
+        ("-C a -C b go", "`-C` is given twice"),
+        (
+            "--dry-run=yes go",
+            "`--dry-run` takes no value, and was given `yes`",
+        ),
+        (
+            "--memory 4Gx go",
+            "`--memory`: `4Gx` is not a size: write a number and KiB, MiB, GiB or TiB, as in 4GiB",
+        ),
+        (
+            "--user root go",
+            "`--user`: `root`: nothing runs as root inside",
+        ),
+        ("--json go", "`--json` does not go with `a command`"),
+        (
+            "policy show --dry-run",
+            "`--dry-run` does not go with `policy`",
+        ),
+        ("policy", "`policy` needs one of show|list"),
+        (
+            "policy shw",
+            "`policy` takes show|list, and was given `shw`",
+        ),
+        ("man -- x", "`man` takes no command, and was given `-- x`"),
+    ] {
+        assert_eq!(low(line), Err(message.to_owned()), "{line}");
+    }
+}
+
+#[test]
+fn an_empty_command_is_none() {
+    assert!(matches!(
+        parse(["--".into(), "".into()]),
+        Err(UsageError::NoCommand)
+    ));
+}
+
+#[test]
+fn a_path_need_not_be_utf8_and_a_variable_must() {
+    use std::os::unix::ffi::OsStringExt;
+    let odd = OsString::from_vec(vec![b'a', 0xff]);
+    let go = || OsString::from("go");
+    assert!(parse(["--ro".into(), odd.clone(), go()]).is_ok());
+    assert!(parse(["--env".into(), odd, go()]).is_err());
+}

@@ -1,0 +1,80 @@
+//! Resolving as a whole: the built-in profiles, merging, messages, tightening, trust.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+
+use super::*;
+use crate::policy::{Guarantee, Layer, Requirement, TreeAccess};
+
+mod built_in;
+mod merging;
+mod random;
+mod trust;
+
+fn caller() -> Caller {
+    Caller {
+        uid: rustix::process::geteuid().as_raw(),
+        config_home: None,
+    }
+}
+
+fn name(name: &str) -> Selection {
+    Selection::Name(name.to_owned())
+}
+
+fn built_in(profile: &str) -> Resolved {
+    resolve(&Request {
+        profile: &name(profile),
+        work_tree: None,
+        overrides: &Overrides::default(),
+        caller: &caller(),
+    })
+    .expect("a built-in profile resolves")
+}
+
+/// A folder with a profile `p.toml`, a work tree file, or both.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new(profile: &str, tree: Option<&str>) -> Folder {
+        let folder = tempfile::tempdir().expect("a folder");
+        write(&folder.path().join("p.toml"), profile);
+        if let Some(tree) = tree {
+            write(&folder.path().join(TREE_FILE), tree);
+        }
+        Folder(folder)
+    }
+
+    fn resolve(&self) -> Result<Resolved, String> {
+        self.resolve_with(&Overrides::default())
+    }
+
+    fn resolve_with(&self, overrides: &Overrides) -> Result<Resolved, String> {
+        let folder = self.0.path();
+        resolve(&Request {
+            profile: &Selection::File(folder.join("p.toml")),
+            work_tree: Some(folder),
+            overrides,
+            caller: &caller(),
+        })
+        .map_err(|error| {
+            error
+                .to_string()
+                .replace(&format!("{}/", folder.display()), "")
+        })
+    }
+}
+
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).expect("written");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644)).expect("mode set");
+}
+
+fn profile(text: &str) -> Result<Resolved, String> {
+    Folder::new(text, None).resolve()
+}
+
+fn tightened(base: &str, tree: &str) -> Result<Resolved, String> {
+    Folder::new(base, Some(tree)).resolve()
+}

@@ -1,0 +1,127 @@
+//! What is written where: binaries, coverage and profiles, cached results.
+
+use super::*;
+
+#[test]
+fn a_binary_has_the_same_bytes() {
+    for example in ["hello", "vendored"] {
+        for env in Env::ALL {
+            if !env.is_here() {
+                continue;
+            }
+            let site = Site::new(env);
+            site.copy(&checkout().join("examples").join(example));
+            site.settle();
+            site.run(&[], &["go", "build", "-o", "within", "."])
+                .expect(0);
+            bare(&site, &["go", "build", "-o", "without", "."]).expect(0);
+            let read = |name: &str| fs::read(site.work.join(name)).unwrap();
+            assert!(
+                read("within") == read("without"),
+                "{env:?} {example}: the binaries differ"
+            );
+        }
+    }
+}
+
+#[test]
+fn test_results_are_cached() {
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let site = hello(env);
+        site.run(&[], &["go", "test", "./..."]).expect(0);
+        site.run(&[], &["go", "test", "./..."])
+            .expect(0)
+            .says("(cached)");
+    }
+}
+
+#[test]
+fn a_changed_file_that_a_test_reads_is_noticed() {
+    let site = hello(Env::E1);
+    site.run(&[], &["go", "test", "./..."]).expect(0);
+    let file = site.work.join("greeting/testdata/greetings.txt");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text + "\n").unwrap();
+    let ended = site.run(&[], &["go", "test", "./greeting"]);
+    assert!(!ended.stdout.contains("(cached)"), "{ended:?}");
+}
+
+#[test]
+fn coverage_and_profiles_are_written_where_they_are_asked_for() {
+    for site in sites() {
+        site.copy(&checkout().join("examples/hello"));
+        site.settle();
+        let outside = site.outside.join("c.out");
+        let outside_flag = format!("-coverprofile={}", outside.display());
+        for words in [
+            &["go", "test", "-cover", "./..."][..],
+            &["go", "test", "-coverprofile=c.out", "./..."],
+            &["go", "test", &outside_flag, "./..."],
+            &[
+                "go",
+                "test",
+                "-count=1",
+                "-cpuprofile=cpu.out",
+                "-memprofile=mem.out",
+                "./greeting",
+            ],
+            &["go", "test", "-json", "./..."],
+            &["go", "test", "-count=1", "-trace=t.out", "./greeting"],
+        ] {
+            site.run(&[], words).expect(0);
+        }
+        for path in [
+            site.work.join("c.out"),
+            site.work.join("cpu.out"),
+            site.work.join("mem.out"),
+            site.work.join("t.out"),
+            outside,
+        ] {
+            let size = fs::metadata(&path).map(|found| found.len());
+            assert!(
+                size.as_ref().is_ok_and(|size| *size > 0),
+                "{:?} {}: {size:?}",
+                site.env,
+                path.display()
+            );
+        }
+        let cover = site
+            .run(&[], &["go", "tool", "cover", "-func=c.out"])
+            .expect(0);
+        cover.says("total:");
+    }
+}
+
+#[test]
+fn outputs_outside_the_work_tree_are_written() {
+    for site in sites() {
+        site.copy(&checkout().join("examples/hello"));
+        site.settle();
+        let place = site.outside.join("app");
+        site.run(&[], &["go", "build", "-o", place.to_str().unwrap(), "."])
+            .expect(0);
+        assert!(place.is_file(), "{:?}", site.env);
+        let folder = site.outside.join("bin");
+        fs::create_dir(&folder).unwrap();
+        site.settle();
+        let slash = format!("{}/", folder.display());
+        site.run(&[], &["go", "build", "-o", &slash, "./..."])
+            .expect(0);
+        assert!(folder.join("hello").is_file(), "{:?}", site.env);
+        let mut install = site.gosandbox(&[], &["go", "install", "."]);
+        Ended::of(install.env("GOBIN", &site.outside)).expect(0);
+        assert!(site.outside.join("hello").is_file(), "{:?}", site.env);
+        let tmp = std::env::temp_dir().join(format!(
+            "gosandbox-compat-{}-{:?}",
+            std::process::id(),
+            site.env
+        ));
+        site.run(&[], &["go", "build", "-o", tmp.to_str().unwrap(), "."])
+            .expect(0);
+        assert!(tmp.is_file(), "{:?}", site.env);
+        fs::remove_file(tmp).unwrap();
+    }
+}

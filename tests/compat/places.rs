@@ -1,0 +1,104 @@
+//! Work trees and workspaces wherever they lie.
+
+use super::*;
+
+#[test]
+fn work_trees_may_lie_anywhere_and_have_odd_names() {
+    for env in [Env::E1, Env::E3, Env::E4] {
+        if !env.is_here() {
+            continue;
+        }
+        for name in ["with spaces", "ünïcode", "quo'te", "col:on"] {
+            let site = Site::new(env);
+            let folder = site.work.join(name);
+            copy_tree(&checkout().join("examples/hello"), &folder);
+            site.settle();
+            let directory = folder.to_str().unwrap();
+            site.run(&["-C", directory], &["go", "build", "-o", "out", "."])
+                .expect(0);
+            site.run(&["-C", directory], &["go", "test", "./..."])
+                .expect(0);
+            assert!(folder.join("out").is_file());
+        }
+    }
+}
+
+#[test]
+fn a_work_tree_below_the_temporary_folder_works() {
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let site = Site::new(env);
+        let folder = Path::new("/tmp").join(site.root.file_name().unwrap());
+        copy_tree(&checkout().join("examples/hello"), &folder);
+        fs::rename(&folder, site.work.join("moved")).ok();
+        if site.work.join("moved").exists() {
+            site.settle();
+            fs::rename(site.work.join("moved"), &folder).unwrap();
+        }
+        let directory = folder.to_str().unwrap();
+        let vet = site.run(&["-C", directory], &["go", "test", "./..."]);
+        fs::remove_dir_all(&folder).unwrap();
+        vet.expect(0);
+    }
+}
+
+#[test]
+fn a_work_tree_that_nobody_may_write_can_be_built_from() {
+    use std::os::unix::fs::PermissionsExt;
+    let site = hello(Env::E1);
+    for folder in [site.work.join("greeting"), site.work.clone()] {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o555)).unwrap();
+    }
+    let place = site.outside.join("app");
+    site.run(&[], &["go", "build", "-o", place.to_str().unwrap(), "."])
+        .expect(0);
+    site.run(&[], &["go", "test", "./..."]).expect(0);
+    fs::set_permissions(&site.work, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn workspaces_and_local_replacements_work() {
+    for env in [Env::E1, Env::E2, Env::E3] {
+        if !env.is_here() {
+            continue;
+        }
+        let site = Site::new(env);
+        site.file("go.work", "go 1.21\n\nuse (\n\t./app\n\t./lib\n)\n");
+        site.file("lib/go.mod", "module example.com/lib\n\ngo 1.21\n");
+        site.file("lib/lib.go", "package lib\n\nconst Name = \"lib\"\n");
+        site.file("app/go.mod", "module example.com/app\n\ngo 1.21\n");
+        site.file(
+            "app/main.go",
+            "package main\n\nimport \"example.com/lib\"\n\nfunc main() { println(lib.Name) }\n",
+        );
+        site.file("other/go.mod", "module example.com/other\n\ngo 1.21\n\nrequire example.com/lib v0.0.0\n\nreplace example.com/lib => ../lib\n");
+        site.file(
+            "other/main.go",
+            "package main\n\nimport \"example.com/lib\"\n\nfunc main() { println(lib.Name) }\n",
+        );
+        write(&site.work.join(".git/HEAD"), "ref: refs/heads/main\n");
+        write(&site.work.join(".git/config"), "");
+        write(&site.work.join(".git/objects/x"), "");
+        write(&site.work.join(".git/refs/x"), "");
+        site.settle();
+        site.run(&["-C", "app"], &["go", "run", "."])
+            .expect(0)
+            .says("lib");
+        let mut other = site.gosandbox(&["-C", "other"], &["go", "run", "."]);
+        Ended::of(other.env("GOWORK", "off")).expect(0).says("lib");
+        site.run(&[], &["go", "build", "-o", "/dev/null", "./app"])
+            .expect(0);
+    }
+}
+
+#[test]
+fn a_missing_go_says_where_it_looked() {
+    let site = hello(Env::E1);
+    let mut command = site.gosandbox(&[], &["go", "version"]);
+    let ended = Ended::of(command.env("PATH", "/nonexistent/decoy"));
+    assert!(ended.status == 125 || ended.status == 127, "{ended:?}");
+    ended.says("/nonexistent/decoy");
+    let _ = goroot();
+}

@@ -1,0 +1,191 @@
+//! Programs and tests behave as they do bare.
+
+use super::*;
+
+const PROGRAM: &str = r#"package main
+
+import (
+	"io"
+	"os"
+	"strconv"
+	"syscall"
+)
+
+func main() {
+	switch os.Args[1] {
+	case "exit":
+		code, _ := strconv.Atoi(os.Args[2])
+		os.Exit(code)
+	case "signal":
+		number, _ := strconv.Atoi(os.Args[2])
+		syscall.Kill(os.Getpid(), syscall.Signal(number))
+		select {}
+	case "cat":
+		io.Copy(os.Stdout, os.Stdin)
+	}
+}
+"#;
+
+fn program(env: Env) -> Site {
+    let site = Site::new(env);
+    site.file("go.mod", MODULE);
+    site.file("main.go", PROGRAM);
+    site.settle();
+    site
+}
+
+#[test]
+fn exit_statuses_and_signals_come_back_as_without_it() {
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let site = program(env);
+        site.run(&[], &["go", "build", "-o", "prog", "."]).expect(0);
+        for (words, status) in [
+            (["./prog", "exit", "0"], 0),
+            (["./prog", "exit", "7"], 7),
+            (["./prog", "exit", "125"], 125),
+            (["./prog", "signal", "9"], 137),
+            (["./prog", "signal", "15"], 143),
+        ] {
+            site.run(&[], &words).expect(status);
+        }
+        same(&site, &["go", "run", ".", "exit", "3"]);
+        same(&site, &["go", "run", ".", "signal", "9"]);
+        site.run(&[], &["./missing"]).expect(127);
+        site.run(&[], &["missing"]).expect(127);
+        site.run(&[], &["./go.mod"]).expect(126);
+        site.run(&["--no-such-option"], &["go", "version"])
+            .expect(125);
+    }
+}
+
+#[test]
+fn standard_input_reaches_the_command() {
+    use std::io::Write;
+    let site = program(Env::E1);
+    for words in [&["go", "run", ".", "cat"][..], &["cat"]] {
+        let mut child = site
+            .gosandbox(&[], words)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(b"handed on\n")
+            .unwrap();
+        let ended = Ended::from(child.wait_with_output().unwrap());
+        assert_eq!((ended.status, ended.stdout.as_str()), (0, "handed on\n"));
+    }
+}
+
+/// What tests of ordinary projects do.
+const CONTROLS: &str = include_str!("../fixtures/controls/controls_test.go");
+
+#[test]
+fn what_tests_do_works() {
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let site = program(env);
+        site.file("controls_test.go", CONTROLS);
+        site.settle();
+        let network = if env.has_namespaces() {
+            "HAS_NETWORK=yes"
+        } else {
+            "HAS_NETWORK=no"
+        };
+        site.run(&["--env", network], &["go", "test", "-count=1", "-v", "."])
+            .expect(0);
+    }
+}
+
+#[test]
+fn tests_and_programs_run_go_commands_of_their_own() {
+    for env in [Env::E1, Env::E2] {
+        if !env.is_here() {
+            continue;
+        }
+        let site = program(env);
+        site.file(
+            "nested_test.go",
+            "package main\n\nimport (\n\t\"os/exec\"\n\t\"testing\"\n)\n\nfunc TestNested(t *testing.T) {\n\tfor _, words := range [][]string{{\"build\", \"-o\", t.TempDir() + \"/x\", \".\"}, {\"test\", \"./sub\"}, {\"list\", \"-export\", \"./sub\"}} {\n\t\tif out, err := exec.Command(\"go\", words...).CombinedOutput(); err != nil {\n\t\t\tt.Fatalf(\"%v: %v\\n%s\", words, err, out)\n\t\t}\n\t}\n}\n",
+        );
+        site.file("sub/sub.go", "package sub\n");
+        site.file(
+            "sub/sub_test.go",
+            "package sub\n\nimport \"testing\"\n\nfunc TestNothing(t *testing.T) {}\n",
+        );
+        site.settle();
+        site.run(&[], &["go", "test", "-count=1", "."]).expect(0);
+    }
+}
+
+#[test]
+fn shells_and_make_run_go_commands() {
+    for env in [Env::E1, Env::E3, Env::E4] {
+        if !env.is_here() {
+            continue;
+        }
+        let site = hello(env);
+        site.file(
+            "Makefile",
+            "all:\n\tgo vet ./...\n\tgo test ./...\n\tgo build -o out/made .\n",
+        );
+        // Without a mount view folders of the work tree are granted, and not the tree itself.
+        site.file("out/README", "");
+        site.settle();
+        site.run(&[], &["sh", "-c", "go vet ./... && go test ./..."])
+            .expect(0)
+            .says("ok");
+        site.run(&[], &["make"]).expect(0);
+        assert!(site.work.join("out/made").is_file(), "{env:?}");
+    }
+}
+
+#[test]
+fn fuzzing_finds_and_keeps_a_failure() {
+    let site = program(Env::E1);
+    site.file(
+        "fuzz_test.go",
+        "package main\n\nimport \"testing\"\n\nfunc FuzzIt(f *testing.F) {\n\tf.Add(\"x\")\n\tf.Fuzz(func(t *testing.T, s string) {\n\t\tif len(s) > 3 {\n\t\t\tt.Fatal(\"long\")\n\t\t}\n\t})\n}\n\nfunc FuzzFine(f *testing.F) { f.Fuzz(func(t *testing.T, b []byte) {}) }\n",
+    );
+    site.settle();
+    site.run(&[], &["go", "test", "-fuzz=FuzzFine", "-fuzztime=2s", "."])
+        .expect(0);
+    site.run(&[], &["go", "test", "-fuzz=FuzzIt", "-fuzztime=20s", "."])
+        .expect(1);
+    let found = fs::read_dir(site.work.join("testdata/fuzz/FuzzIt")).map(Iterator::count);
+    assert!(
+        found.is_ok_and(|count| count == 1),
+        "the failing input was not kept"
+    );
+}
+
+#[test]
+fn a_tests_time_out_ends_it_with_a_dump() {
+    for env in [Env::E1, Env::E2] {
+        let site = program(env);
+        site.file("slow_test.go", "package main\n\nimport (\n\t\"testing\"\n\t\"time\"\n)\n\nfunc TestSlow(t *testing.T) { time.Sleep(time.Minute) }\n");
+        site.settle();
+        let start = Instant::now();
+        let ended = site
+            .run(&[], &["go", "test", "-count=1", "-timeout=1s", "."])
+            .expect(1);
+        ended
+            .says("panic: test timed out after 1s")
+            .says("goroutine");
+        assert!(start.elapsed() < Duration::from_secs(30));
+    }
+}
+
+#[test]
+fn the_race_detector_is_refused_with_its_reason() {
+    let site = hello(Env::E1);
+    site.run(&[], &["go", "test", "-race", "./..."]).says("cgo");
+}

@@ -1,0 +1,106 @@
+//! What attacks do, by name, in the helper process.
+
+use super::*;
+
+pub(super) fn attack(name: &str) -> std::io::Result<()> {
+    let argument = std::env::var("NOTIFY_TEST_ARGUMENT").unwrap_or_default();
+    match name {
+        "tcp" => TcpStream::connect(&argument).map(drop),
+        "udp" => UdpSocket::bind("0.0.0.0:0")?
+            .send_to(b"x", &argument)
+            .map(drop),
+        "udp connect" => UdpSocket::bind("0.0.0.0:0")?.connect(&argument),
+        "udp6" => UdpSocket::bind("[::]:0")?
+            .send_to(b"x", &argument)
+            .map(drop),
+        "bind" => TcpListener::bind(&argument).map(drop),
+        "same port" => {
+            let port = argument.rsplit(':').next().unwrap_or_default();
+            let _mine = TcpListener::bind(format!("[::1]:{port}"))?;
+            TcpStream::connect(&argument).map(drop)
+        }
+        "unix" => UnixStream::connect(&argument).map(drop),
+        "unix datagram" => UnixDatagram::unbound()?.send_to(b"x", &argument).map(drop),
+        "unix bind" => UnixListener::bind(&argument).map(drop),
+        "abstract" => {
+            let name = std::os::unix::net::SocketAddr::from_abstract_name(&argument)?;
+            UnixStream::connect_addr(&name).map(drop)
+        }
+        "packet information" => packet_information(&argument),
+        "device" => {
+            let socket = UdpSocket::bind("127.0.0.1:0")?;
+            // SAFETY: an empty name is allowed.
+            let done =
+                unsafe { libc::setsockopt(socket.as_raw_fd(), 1, 25, c"".as_ptr().cast(), 0) };
+            if done < 0 {
+                Err(std::io::Error::last_os_error())
+            } else {
+                Ok(())
+            }
+        }
+        "race" => race(argument.parse().expect("a port")),
+        _ => unreachable!("{name}"),
+    }
+}
+
+/// A datagram to the socket itself, with IP_PKTINFO naming the device.
+fn packet_information(_: &str) -> std::io::Result<()> {
+    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    let port = socket.local_addr()?.port();
+    // SAFETY: all zeroes is a valid value of these plain structures.
+    let (mut name, mut message): (libc::sockaddr_in, libc::msghdr) = unsafe { std::mem::zeroed() };
+    name.sin_family = libc::AF_INET as u16;
+    name.sin_port = port.to_be();
+    name.sin_addr.s_addr = u32::from_ne_bytes([127, 0, 0, 1]);
+    let mut control = [0u64; 4];
+    control[0] = 28;
+    control[1] = 8 << 32;
+    message.msg_name = (&raw mut name).cast();
+    message.msg_namelen = 16;
+    message.msg_control = control.as_mut_ptr().cast();
+    message.msg_controllen = 32;
+    // SAFETY: the message and all it points to live through the call.
+    let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, 0) };
+    if sent < 0 {
+        Err(std::io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
+}
+
+/// Exchanges the port while the call waits for its answer. The listener of the other port is the
+/// test's, which sees whether this ever worked.
+fn race(theirs: u16) -> std::io::Result<()> {
+    static TURNS: AtomicU32 = AtomicU32::new(0);
+    let mine = TcpListener::bind("127.0.0.1:0")?;
+    let own = mine.local_addr()?.port();
+    // family, port, address, padding
+    #[repr(C)]
+    struct Name(u16, AtomicU16, [u8; 4], [u8; 8]);
+    let port = AtomicU16::new(own.to_be());
+    let name: &'static Name = Box::leak(Box::new(Name(
+        libc::AF_INET as u16,
+        port,
+        [127, 0, 0, 1],
+        [0; 8],
+    )));
+    std::thread::spawn(move || {
+        loop {
+            let turn = TURNS.fetch_add(1, Ordering::Relaxed);
+            let port = if turn.is_multiple_of(2) { own } else { theirs };
+            name.1.store(port.to_be(), Ordering::Relaxed);
+        }
+    });
+    while TURNS.load(Ordering::Relaxed) < 1000 {
+        std::thread::yield_now();
+    }
+    for _ in 0..100 {
+        // SAFETY: the address lives for ever; the kernel only reads it.
+        unsafe {
+            let socket = libc::socket(libc::AF_INET, libc::SOCK_STREAM, 0);
+            libc::connect(socket, std::ptr::from_ref(name).cast(), 16);
+            libc::close(socket);
+        }
+    }
+    Ok(())
+}
