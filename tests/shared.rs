@@ -17,7 +17,7 @@ use gosandbox::launch;
 use gosandbox::plan::{
     self, Filter, Identity, Isolation, Limits, Plan, Rule, Ruleset, Supervision,
 };
-use gosandbox::policy::syscalls::{Network, Options, Signals};
+use gosandbox::policy::syscalls::Options;
 use gosandbox::policy::{Access, Cage};
 use support::{Ended, Env, ORDINARY, Site, is_root};
 
@@ -416,14 +416,7 @@ fn plan(script: &str) -> Plan {
         }),
         filter: Filter {
             cage: Cage::Program,
-            options: Options {
-                nesting: false,
-                network: Network::Notify,
-                udp: true,
-                signals: Signals::Notify,
-                pid_namespace: false,
-                ipc_namespace: false,
-            },
+            options: Options::SUPERVISED,
         },
         supervision: Some(Supervision {
             socket_folders: vec![PathBuf::from("/tmp")],

@@ -1,16 +1,14 @@
 //! The files that `go env -w` and `$GOROOT/go.env` use: `NAME=VALUE` lines.
 //!
-//! The caller's own file is never put in force (`GOENV=off`); it is read only to say which of
-//! its settings bare go would have used.
+//! The caller's own file is never put in force (`GOENV=off`); it is read only for where caches lie, and
+//! to say what bare go would have used.
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// The file of `go env -w` that bare go would read, and the names it sets.
-///
-/// These do not count in the sandbox; a launcher that is asked why its result differs names them.
-pub fn ignored(caller: &[(OsString, OsString)]) -> Option<(PathBuf, Vec<String>)> {
+/// What `go env -w` has written to the file that bare go would read; empty where there is none.
+pub fn written(caller: &[(OsString, OsString)]) -> Vec<(String, String)> {
     let get = |name: &str| {
         caller
             .iter()
@@ -18,19 +16,16 @@ pub fn ignored(caller: &[(OsString, OsString)]) -> Option<(PathBuf, Vec<String>)
             .find(|(n, v)| n == name && !v.is_empty())
             .map(|(_, v)| Path::new(v))
     };
-    let path = match (get("GOENV"), get("XDG_CONFIG_HOME"), get("HOME")) {
-        (Some(off), _, _) if off == Path::new("off") => return None,
-        (Some(path), _, _) => path.to_owned(),
-        (None, Some(config), _) => config.join("go/env"),
-        (None, None, home) => home?.join(".config/go/env"),
+    let folder = |name| get(name).filter(|path| path.is_absolute());
+    let file = match get("GOENV") {
+        Some(file) if file == Path::new("off") => None,
+        Some(file) => Some(file.to_owned()),
+        None => folder("XDG_CONFIG_HOME")
+            .map(|config| config.join("go/env"))
+            .or_else(|| Some(folder("HOME")?.join(".config/go/env"))),
     };
-    let mut names: Vec<String> = parse(&fs::read_to_string(&path).ok()?)
-        .into_iter()
-        .filter(|(_, value)| !value.is_empty())
-        .map(|(name, _)| super::visible(&name))
-        .collect();
-    names.sort();
-    (!names.is_empty()).then_some((path, names))
+    let text = file.and_then(|file| fs::read_to_string(file).ok());
+    text.map(|text| parse(&text)).unwrap_or_default()
 }
 
 /// The settings in `text`, as `cmd/go/internal/cfg` reads them: the last one of a name counts,
@@ -65,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn the_callers_file_is_named_but_not_used() {
+    fn the_callers_file_is_found_as_go_finds_it() {
         let dir = tempfile::tempdir().expect("tempdir");
         fs::create_dir_all(dir.path().join("go")).expect("folder");
         fs::write(
@@ -78,14 +73,12 @@ mod tests {
             pair("HOME", Path::new("/nonexistent")),
             pair("XDG_CONFIG_HOME", dir.path()),
         ];
-        let (path, names) = ignored(&caller).expect("found");
-        assert_eq!(
-            (path, names),
-            (
-                dir.path().join("go/env"),
-                vec!["GOFLAGS".to_owned(), "GOPRIVATE".to_owned()]
-            )
-        );
-        assert_eq!(ignored(&[pair("GOENV", Path::new("off"))]), None);
+        let names = |caller| written(caller).into_iter().map(|(name, _)| name);
+        assert!(names(&caller).eq(["GOPRIVATE", "GOFLAGS", "GOOS"]));
+        let named = pair("GOENV", &dir.path().join("go/env"));
+        assert_eq!(names(&[named]).count(), 3);
+        let off = pair("GOENV", Path::new("off"));
+        assert_eq!(written(&[off, caller[1].clone()]), []);
+        assert_eq!(written(&[pair("HOME", Path::new("relative"))]), []);
     }
 }

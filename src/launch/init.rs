@@ -14,6 +14,7 @@ use rustix::process::{self, DumpableBehavior, Pid, Signal};
 use super::direct::Direct;
 use super::gate::{self, Key};
 use super::message::{self, Heard, Message};
+use super::processors::Processors;
 use super::{Caller, Error, Outcome, descendants, failed, supervised};
 use crate::enforce::cgroup;
 use crate::enforce::landlock::Domain;
@@ -39,6 +40,8 @@ pub struct Start<'a> {
     pub domain: Option<Domain>,
     /// The cgroups that hold the limits.
     pub group: Option<&'a cgroup::Group>,
+    /// Those that the command may use; init has begun on fewer.
+    pub processors: Processors,
     /// The way to the launcher.
     pub socket: OwnedFd,
     /// The caller's signal mask and dispositions.
@@ -50,7 +53,7 @@ pub fn run(start: Start<'_>) -> Result<Outcome, Error> {
     // First of all, so that what is inside is inside the limits too.
     let joined = start.group.map_or(Ok(()), cgroup::Group::join);
     let prepared = joined
-        .and_then(|()| enforce::prepare(start.plan, || wait(&start)))
+        .and_then(|()| enforce::prepare(start.plan, || wait_for_made(&start)))
         .and_then(|done| open_gate(&start).map(|()| done))
         .and_then(|done| wait(&start).map(|_| done));
     let status = match prepared {
@@ -63,7 +66,14 @@ pub fn run(start: Start<'_>) -> Result<Outcome, Error> {
     sys::exit_now(status)
 }
 
-/// Until the launcher has made what the run has on disk; then, until it has added its rules.
+/// Until the launcher has made what the run has on disk.
+fn wait_for_made(start: &Start<'_>) -> Result<Option<OwnedFd>, enforce::Error> {
+    let id_map = wait(start);
+    start.processors.restore();
+    id_map
+}
+
+/// Until the launcher has said that it has gone on.
 fn wait(start: &Start<'_>) -> Result<Option<OwnedFd>, enforce::Error> {
     message::wait(&start.socket).during(Layer::Namespaces, || "wait for the launcher".into())
 }
@@ -125,7 +135,7 @@ fn start_command(start: Start<'_>, done: Enforcement) -> i32 {
                 Ok(()) => look_after(pid, &start.socket, own_pid_namespace, supervisor),
                 Err(_) => 125,
             };
-            message::send(&start.socket, &Message::Over);
+            message::send(&start.socket, &Message::Over { status });
             sys::exit_now(status)
         }
         Err(error) => {

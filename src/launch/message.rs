@@ -42,7 +42,10 @@ pub enum Message {
     /// The gateway's listening socket comes with this.
     Listening,
     /// Nothing runs inside any more; init ends next, which takes the kernel a while.
-    Over,
+    Over {
+        /// The exit status, which is the command's.
+        status: i32,
+    },
 }
 
 /// The launcher's end, and init's.
@@ -188,7 +191,10 @@ pub fn send(socket: &OwnedFd, message: &Message) {
             frame.extend(signal.to_le_bytes());
         }
         Message::Listening => frame.push(b'L'),
-        Message::Over => frame.push(b'O'),
+        Message::Over { status } => {
+            frame.push(b'O');
+            frame.extend(status.to_le_bytes());
+        }
     }
     // write(2), which the command's filter lets through. A launcher that is gone is the end of all.
     let _sent_or_launcher_gone = rustix::io::write(socket, &frame);
@@ -215,7 +221,9 @@ fn decode(kind: u8, content: &[u8]) -> Option<Message> {
             content.try_into().ok()?,
         ))),
         b'L' => Some(Message::Listening),
-        b'O' => Some(Message::Over),
+        b'O' => Some(Message::Over {
+            status: i32::from_le_bytes(content.try_into().ok()?),
+        }),
         _ => None,
     }
 }
@@ -238,7 +246,7 @@ mod tests {
             },
             Message::NotExecuted { errno: 13 },
             Message::Stopped(20),
-            Message::Over,
+            Message::Over { status: 130 },
         ];
         for message in &messages {
             send(&init, message);

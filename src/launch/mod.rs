@@ -27,6 +27,7 @@ pub mod init;
 pub mod message;
 pub mod placeholder;
 pub mod probe;
+pub mod processors;
 pub mod remove;
 pub mod scratch;
 mod supervised;
@@ -37,6 +38,8 @@ pub use crate::enforce::cgroup::Exceeded;
 use caller::Caller;
 use gate::{Gate, Watch};
 use message::Message;
+use processors::Processors;
+pub use supervisor::Ending;
 
 /// How a run ended.
 #[derive(Debug)]
@@ -49,6 +52,8 @@ pub struct Outcome {
     pub timed_out: bool,
     /// Limits of the cgroup that were hit.
     pub exceeded: Exceeded,
+    /// Init, which the kernel may still be busy with: dropping this waits for it.
+    pub ending: Option<Ending>,
     /// What passed the gateway, or why nothing could; `None` where the plan has no way out.
     pub gateway: Option<Result<gateway::Summary, gateway::Error>>,
 }
@@ -159,8 +164,14 @@ fn run_aside(plan: &Plan, caller: Caller, gate: Option<Gate>) -> Result<Outcome,
     let group = cgroup::Group::make(&plan.limits)
         .map_err(|e| Error::launcher("make a cgroup for the limits", e))?;
     let outcome = start(plan, caller, gate, group.as_ref());
-    let exceeded = group.map(cgroup::Group::remove).unwrap_or_default();
-    outcome.map(|outcome| Outcome {
+    let Some(group) = group else { return outcome };
+    // Init is in the cgroup until it is gone.
+    let ended = outcome.map(|outcome| Outcome {
+        ending: None,
+        ..outcome
+    });
+    let exceeded = group.remove();
+    ended.map(|outcome| Outcome {
         exceeded,
         ..outcome
     })
@@ -218,6 +229,7 @@ fn start(
     let (socket, init_socket) =
         message::pair().map_err(|e| Error::launcher("make a pair of sockets", e))?;
     let own_pid_namespace = matches!(plan.isolation, Isolation::Namespaces(_));
+    let processors = Processors::of_caller();
     let mut flags = 0;
     let mut spared = Vec::new();
     if own_pid_namespace {
@@ -237,12 +249,14 @@ fn start(
                 plan,
                 key: gate.as_ref().map(|gate| gate.key(port)),
                 domain,
+                processors,
                 group,
                 socket: init_socket,
                 caller,
             })
         }
         Ok(Cloned::Parent { pid, pidfd }) => {
+            processors.send_away(pid);
             drop(init_socket);
             let init = supervisor::Init {
                 pid,
@@ -317,7 +331,7 @@ fn outcome(plan: &Plan, ended: supervisor::Ended) -> Result<Outcome, Error> {
                     errno,
                 });
             }
-            Message::Stopped(_) | Message::Listening | Message::Over => {}
+            Message::Stopped(_) | Message::Listening | Message::Over { .. } => {}
         }
     }
     // A signal may end the command's process before it executes, as it may end the command.
@@ -328,6 +342,7 @@ fn outcome(plan: &Plan, ended: supervisor::Ended) -> Result<Outcome, Error> {
             enforcement,
             timed_out: ended.timed_out,
             exceeded: Exceeded::default(),
+            ending: ended.ending,
             gateway: None,
         }),
         None => Err(Error::InitLost {

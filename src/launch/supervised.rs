@@ -15,7 +15,7 @@ use super::message::Message;
 use crate::enforce::{self, Context as _, landlock, seccomp};
 use crate::notify::{self, Handover, Rules, Supervisor};
 use crate::plan::{Filter, Plan, Supervision};
-use crate::policy::syscalls::{Network, Options, Signals};
+use crate::policy::syscalls::Options;
 use crate::policy::{Cage, Layer};
 use crate::sys::{self, Cloned};
 
@@ -101,14 +101,7 @@ pub(super) fn try_out() -> Result<(), enforce::Error> {
     let during = |doing: &'static str| move || doing.to_owned();
     let filter = Filter {
         cage: Cage::Program,
-        options: Options {
-            nesting: false,
-            network: Network::Notify,
-            udp: true,
-            signals: Signals::Notify,
-            pid_namespace: false,
-            ipc_namespace: false,
-        },
+        options: Options::SUPERVISED,
     };
     let way = Handover::new()
         .map_err(notify)

@@ -30,6 +30,21 @@ pub struct Ended {
     pub timed_out: bool,
     /// What was told before the command started.
     pub told: Vec<Message>,
+    /// Init, where only the kernel has work to do with it.
+    pub ending: Option<Ending>,
+}
+
+/// An init inside which nothing runs any more: the kernel takes its namespaces apart, while the launcher
+/// does what is left to do. Waits for the end of that when it is dropped.
+#[derive(Debug)]
+pub struct Ending {
+    pid: i32,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let _it_cannot_fail_any_more = sys::wait_for(self.pid);
+    }
 }
 
 /// Init, as the launcher sees it.
@@ -53,8 +68,8 @@ impl Init<'_> {
         let _nobody_asks_why = sys::wait_for(self.pid);
     }
 
-    /// Waits until init has ended. `made` is what is on disk for the run: it is removed as soon as
-    /// nothing runs inside, while the kernel takes the namespaces apart.
+    /// Waits until nothing runs inside any more. `made` is what is on disk for the run: it is removed
+    /// then.
     ///
     /// Only when the command is about to run the gateway is served, so that this process has one thread
     /// before.
@@ -68,8 +83,8 @@ impl Init<'_> {
         set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
         let signals = signal::descriptor()?;
         let mut clock = Clock::new(timeout);
-        let mut made = Some(made);
         let mut started = false;
+        let mut over = None;
         let mut ended = Ended::default();
         let mut hung_up = false;
         loop {
@@ -113,14 +128,21 @@ impl Init<'_> {
                     Message::Stopped(number) => signal::stop_by(number)?,
                     Message::Enforced(_) => {
                         ended.told.push(message);
-                        if let (false, Some(made)) = (started, &made) {
+                        if !started {
                             made.sweep();
                         }
                         started = true;
                     }
-                    Message::Over => drop(made.take()),
+                    Message::Over { status } => over = Some(status),
                     _ => ended.told.push(message),
                 }
+            }
+            if let (Some(status), false) = (over, init_ended) {
+                drop(made);
+                ended.status = status;
+                ended.ending = Some(Ending { pid: self.pid });
+                forget_the_last(signals.as_fd())?;
+                return Ok(ended);
             }
             if init_ended {
                 return self.finish(ended, signals.as_fd());
@@ -155,10 +177,15 @@ impl Init<'_> {
             // The launcher is the next subreaper.
             descendants::kill(&self.spared);
         }
-        // What came last went to the command as well, or too late for it.
-        while signal::read(signals)?.is_some() {}
+        forget_the_last(signals)?;
         Ok(ended)
     }
+}
+
+/// What came last went to the command as well, or too late for it.
+fn forget_the_last(signals: BorrowedFd<'_>) -> io::Result<()> {
+    while signal::read(signals)?.is_some() {}
+    Ok(())
 }
 
 /// Orphans of a container whose first process this is. Init waits for its turn: its end is told by

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::grants::{grants, ruleset};
-use super::inputs::{Error, Inputs, Project};
+use super::inputs::{Error, Inputs, Project, Run};
 use super::mounts::view;
 use super::own::OwnFiles;
 use super::program::program;
@@ -79,10 +79,10 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
         checks: checks(project),
         scratch: Some(Scratch {
             folder: project.scratch.clone(),
-            parts: match (namespaces, system) {
-                (true, System::Static) => Vec::new(),
-                (true, System::Dynamic) => vec!["tmp".into(), "work".into()],
-                (false, _) => vec!["tmp".into(), "work".into(), "home".into()],
+            parts: match namespaces {
+                true if has_one_folder(run) => Vec::new(),
+                true => vec!["tmp".into(), "work".into()],
+                false => vec!["tmp".into(), "work".into(), "home".into()],
             },
         }),
         program,
@@ -103,6 +103,12 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
     }
     plan.guarantees = guarantees::holdings(host, run.wraps.is_some());
     Ok(plan)
+}
+
+/// Whether one temporary folder does for all that runs: programs get one apart from the go command's
+/// `$WORK`, where both run.
+pub(super) fn has_one_folder(run: &Run) -> bool {
+    run.cage == Cage::Program || run.wraps.is_none() && !run.dynamic
 }
 
 /// What the user names for writing must not hold what nothing may write.

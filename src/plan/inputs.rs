@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use super::{Command, Identity, Placeholder, Way};
+use super::{Command, Identity, Placeholder, PlaceholderKind, Way};
 use crate::host::Host;
 use crate::policy::{Cage, Policy};
 
@@ -129,7 +129,10 @@ impl Outputs {
         let placeholder = (!real.exists()).then(|| Placeholder {
             path: real.clone(),
             mode,
-            folder: is_folder,
+            kind: match is_folder {
+                true => PlaceholderKind::Folder,
+                false => PlaceholderKind::File,
+            },
         });
         self.0.push((real, placeholder));
         Ok(())

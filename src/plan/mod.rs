@@ -296,8 +296,22 @@ pub struct Placeholder {
     pub path: PathBuf,
     /// Permission bits, less the umask.
     pub mode: u32,
-    /// Whether it is a folder.
-    pub folder: bool,
+    /// What is made.
+    pub kind: PlaceholderKind,
+}
+
+/// What stands at a place that is not there yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlaceholderKind {
+    /// An empty file.
+    File,
+    /// An empty folder.
+    Folder,
+    /// Something that tools pass over: a socket that nobody listens on. git does not see it, opening it
+    /// fails at once, and a file system makes and removes it in a tenth of the time that a folder
+    /// takes. A folder where there are no sockets.
+    Decoy,
 }
 
 /// What the `-exec` wrapper does. Serialised into the run, where nothing inside can write it.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::build::has_one_folder;
 use super::inputs::Inputs;
 use super::own::{OWN_FOLDER, OwnFiles};
 use super::system::{self, Account, System};
@@ -46,8 +47,7 @@ pub(super) fn view(
         owner: identity.switch.then_some((identity.uid, identity.gid)),
     });
     for (part, target) in [("tmp", &own.tmp), ("work", &own.work)] {
-        // The go command alone needs one folder; programs get one apart from its `$WORK`.
-        let source = if system == System::Static {
+        let source = if has_one_folder(run) {
             project.scratch.clone()
         } else {
             project.scratch.join(part)

@@ -4,11 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::inputs::{Inputs, Wraps};
-use super::{Placeholder, Rule};
+use super::{Placeholder, PlaceholderKind, Rule};
 use crate::policy::{Access, Cage, TreeAccess};
 
-/// Protected names that are files; the others are folders.
-const FILES: [&str; 3] = [".envrc", ".gitlab-ci.yml", ".gosandbox.toml"];
 /// Folders of version control. An empty one would make tools believe in it, go among them: none is
 /// ever made, and one that a run makes is put away after it.
 const VERSION_CONTROL: [&str; 4] = [".git", ".hg", ".jj", ".svn"];
@@ -197,11 +195,10 @@ fn placeholder(root: &Path, name: &Path) -> Option<Placeholder> {
     if rustix::fs::access(root, rustix::fs::Access::WRITE_OK).is_err() {
         return None;
     }
-    let folder = !FILES.contains(&text);
     Some(Placeholder {
         path: root.join(name),
-        mode: if folder { 0o755 } else { 0o644 },
-        folder,
+        mode: 0o555,
+        kind: PlaceholderKind::Decoy,
     })
 }
 

@@ -65,3 +65,20 @@ fn a_refused_command_line_makes_nothing() {
         assert_eq!(site.listing(), before, "{words:?}");
     }
 }
+
+#[test]
+fn what_stands_in_for_protected_paths_is_nothing_to_git() {
+    for env in Env::ALL
+        .into_iter()
+        .filter(|env| env.is_here() && env.has_namespaces())
+    {
+        let site = site(env);
+        let git = |words: &[&str]| Ended::of(&mut site.bare(&[&["git"], words].concat())).expect(0);
+        git(&["init", "-q"]);
+        git(&["add", "."]);
+        let script =
+            "test -S .envrc || exit 3; git status --porcelain --untracked-files=all | grep '^??'";
+        let ended = site.run(&[], &["sh", "-c", script]);
+        ended.expect(1);
+    }
+}

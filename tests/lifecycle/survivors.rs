@@ -132,7 +132,8 @@ fn a_launcher_killed_at_any_moment_leaves_nothing_alive_and_its_folder_is_swept(
                 .status();
             assert!(aged.unwrap().success());
         }
-        assert!(place.output(&["-q", "--", "true"]).status.success());
+        let next = place.output(&["-q", "--", "true"]);
+        assert!(next.status.success(), "{setting:?}: {next:?}");
         assert!(place.is_clean(), "{setting:?}");
     }
 }

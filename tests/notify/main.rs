@@ -29,14 +29,7 @@ mod refusals;
 
 use attacks::attack;
 
-const OPTIONS: Options = Options {
-    nesting: false,
-    network: Network::Notify,
-    udp: true,
-    signals: Signals::Notify,
-    pid_namespace: false,
-    ipc_namespace: false,
-};
+const OPTIONS: Options = Options::SUPERVISED;
 
 /// The helper's body: started again by the other tests, never on its own.
 #[test]

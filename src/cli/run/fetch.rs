@@ -110,6 +110,7 @@ pub(super) fn download(
         folder: "/".into(),
         host: session.host.clone(),
         environment: session.environment.clone(),
+        written: session.written.clone(),
         home: session.home.clone(),
         ..*session
     };

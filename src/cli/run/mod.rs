@@ -17,6 +17,7 @@ mod toolchain;
 mod verify;
 mod way;
 
+use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -44,6 +45,8 @@ pub(in crate::cli) struct Session<'a> {
     args: &'a LowArgs,
     host: Host,
     environment: Vec<(OsString, OsString)>,
+    /// What `go env -w` has written, read when it is first asked for.
+    written: OnceCell<Vec<(String, String)>>,
     home: Option<PathBuf>,
     folder: PathBuf,
 }
@@ -60,6 +63,7 @@ impl<'a> Session<'a> {
             args,
             host,
             environment,
+            written: OnceCell::new(),
             home,
             folder: start_folder(args)?,
         })
@@ -79,15 +83,9 @@ impl<'a> Session<'a> {
         if let Some(value) = self.variable(name) {
             return Some(value.clone());
         }
-        let file = match self.variable("GOENV") {
-            Some(file) if file == "off" => return None,
-            Some(file) => PathBuf::from(file),
-            None => caller().config_home?.join("go/env"),
-        };
-        let text = std::fs::read_to_string(file).ok()?;
-        let settings = goenv::parse(&text);
-        settings
-            .into_iter()
+        self.written
+            .get_or_init(|| goenv::written(&self.environment))
+            .iter()
             .find(|(n, v)| n == name && !v.is_empty())
             .map(|(_, value)| value.into())
     }
@@ -135,7 +133,11 @@ fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyh
         (plan, Ok(outcome)) => {
             hints::after(&project, &toolchain, &host, &prepared, (&plan, &outcome));
             report::write(args, &policy, &plan, &outcome)?;
-            finish(&outcome, &policy)
+            let status = finish(&outcome, &policy);
+            // Last of all, this waits until the kernel has taken the sandbox apart.
+            drop(plan);
+            drop(outcome);
+            status
         }
     }
 }

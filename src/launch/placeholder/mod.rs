@@ -12,12 +12,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid, chownat, openat, statat};
+use rustix::fs::{
+    AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid, chownat, mkdirat, mknodat, openat, statat,
+};
 use rustix::io::Errno;
 
 use super::Error;
 use crate::enforce::open_without_links;
-use crate::plan::{Isolation, Placeholder, Plan};
+use crate::plan::{Isolation, Placeholder, PlaceholderKind, Plan};
 use record::Entry;
 
 /// A file or folder that was made, and the folder it was made in.
@@ -135,7 +137,7 @@ fn open_or_make(folder: &Path) -> Result<OwnedFd, Errno> {
     ) {
         (Err(Errno::NOENT), Some(parent), Some(name)) => {
             let above = open_or_make(parent)?;
-            match rustix::fs::mkdirat(&above, name, Mode::from_raw_mode(0o777)) {
+            match mkdirat(&above, name, Mode::from_raw_mode(0o777)) {
                 Ok(()) | Err(Errno::EXIST) => open_beneath(above.as_fd(), name.as_ref()),
                 Err(errno) => Err(errno),
             }
@@ -156,11 +158,17 @@ fn make(
     owner: Option<(u32, u32)>,
 ) -> Result<Stat, Errno> {
     let mode = Mode::from_raw_mode(placeholder.mode);
-    if placeholder.folder {
-        rustix::fs::mkdirat(folder, name, mode)?;
-    } else {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        drop(openat(folder, name, flags, mode)?);
+    match placeholder.kind {
+        PlaceholderKind::Folder => mkdirat(folder, name, mode)?,
+        PlaceholderKind::File => {
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+            drop(openat(folder, name, flags, mode)?);
+        }
+        PlaceholderKind::Decoy => match mknodat(folder, name, FileType::Socket, mode, 0) {
+            Err(Errno::EXIST) => return Err(Errno::EXIST),
+            Err(_) => mkdirat(folder, name, mode)?,
+            Ok(()) => {}
+        },
     }
     if let Some((uid, gid)) = owner {
         let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
@@ -180,9 +188,9 @@ mod tests {
         Entry { path, dev, ino }
     }
 
-    fn placeholder(path: PathBuf, folder: bool) -> Placeholder {
-        let mode = if folder { 0o755 } else { 0o644 };
-        Placeholder { path, mode, folder }
+    fn placeholder(path: PathBuf, kind: PlaceholderKind) -> Placeholder {
+        let mode = 0o644;
+        Placeholder { path, mode, kind }
     }
 
     #[test]
@@ -211,12 +219,13 @@ mod tests {
         fs::create_dir_all(tree.join("ci")).unwrap();
         fs::create_dir(&elsewhere).unwrap();
         let mut guard = Guard::default();
-        let mut make =
-            |path: PathBuf, folder| guard.make_one(&placeholder(path, folder), None).is_ok();
-        assert!(make(tree.join("ci/deploy.yml"), false) && make(tree.join("ci/new/.github"), true));
+        let mut make = |path: PathBuf, kind| guard.make_one(&placeholder(path, kind), None).is_ok();
+        let (file, decoy) = (PlaceholderKind::File, PlaceholderKind::Decoy);
+        assert!(make(tree.join("ci/deploy.yml"), file));
+        assert!(make(tree.join("ci/new/.github"), decoy));
         fs::rename(tree.join("ci"), tree.join("moved")).unwrap();
         symlink(&elsewhere, tree.join("ci")).unwrap();
-        assert!(!make(tree.join("ci/.envrc"), false), "through the link");
+        assert!(!make(tree.join("ci/.envrc"), file), "through the link");
         fs::write(elsewhere.join("deploy.yml"), "").unwrap();
         drop(guard);
         assert!(!tree.join("moved/deploy.yml").exists());

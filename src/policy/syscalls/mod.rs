@@ -196,6 +196,18 @@ pub struct Options {
     pub ipc_namespace: bool,
 }
 
+impl Options {
+    /// Where there are no namespaces, and a supervisor decides in their place.
+    pub const SUPERVISED: Options = Options {
+        nesting: false,
+        network: Network::Notify,
+        udp: true,
+        signals: Signals::Notify,
+        pid_namespace: false,
+        ipc_namespace: false,
+    };
+}
+
 /// A verdict for every call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
