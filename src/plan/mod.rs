@@ -310,7 +310,7 @@ pub enum PlaceholderKind {
     Folder,
     /// Something that tools pass over: a socket that nobody listens on. git does not see it, opening it
     /// fails at once, and a file system makes and removes it in a tenth of the time that a folder
-    /// takes. A folder where there are no sockets.
+    /// takes. An empty file where there are no sockets.
     Decoy,
 }
 

@@ -197,7 +197,7 @@ fn placeholder(root: &Path, name: &Path) -> Option<Placeholder> {
     }
     Some(Placeholder {
         path: root.join(name),
-        mode: 0o555,
+        mode: 0o444,
         kind: PlaceholderKind::Decoy,
     })
 }

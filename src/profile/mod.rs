@@ -110,9 +110,7 @@ pub fn policy(request: &Request<'_>) -> Result<Policy, Error> {
     let is_default = matches!(request.profile, Selection::Name(name) if name == DEFAULT);
     if is_default && *request.overrides == Overrides::default() {
         load::refuse_shadow(DEFAULT, request.caller)?;
-        let tightened = request
-            .work_tree
-            .is_some_and(|folder| std::fs::symlink_metadata(folder.join(TREE_FILE)).is_ok());
+        let tightened = request.work_tree.is_some_and(tree::is_there);
         // The text is the crate's own, and a test reads it.
         if !tightened && let Ok(policy) = serde_json::from_str(STRICT) {
             return Ok(policy);

@@ -1,5 +1,6 @@
 //! The work tree's own `.gosandbox.toml`. It comes with the source, so that it can be hostile.
 
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
 use super::Error;
@@ -9,10 +10,20 @@ use super::parse::Document;
 /// The name of the file in a work tree that tightens the profile.
 pub const TREE_FILE: &str = ".gosandbox.toml";
 
+/// Whether the work tree has such a file, or something else in its place. A socket is none: it stands
+/// there while a run lasts in a tree that has no such file, so that none can be made.
+pub(super) fn is_there(folder: &Path) -> bool {
+    let found = std::fs::symlink_metadata(folder.join(TREE_FILE));
+    found.is_ok_and(|found| !found.file_type().is_socket())
+}
+
 /// Reads the work tree's file, unless there is none or it is the profile itself.
 ///
 /// A symbolic link is refused: it could show, in an error, a file that is not the repository's.
 pub(super) fn read(folder: &Path, profile: Option<Identity>) -> Result<Option<Document>, Error> {
+    if !is_there(folder) {
+        return Ok(None);
+    }
     let path = folder.join(TREE_FILE);
     let Some(file) = open(&path, rustix::fs::OFlags::NOFOLLOW.bits())? else {
         return Ok(None);

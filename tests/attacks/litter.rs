@@ -1,6 +1,6 @@
 //! Refusals leave nothing behind, and nothing that was not there before a run is there after it.
 
-use crate::support::{Env, Site};
+use crate::support::{Ended, Env, Site};
 
 const MODULE: &str = "module example.com/m\n\ngo 1.21\n";
 

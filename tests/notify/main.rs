@@ -21,7 +21,7 @@ use std::time::Duration;
 use gosandbox::enforce::seccomp::{compile, install};
 use gosandbox::notify::{Handover, Rules, Supervisor};
 use gosandbox::policy::Cage;
-use gosandbox::policy::syscalls::{Arch, Network, Options, Signals, table};
+use gosandbox::policy::syscalls::{Arch, Options, table};
 use rustix::event::{PollFd, PollFlags, poll};
 
 mod attacks;

@@ -208,14 +208,27 @@ fn make(folder: &Path, who: &Who) -> io::Result<()> {
             make(parent, who)?;
         }
     }
-    match fs::DirBuilder::new().mode(0o700).create(folder) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
-        result => result?,
+    let new = |path: &Path| fs::DirBuilder::new().mode(0o700).create(path);
+    if !who.identity.switch {
+        return ignore_existing(new(folder));
     }
-    if who.identity.switch {
-        lchown(folder, Some(who.identity.uid), Some(who.identity.gid))?;
+    // Under another name until it is the user's: a launcher that is killed leaves none that is not.
+    let name = format!(".gosandbox-new-{}", std::process::id());
+    let unfinished = folder.with_file_name(name);
+    ignore_existing(new(&unfinished))?;
+    let made = lchown(&unfinished, Some(who.identity.uid), Some(who.identity.gid))
+        .and_then(|()| fs::rename(&unfinished, folder));
+    if made.is_err() {
+        let _another_run_was_first = fs::remove_dir(&unfinished);
     }
-    Ok(())
+    if folder.is_dir() { Ok(()) } else { made }
+}
+
+fn ignore_existing(made: io::Result<()>) -> io::Result<()> {
+    match made {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
 }
 
 /// Names a project's own cache.

@@ -158,17 +158,16 @@ fn make(
     owner: Option<(u32, u32)>,
 ) -> Result<Stat, Errno> {
     let mode = Mode::from_raw_mode(placeholder.mode);
+    let file = || {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        openat(folder, name, flags, mode).map(drop)
+    };
     match placeholder.kind {
         PlaceholderKind::Folder => mkdirat(folder, name, mode)?,
-        PlaceholderKind::File => {
-            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-            drop(openat(folder, name, flags, mode)?);
+        PlaceholderKind::File => file()?,
+        PlaceholderKind::Decoy => {
+            mknodat(folder, name, FileType::Socket, mode, 0).or_else(|_| file())?;
         }
-        PlaceholderKind::Decoy => match mknodat(folder, name, FileType::Socket, mode, 0) {
-            Err(Errno::EXIST) => return Err(Errno::EXIST),
-            Err(_) => mkdirat(folder, name, mode)?,
-            Ok(()) => {}
-        },
     }
     if let Some((uid, gid)) = owner {
         let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));

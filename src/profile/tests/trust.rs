@@ -182,6 +182,10 @@ fn the_work_trees_file_must_be_a_plain_file_of_bounded_size() {
         Some("cannot use profile .gosandbox.toml: it is not a regular file")
     );
     fs::remove_dir(&tree).expect("removed");
+    // What another run in the same tree has there.
+    drop(std::os::unix::net::UnixListener::bind(&tree).expect("made"));
+    assert!(folder.resolve().is_ok());
+    fs::remove_file(&tree).expect("removed");
     write(&tree, &"#".repeat((1 << 20) + 1));
     let error = folder.resolve().err();
     assert_eq!(
