@@ -1,5 +1,6 @@
 //! The work tree and its protected paths: what is there, what is not, and what can be written beside.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,18 +15,48 @@ const VERSION_CONTROL: [&str; 4] = [".git", ".hg", ".jj", ".svn"];
 /// Where protected paths may be planted, for a second look after the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planted {
-    root: PathBuf,
+    roots: Vec<PathBuf>,
     names: Vec<PathBuf>,
     known: Vec<PathBuf>,
 }
 
 impl Planted {
-    /// Protected paths that are there now and were not, sorted.
+    /// Looks at folders that code of the source is about to write.
+    fn before(roots: Vec<PathBuf>, names: &[PathBuf]) -> Planted {
+        let mut planted = Planted {
+            roots,
+            names: names.to_vec(),
+            known: Vec::new(),
+        };
+        planted.known = planted.all();
+        planted
+    }
+
+    /// Protected paths that are there now and were not, sorted: links of these names too, which git
+    /// follows, and folders of any name that git takes for a repository of its own.
     pub fn found(&self) -> Vec<PathBuf> {
+        let mut found = self.all();
+        found.retain(|path| self.known.binary_search(path).is_err());
+        found
+    }
+
+    /// The same of a folder that was moved away, under which nothing was there before.
+    pub fn within(&self, folder: PathBuf) -> Vec<PathBuf> {
+        Planted {
+            roots: vec![folder],
+            names: self.names.clone(),
+            known: Vec::new(),
+        }
+        .all()
+    }
+
+    fn all(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
-        walk(&self.root, &self.names, &mut found);
-        found.retain(|path| !self.known.contains(path));
+        for root in &self.roots {
+            walk(root, &self.names, Seek::Planted, &mut found);
+        }
         found.sort();
+        found.dedup();
         found
     }
 }
@@ -62,22 +93,27 @@ impl Tree {
             .collect();
         let mut placeholders = Vec::new();
         let mut testdata = Vec::new();
-        if program_access(inputs) == TreeAccess::Testdata && inputs.host.namespaces.is_ok() {
-            testdata = folders_of_testdata(root, names);
+        let mut planted = None;
+        if program_access(inputs) == TreeAccess::Testdata {
+            let folders = folders_of_testdata(root, names);
+            for folder in &folders {
+                walk(folder, names, Seek::ToMount, &mut protected);
+            }
+            planted = Some(Planted::before(folders.clone(), names));
+            // Where there are very many, a test gets the whole tree's mount, narrowed by Landlock alone.
+            if inputs.host.namespaces.is_ok() && folders.len() <= MOST_MOUNTS {
+                testdata = folders;
+            }
         }
         if written {
-            walk(root, names, &mut protected);
+            walk(root, names, Seek::ToMount, &mut protected);
+            planted = Some(Planted::before(vec![root.clone()], names));
             protected.extend(caches_within(root, inputs));
             let missing = names.iter().filter(|name| !root.join(name).exists());
             placeholders.extend(missing.filter_map(|name| placeholder(root, name)));
         }
         protected.sort();
         protected.dedup();
-        let planted = written.then(|| Planted {
-            root: root.clone(),
-            names: names.clone(),
-            known: protected.clone(),
-        });
         Tree {
             protected,
             placeholders,
@@ -143,45 +179,89 @@ pub fn program_access(inputs: &Inputs<'_>) -> TreeAccess {
     }
 }
 
-/// The `testdata` folders of a tree. Where there are very many, none: then a test that writes its own
-/// gets the whole tree's mount, narrowed by Landlock alone.
+/// Above this many `testdata` folders none gets a mount of its own.
+const MOST_MOUNTS: usize = 500;
+
+/// The `testdata` folders of a tree, sorted.
 fn folders_of_testdata(root: &Path, protected: &[PathBuf]) -> Vec<PathBuf> {
     const NAME: &str = "testdata";
-    const MOST: usize = 500;
     // Their names end the walk: nothing is tested in there.
     let mut names = protected.to_vec();
     names.extend([NAME, "vendor", "node_modules"].map(PathBuf::from));
     let mut found = Vec::new();
-    walk(root, &names, &mut found);
+    walk(root, &names, Seek::ToMount, &mut found);
     found.retain(|path| path.ends_with(NAME) && path.is_dir());
     found.sort();
-    if found.len() > MOST {
-        Vec::new()
-    } else {
-        found
-    }
+    found
 }
 
-/// Adds protected names at any depth. Links are not followed.
-fn walk(root: &Path, names: &[PathBuf], found: &mut Vec<PathBuf>) {
+/// What a walk is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seek {
+    /// What can be mounted over: no links, and repositories as a whole.
+    ToMount,
+    /// What must not be there: links too, and of a repository the file that makes it one.
+    Planted,
+}
+
+/// Adds protected names at any depth, and repositories without such a name. Links are not followed.
+fn walk(root: &Path, names: &[PathBuf], seek: Seek, found: &mut Vec<PathBuf>) {
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
         let Ok(entries) = fs::read_dir(&folder) else {
             continue;
         };
+        let mut parts = RepositoryParts::default();
+        let mut below = Vec::new();
         for entry in entries.flatten() {
             let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            if !is_link
-                && names
-                    .iter()
-                    .any(|name| name.as_os_str() == entry.file_name())
-            {
-                found.push(entry.path());
+            let name = entry.file_name();
+            parts.note(&name);
+            if names.iter().any(|protected| protected.as_os_str() == name) {
+                if !is_link || seek == Seek::Planted {
+                    found.push(entry.path());
+                }
             } else if is_folder {
-                folders.push(entry.path());
+                below.push(entry.path());
             }
         }
+        match seek {
+            Seek::ToMount if parts.are_whole() && folder != *root => {
+                found.push(folder);
+                continue;
+            }
+            // Without it the folder is none; the work tree itself cannot be moved away.
+            Seek::Planted if parts.are_whole() => found.push(folder.join("HEAD")),
+            _ => {}
+        }
+        folders.extend(below);
+    }
+}
+
+/// What git looks for in a folder before it takes it for a repository, whose configuration can name
+/// programs (setup.c, `is_git_directory`; git-config(1), `safe.bareRepository`).
+#[derive(Default)]
+struct RepositoryParts {
+    head: bool,
+    objects: bool,
+    refs: bool,
+    common: bool,
+}
+
+impl RepositoryParts {
+    fn note(&mut self, name: &OsStr) {
+        match name.as_encoded_bytes() {
+            b"HEAD" => self.head = true,
+            b"objects" => self.objects = true,
+            b"refs" => self.refs = true,
+            b"commondir" => self.common = true,
+            _ => {}
+        }
+    }
+
+    fn are_whole(&self) -> bool {
+        self.head && (self.common || self.objects && self.refs)
     }
 }
 
@@ -226,7 +306,7 @@ mod tests {
         }
         fs::write(root.join("f"), "").unwrap();
         let mut protected = Vec::new();
-        walk(root, &[".git".into()], &mut protected);
+        walk(root, &[".git".into()], Seek::ToMount, &mut protected);
         protected.sort();
         assert_eq!(protected, [root.join(".git"), root.join("c/.git")]);
         let tree = Tree {

@@ -17,3 +17,4 @@ mod litter;
 mod outputs;
 mod races;
 mod readers;
+mod repositories;

@@ -44,12 +44,16 @@ impl Guard {
             let now = identity(&path);
             (now.is_some() && now != before).then_some(path)
         };
-        let mut appeared: Vec<PathBuf> = self.watched.into_iter().filter_map(changed).collect();
+        let watched = self.watched.into_iter();
+        let mut appeared: Vec<PathBuf> = watched.filter_map(changed).collect();
         appeared.extend(self.planted.iter().flat_map(Planted::found));
         appeared.sort();
         appeared.dedup();
         for path in appeared {
             let place = quarantine(&path)?;
+            self.planted
+                .iter()
+                .try_for_each(|planted| disarm(planted, &place))?;
             moved.push(format!("{} (now {})", path.display(), place.display()));
         }
         if !moved.is_empty() {
@@ -60,6 +64,14 @@ impl Guard {
         }
         Ok(())
     }
+}
+
+/// A repository is one under any name: what makes it one goes too.
+fn disarm(planted: &Planted, place: &Path) -> anyhow::Result<()> {
+    for path in planted.within(place.to_owned()) {
+        disarm(planted, &quarantine(&path)?)?;
+    }
+    Ok(())
 }
 
 fn identity(path: &Path) -> Option<Identity> {

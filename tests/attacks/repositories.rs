@@ -1,0 +1,116 @@
+//! Repositories that code of the source plants, under any name, for a git that runs outside later: git
+//! takes its configuration from where it is called, and that names programs to execute.
+
+use std::path::Path;
+
+use crate::support::{Ended, Env, Site};
+
+/// Plants one of each kind below the folder `$1`, each of which touches the file `$2` when git looks.
+const PLANT: &str = r#"
+repository() {
+    mkdir -p "$1/refs" "$1/objects"
+    printf '[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tworktree = .\n\tfsmonitor = "touch %s;false"\n' "$2" > "$1/config"
+    echo ref: refs/heads/main > "$1/HEAD"
+}
+mkdir -p "$1/linked" "$1/plain" "$1/file"
+repository "$1/plain/.git" "$2"
+repository "$1/bare" "$2"
+repository "$1/hidden" "$2"
+ln -s ../hidden "$1/linked/.git"
+echo gitdir: ../hidden > "$1/file/.git"
+repository "$1" "$2"
+true
+"#;
+
+const PLACES: [&str; 6] = ["", "plain", "bare", "linked", "file", "plain/.git"];
+
+const PROGRAM: &str = "package main\n\n//go:generate sh plant.sh own MARKER\n\nimport \"os/exec\"\n\nfunc plant(folder string) {\n\texec.Command(\"sh\", \"plant.sh\", folder, \"MARKER\").Run()\n}\n\nfunc main() { plant(\"own\") }\n";
+const TEST: &str =
+    "package main\n\nimport \"testing\"\n\nfunc TestPlant(t *testing.T) { plant(\"testdata\") }\n";
+
+fn site(env: Env) -> (Site, std::path::PathBuf) {
+    let site = Site::new(env);
+    let marker = site.outside.join("executed");
+    let named = |text: &str| text.replace("MARKER", marker.to_str().unwrap());
+    site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
+    site.file("main.go", &named(PROGRAM));
+    site.file("main_test.go", TEST);
+    site.file("plant.sh", PLANT);
+    site.file("own/README", "");
+    site.file("testdata/README", "");
+    site.settle();
+    (site, marker)
+}
+
+/// Where git, called outside in every folder below one, executes what is planted.
+fn executed(site: &Site, folder: &str, marker: &Path) -> Vec<String> {
+    let moved = |path: &std::path::PathBuf| {
+        let name = path.to_string_lossy().into_owned();
+        (path.is_dir() && name.contains("quarantine")).then_some(name)
+    };
+    let places = PLACES.iter().map(|place| format!("{folder}/{place}"));
+    let listing = site.listing();
+    let mut bad = Vec::new();
+    for place in places.chain(listing.iter().filter_map(moved)) {
+        if !site.work.join(&place).is_dir() {
+            continue;
+        }
+        Ended::of(&mut site.bare(&["git", "-C", &place, "status"]));
+        if std::fs::remove_file(marker).is_ok() {
+            bad.push(place);
+        }
+    }
+    bad
+}
+
+const WAYS: [(&[&str], &str); 4] = [
+    (&["go", "generate", "./..."], "own"),
+    (&["go", "run", "."], "own"),
+    (&["go", "test", "-count=1", "./..."], "testdata"),
+    (&["sh", "plant.sh", "own", ""], "own"),
+];
+
+fn words<'a>(words: &[&'a str], marker: &'a Path) -> Vec<&'a str> {
+    let marker = marker.to_str().unwrap();
+    let named = |word: &&'a str| if word.is_empty() { marker } else { *word };
+    words.iter().map(named).collect()
+}
+
+#[test]
+fn git_executes_nothing_that_a_run_has_planted() {
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        for (way, folder) in WAYS {
+            let (site, marker) = site(env);
+            let ended = site.run(&[], &words(way, &marker));
+            let found = executed(&site, folder, &marker);
+            assert!(found.is_empty(), "{env:?} {way:?}: {found:?} {ended:?}");
+            ended.expect(125).says("moved away");
+        }
+    }
+}
+
+#[test]
+fn git_executes_it_where_it_was_planted_without_gosandbox() {
+    let (site, marker) = site(Env::E1);
+    for (way, folder) in WAYS {
+        Ended::of(&mut site.bare(&words(way, &marker)));
+        let found = executed(&site, folder, &marker);
+        assert_eq!(found.len(), PLACES.len(), "{way:?}: {found:?}");
+    }
+}
+
+#[test]
+fn a_repository_that_is_there_can_be_read_and_not_changed() {
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let (site, _) = site(env);
+        for file in ["HEAD", "objects/x", "refs/x", "config"] {
+            site.file(&format!("own/there.git/{file}"), "kept\n");
+        }
+        site.settle();
+        let script =
+            "cat own/there.git/config; echo x > own/there.git/config; echo fine > own/README";
+        site.run(&[], &["sh", "-c", script]).expect(0).says("kept");
+        let config = std::fs::read_to_string(site.work.join("own/there.git/config")).unwrap();
+        assert_eq!(config, "kept\n", "{env:?}");
+    }
+}
