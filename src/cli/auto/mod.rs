@@ -108,12 +108,14 @@ fn run(command: &mut Command, package: &str) -> anyhow::Result<String> {
         .with_context(|| format!("cannot run {program} (package {package})"))?;
     if !done.status.success() {
         let said = String::from_utf8_lossy(&done.stderr);
-        bail!("{program} failed: {}", visible(said.trim()));
+        let lines: Vec<_> = said.lines().map(|line| visible(line.trim())).collect();
+        bail!("{program} failed: {}", lines.join("; "));
     }
     Ok(String::from_utf8_lossy(&done.stdout).into_owned())
 }
 
-/// A folder of root's own for what is checked before it is put in place.
+/// A folder of root's own for what is checked before it is put in place; in /tmp, since SELinux lets
+/// semodule read what a user has made there, and not in /run.
 struct Staged(PathBuf);
 
 impl Staged {
@@ -122,7 +124,7 @@ impl Staged {
         rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
             .context("cannot get random numbers")?;
         let path = PathBuf::from(format!(
-            "/run/gosandbox-install-{:016x}",
+            "/tmp/gosandbox-install-{:016x}",
             u64::from_ne_bytes(random)
         ));
         fs::DirBuilder::new()
@@ -135,7 +137,7 @@ impl Staged {
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        let _stays_until_the_next_boot = fs::remove_dir_all(&self.0);
+        let _stays_in_tmp = fs::remove_dir_all(&self.0);
     }
 }
 

@@ -66,6 +66,8 @@ esac
 
 # What was there before, to be put back where a step fails.
 before=$(mktemp -d)
+# semodule may write only where its own domain may.
+chcon -t semanage_tmp_t "$before" 2>/dev/null || true
 extract() (cd "$1" && semodule -X 400 -c -E gosandbox >/dev/null)
 if loaded; then extract "$before"; fi
 back() {
