@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::args::LowArgs;
+use crate::host::mandatory::Domain;
 use crate::host::{Host, mandatory, notification};
 use crate::launch::probe;
 use crate::plan::{Holding, Identity, guarantees};
@@ -157,13 +158,29 @@ fn mandatory() -> [Finding; 2] {
         },
         Finding {
             what: "selinux",
-            state: mandatory::selinux()
-                .map(|context| format!("enforcing; this process is {context}")),
+            state: mandatory::selinux().and_then(selinux),
             remedy: Some(
                 "boot with security=selinux enforcing=1, and load what gosandbox profile selinux makes",
             ),
         },
     ]
+}
+
+/// Of the generated module's domains, none may be permissive.
+fn selinux(context: String) -> Result<String, String> {
+    let mut loaded = "";
+    for name in ["gosandbox_t", "gosandbox_program_t"] {
+        match mandatory::domain(name)? {
+            Domain::Enforced => loaded = "; gosandbox_t is loaded",
+            Domain::Permissive => {
+                return Err(format!(
+                    "the domain {name} is permissive, and refuses nothing (semanage permissive -d {name})"
+                ));
+            }
+            Domain::Unknown => {}
+        }
+    }
+    Ok(format!("enforcing; this process is {context}{loaded}"))
 }
 
 /// What an ABI does not have yet (landlock(7)).

@@ -70,7 +70,7 @@ FROM docker.io/library/debian:stable-slim
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates git && rm -rf /var/lib/apt/lists/*
 COPY --from=go --chown=0:0 {GOROOT} {GOROOT}
 COPY --chown=0:0 --chmod=0755 gosandbox /usr/local/bin/gosandbox
-RUN chmod -R a-w,a+rX {GOROOT} \
+{copied}RUN chmod -R a-w,a+rX {GOROOT} \
  && groupadd --gid {USER} gosandbox \
  && useradd --uid {USER} --gid {USER} --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin gosandbox \
  && install -d -o {USER} -g {USER} -m 0700 {CACHE} \
@@ -82,8 +82,25 @@ VOLUME ["{CACHE}"]
 ENTRYPOINT ["gosandbox", "--profile", {profile}, "--cache-dir", "{CACHE}", "--"]
 CMD ["go", "build", "./..."]
 "#,
-        profile = json(&model.policy.name),
+        profile = json(profile(model)),
+        copied = match profile(model) {
+            PROFILE => format!(
+                "# The policy's own file, beside this one.\nCOPY --chown=0:0 --chmod=0644 profile.toml {PROFILE}\n"
+            ),
+            _ => String::new(),
+        },
     )
+}
+
+/// Where a profile that is no built-in one lies in the image.
+const PROFILE: &str = "/etc/gosandbox/profile.toml";
+
+/// What names the profile in the image.
+pub fn profile<'a>(model: &'a Model<'_>) -> &'a str {
+    match model.policy.name.contains('/') {
+        true => PROFILE,
+        false => &model.policy.name,
+    }
 }
 
 fn script(model: &Model<'_>, backend: &Container) -> String {

@@ -81,10 +81,12 @@ fn unit(model: &Model<'_>, backend: &Systemd) -> Result<String, Error> {
     text += "[Unit]\nDescription=go build in gosandbox\n\n[Service]\nType=oneshot\n";
     text += &format!("WorkingDirectory={}\n", plain(&site.tree)?);
     text += &format!(
-        "ExecStart={} --profile {} -- go build ./...\n",
+        "ExecStart={} --profile {} --goroot {} -- go build ./...\n",
         argument(&site.launcher)?,
-        argument(Path::new(&model.policy.name))?
+        argument(Path::new(&model.policy.name))?,
+        argument(&site.goroot)?
     );
+    text += &caches(model)?;
     text += "# The user that the work tree and the caches belong to; never root.\nUser=gosandbox\n";
     text +=
         "# What the launcher needs for its own layers; it gives all of it up before go starts.\n";
@@ -105,14 +107,7 @@ fn drop_in(model: &Model<'_>, backend: &Systemd) -> Result<String, Error> {
     text += "# For a unit that runs go without gosandbox: /etc/systemd/system/UNIT.service.d/50-gosandbox.conf\n";
     text += "[Service]\n";
     text += "Environment=CGO_ENABLED=0 GOENV=off GOTOOLCHAIN=local GOFLAGS=-mod=readonly GOVCS=*:off GOAUTH=off GOPROXY=off\n";
-    text += &format!(
-        "Environment={}\n",
-        assignment("GOCACHE", &model.site.gocache)?
-    );
-    text += &format!(
-        "Environment={}\n",
-        assignment("GOMODCACHE", &model.site.gomodcache)?
-    );
+    text += &caches(model)?;
     text += "# No network but a loopback of its own: fetch modules first.\nPrivateNetwork=yes\n";
     text += "RestrictNamespaces=yes\n";
     text += &format!("SystemCallFilter={}\n", names(false));
@@ -126,6 +121,15 @@ fn drop_in(model: &Model<'_>, backend: &Systemd) -> Result<String, Error> {
     }
     text += &limits(model);
     Ok(text)
+}
+
+/// A unit has neither the caller's environment nor its home.
+fn caches(model: &Model<'_>) -> Result<String, Error> {
+    Ok(format!(
+        "Environment={}\nEnvironment={}\n",
+        assignment("GOCACHE", &model.site.gocache)?,
+        assignment("GOMODCACHE", &model.site.gomodcache)?
+    ))
 }
 
 const COMMON: &str = "\

@@ -6,6 +6,7 @@ mod fetch;
 mod hints;
 mod identity;
 mod limits;
+mod mandatory;
 mod plan;
 mod progress;
 mod protected;
@@ -29,10 +30,10 @@ use super::{REFUSED, caller, overrides, start_folder, warn};
 use crate::go::trust::Trust;
 use crate::go::workspace::{self, Workspace};
 use crate::go::{command, goenv};
-use crate::host::{Host, mandatory};
+use crate::host::Host;
 use crate::launch;
 use crate::plan::{Holding, Plan};
-use crate::policy::{Guarantee, Layer, Policy, Requirement};
+use crate::policy::{Guarantee, Policy, Requirement};
 use crate::profile::{self, Overrides};
 
 /// A command that is not there.
@@ -276,20 +277,7 @@ fn require(policy: &Policy, plan: &Plan, verbosity: Verbosity) -> anyhow::Result
             layer.word()
         );
     }
-    for (layer, label) in &plan.labels {
-        let here = match layer {
-            Layer::Apparmor => mandatory::apparmor(),
-            _ => mandatory::selinux(),
-        };
-        if let Err(reason) = here {
-            bail!(
-                "cannot put {} in force, which profile {} asks for with \"{label}\": {reason}; leave it out of [layers], or \
-                 use a host that has it (gosandbox doctor says more)",
-                layer.word(),
-                policy.name
-            );
-        }
-    }
+    mandatory::labels(policy, plan)?;
     for (layer, requirement) in &policy.layers {
         if *requirement == Requirement::Required && !plan.has_layer(*layer) {
             bail!(

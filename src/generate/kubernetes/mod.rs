@@ -5,7 +5,7 @@
 
 mod operator;
 
-use super::container::{CACHE, Container, USER, WORK, json};
+use super::container::{CACHE, Container, USER, WORK, json, profile};
 use super::matching::{Fit, Point};
 use super::oci::FILE;
 use super::{Artifact, Backend, Error, Model};
@@ -94,7 +94,7 @@ fn container_context(indent: &str) -> String {
 }
 
 fn arguments(model: &Model<'_>) -> String {
-    let words = ["--profile", &model.policy.name, "--cache-dir", CACHE, "--"];
+    let words = ["--profile", profile(model), "--cache-dir", CACHE, "--"];
     words.map(json).join(", ")
 }
 

@@ -50,6 +50,15 @@ fn entry(caller: &'static str) -> Vec<Statement> {
         Allow(caller, "self", "process", &["setexec"]),
         Allow(caller, GOROOT_EXEC, "file", ENTER),
         Allow(caller, EXEC, "file", RUN),
+        // The launcher asks the kernel whether a domain is permissive.
+        Allow(caller, "security_t", "dir", READ_FOLDER),
+        Allow(
+            caller,
+            "security_t",
+            "file",
+            &["getattr", "open", "read", "write"],
+        ),
+        Allow(caller, "security_t", "security", &["compute_av"]),
     ];
     for domain in [TOOL, PROGRAM] {
         all.extend([

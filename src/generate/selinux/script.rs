@@ -39,12 +39,22 @@ label() {
         let quoted = quote(root);
         text += &format!("    [ ! -e {quoted} ] || set -- \"$@\" {quoted}\n");
     }
-    text += "\
-    [ \"$#\" = 0 ] || restorecon -RF -- \"$@\"
+    text += TAIL;
+    text
+}
+
+/// What follows the list of what is there to be labelled.
+const TAIL: &str = r#"    [ "$#" = 0 ] || restorecon -RF -- "$@"
+}
+
+# Whether the module is loaded. What cannot be asked is no answer.
+loaded() {
+    modules=$(semodule -lfull) || { echo 'install: cannot list the modules' >&2; exit 1; }
+    echo "$modules" | grep -q '^400 *gosandbox '
 }
 
 undo() {
-    semodule -X 400 -r gosandbox 2>/dev/null || true
+    if loaded; then semodule -X 400 -r gosandbox || return 1; fi
     label
 }
 
@@ -53,12 +63,36 @@ case ${1-} in
     undo) undo; exit 0 ;;
     *) echo 'install: [undo]' >&2; exit 2 ;;
 esac
-trap 'status=$?; [ $status = 0 ] || { echo \"install: failed; taking it back\" >&2; undo; }; exit $status' EXIT
+
+# What was there before, to be put back where a step fails.
+before=$(mktemp -d)
+# semodule may write only where its own domain may.
+chcon -t semanage_tmp_t "$before" 2>/dev/null || true
+extract() (cd "$1" && semodule -X 400 -c -E gosandbox >/dev/null)
+if loaded; then extract "$before"; fi
+back() {
+    if [ ! -e "$before/gosandbox.cil" ]; then undo; return; fi
+    mkdir "$before/now" || return 1
+    if ! loaded || ! extract "$before/now" || ! cmp -s "$before/gosandbox.cil" "$before/now/gosandbox.cil"; then
+        semodule -X 400 -i "$before/gosandbox.cil" || return 1
+    fi
+    label
+}
+end() {
+    status=$?
+    trap - EXIT
+    if [ $status != 0 ]; then
+        echo 'install: failed; taking it back' >&2
+        (back) || echo 'install: what was there before could not be put back: see semodule -lfull, and restorecon' >&2
+    fi
+    rm -r "$before"
+    exit $status
+}
+trap end EXIT
+trap 'exit 130' INT TERM HUP
 semodule -X 400 -i gosandbox.cil
 label
-";
-    text
-}
+"#;
 
 /// In single quotes, which only a single quote ends.
 fn quote(path: &Path) -> String {

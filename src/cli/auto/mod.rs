@@ -3,16 +3,18 @@
 //! Installing is whole or not at all: what was checked is put in place and loaded, and where a step fails
 //! what was there before is put back and loaded again.
 
+mod apparmor;
+mod selinux;
+
 use std::fs;
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
 use super::args::{Install, LowArgs};
-use super::profiles;
+use crate::text::visible;
 
 /// Which guard of the kernel's is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,9 +23,6 @@ enum Guard {
     Apparmor,
     Landlock,
 }
-
-/// Where AppArmor's profiles are loaded from at boot.
-const APPARMOR_FOLDER: &str = "/etc/apparmor.d";
 
 impl Guard {
     /// Reads what the kernel says, below `sys`, which is `/sys` but for tests.
@@ -58,9 +57,9 @@ pub(super) fn auto(args: &LowArgs) -> anyhow::Result<Vec<u8>> {
         );
     }
     let said = match (guard, install) {
-        (Guard::Selinux, install) => selinux(args, install)?,
-        (_, Install::Load) => apparmor(args)?,
-        (_, Install::Remove) => remove_apparmor()?,
+        (Guard::Selinux, install) => selinux::run(args, install)?,
+        (_, Install::Load) => apparmor::load(args)?,
+        (_, Install::Remove) => apparmor::remove()?,
     };
     Ok(said.into_bytes())
 }
@@ -95,127 +94,8 @@ fn quoted(path: &Path) -> String {
     format!("'{}'", path.to_string_lossy().replace('\'', "'\\''"))
 }
 
-fn apparmor(args: &LowArgs) -> anyhow::Result<String> {
-    let folder = Path::new(APPARMOR_FOLDER);
-    let newer = folder.join("abi/4.0").exists();
-    let main = if newer {
-        "gosandbox.abi-4.0"
-    } else {
-        "gosandbox"
-    };
-    let files: Vec<(PathBuf, String)> = profiles::files(args, "apparmor")?
-        .into_iter()
-        .filter_map(|file| match file.name.as_str() {
-            name if name == main => Some((folder.join("gosandbox"), file.content)),
-            "gosandbox-launcher" => Some((folder.join("gosandbox-launcher"), file.content)),
-            _ => None,
-        })
-        .collect();
-    let staged = Staged::new()?;
-    for (target, content) in &files {
-        let path = staged.0.join(target.file_name().unwrap_or_default());
-        fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
-        parser(&["-Q", "-K"], &path)?;
-    }
-    install_apparmor(&files)?;
-    Ok(format!(
-        "loaded {}\n",
-        files
-            .iter()
-            .map(|(path, _)| path.display().to_string())
-            .collect::<Vec<_>>()
-            .join(" and ")
-    ))
-}
-
-/// Puts the files in place and loads them; where that fails, what was there is put back.
-fn install_apparmor(files: &[(PathBuf, String)]) -> anyhow::Result<()> {
-    let before: Vec<Option<Vec<u8>>> = files.iter().map(|(path, _)| fs::read(path).ok()).collect();
-    let load = |(path, content): &(PathBuf, String)| -> anyhow::Result<()> {
-        replace(path, content.as_bytes())?;
-        parser(&["-r"], path)
-    };
-    let Some(failed) = files.iter().find_map(|file| load(file).err()) else {
-        return Ok(());
-    };
-    for ((path, _), before) in files.iter().zip(before) {
-        let restored = match before {
-            Some(content) => replace(path, &content).and_then(|()| parser(&["-r"], path)),
-            None => {
-                let _may_never_have_been_loaded = parser(&["-R"], path);
-                remove(path)
-            }
-        };
-        restored.with_context(|| format!("{failed:#}; and then"))?;
-    }
-    Err(failed.context("nothing was changed"))
-}
-
-fn remove_apparmor() -> anyhow::Result<String> {
-    let mut said = String::new();
-    for name in ["gosandbox-launcher", "gosandbox"] {
-        let path = Path::new(APPARMOR_FOLDER).join(name);
-        if path.exists() {
-            parser(&["-R"], &path)?;
-            remove(&path)?;
-            said += &format!("removed {}\n", path.display());
-        }
-    }
-    if said.is_empty() {
-        said = "nothing was installed\n".to_owned();
-    }
-    Ok(said)
-}
-
-fn remove(path: &Path) -> anyhow::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", path.display()))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Whole or not at all, also for who loads the folder meanwhile: names with a dot in front are passed over.
-fn replace(path: &Path, content: &[u8]) -> anyhow::Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.new"));
-    fs::write(&temporary, content)
-        .and_then(|()| fs::set_permissions(&temporary, fs::Permissions::from_mode(0o644)))
-        .and_then(|()| fs::rename(&temporary, path))
-        .with_context(|| format!("cannot write {}", path.display()))
-}
-
-fn parser(options: &[&str], path: &Path) -> anyhow::Result<()> {
-    run(
-        Command::new("apparmor_parser").args(options).arg(path),
-        "apparmor",
-    )
-}
-
-/// The module's own script, which takes back what it did where a step fails.
-fn selinux(args: &LowArgs, install: Install) -> anyhow::Result<String> {
-    let staged = Staged::new()?;
-    for file in profiles::files(args, "selinux")? {
-        let path = staged.0.join(&file.name);
-        fs::write(&path, &file.content)
-            .with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    let mut command = Command::new("/bin/sh");
-    command.arg(staged.0.join("install"));
-    if install == Install::Remove {
-        command.arg("undo");
-    }
-    run(&mut command, "policycoreutils")?;
-    Ok(match install {
-        Install::Load => "loaded the SELinux module gosandbox and labelled its files\n",
-        Install::Remove => "removed the SELinux module gosandbox and its labels\n",
-    }
-    .to_owned())
-}
-
-/// Runs one of the system's own tools; what it says is part of the error.
-fn run(command: &mut Command, package: &str) -> anyhow::Result<()> {
+/// Runs one of the system's own tools; what it says is part of the error. What it prints.
+fn run(command: &mut Command, package: &str) -> anyhow::Result<String> {
     // As root: from the system's own folders, and with nothing of the caller's.
     command
         .env_clear()
@@ -228,12 +108,14 @@ fn run(command: &mut Command, package: &str) -> anyhow::Result<()> {
         .with_context(|| format!("cannot run {program} (package {package})"))?;
     if !done.status.success() {
         let said = String::from_utf8_lossy(&done.stderr);
-        bail!("{program} failed: {}", said.trim());
+        let lines: Vec<_> = said.lines().map(|line| visible(line.trim())).collect();
+        bail!("{program} failed: {}", lines.join("; "));
     }
-    Ok(())
+    Ok(String::from_utf8_lossy(&done.stdout).into_owned())
 }
 
-/// A folder of root's own for what is checked before it is put in place.
+/// A folder of root's own for what is checked before it is put in place; in /tmp, since SELinux lets
+/// semodule read what a user has made there, and not in /run.
 struct Staged(PathBuf);
 
 impl Staged {
@@ -242,7 +124,7 @@ impl Staged {
         rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
             .context("cannot get random numbers")?;
         let path = PathBuf::from(format!(
-            "/run/gosandbox-install-{:016x}",
+            "/tmp/gosandbox-install-{:016x}",
             u64::from_ne_bytes(random)
         ));
         fs::DirBuilder::new()
@@ -255,7 +137,7 @@ impl Staged {
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        let _stays_until_the_next_boot = fs::remove_dir_all(&self.0);
+        let _stays_in_tmp = fs::remove_dir_all(&self.0);
     }
 }
 
