@@ -22,6 +22,11 @@ const REQUEST: Duration = Duration::from_secs(30);
 /// How long a client may take no bytes: it may have been stopped with Ctrl-Z.
 const WRITE: Duration = Duration::from_secs(600);
 
+/// So much of a file is passed on at a time, in a buffer that a connection has once.
+const BODY: usize = 64 * 1024;
+/// Head and body of an answer that is no larger go out together: most files are.
+const SMALL: usize = 16 * 1024;
+
 /// So many strangers are written down; the rest would only fill the log.
 const STRANGERS: usize = 20;
 
@@ -53,6 +58,7 @@ pub(super) fn serve(shared: &Arc<Shared>, mut stream: TcpStream, service: Servic
         return;
     }
     let mut buffer = Vec::new();
+    let mut body = vec![0; BODY];
     while let Some(outcome) = next(&mut stream, &mut buffer) {
         let request = match outcome {
             Ok(request) => request,
@@ -66,7 +72,7 @@ pub(super) fn serve(shared: &Arc<Shared>, mut stream: TcpStream, service: Servic
             connect(shared, &mut stream, &request, &buffer);
             break;
         }
-        if !one(shared, &mut stream, &request, service) {
+        if !one(shared, &mut stream, &request, service, &mut body) {
             break;
         }
     }
@@ -106,7 +112,13 @@ fn next(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Result<Request, 
 }
 
 /// Answers one request, and says whether the connection goes on.
-fn one(shared: &Arc<Shared>, stream: &mut TcpStream, request: &Request, service: Service) -> bool {
+fn one(
+    shared: &Arc<Shared>,
+    stream: &mut TcpStream,
+    request: &Request,
+    service: Service,
+    body: &mut [u8],
+) -> bool {
     let path = below_token(&request.target, &shared.token);
     // Without the token nothing is told, not even that it is missing.
     let (Some(path), Service::ModulesAndTunnel) = (path, service) else {
@@ -118,7 +130,7 @@ fn one(shared: &Arc<Shared>, stream: &mut TcpStream, request: &Request, service:
         Some(route) => answer(shared, route),
         None => Reply::status(404, "Not Found"),
     };
-    match write(stream, reply, request) {
+    match write(stream, reply, request, body) {
         Ok(()) => request.keep_alive && !shared.stopping.load(Ordering::Relaxed),
         Err(_) => false,
     }
@@ -196,8 +208,13 @@ fn linger(stream: &mut TcpStream) {
     }
 }
 
-fn write(stream: &mut TcpStream, reply: Reply<'_>, request: &Request) -> io::Result<()> {
-    let mut out = BufWriter::with_capacity(128 * 1024, stream);
+fn write(
+    stream: &mut TcpStream,
+    reply: Reply<'_>,
+    request: &Request,
+    buffer: &mut [u8],
+) -> io::Result<()> {
+    let mut out = BufWriter::with_capacity(SMALL, stream);
     let connection = if request.keep_alive {
         ""
     } else {
@@ -234,7 +251,7 @@ fn write(stream: &mut TcpStream, reply: Reply<'_>, request: &Request) -> io::Res
                 "HTTP/1.1 200 OK\r\nContent-Type: {content}\r\n{length}\r\n{connection}\r\n"
             )?;
             match request.method {
-                Method::Get => transfer.pass(&mut out),
+                Method::Get => transfer.pass(&mut out, buffer),
                 _ => out.flush(),
             }
         }

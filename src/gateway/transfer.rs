@@ -39,10 +39,10 @@ pub(super) struct Passed<'a> {
 }
 
 impl Transfer<'_> {
-    /// Passes the body on, in chunks where its length is not known.
-    pub(super) fn pass(mut self, out: &mut impl Write) -> io::Result<()> {
+    /// Passes the body on by way of a buffer, in chunks where its length is not known.
+    pub(super) fn pass(mut self, out: &mut impl Write, buffer: &mut [u8]) -> io::Result<()> {
         let mut so_far = SoFar::default();
-        let outcome = self.copy(out, &mut so_far);
+        let outcome = self.copy(out, buffer, &mut so_far);
         if let Err(error) = &outcome
             && !so_far.written_down
         {
@@ -68,12 +68,16 @@ impl Transfer<'_> {
         self.passed(so_far).write(self.audit);
     }
 
-    fn copy(&mut self, out: &mut impl Write, so_far: &mut SoFar) -> io::Result<()> {
+    fn copy(
+        &mut self,
+        out: &mut impl Write,
+        buffer: &mut [u8],
+        so_far: &mut SoFar,
+    ) -> io::Result<()> {
         let length = self.answer.length;
         let chunked = length.is_none();
-        let mut buffer = vec![0; 64 * 1024];
         loop {
-            let read = match self.answer.body.read(&mut buffer) {
+            let read = match self.answer.body.read(buffer) {
                 Ok(0) => break,
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
