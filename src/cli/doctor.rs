@@ -169,7 +169,7 @@ fn mandatory() -> [Finding; 2] {
 /// Of the generated module's domains, none may be permissive.
 fn selinux(context: String) -> Result<String, String> {
     let mut loaded = "";
-    for name in ["gosandbox_t", "gosandbox_program_t"] {
+    for name in ["gosandbox_t", "gosandbox_launched_t"] {
         match mandatory::domain(name)? {
             Domain::Enforced => loaded = "; gosandbox_t is loaded",
             Domain::Permissive => {

@@ -48,9 +48,9 @@ impl Backend for Systemd {
             }
             Point::AllowedHosts => Fit::Missing("the launcher's tunnel"),
             Point::UnixSockets => Fit::Wider("sockets in folders that are not closed"),
-            Point::Processes => {
-                Fit::Wider("other units' processes of the same user can be signalled")
-            }
+            Point::Processes => Fit::Wider(
+                "processes of other units of the same user can be signalled, and read in /proc: give the unit a user of its own",
+            ),
             Point::Namespaces => {
                 Fit::Wider("the unit lets the launcher make its own; the drop-in lets nobody")
             }
@@ -164,21 +164,7 @@ fn head(model: &Model<'_>, backend: &Systemd) -> String {
 /// Where may be written, where not although it lies there, and what cannot be seen at all.
 fn files(model: &Model<'_>) -> Result<String, Error> {
     let mut text = String::new();
-    let mut written: Vec<&Path> = model
-        .rules
-        .iter()
-        .filter(|rule| rule.kind == Kind::Folder && rule.rights.has(Rights::CREATE))
-        .filter(|rule| {
-            !matches!(
-                rule.role,
-                Role::Protected | Role::Temporary | Role::Testdata
-            )
-        })
-        .map(|rule| rule.path.as_path())
-        .collect();
-    written.sort();
-    written.dedup();
-    for path in written {
+    for path in written(model) {
         text += &format!("ReadWritePaths={}\n", optional(path)?);
     }
     let read = [&model.site.goroot, &model.site.launcher];
@@ -205,7 +191,31 @@ fn files(model: &Model<'_>) -> Result<String, Error> {
     Ok(text)
 }
 
+/// The folders that may be written.
+fn written<'a>(model: &'a Model<'_>) -> Vec<&'a Path> {
+    let mut written: Vec<&Path> = model
+        .rules
+        .iter()
+        .filter(|rule| rule.kind == Kind::Folder && rule.rights.has(Rights::CREATE))
+        .filter(|rule| {
+            !matches!(
+                rule.role,
+                Role::Protected | Role::Temporary | Role::Testdata
+            )
+        })
+        .map(|rule| rule.path.as_path())
+        .collect();
+    written.sort();
+    written.dedup();
+    written
+}
+
 fn executables(model: &Model<'_>) -> Result<String, Error> {
+    const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
+    let written: Vec<&Path> = written(model)
+        .into_iter()
+        .chain(TEMPORARY.map(Path::new))
+        .collect();
     let mut text = "NoExecPaths=/\n".to_owned();
     let mut paths: Vec<&Path> = model
         .rules
@@ -215,21 +225,16 @@ fn executables(model: &Model<'_>) -> Result<String, Error> {
         .map(|rule| rule.path.as_path())
         .collect();
     // Libraries are mapped for execution, which the same mount option refuses.
-    paths.extend(
-        [
-            "/usr/lib",
-            "/usr/lib64",
-            "/lib",
-            "/lib64",
-            "/tmp",
-            "/var/tmp",
-        ]
-        .map(Path::new),
-    );
+    paths.extend(["/usr/lib", "/usr/lib64", "/lib", "/lib64"].map(Path::new));
+    paths.extend(TEMPORARY.map(Path::new));
     paths.sort();
     paths.dedup();
-    for path in paths {
+    for path in &paths {
         text += &format!("ExecPaths={}\n", optional(path)?);
+    }
+    // systemd makes a mount of each, which it leaves out when it makes read-only what lies around it.
+    for path in paths.iter().filter(|path| !written.contains(path)) {
+        text += &format!("ReadOnlyPaths={}\n", optional(path)?);
     }
     Ok(text)
 }

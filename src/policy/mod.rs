@@ -377,7 +377,7 @@ pub struct Environment {
 pub struct Mandatory {
     /// Name of an AppArmor profile for the tool cage; `NAME//program` is that of the program cage.
     pub apparmor: Option<String>,
-    /// SELinux type of the tool cage, `X_t`; `X_program_t` is that of the program cage.
+    /// SELinux type of the tool cage, `X_t`; `X_launched_t` is that of the program cage.
     pub selinux: Option<String>,
 }
 
@@ -392,7 +392,7 @@ impl Mandatory {
             Cage::Tool => domain.clone(),
             Cage::Program => {
                 let stem = domain.strip_suffix("_t").unwrap_or(domain);
-                format!("{stem}_program_t")
+                format!("{stem}_launched_t")
             }
         });
         [(Layer::Apparmor, apparmor), (Layer::Selinux, selinux)]

@@ -32,22 +32,8 @@ pub fn base(all: &mut Vec<Statement>, domain: &'static str) {
             ],
         ),
         Allow(domain, "self", "fd", &["use"]),
-        Allow(
-            domain,
-            "self",
-            "fifo_file",
-            &[
-                "append", "getattr", "ioctl", "lock", "open", "read", "write",
-            ],
-        ),
-        Allow(
-            domain,
-            "self",
-            "file",
-            &[
-                "append", "getattr", "ioctl", "lock", "open", "read", "write",
-            ],
-        ),
+        Allow(domain, "self", "fifo_file", OWN),
+        Allow(domain, "self", "file", OWN),
         Allow(domain, "self", "dir", READ_FOLDER),
         Allow(domain, "self", "lnk_file", READ_LINK),
         Allow(domain, "self", "unix_stream_socket", SOCKET),
@@ -61,8 +47,13 @@ pub fn base(all: &mut Vec<Statement>, domain: &'static str) {
             &["net_admin", "setpcap", "sys_admin"],
         ),
     ]);
+    let userns = match domain {
+        TOOL => "gosandbox_tool_userns",
+        PROGRAM => "gosandbox_program_userns",
+        _ => "gosandbox_launched_userns",
+    };
     all.push(Optional(
-        "gosandbox_userns",
+        userns,
         vec![Allow(domain, "self", "user_namespace", &["create"])],
     ));
     for read in [
@@ -84,12 +75,7 @@ pub fn base(all: &mut Vec<Statement>, domain: &'static str) {
     ] {
         all.extend([
             Allow(domain, read, "dir", READ_FOLDER),
-            Allow(
-                domain,
-                read,
-                "file",
-                &["getattr", "ioctl", "lock", "open", "read"],
-            ),
+            Allow(domain, read, "file", READ_ONLY),
             Allow(domain, read, "lnk_file", READ_LINK),
         ]);
     }
@@ -103,31 +89,27 @@ pub fn base(all: &mut Vec<Statement>, domain: &'static str) {
         "src_t",
         "default_t",
     ] {
-        all.push(Allow(domain, on_the_way, "dir", &["getattr", "search"]));
+        all.push(Allow(domain, on_the_way, "dir", PASS));
     }
     let homes = match domain {
         TOOL => [
             ("gosandbox_tool_xdg", "xdg_cache_t"),
             ("gosandbox_tool_cache_home", "cache_home_t"),
         ],
-        _ => [
+        PROGRAM => [
             ("gosandbox_program_xdg", "xdg_cache_t"),
             ("gosandbox_program_cache_home", "cache_home_t"),
         ],
+        _ => [
+            ("gosandbox_launched_xdg", "xdg_cache_t"),
+            ("gosandbox_launched_cache_home", "cache_home_t"),
+        ],
     };
     for (name, folder) in homes {
-        all.push(Optional(
-            name,
-            vec![Allow(domain, folder, "dir", &["getattr", "search"])],
-        ));
+        all.push(Optional(name, vec![Allow(domain, folder, "dir", PASS)]));
     }
     for device in ["null_device_t", "zero_device_t", "devtty_t", "ptmx_t"] {
-        all.push(Allow(
-            domain,
-            device,
-            "chr_file",
-            &["append", "getattr", "ioctl", "open", "read", "write"],
-        ));
+        all.push(Allow(domain, device, "chr_file", DEVICE));
     }
     for device in ["urandom_device_t", "random_device_t"] {
         all.push(Allow(
@@ -145,12 +127,7 @@ pub fn base(all: &mut Vec<Statement>, domain: &'static str) {
         "tty_device_t",
         "devpts_t",
     ] {
-        all.push(Allow(
-            domain,
-            terminal,
-            "chr_file",
-            &["append", "getattr", "ioctl", "read", "write"],
-        ));
+        all.push(Allow(domain, terminal, "chr_file", INHERIT));
     }
     all.push(Allow(
         domain,
@@ -162,12 +139,7 @@ pub fn base(all: &mut Vec<Statement>, domain: &'static str) {
     for memory in ["tmpfs_t", "user_tmpfs_t"] {
         all.extend([
             Allow(domain, memory, "filesystem", &["getattr"]),
-            Allow(
-                domain,
-                memory,
-                "dir",
-                &["add_name", "getattr", "open", "read", "search", "write"],
-            ),
+            Allow(domain, memory, "dir", ADD),
             Allow(domain, memory, "file", &["getattr", "open", "read"]),
             Allow(domain, memory, "lnk_file", READ_LINK),
         ]);

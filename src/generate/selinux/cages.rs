@@ -30,34 +30,8 @@ pub fn tool(all: &mut Vec<Statement>) {
     for name in [CACHE, MODCACHE, WORK, TESTDATA, TMP, PROGRAM_TMP] {
         manage(all, TOOL, name);
     }
-    all.push(Allow(
-        TOOL,
-        "tmp_t",
-        "dir",
-        &[
-            "add_name",
-            "getattr",
-            "open",
-            "read",
-            "remove_name",
-            "search",
-            "write",
-        ],
-    ));
-    all.push(Allow(
-        TOOL,
-        "user_tmp_t",
-        "dir",
-        &[
-            "add_name",
-            "getattr",
-            "open",
-            "read",
-            "remove_name",
-            "search",
-            "write",
-        ],
-    ));
+    all.push(Allow(TOOL, "tmp_t", "dir", SHARE_FOLDER));
+    all.push(Allow(TOOL, "user_tmp_t", "dir", SHARE_FOLDER));
     all.push(Allow(TOOL, EXEC, "file", RUN));
     all.push(Allow(TOOL, EXEC, "file", &["entrypoint"]));
     for program in [
@@ -73,33 +47,18 @@ pub fn tool(all: &mut Vec<Statement>) {
         all.push(Allow(TOOL, program, "file", ENTER));
         all.push(Domain(TOOL, program, PROGRAM));
     }
-    all.extend([
-        Allow(TOOL, PROGRAM, "process", TRANSITION),
-        Allow(TOOL, PROGRAM, "process2", NNP),
-        Allow(
-            TOOL,
-            PROGRAM,
-            "process",
-            &[
-                "getattr", "getpgid", "sigkill", "signal", "signull", "sigstop",
-            ],
-        ),
-        Allow(TOOL, PROGRAM, "dir", &["getattr", "search"]),
-        Allow(PROGRAM, TOOL, "fd", &["use"]),
-        Allow(
-            PROGRAM,
-            TOOL,
-            "fifo_file",
-            &["append", "getattr", "ioctl", "read", "write"],
-        ),
-        Allow(PROGRAM, TOOL, "process", &["sigchld"]),
-        Allow(
-            PROGRAM,
-            TOOL,
-            "unix_stream_socket",
-            &["getattr", "read", "write"],
-        ),
-    ]);
+    for program in PROGRAMS {
+        all.extend([
+            Allow(TOOL, program, "process", TRANSITION),
+            Allow(TOOL, program, "process2", NNP),
+            Allow(TOOL, program, "process", SIGNAL),
+            Allow(TOOL, program, "dir", PASS),
+            Allow(program, TOOL, "fd", &["use"]),
+            Allow(program, TOOL, "fifo_file", INHERIT),
+            Allow(program, TOOL, "process", &["sigchld"]),
+            Allow(program, TOOL, "unix_stream_socket", SOCKET_PAIR),
+        ]);
+    }
     // The wrapper brings a program's own loopback up: a socket that is asked, and sends nothing.
     all.push(Allow(TOOL, "self", "udp_socket", &["create", "ioctl"]));
     all.push(If(
@@ -113,10 +72,10 @@ pub fn tool(all: &mut Vec<Statement>) {
     ));
 }
 
-pub fn program(all: &mut Vec<Statement>, test: TreeAccess) {
+pub fn program(all: &mut Vec<Statement>, domain: &'static str, test: TreeAccess) {
     all.push(Comment("what it builds"));
     for name in [PROGRAM_CACHE, PROGRAM_TMP] {
-        manage(all, PROGRAM, name);
+        manage(all, domain, name);
     }
     for program in [
         CACHE,
@@ -128,57 +87,67 @@ pub fn program(all: &mut Vec<Statement>, test: TreeAccess) {
         "bin_t",
         "shell_exec_t",
     ] {
-        all.push(Allow(PROGRAM, program, "file", RUN));
-        all.push(Allow(PROGRAM, program, "file", &["entrypoint"]));
+        all.push(Allow(domain, program, "file", RUN));
+        all.push(Allow(domain, program, "file", &["entrypoint"]));
     }
     // A test's log beside what go built: it adds files, and changes none of go's.
-    all.push(Allow(
-        PROGRAM,
-        TMP,
-        "dir",
-        &["add_name", "getattr", "open", "read", "search", "write"],
-    ));
-    all.push(Allow(
-        PROGRAM,
-        "tmp_t",
-        "dir",
-        &[
-            "add_name",
-            "getattr",
-            "open",
-            "read",
-            "remove_name",
-            "search",
-            "write",
-        ],
-    ));
-    all.push(Allow(
-        PROGRAM,
-        "user_tmp_t",
-        "dir",
-        &[
-            "add_name",
-            "getattr",
-            "open",
-            "read",
-            "remove_name",
-            "search",
-            "write",
-        ],
-    ));
+    all.push(Allow(domain, TMP, "dir", ADD));
+    all.push(Allow(domain, "tmp_t", "dir", SHARE_FOLDER));
+    all.push(Allow(domain, "user_tmp_t", "dir", SHARE_FOLDER));
     if test >= TreeAccess::Testdata {
-        manage(all, PROGRAM, TESTDATA);
+        manage(all, domain, TESTDATA);
     }
     let mut written = Vec::new();
-    manage(&mut written, PROGRAM, WORK);
+    manage(&mut written, domain, WORK);
     all.push(If("gosandbox_programs_write_work", written));
+    let git = match domain {
+        PROGRAM => "gosandbox_git",
+        _ => "gosandbox_launched_git",
+    };
     all.push(Optional(
-        "gosandbox_git",
+        git,
         vec![
-            Allow(PROGRAM, "git_exec_t", "file", RUN),
-            Allow(PROGRAM, "git_exec_t", "file", &["entrypoint"]),
+            Allow(domain, "git_exec_t", "file", RUN),
+            Allow(domain, "git_exec_t", "file", &["entrypoint"]),
             Allow(TOOL, "git_exec_t", "file", ENTER),
             Domain(TOOL, "git_exec_t", PROGRAM),
+        ],
+    ));
+}
+
+/// Sockets of the launched, whose network namespace has a loopback and nothing else. Outside of one SELinux
+/// could not hold them to it: a connection is checked by its port, and by its address only where packets
+/// are labelled.
+pub fn loopback(all: &mut Vec<Statement>) {
+    all.push(Comment(
+        "what the launcher starts has a loopback of its own",
+    ));
+    for class in ["tcp_socket", "udp_socket"] {
+        all.extend([
+            Allow(LAUNCHED, "self", class, SOCKET),
+            Allow(LAUNCHED, "node_type", class, &["node_bind"]),
+            Allow(LAUNCHED, "port_type", class, &["name_bind"]),
+        ]);
+    }
+    all.push(Allow(
+        LAUNCHED,
+        "port_type",
+        "tcp_socket",
+        &["name_connect"],
+    ));
+    all.push(Allow(
+        LAUNCHED,
+        "self",
+        "netlink_route_socket",
+        &[
+            "bind",
+            "create",
+            "getattr",
+            "getopt",
+            "nlmsg_read",
+            "read",
+            "setopt",
+            "write",
         ],
     ));
 }
@@ -186,7 +155,7 @@ pub fn program(all: &mut Vec<Statement>, test: TreeAccess) {
 /// The types of what is made.
 pub fn created(all: &mut Vec<Statement>, model: &Model<'_>) {
     all.push(Comment("the types of what is made"));
-    for (domain, name) in [(TOOL, TMP), (PROGRAM, PROGRAM_TMP)] {
+    for (domain, name) in [(TOOL, TMP), (PROGRAM, PROGRAM_TMP), (LAUNCHED, PROGRAM_TMP)] {
         for folder in ["tmp_t", "user_tmp_t", "tmpfs_t", "user_tmpfs_t"] {
             all.push(New(domain, folder, "dir", name));
             all.push(New(domain, folder, "file", name));
@@ -194,9 +163,11 @@ pub fn created(all: &mut Vec<Statement>, model: &Model<'_>) {
         }
     }
     for class in ["dir", "file", "lnk_file", "sock_file", "fifo_file"] {
-        all.push(New(PROGRAM, TMP, class, PROGRAM_TMP));
+        for domain in PROGRAMS {
+            all.push(New(domain, TMP, class, PROGRAM_TMP));
+        }
     }
-    for domain in [TOOL, PROGRAM] {
+    for domain in DOMAINS {
         all.push(Named(domain, WORK, "dir", "testdata".into(), TESTDATA));
         for name in &model.policy.files.protected {
             // Only a last name can be told apart; a longer one is held by the labels of what is there.

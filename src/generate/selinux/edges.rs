@@ -18,7 +18,7 @@ pub fn callers(all: &mut Vec<Statement>) {
         ("gosandbox_cron", "system_cronjob_t", "system_r"),
     ];
     for (name, caller, role) in callers {
-        let mut inside = vec![Role(role, TOOL), Role(role, PROGRAM)];
+        let mut inside: Vec<_> = DOMAINS.map(|domain| Role(role, domain)).into();
         inside.extend(entry(caller));
         inside.push(If(
             "gosandbox_attach",
@@ -26,9 +26,9 @@ pub fn callers(all: &mut Vec<Statement>) {
         ));
         all.push(Optional(name, inside));
     }
-    let mut container = vec![Role("system_r", TOOL), Role("system_r", PROGRAM)];
+    let mut container: Vec<_> = DOMAINS.map(|domain| Role("system_r", domain)).into();
     container.extend(entry("container_runtime_t"));
-    for domain in [TOOL, PROGRAM] {
+    for domain in DOMAINS {
         container.extend([
             Allow(domain, "container_file_t", "dir", READ_FOLDER),
             Allow(domain, "container_file_t", "file", RUN),
@@ -38,7 +38,7 @@ pub fn callers(all: &mut Vec<Statement>) {
                 domain,
                 "container_runtime_t",
                 "unix_stream_socket",
-                &["getattr", "read", "write"],
+                SOCKET_PAIR,
             ),
         ]);
     }
@@ -60,31 +60,14 @@ fn entry(caller: &'static str) -> Vec<Statement> {
         ),
         Allow(caller, "security_t", "security", &["compute_av"]),
     ];
-    for domain in [TOOL, PROGRAM] {
+    for domain in DOMAINS {
         all.extend([
             Allow(caller, domain, "process", TRANSITION),
-            Allow(
-                caller,
-                domain,
-                "process",
-                &[
-                    "getattr", "getpgid", "sigkill", "signal", "signull", "sigstop",
-                ],
-            ),
+            Allow(caller, domain, "process", SIGNAL),
             Allow(caller, domain, "process2", NNP),
             Allow(domain, caller, "fd", &["use"]),
-            Allow(
-                domain,
-                caller,
-                "fifo_file",
-                &["append", "getattr", "ioctl", "read", "write"],
-            ),
-            Allow(
-                domain,
-                caller,
-                "unix_stream_socket",
-                &["append", "getattr", "ioctl", "read", "write"],
-            ),
+            Allow(domain, caller, "fifo_file", INHERIT),
+            Allow(domain, caller, "unix_stream_socket", INHERIT),
             Allow(domain, caller, "process", &["sigchld"]),
         ]);
     }
@@ -94,41 +77,42 @@ fn entry(caller: &'static str) -> Vec<Statement> {
 /// What no other module may add.
 pub fn never(all: &mut Vec<Statement>) {
     all.push(Comment("what never may be"));
-    for domain in [TOOL, PROGRAM] {
+    for domain in DOMAINS {
         for name in [GOROOT, GOROOT_EXEC, PROTECTED, EXEC] {
             all.push(Never(domain, Target::Type(name), "file", WRITE));
             all.push(Never(domain, Target::Type(name), "dir", WRITE_FOLDER));
         }
         all.push(Never(
             domain,
-            Target::AllBut(&[TOOL, PROGRAM]),
+            Target::AllBut(&DOMAINS),
             "process",
             &["ptrace", "signal", "sigkill"],
         ));
+        all.push(Never(domain, Target::Itself, "process", NO_MEMORY));
+    }
+    for program in PROGRAMS {
+        for name in [CACHE, MODCACHE] {
+            all.push(Never(program, Target::Type(name), "file", WRITE));
+            all.push(Never(program, Target::Type(name), "dir", WRITE_FOLDER));
+        }
+        for class in ["rawip_socket", "packet_socket"] {
+            all.push(Never(program, Target::Itself, class, &["create"]));
+        }
         all.push(Never(
-            domain,
-            Target::Itself,
+            program,
+            Target::Type(TOOL),
             "process",
-            &["execheap", "execmem", "execstack", "setcurrent"],
+            &["ptrace", "signal", "sigkill", "transition", "dyntransition"],
         ));
     }
-    for name in [CACHE, MODCACHE] {
-        all.push(Never(PROGRAM, Target::Type(name), "file", WRITE));
-        all.push(Never(PROGRAM, Target::Type(name), "dir", WRITE_FOLDER));
-    }
-    for class in [
-        "tcp_socket",
-        "udp_socket",
-        "rawip_socket",
-        "packet_socket",
-        "netlink_route_socket",
-    ] {
+    for class in ["tcp_socket", "udp_socket", "netlink_route_socket"] {
         all.push(Never(PROGRAM, Target::Itself, class, &["create"]));
     }
+    // Nobody gets a network by a change of domain.
     all.push(Never(
         PROGRAM,
-        Target::Type(TOOL),
+        Target::Type(LAUNCHED),
         "process",
-        &["ptrace", "signal", "sigkill", "transition", "dyntransition"],
+        &["transition", "dyntransition"],
     ));
 }

@@ -1,8 +1,8 @@
 //! SELinux: a flat CIL module, its sources for those who build with a reference policy, file contexts,
 //! and a script that installs all of it and takes it back.
 //!
-//! Two domains: `gosandbox_t` for the go command, `gosandbox_program_t` for what it builds, with types
-//! of their own for GOROOT, the caches, the work tree and temporary files. Every transition is allowed
+//! `gosandbox_t` is the domain of the go command, `gosandbox_program_t` that of what it builds and
+//! `gosandbox_launched_t` of what it builds inside the launcher, which has a loopback, with types of their own for GOROOT, the caches, the work tree and temporary files. Every transition is allowed
 //! under no_new_privs too: without that the kernel leaves the process where it was, and says nothing.
 
 mod base;
@@ -53,9 +53,9 @@ impl Backend for Selinux {
             Point::ToolNetwork => Fit::Narrower(
                 "no socket; the boolean gosandbox_tool_network opens TCP to every address",
             ),
-            Point::ProgramLoopback => {
-                Fit::Narrower("programs have no internet socket, not even on a loopback")
-            }
+            Point::ProgramLoopback => Fit::Narrower(
+                "none but inside the launcher: what holds a socket to a loopback is its network namespace, SELinux checks a connection's port alone",
+            ),
             Point::AllowedHosts => Fit::Wider("every address by TCP: SELinux knows no names"),
             Point::UnixSockets => Fit::Exact,
             Point::SetId => Fit::Missing("seccomp refuses modes with set-id bits"),

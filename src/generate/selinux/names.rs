@@ -4,6 +4,12 @@
 pub const TOOL: &str = "gosandbox_t";
 /// What it builds.
 pub const PROGRAM: &str = "gosandbox_program_t";
+/// What it builds, started by the launcher: in a network namespace of its own, where a loopback is safe.
+pub const LAUNCHED: &str = "gosandbox_launched_t";
+/// Both domains of what it builds.
+pub const PROGRAMS: [&str; 2] = [PROGRAM, LAUNCHED];
+/// Every domain.
+pub const DOMAINS: [&str; 3] = [TOOL, PROGRAM, LAUNCHED];
 /// GOROOT.
 pub const GOROOT: &str = "gosandbox_goroot_t";
 /// GOROOT's executables.
@@ -92,6 +98,38 @@ pub const SOCKET: &[&str] = &[
     "accept", "append", "bind", "connect", "create", "getattr", "getopt", "ioctl", "listen",
     "read", "setattr", "setopt", "shutdown", "write",
 ];
+/// Adding and removing in a folder that is shared with others.
+pub const SHARE_FOLDER: &[&str] = &[
+    "add_name",
+    "getattr",
+    "open",
+    "read",
+    "remove_name",
+    "search",
+    "write",
+];
+/// Adding to a folder, and taking nothing away.
+pub const ADD: &[&str] = &["add_name", "getattr", "open", "read", "search", "write"];
+/// On the way to something.
+pub const PASS: &[&str] = &["getattr", "search"];
+/// Files of the system's.
+pub const READ_ONLY: &[&str] = &["getattr", "ioctl", "lock", "open", "read"];
+/// What a process is given and does not open.
+pub const INHERIT: &[&str] = &["append", "getattr", "ioctl", "read", "write"];
+/// A pipe between two domains' processes.
+pub const SOCKET_PAIR: &[&str] = &["getattr", "read", "write"];
+/// Watching and ending processes.
+pub const SIGNAL: &[&str] = &[
+    "getattr", "getpgid", "sigkill", "signal", "signull", "sigstop",
+];
+/// A process's files in /proc, and its own pipes.
+pub const OWN: &[&str] = &[
+    "append", "getattr", "ioctl", "lock", "open", "read", "write",
+];
+/// Devices.
+pub const DEVICE: &[&str] = &["append", "getattr", "ioctl", "open", "read", "write"];
+/// What memory may not be, and what a domain may not say of itself.
+pub const NO_MEMORY: &[&str] = &["execheap", "execmem", "execstack", "setcurrent"];
 /// With the environment, limits and signals of whoever starts it, as without a change of domain.
 pub const TRANSITION: &[&str] = &["noatsecure", "rlimitinh", "siginh", "transition"];
 pub const NNP: &[&str] = &["nnp_transition", "nosuid_transition"];

@@ -1,7 +1,7 @@
 //! The rules, as statements: this file is their order.
 
 use super::base::{base, read_files};
-use super::cages::{created, program, tool};
+use super::cages::{created, loopback, program, tool};
 use super::edges::{callers, never};
 use super::names::*;
 use super::statement::Statement::{self, Boolean, Comment, Optional, Type};
@@ -14,6 +14,7 @@ pub fn statements(model: &Model<'_>) -> Vec<Statement> {
         Comment("domains and types"),
         Type(TOOL, &["domain"]),
         Type(PROGRAM, &["domain"]),
+        Type(LAUNCHED, &["domain"]),
         Boolean(
             "gosandbox_programs_write_work",
             model.policy.files.test == TreeAccess::Write,
@@ -32,17 +33,19 @@ pub fn statements(model: &Model<'_>) -> Vec<Statement> {
     }));
     all.push(Optional(
         "gosandbox_mcs",
-        vec![
-            Statement::Type(TOOL, &["mcs_constrained_type"]),
-            Statement::Type(PROGRAM, &["mcs_constrained_type"]),
-        ],
+        DOMAINS
+            .map(|domain| Type(domain, &["mcs_constrained_type"]))
+            .into(),
     ));
-    for domain in [TOOL, PROGRAM] {
+    for domain in DOMAINS {
         base(&mut all, domain);
         all.extend(read_files(domain));
     }
     tool(&mut all);
-    program(&mut all, model.policy.files.test);
+    for domain in PROGRAMS {
+        program(&mut all, domain, model.policy.files.test);
+    }
+    loopback(&mut all);
     created(&mut all, model);
     callers(&mut all);
     never(&mut all);

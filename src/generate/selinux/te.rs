@@ -43,10 +43,10 @@ interface(`gosandbox_domtrans',`
 #
 interface(`gosandbox_run',`
     gen_require(`
-        type gosandbox_t, gosandbox_program_t;
+        type gosandbox_t, gosandbox_program_t, gosandbox_launched_t;
     ')
     gosandbox_domtrans($1)
-    role $2 types { gosandbox_t gosandbox_program_t };
+    role $2 types { gosandbox_t gosandbox_program_t gosandbox_launched_t };
 ')
 ";
     text
