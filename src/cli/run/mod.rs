@@ -17,6 +17,7 @@ mod token;
 mod toolchain;
 mod verify;
 mod way;
+mod what;
 
 use std::cell::OnceCell;
 use std::ffi::OsString;
