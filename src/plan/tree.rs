@@ -2,7 +2,11 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use super::inputs::{Inputs, Wraps};
 use super::{Placeholder, PlaceholderKind, Rule};
@@ -33,9 +37,15 @@ impl Planted {
     }
 
     /// Protected paths that are there now and were not, sorted: links of these names too, which git
-    /// follows, and folders of any name that git takes for a repository of its own.
+    /// follows, and folders of any name that git takes for a repository of its own. Folders that have
+    /// come and cannot be listed or entered are opened for their owner first: who knows a name in one
+    /// that can only be entered finds it there.
     pub fn found(&self) -> Vec<PathBuf> {
         let mut found = self.all();
+        // What opens shows what is below it; what does not open is put away as it is.
+        while self.open_what_came_closed(&found) {
+            found = self.all();
+        }
         found.retain(|path| self.known.binary_search(path).is_err());
         found
     }
@@ -48,6 +58,12 @@ impl Planted {
             known: Vec::new(),
         }
         .all()
+    }
+
+    fn open_what_came_closed(&self, found: &[PathBuf]) -> bool {
+        let came = |path: &&PathBuf| self.known.binary_search(path).is_err();
+        let closed = found.iter().filter(came).filter(|path| is_closed(path));
+        closed.filter(|path| open_for_owner(path).is_ok()).count() > 0
     }
 
     fn all(&self) -> Vec<PathBuf> {
@@ -209,6 +225,7 @@ fn walk(root: &Path, names: &[PathBuf], seek: Seek, found: &mut Vec<PathBuf>) {
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
         let Ok(entries) = fs::read_dir(&folder) else {
+            found.extend(closed(root, &folder));
             continue;
         };
         let mut parts = RepositoryParts::default();
@@ -237,6 +254,35 @@ fn walk(root: &Path, names: &[PathBuf], seek: Seek, found: &mut Vec<PathBuf>) {
         }
         folders.extend(below);
     }
+}
+
+/// The topmost folder on the way to one that cannot be listed which the caller may not list or enter,
+/// if that is why.
+fn closed(root: &Path, folder: &Path) -> Option<PathBuf> {
+    let rest = folder.strip_prefix(root).ok()?;
+    let mut way = root.to_owned();
+    for part in rest {
+        way.push(part);
+        if is_closed(&way) {
+            return Some(way);
+        }
+    }
+    None
+}
+
+fn is_closed(path: &Path) -> bool {
+    let wanted = rustix::fs::Access::READ_OK | rustix::fs::Access::EXEC_OK;
+    let is_folder = fs::symlink_metadata(path).is_ok_and(|found| found.is_dir());
+    is_folder && rustix::fs::access(path, wanted) == Err(Errno::ACCESS)
+}
+
+fn open_for_owner(folder: &Path) -> Result<(), Errno> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = rustix::fs::open(folder, flags, Mode::empty())?;
+    let mode = rustix::fs::fstat(&folder)?.st_mode | Mode::RWXU.as_raw_mode();
+    // fchmod(2) takes no O_PATH descriptor.
+    let path = format!("/proc/self/fd/{}", folder.as_raw_fd());
+    rustix::fs::chmod(path, Mode::from_raw_mode(mode & 0o7777))
 }
 
 /// What git looks for in a folder before it takes it for a repository, whose configuration can name

@@ -18,11 +18,22 @@ repository "$1/bare" "$2"
 repository "$1/hidden" "$2"
 ln -s ../hidden "$1/linked/.git"
 echo gitdir: ../hidden > "$1/file/.git"
+mkdir -p "$1/closed/shut"
+repository "$1/closed/shut/in" "$2"
+chmod 0311 "$1/closed" "$1/closed/shut"
 repository "$1" "$2"
 true
 "#;
 
-const PLACES: [&str; 6] = ["", "plain", "bare", "linked", "file", "plain/.git"];
+const PLACES: [&str; 7] = [
+    "",
+    "plain",
+    "bare",
+    "linked",
+    "file",
+    "closed/shut/in",
+    "plain/.git",
+];
 
 const PROGRAM: &str = "package main\n\n//go:generate sh plant.sh own MARKER\n\nimport \"os/exec\"\n\nfunc plant(folder string) {\n\texec.Command(\"sh\", \"plant.sh\", folder, \"MARKER\").Run()\n}\n\nfunc main() { plant(\"own\") }\n";
 const TEST: &str =
