@@ -115,7 +115,12 @@ impl Tree {
             for folder in &folders {
                 walk(folder, names, Seek::ToMount, &mut protected);
             }
-            planted = Some(Planted::before(folders.clone(), names));
+            // Fuzzing makes its own where there is none.
+            let roots = match inputs.run.fuzzes {
+                true => vec![root.clone()],
+                false => folders.clone(),
+            };
+            planted = Some(Planted::before(roots, names));
             // Where there are very many, a test gets the whole tree's mount, narrowed by Landlock alone.
             if inputs.host.namespaces.is_ok() && folders.len() <= MOST_MOUNTS {
                 testdata = folders;

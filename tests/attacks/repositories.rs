@@ -39,6 +39,8 @@ const PROGRAM: &str = "package main\n\n//go:generate sh plant.sh own MARKER\n\ni
 const TEST: &str =
     "package main\n\nimport \"testing\"\n\nfunc TestPlant(t *testing.T) { plant(\"testdata\") }\n";
 
+const FUZZ: &str = "package main\n\nimport \"testing\"\n\nfunc FuzzPlant(f *testing.F) {\n\tplant(\"testdata\")\n\tf.Fuzz(func(*testing.T, int) {})\n}\n";
+
 fn site(env: Env) -> (Site, std::path::PathBuf) {
     let site = Site::new(env);
     let marker = site.outside.join("executed");
@@ -97,6 +99,20 @@ fn git_executes_nothing_that_a_run_has_planted() {
             assert!(found.is_empty(), "{env:?} {way:?}: {found:?} {ended:?}");
             ended.expect(125).says("moved away");
         }
+    }
+}
+
+#[test]
+fn a_first_fuzzing_plants_nothing_either() {
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let (site, marker) = site(env);
+        std::fs::remove_dir_all(site.work.join("testdata")).unwrap();
+        site.file("main_test.go", FUZZ);
+        site.settle();
+        let words = ["go", "test", "-fuzz=Plant", "-fuzztime=1x", "."];
+        let ended = site.run(&[], &words);
+        let found = executed(&site, "testdata", &marker);
+        assert!(found.is_empty(), "{env:?}: {found:?} {ended:?}");
     }
 }
 
