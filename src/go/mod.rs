@@ -10,6 +10,7 @@ pub mod environment;
 pub mod flags;
 pub mod goenv;
 pub mod goflags;
+pub mod hooks;
 pub mod missing;
 pub mod modfile;
 pub mod quoted;

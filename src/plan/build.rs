@@ -192,6 +192,7 @@ fn watched(policy: &Policy, project: &Project) -> Vec<PathBuf> {
         .protected
         .iter()
         .map(|name| tree.join(name))
+        .chain(project.protected.iter().cloned())
         .collect()
 }
 

@@ -14,6 +14,8 @@ pub struct Project {
     pub tree: Option<PathBuf>,
     /// Root's folders on disk that are to appear as the sandbox user's.
     pub mapped: Vec<PathBuf>,
+    /// What in the work tree git's own configuration leads to (hooks, includes), protected as well.
+    pub protected: Vec<PathBuf>,
     /// Folders and files read besides: local modules, the repository's `.git`, what the user named.
     pub read: Vec<PathBuf>,
     /// Folders and files written besides: what the user named.
@@ -99,13 +101,17 @@ impl Outputs {
                     "a symbolic link in the work tree leads out of it; remove the link",
                 ));
             }
-            let is_protected = real.strip_prefix(tree).is_ok_and(|path| {
-                path.components().any(|part| {
-                    protected
-                        .iter()
-                        .any(|name| name.as_os_str() == part.as_os_str())
-                })
-            });
+            let is_led_to = protected
+                .iter()
+                .any(|path| path.is_absolute() && real.starts_with(path));
+            let is_protected = is_led_to
+                || real.strip_prefix(tree).is_ok_and(|path| {
+                    path.components().any(|part| {
+                        protected
+                            .iter()
+                            .any(|name| name.as_os_str() == part.as_os_str())
+                    })
+                });
             if is_protected {
                 return Err(fail("it is protected; name another place"));
             }

@@ -34,6 +34,7 @@ pub(super) fn supervision(
     let mut protected = tree.protected.clone();
     if let Some(root) = &project.tree {
         protected.extend(policy.files.protected.iter().map(|name| root.join(name)));
+        protected.extend(project.protected.iter().cloned());
         if program_access(inputs) == TreeAccess::Write {
             let written = tree.write_rules(root, false).into_iter();
             let written = written.filter(|rule| rule.access == Access::WriteExecute);

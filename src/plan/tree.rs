@@ -105,6 +105,7 @@ impl Tree {
         let mut protected: Vec<PathBuf> = names
             .iter()
             .map(|name| root.join(name))
+            .chain(project.protected.iter().cloned())
             .filter(|path| is_real(path))
             .collect();
         let mut placeholders = Vec::new();

@@ -141,3 +141,57 @@ fn a_repository_that_is_there_can_be_read_and_not_changed() {
         assert_eq!(config, "kept\n", "{env:?}");
     }
 }
+
+#[test]
+fn hooks_and_configuration_that_git_is_led_to_are_not_written() {
+    const CONFIG: &str = "[core]\n\thooksPath = own/hooks\n[include]\n\tpath = ../own/gitconfig\n\tpath = ../own/none\n";
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let (site, _) = site(env);
+        site.file(".git/config", CONFIG);
+        for file in ["own/hooks/pre-commit", "own/gitconfig"] {
+            site.file(file, "# kept\n");
+        }
+        site.settle();
+        let script = "cd own; for f in hooks/pre-commit hooks/post-checkout gitconfig none; do \
+            echo planted > $f; done; cp -r hooks copy; mv hooks gone; mv copy hooks; \
+            echo planted > hooks/pre-commit; cd ..; mv own away; mkdir -p own/hooks; \
+            echo planted > own/hooks/pre-commit; echo planted > own/gitconfig; true";
+        site.run(&[], &["sh", "-c", script]);
+        for file in [
+            "hooks/pre-commit",
+            "hooks/post-checkout",
+            "gitconfig",
+            "none",
+        ] {
+            let text =
+                std::fs::read_to_string(site.work.join("own").join(file)).unwrap_or_default();
+            assert!(!text.contains("planted"), "{env:?} {file}");
+        }
+        let refused = site.run(&[], &["go", "build", "-o", "own/hooks/pre-commit", "."]);
+        assert_ne!(refused.status, 0, "{env:?} {refused:?}");
+    }
+}
+
+#[test]
+fn hooks_are_written_and_executed_without_gosandbox() {
+    let (site, marker) = site(Env::E1);
+    let git = |words: &[&str]| Ended::of(&mut site.bare(&[&["git"], words].concat())).expect(0);
+    git(&["init", "-q"]);
+    git(&["config", "core.hooksPath", "own/hooks"]);
+    let script = format!(
+        "mkdir own/hooks; printf '#!/bin/sh\ntouch {}\n' > own/hooks/pre-commit; chmod +x own/hooks/pre-commit",
+        marker.display()
+    );
+    Ended::of(&mut site.bare(&["sh", "-c", &script])).expect(0);
+    git(&[
+        "-c",
+        "user.name=x",
+        "-c",
+        "user.email=x@example.com",
+        "commit",
+        "--allow-empty",
+        "-qm",
+        "x",
+    ]);
+    assert!(marker.exists());
+}

@@ -66,7 +66,7 @@ impl Terminal {
 
     /// Waits for a text, and takes what came up to it.
     pub fn expect(&mut self, text: &str) -> String {
-        let came = self.wait(text, Duration::from_secs(20));
+        let came = self.wait(text, Duration::from_secs(90));
         came.unwrap_or_else(|| panic!("waited for {text:?}, saw {:?}", self.seen))
     }
 

@@ -15,6 +15,7 @@ use super::{Session, scratch, way};
 use crate::cli::args;
 use crate::go::command::{self, GoCommand, Programs};
 use crate::go::environment::{self, Environment};
+use crate::go::hooks;
 use crate::go::toolchain::Toolchain;
 use crate::go::vcs::Stamping;
 use crate::go::workspace::Workspace;
@@ -80,6 +81,8 @@ impl<'a> Prepared<'a> {
         if let Stamping::Safe { read: folders, .. } = &stamping {
             read.extend(folders.iter().cloned());
         }
+        let led_to = led_to(workspace, tree.as_deref());
+        let protected = [policy.files.protected.as_slice(), &led_to].concat();
         let mut outputs = Outputs::default();
         if let What::Go(go) = &what {
             for input in &go.inputs {
@@ -87,13 +90,12 @@ impl<'a> Prepared<'a> {
             }
             for output in &go.outputs {
                 let is_folder = output.kind == command::Kind::Folder;
-                let protected = &policy.files.protected;
                 outputs.add(
                     &output.path,
                     is_folder,
                     output.flag,
                     tree.as_deref(),
-                    protected,
+                    &protected,
                 )?;
             }
         }
@@ -119,6 +121,7 @@ impl<'a> Prepared<'a> {
         let project = Project {
             tree,
             mapped,
+            protected: led_to,
             read,
             write: Vec::new(),
             goroot: toolchain.goroot.clone(),
@@ -385,6 +388,20 @@ fn reaches(identity: &Identity, path: &Path) -> bool {
 
 fn is_roots(path: &Path) -> bool {
     path.metadata().is_ok_and(|found| found.uid() == 0)
+}
+
+/// What of the work tree git executes or reads as its configuration outside.
+fn led_to(workspace: &Workspace, tree: Option<&Path>) -> Vec<PathBuf> {
+    let (Some(repository), Some(tree)) = (&workspace.repository, tree) else {
+        return Vec::new();
+    };
+    let mut found = hooks::led_to(repository);
+    let real: Vec<_> = found.iter().flat_map(|path| path.canonicalize()).collect();
+    found.extend(real);
+    found.retain(|path| path != tree && path.starts_with(tree));
+    found.sort();
+    found.dedup();
+    found
 }
 
 /// The value of GOPROXY where there is no way out: folders only.

@@ -1,0 +1,147 @@
+//! What git executes outside the sandbox later, out of the work tree: hooks and configuration that a
+//! repository's own configuration leads to.
+//!
+//! `core.hooksPath = .githooks` and `include.path = ../.gitconfig` are common, and git knows no other
+//! places that are executed without a command's being named. Whoever may write the work tree must not
+//! write these.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use super::gitconfig::{self, Setting};
+
+/// Includes of includes are followed so deep, as git does (`MAX_INCLUDE_DEPTH`).
+const DEEPEST: usize = 10;
+
+/// The files and folders that the configuration of `repository`, its top folder, leads to: there or
+/// not, without `.` and `..`. What cannot be read or understood leads nowhere, as for git.
+pub fn led_to(repository: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let git = git_folder(repository);
+    let common = common_folder(&git);
+    for config in [common.join("config"), git.join("config.worktree")] {
+        follow(&config, repository, 0, &mut found);
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn follow(config: &Path, repository: &Path, depth: usize, found: &mut Vec<PathBuf>) {
+    let Some(settings) = fs::read_to_string(config)
+        .ok()
+        .and_then(|text| gitconfig::parse(&text).ok())
+    else {
+        return;
+    };
+    let folder = config.parent().unwrap_or(repository);
+    for setting in settings {
+        let Setting {
+            section,
+            key,
+            value,
+            ..
+        } = setting;
+        let Some(value) = value.filter(|value| !value.is_empty()) else {
+            continue;
+        };
+        match (section.as_str(), key.as_str()) {
+            ("core", "hookspath") => found.push(cleaned(&repository.join(value))),
+            ("include" | "includeif", "path") => {
+                let path = cleaned(&folder.join(value));
+                if depth < DEEPEST {
+                    follow(&path, repository, depth + 1, found);
+                }
+                found.push(path);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// `.git`, or where a file of that name says it is (gitrepository-layout(5)).
+fn git_folder(repository: &Path) -> PathBuf {
+    let git = repository.join(".git");
+    let text = fs::read_to_string(&git).unwrap_or_default();
+    match text.strip_prefix("gitdir: ") {
+        Some(path) => repository.join(path.trim_end()),
+        None => git,
+    }
+}
+
+/// The folder that has the configuration of a linked work tree.
+fn common_folder(git: &Path) -> PathBuf {
+    match fs::read_to_string(git.join("commondir")) {
+        Ok(path) => git.join(path.trim_end()),
+        Err(_) => git.to_owned(),
+    }
+}
+
+fn cleaned(path: &Path) -> PathBuf {
+    let mut cleaned = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => drop(cleaned.pop()),
+            part => cleaned.push(part),
+        }
+    }
+    cleaned
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn led(files: &[(&str, &str)]) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        for (name, content) in files {
+            let path = root.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        let found = led_to(&root);
+        let relative = |path: &PathBuf| {
+            path.strip_prefix(&root)
+                .unwrap_or(path)
+                .display()
+                .to_string()
+        };
+        found.iter().map(relative).collect()
+    }
+
+    #[test]
+    fn hooks_and_includes_are_found_also_by_way_of_includes() {
+        let config = "[core]\n\thooksPath = .githooks\n[include]\n\tpath = ../.gitconfig\n";
+        let include = "[includeIf \"gitdir:x\"]\n\tpath = ci/more\n";
+        let files = [
+            (".git/config", config),
+            (".gitconfig", include),
+            ("ci/more", "[core]\nhookspath=ci/hooks/\n"),
+        ];
+        assert_eq!(
+            led(&files),
+            [".gitconfig", ".githooks", "ci/hooks", "ci/more"]
+        );
+    }
+
+    #[test]
+    fn a_linked_work_tree_has_its_repositorys_configuration_and_its_own() {
+        let files = [
+            (".git", "gitdir: bare/worktrees/a\n"),
+            ("bare/worktrees/a/commondir", "../..\n"),
+            (
+                "bare/worktrees/a/config.worktree",
+                "[core]\nhooksPath = one\n",
+            ),
+            ("bare/config", "[core]\nhooksPath = two\n"),
+        ];
+        assert_eq!(led(&files), ["one", "two"]);
+    }
+
+    #[test]
+    fn a_circle_of_includes_ends() {
+        let files = [(".git/config", "[include]\npath = config\n")];
+        assert_eq!(led(&files), [".git/config"]);
+    }
+}
