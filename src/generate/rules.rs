@@ -55,6 +55,8 @@ pub struct Site {
     pub write: Vec<(PathBuf, bool)>,
     /// Folders in which temporary files are made.
     pub temporary: Vec<PathBuf>,
+    /// What in the work tree git's own configuration leads to, protected beside what the policy names.
+    pub protected: Vec<PathBuf>,
 }
 
 /// What may be done; combined by [`Rights::and`].
@@ -368,8 +370,12 @@ impl Rules {
                 false,
             );
         }
-        for name in &policy.files.protected {
-            let path = site.tree.join(name);
+        let named = policy
+            .files
+            .protected
+            .iter()
+            .map(|name| site.tree.join(name));
+        for path in named.chain(site.protected.iter().cloned()) {
             self.add(
                 subject,
                 Role::Protected,

@@ -72,6 +72,8 @@ fn paths(tree: &'static str) -> impl Strategy<Value = PathBuf> {
         ".git",
         ".github",
         ".gitx",
+        "ci",
+        "hooks",
         "testdata",
         "testdata2",
         ".ssh",

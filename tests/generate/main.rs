@@ -39,6 +39,7 @@ fn site(tree: &Path) -> Site {
         ],
         write: vec![("/srv/out".into(), true)],
         temporary: vec!["/tmp".into()],
+        protected: vec![tree.join("ci/hooks")],
         ..Site::default()
     }
 }

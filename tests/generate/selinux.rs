@@ -68,6 +68,10 @@ fn selinux_contexts_match_their_paths_and_no_others() {
             Some("gosandbox_protected_t")
         );
         assert_eq!(
+            label(format!("{tree}/ci/hooks/pre-commit")).as_deref(),
+            Some("gosandbox_protected_t")
+        );
+        assert_eq!(
             label("/usr/local/go/bin/go".into()).as_deref(),
             Some("gosandbox_goroot_exec_t")
         );

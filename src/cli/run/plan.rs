@@ -391,7 +391,7 @@ fn is_roots(path: &Path) -> bool {
 }
 
 /// What of the work tree git executes or reads as its configuration outside.
-fn led_to(workspace: &Workspace, tree: Option<&Path>) -> Vec<PathBuf> {
+pub(super) fn led_to(workspace: &Workspace, tree: Option<&Path>) -> Vec<PathBuf> {
     let (Some(repository), Some(tree)) = (&workspace.repository, tree) else {
         return Vec::new();
     };

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Project, Session, caches, identity, resolve, toolchain};
+use super::{Project, Session, caches, identity, plan, resolve, toolchain};
 use crate::cli::args::{Command, LowArgs};
 use crate::cli::overrides;
 use crate::generate::Site;
@@ -48,6 +48,7 @@ pub(in crate::cli) fn find(args: &LowArgs) -> anyhow::Result<(Policy, Site)> {
     system.dedup();
     let mut read = with_kind(&policy.files.read);
     read.extend(with_kind(&workspace.local_modules));
+    let protected = plan::led_to(&workspace, tree.as_deref());
     let site = Site {
         goroot: toolchain.goroot.clone(),
         goroot_linked: toolchain.linked.clone(),
@@ -63,6 +64,7 @@ pub(in crate::cli) fn find(args: &LowArgs) -> anyhow::Result<(Policy, Site)> {
         read,
         write: with_kind(&policy.files.write),
         temporary: vec!["/tmp".into(), "/var/tmp".into()],
+        protected,
     };
     Ok((policy, site))
 }

@@ -78,8 +78,10 @@ pub fn contexts(model: &Model<'_>) -> Result<Vec<Context>, Error> {
         Kind::Any,
         names::TESTDATA,
     )?;
-    for name in &model.policy.files.protected {
-        add(&site.tree.join(name), all, Kind::Any, names::PROTECTED)?;
+    let named = model.policy.files.protected.iter();
+    let named = named.map(|name| site.tree.join(name));
+    for path in named.chain(site.protected.iter().cloned()) {
+        add(&path, all, Kind::Any, names::PROTECTED)?;
     }
     add(&site.gomodcache, all, Kind::Any, names::MODCACHE)?;
     add(&site.gocache, all, Kind::Any, names::CACHE)?;
