@@ -3,6 +3,9 @@
 //!
 //! It follows no include and expands nothing; what it cannot read for certain is an error.
 
+/// A configuration larger than this is not read: bytes.
+pub(super) const LARGEST: u64 = 1 << 20;
+
 /// One setting. Section and key are in lower case, as git compares them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Setting {

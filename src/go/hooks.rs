@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use super::gitconfig::{self, Setting};
+use super::gitconfig::{self, LARGEST, Setting};
 
 /// Includes of includes are followed so deep, as git does (`MAX_INCLUDE_DEPTH`).
 const DEEPEST: usize = 10;
@@ -28,10 +28,8 @@ pub fn led_to(repository: &Path) -> Vec<PathBuf> {
 }
 
 fn follow(config: &Path, repository: &Path, depth: usize, found: &mut Vec<PathBuf>) {
-    let Some(settings) = fs::read_to_string(config)
-        .ok()
-        .and_then(|text| gitconfig::parse(&text).ok())
-    else {
+    let settings = read(config).and_then(|text| gitconfig::parse(&text).ok());
+    let Some(settings) = settings else {
         return;
     };
     let folder = config.parent().unwrap_or(repository);
@@ -62,7 +60,7 @@ fn follow(config: &Path, repository: &Path, depth: usize, found: &mut Vec<PathBu
 /// `.git`, or where a file of that name says it is (gitrepository-layout(5)).
 fn git_folder(repository: &Path) -> PathBuf {
     let git = repository.join(".git");
-    let text = fs::read_to_string(&git).unwrap_or_default();
+    let text = read(&git).unwrap_or_default();
     match text.strip_prefix("gitdir: ") {
         Some(path) => repository.join(path.trim_end()),
         None => git,
@@ -71,10 +69,19 @@ fn git_folder(repository: &Path) -> PathBuf {
 
 /// The folder that has the configuration of a linked work tree.
 fn common_folder(git: &Path) -> PathBuf {
-    match fs::read_to_string(git.join("commondir")) {
-        Ok(path) => git.join(path.trim_end()),
-        Err(_) => git.to_owned(),
+    match read(&git.join("commondir")) {
+        Some(path) => git.join(path.trim_end()),
+        None => git.to_owned(),
     }
+}
+
+/// The text of a plain file of a sensible size: an include can name a pipe or a device.
+fn read(path: &Path) -> Option<String> {
+    let found = fs::metadata(path).ok()?;
+    if !found.is_file() || found.len() > LARGEST {
+        return None;
+    }
+    fs::read_to_string(path).ok()
 }
 
 fn cleaned(path: &Path) -> PathBuf {
@@ -137,6 +144,15 @@ mod tests {
             ("bare/config", "[core]\nhooksPath = two\n"),
         ];
         assert_eq!(led(&files), ["one", "two"]);
+    }
+
+    #[test]
+    fn a_device_is_not_read() {
+        let files = [(
+            ".git/config",
+            "[include]\npath = /dev/zero\npath = /dev/tty\n",
+        )];
+        assert_eq!(led(&files), ["/dev/tty", "/dev/zero"]);
     }
 
     #[test]

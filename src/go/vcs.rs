@@ -10,7 +10,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::gitconfig::{self, Setting};
+use super::gitconfig::{self, LARGEST, Setting};
 use super::shown;
 
 /// What becomes of version control stamping.
@@ -31,9 +31,6 @@ pub enum Stamping {
         reason: String,
     },
 }
-
-/// A configuration larger than this is not read.
-const LARGEST: u64 = 1 << 20;
 
 /// Judges the version control of `repository`, its top folder.
 pub fn stamping(repository: &Path) -> Stamping {
