@@ -231,8 +231,18 @@ impl<'a> Prepared<'a> {
             }) => Some(Wraps::Run),
             _ => None,
         };
+        let program_hosts = match way {
+            Some(Way::Modules) if wraps.is_some() => way::of_programs(self.policy),
+            _ => Vec::new(),
+        };
+        let hosts = (!program_hosts.is_empty()).then(plan::way::programs_hosts);
         let run = Run {
-            program_environment: program_environment(&environment, &self.caches.programs),
+            program_environment: program_environment(
+                &environment,
+                &self.caches.programs,
+                hosts.as_deref(),
+            ),
+            program_hosts,
             command: Command {
                 path: match &self.what {
                     What::Go(_) => self.toolchain.go.clone(),
@@ -422,10 +432,14 @@ fn own_modules(session: &Session<'_>, caches: &Caches) -> Option<PathBuf> {
 fn program_environment(
     environment: &Environment,
     cache: &Path,
+    hosts: Option<&str>,
 ) -> (BTreeMap<String, String>, Vec<String>) {
     let programs = environment::for_programs(environment, cache);
     let mut kept: BTreeMap<_, _> = programs.pairs.iter().cloned().collect();
     kept.retain(|_, value| !plan::way::is_secret(value));
+    if let Some(hosts) = hosts {
+        kept.extend(environment::TO_HOSTS.map(|name| (name.into(), hosts.into())));
+    }
     let had: BTreeMap<_, _> = environment.pairs.iter().cloned().collect();
     let text = |text: &OsString| text.to_string_lossy().into_owned();
     let set = kept
