@@ -66,7 +66,7 @@ pub(super) fn take(
         testdata_in: supervision.testdata_in.clone(),
         filters: 0,
         gateway: key.map(|key| key.port),
-        programs: key.and_then(|key| Some((way::PROGRAMS_PORT, key.programs?))),
+        tunnel: key.and_then(|key| Some((way::PROGRAMS_PORT, key.programs?))),
     });
     let rules = rules.unwrap_or_default();
     raise_limit();

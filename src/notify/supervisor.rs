@@ -193,7 +193,7 @@ impl Supervisor {
             Address::Internet(ip, _) if !address::is_loopback(ip) => return Err(libc::ENETUNREACH),
             Address::Internet(ip, port) => match ports::owner(held.kind, port, ours)? {
                 Owner::Inside => {}
-                Owner::Elsewhere | Owner::Nobody if self.is_tunnel(held, ip, port, caller)? => {
+                Owner::Elsewhere | Owner::Nobody if self.is_tunnel(held, ip, port) => {
                     let bytes = self.to_tunnel(bytes);
                     return Ok(Some(Destination { bytes, named: None }));
                 }
@@ -220,22 +220,15 @@ impl Supervisor {
         self.rules.gateway == Some(port) && is_local_stream(held, ip)
     }
 
-    /// Whether a program asks for the tunnel.
-    fn is_tunnel(
-        &self,
-        held: &Held,
-        ip: IpAddr,
-        port: u16,
-        caller: &Caller<'_>,
-    ) -> Result<bool, Errno> {
-        let asked = self.rules.programs.map(|(asked, _)| asked);
-        let is_it = asked == Some(port) && is_local_stream(held, ip);
-        Ok(is_it && caller.is_program(&self.rules)?)
+    /// Whether this is the address at which the tunnel is to be found.
+    fn is_tunnel(&self, held: &Held, ip: IpAddr, port: u16) -> bool {
+        let asked = self.rules.tunnel.map(|(asked, _)| asked);
+        asked == Some(port) && is_local_stream(held, ip)
     }
 
     /// The same address with the tunnel's port, which both families have in the same place.
     fn to_tunnel(&self, mut bytes: Vec<u8>) -> Vec<u8> {
-        if let (Some((_, port)), Some(place)) = (self.rules.programs, bytes.get_mut(2..4)) {
+        if let (Some((_, port)), Some(place)) = (self.rules.tunnel, bytes.get_mut(2..4)) {
             place.copy_from_slice(&port.to_be_bytes());
         }
         bytes

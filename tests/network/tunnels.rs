@@ -190,6 +190,11 @@ fn programs_of_go_test_and_go_run_reach_named_hosts_where_the_profile_says_so_an
         };
         good(scene.run(&options, &test).expect(0), &["test", "child"]);
         good(scene.run(&options, &run).expect(0), &["program"]);
+        let test = [&test[..], &["-run=TestNamed"]].concat();
+        scene
+            .run(&options, &test)
+            .expect(0)
+            .says("named echo hello");
         let again = scene.run(&options, &test).expect(0);
         assert!(again.stdout.contains("(cached)"), "{env:?}: {again:?}");
         // Another list of hosts is another test.
