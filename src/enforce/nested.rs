@@ -16,11 +16,13 @@ use crate::sys;
 /// Confines this process; it executes the program next.
 ///
 /// `ruleset` is the plan's with what depends on the program; `writable` are the mounts that stay
-/// writable for it.
+/// writable for it. `in_network` is done in the program's own net namespace, where it gets one, before
+/// anything is given up.
 pub fn restrict(
     plan: &ProgramPlan,
     ruleset: Option<&Ruleset>,
     writable: &[std::path::PathBuf],
+    in_network: impl FnOnce() -> Result<(), Error>,
 ) -> Result<(), Error> {
     if plan.nest {
         let (uid, gid) = (process::getuid().as_raw(), process::getgid().as_raw());
@@ -30,6 +32,7 @@ pub fn restrict(
             })?;
         namespaces::map_to_self(uid, gid)?;
         namespaces::loopback_up()?;
+        in_network()?;
         view::freeze(writable)?;
         capabilities::drop_bounding_set(true)?;
         capabilities::clear()?;

@@ -13,7 +13,7 @@ use super::audit::Event;
 use super::request::{self, Method, Request};
 use super::route::route;
 use super::service::{Reply, answer};
-use super::{Service, Shared, tunnel};
+use super::{Service, Shared, peer, tunnel};
 
 /// How long a connection is kept open between requests.
 const IDLE: Duration = Duration::from_secs(120);
@@ -69,7 +69,7 @@ pub(super) fn serve(shared: &Arc<Shared>, mut stream: TcpStream, service: Servic
             }
         };
         if request.method == Method::Connect {
-            connect(shared, &mut stream, &request, &buffer);
+            connect(shared, &mut stream, &request, service, &buffer);
             break;
         }
         if !one(shared, &mut stream, &request, service, &mut body) {
@@ -163,23 +163,36 @@ fn stranger(shared: &Shared, asked: &str) {
     }
 }
 
-fn connect(shared: &Arc<Shared>, stream: &mut TcpStream, request: &Request, early: &[u8]) {
+fn connect(
+    shared: &Arc<Shared>,
+    stream: &mut TcpStream,
+    request: &Request,
+    service: Service,
+    early: &[u8],
+) {
+    let known = match service {
+        Service::ModulesAndTunnel | Service::Tunnel => has_token(shared, request),
+        Service::Programs { user } => user.is_none_or(|user| peer::is(stream, user)),
+    };
+    if known {
+        return tunnel::serve(shared, stream, &request.target, early);
+    }
+    stranger(shared, &request.target);
+    let head = "HTTP/1.1 407 Proxy Authentication Required\r\n\
+                Proxy-Authenticate: Basic realm=\"gosandbox\"\r\n\
+                Content-Length: 0\r\nConnection: close\r\n\r\n";
+    let _gone = stream.write_all(head.as_bytes());
+    linger(stream);
+}
+
+/// Whether a CONNECT comes with the token.
+fn has_token(shared: &Shared, request: &Request) -> bool {
     let given = request.authorization.as_deref().and_then(|value| {
         let (scheme, value) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("basic").then(|| value.trim())
     });
     let expected = BASE64_STANDARD.encode(format!("gosandbox:{}", shared.token));
-    let known = given.is_some_and(|given| given.as_bytes().ct_eq(expected.as_bytes()).into());
-    if known {
-        tunnel::serve(shared, stream, &request.target, early);
-    } else {
-        stranger(shared, &request.target);
-        let head = "HTTP/1.1 407 Proxy Authentication Required\r\n\
-                    Proxy-Authenticate: Basic realm=\"gosandbox\"\r\n\
-                    Content-Length: 0\r\nConnection: close\r\n\r\n";
-        let _gone = stream.write_all(head.as_bytes());
-        linger(stream);
-    }
+    given.is_some_and(|given| given.as_bytes().ct_eq(expected.as_bytes()).into())
 }
 
 /// Answers with a status alone, and ends the connection. Whoever has gone meanwhile misses it.

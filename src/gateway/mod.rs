@@ -16,6 +16,7 @@ mod escape;
 mod fetch;
 mod folder;
 mod hello;
+mod peer;
 mod proxy;
 mod request;
 mod route;
@@ -29,7 +30,7 @@ mod tunnel;
 mod upstream;
 
 use std::fs::File;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -73,6 +74,12 @@ pub enum Service {
     ModulesAndTunnel,
     /// The tunnel alone: the program cage's, where the profile lets programs reach named hosts.
     Tunnel,
+    /// The tunnel alone, and no token is asked for: programs that the `-exec` wrapper starts, on a socket
+    /// that nobody else can connect to. On the host's loopback that is this user, whose programs they are.
+    Programs {
+        /// The user id; `None` on a socket in a net namespace of the program's own.
+        user: Option<u32>,
+    },
 }
 
 /// A gateway that could not be started.
@@ -102,8 +109,8 @@ pub struct Summary {
     pub refused: Vec<String>,
 }
 
-/// A gateway. Nothing is read, resolved or connected before the first request.
-#[derive(Debug)]
+/// A gateway. Nothing is read, resolved or connected before the first request. Clones are the same one.
+#[derive(Clone, Debug)]
 pub struct Gateway {
     shared: Arc<Shared>,
 }
@@ -126,6 +133,12 @@ impl Gateway {
     pub fn serve(&self, listener: TcpListener, service: Service) -> Result<(), Error> {
         server::start(&self.shared, listener, service)
             .map_err(|error| Error(format!("no thread can be started: {error}")))
+    }
+
+    /// Serves a connection that has been accepted elsewhere, in a thread of its own. It ends at once where
+    /// there are too many already, or no thread is to be had.
+    pub fn admit(&self, stream: TcpStream, service: Service) {
+        server::admit(&self.shared, stream, service);
     }
 
     /// Ends everything that is under way, and says what passed.

@@ -45,6 +45,8 @@ pub(super) struct Shared {
     pub(super) strangers: AtomicUsize,
     network_rule: String,
     sockets: Mutex<Sockets>,
+    /// For connections that others accept.
+    admitted: Arc<Slots>,
     /// Told whenever a connection has ended.
     ended: Condvar,
 }
@@ -88,6 +90,7 @@ impl Shared {
             strangers: AtomicUsize::new(0),
             network_rule,
             sockets: Mutex::default(),
+            admitted: Arc::default(),
             ended: Condvar::new(),
         })
     }
@@ -166,22 +169,31 @@ fn accept(shared: &Arc<Shared>, listener: &TcpListener, service: Service) {
     while !shared.stopping.load(Ordering::Relaxed) {
         let slot = Slots::take(&slots);
         match listener.accept() {
-            Ok((stream, _)) => {
-                let shared = Arc::clone(shared);
-                let connection = move || {
-                    let _slot = slot;
-                    connection::serve(&shared, stream, service);
-                };
-                let thread = thread::Builder::new()
-                    .name("connection".to_owned())
-                    .stack_size(STACK);
-                // Where no thread can be had, this connection ends and the next may do better.
-                let _started = thread.spawn(connection);
-            }
+            Ok((stream, _)) => begin(shared, stream, service, slot),
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => return,
             // Too many descriptors, or a client that has gone: the next one may do better.
             Err(_) => thread::sleep(Duration::from_millis(20)),
         }
+    }
+}
+
+/// Serves a connection in a thread. Where none can be had, it ends, and the next may do better.
+fn begin(shared: &Arc<Shared>, stream: TcpStream, service: Service, slot: Slot) {
+    let shared = Arc::clone(shared);
+    let connection = move || {
+        let _slot = slot;
+        connection::serve(&shared, stream, service);
+    };
+    let thread = thread::Builder::new()
+        .name("connection".to_owned())
+        .stack_size(STACK);
+    let _started = thread.spawn(connection);
+}
+
+/// Serves a connection that was accepted elsewhere, unless there are too many.
+pub(super) fn admit(shared: &Arc<Shared>, stream: TcpStream, service: Service) {
+    if let Some(slot) = Slots::take_free(&shared.admitted) {
+        begin(shared, stream, service, slot);
     }
 }
 
@@ -206,6 +218,16 @@ impl Slots {
         }
         *taken += 1;
         Slot(Arc::clone(slots))
+    }
+
+    /// `None` where that would have to wait.
+    fn take_free(slots: &Arc<Slots>) -> Option<Slot> {
+        let mut taken = slots.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if *taken >= CONNECTIONS {
+            return None;
+        }
+        *taken += 1;
+        Some(Slot(Arc::clone(slots)))
     }
 }
 

@@ -1,7 +1,8 @@
 //! The gateway's listening socket, and who serves it.
 //!
 //! In a net namespace of the run's own init makes it and hands it out; else the launcher makes it
-//! itself. Nothing is served, and no thread exists, before somebody connects.
+//! itself. Programs that may reach hosts by name have sockets of their own, which come by the
+//! [`door`]. Nothing is served, and no thread exists, before somebody connects.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
@@ -11,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
+use super::door;
 use crate::gateway::{Config, Error, Gateway, Service, Summary};
-use crate::plan::Way;
+use crate::plan::{Way, way};
 
 /// So many connections may wait for the launcher to wake up.
 const BACKLOG: i32 = 1024;
@@ -61,10 +63,10 @@ impl Gate {
         })
     }
 
-    /// What a client needs.
-    pub(super) fn key(&self, port: u16) -> Key<'_> {
+    fn key(&self, ports: Ports) -> Key<'_> {
         Key {
-            port,
+            port: ports.gateway,
+            programs: ports.programs,
             token: &self.token,
         }
     }
@@ -75,6 +77,8 @@ impl Gate {
 pub struct Key<'a> {
     /// The port on the loopback.
     pub port: u16,
+    /// The port of the programs' tunnel on the host's loopback, where they have one there.
+    pub programs: Option<u16>,
     /// The token.
     pub token: &'a str,
 }
@@ -95,60 +99,148 @@ pub(super) fn listen(port: u16) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// The gate as the launcher's wait has it: the socket waits for its first client.
+/// Where somebody knocks.
+struct Entrance {
+    socket: OwnedFd,
+    kind: Kind,
+}
+
+/// What is behind.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// A listening socket of the gateway's.
+    Gateway(Service),
+    /// The door for programs' sockets.
+    Door,
+}
+
+/// The ports on the loopback at which a run finds the gateway.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ports {
+    gateway: u16,
+    programs: Option<u16>,
+}
+
+/// The gate as the launcher's wait has it: each socket waits for its first client.
 pub(super) struct Watch {
     gate: Gate,
+    ports: Ports,
     service: Service,
-    socket: Option<OwnedFd>,
+    entrances: Vec<Entrance>,
+    /// The door that is attended.
+    door: Option<OwnedFd>,
     failed: Option<Error>,
 }
 
 impl Watch {
-    pub(super) fn new(gate: Gate, way: Way, socket: Option<OwnedFd>) -> Watch {
+    /// In a net namespace of the run's own, from which the sockets are still to come.
+    pub(super) fn inside(gate: Gate, way: Way) -> Watch {
+        let ports = Ports {
+            gateway: way::PORT,
+            programs: None,
+        };
         Watch {
             gate,
+            ports,
             service: match way {
                 Way::Modules => Service::ModulesAndTunnel,
                 Way::Hosts => Service::Tunnel,
             },
-            socket,
+            entrances: Vec::new(),
+            door: None,
             failed: None,
         }
     }
 
-    /// In init, which has a copy: the socket is the launcher's alone.
+    /// On the host's loopback, at whatever ports are free, with a tunnel for this user's programs where
+    /// there is to be one.
+    ///
+    /// # Errors
+    /// Nothing can be listened on.
+    pub(super) fn on_host(gate: Gate, way: Way, programs: Option<u32>) -> io::Result<Watch> {
+        let mut watch = Watch::inside(gate, way);
+        let mut entrance = |service| {
+            let socket = listen(0)?;
+            let listener = TcpListener::from(socket.try_clone()?);
+            let kind = Kind::Gateway(service);
+            watch.entrances.push(Entrance { socket, kind });
+            listener.local_addr().map(|address| address.port())
+        };
+        watch.ports.gateway = entrance(watch.service)?;
+        let user = programs.map(|user| Service::Programs { user: Some(user) });
+        watch.ports.programs = user.map(entrance).transpose()?;
+        Ok(watch)
+    }
+
+    /// In init, which has a copy: the sockets are the launcher's alone.
     pub(super) fn leave(&mut self) {
-        self.socket = None;
+        self.entrances.clear();
     }
 
     /// What the command needs.
-    pub(super) fn key(&self, port: u16) -> Key<'_> {
-        self.gate.key(port)
+    pub(super) fn key(&self) -> Key<'_> {
+        self.gate.key(self.ports)
     }
 
-    /// The socket has come from inside.
+    /// The gateway's socket has come from inside.
     pub(super) fn take(&mut self, socket: OwnedFd) {
-        self.socket = Some(socket);
+        let kind = Kind::Gateway(self.service);
+        self.entrances.push(Entrance { socket, kind });
+    }
+
+    /// The door has come from inside.
+    pub(super) fn take_door(&mut self, socket: OwnedFd) {
+        let kind = Kind::Door;
+        self.entrances.push(Entrance { socket, kind });
     }
 
     /// Readable once somebody has connected.
-    pub(super) fn socket(&self) -> Option<BorrowedFd<'_>> {
-        self.socket.as_ref().map(AsFd::as_fd)
+    pub(super) fn sockets(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.entrances
+            .iter()
+            .map(|entrance| entrance.socket.as_fd())
     }
 
-    /// Somebody has connected. A gateway that cannot serve is one that refuses.
-    pub(super) fn serve(&mut self) {
-        let Some(socket) = self.socket.take() else {
-            return;
-        };
-        SERVED.store(true, Ordering::Relaxed);
-        let listener = TcpListener::from(socket);
-        let served = self.gate.gateway.serve(listener, self.service);
-        self.failed = served.err();
+    /// Somebody has connected to those of [`Watch::sockets`] for which this is true. A gateway that
+    /// cannot serve is one that refuses.
+    pub(super) fn serve(&mut self, knocked: &[bool]) {
+        let entrances = std::mem::take(&mut self.entrances);
+        let mut knocked = knocked.iter().copied();
+        for entrance in entrances {
+            if knocked.next() != Some(true) {
+                self.entrances.push(entrance);
+                continue;
+            }
+            SERVED.store(true, Ordering::Relaxed);
+            let served = match entrance.kind {
+                Kind::Gateway(service) => {
+                    let listener = TcpListener::from(entrance.socket);
+                    self.gate.gateway.serve(listener, service)
+                }
+                Kind::Door => self.attend(entrance.socket),
+            };
+            self.failed = self.failed.take().or(served.err());
+        }
+    }
+
+    fn attend(&mut self, door: OwnedFd) -> Result<(), Error> {
+        let failed = |error: io::Error| Error(format!("programs' sockets are not served: {error}"));
+        self.door = Some(door.try_clone().map_err(failed)?);
+        let gateway = self.gate.gateway.clone();
+        std::thread::Builder::new()
+            .name("door".to_owned())
+            .stack_size(64 * 1024)
+            .spawn(move || door::attend(&door, &gateway))
+            .map(drop)
+            .map_err(failed)
     }
 
     /// Ends the gateway; what passed, or why nothing could.
     pub(super) fn finish(self) -> Result<Summary, Error> {
+        if let Some(door) = &self.door {
+            // Wakes the thread that waits for it.
+            let _ended = rustix::net::shutdown(door, rustix::net::Shutdown::Both);
+        }
         let summary = self.gate.gateway.finish();
         match self.failed {
             Some(error) => Err(error),

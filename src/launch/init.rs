@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{self, DumpableBehavior, Pid, Signal};
 
 use super::direct::Direct;
+use super::door;
 use super::gate::{self, Key};
 use super::message::{self, Heard, Message};
 use super::processors::Processors;
@@ -110,9 +111,8 @@ fn start_command(start: Start<'_>, done: Enforcement) -> i32 {
     match cloned {
         Ok(Cloned::Child) => become_command(start, done, handover.as_ref()),
         Ok(Cloned::Parent { pid, pidfd }) => {
-            let gateway = start.key.map(|key| key.port);
             let take =
-                |way: Handover| supervised::take(start.plan, gateway, &way, pid, pidfd.as_fd());
+                |way: Handover| supervised::take(start.plan, start.key, &way, pid, pidfd.as_fd());
             let supervisor = match handover.map(take).transpose() {
                 Ok(supervisor) => supervisor.flatten(),
                 Err(message) => {
@@ -216,6 +216,10 @@ fn become_command(start: Start<'_>, mut done: Enforcement, handover: Option<&Han
         // Init has told why.
         sys::exit_now(125);
     }
+    if let Err(error) = open_door(plan, socket) {
+        message::send(socket, &failed(&error));
+        sys::exit_now(125);
+    }
     if restored.is_ok() {
         message::send(socket, &Message::Enforced(done));
         let error = sys::execve(&path, &argv, &envp);
@@ -223,6 +227,20 @@ fn become_command(start: Start<'_>, mut done: Enforcement, handover: Option<&Han
         message::send(socket, &Message::NotExecuted { errno });
     }
     sys::exit_now(126)
+}
+
+/// Makes the door for programs' sockets, where the wrapper is to find it: in this net namespace, and in
+/// this Landlock domain, whose processes reach no abstract socket outside it.
+fn open_door(plan: &Plan, socket: &OwnedFd) -> Result<(), enforce::Error> {
+    let own_network = matches!(plan.isolation, Isolation::Namespaces(_));
+    if !plan.programs_reach_hosts() || !own_network {
+        return Ok(());
+    }
+    door::open()
+        .and_then(|door| Ok(message::send_door(socket, door.as_fd())?))
+        .during(Layer::Namespaces, || {
+            "make a way to hosts for the programs of the command".into()
+        })
 }
 
 /// Reaps, passes signals on, answers notified calls, and returns the command's status when it has ended

@@ -41,6 +41,8 @@ pub enum Message {
     Stopped(i32),
     /// The gateway's listening socket comes with this.
     Listening,
+    /// The door for programs' listening sockets comes with this.
+    Door,
     /// Nothing runs inside any more; init ends next, which takes the kernel a while.
     Over {
         /// The exit status, which is the command's.
@@ -139,12 +141,33 @@ fn receive_with<'a>(
     Ok((bytes.get(..received.bytes).unwrap_or_default(), descriptor))
 }
 
-/// In init, before it is under any filter: hands the gateway's listening socket to the launcher.
+/// In init, before it is under any filter: hands the gateway's listening socket to the launcher. The
+/// wrapper hands out a program's in the same way.
 ///
 /// # Errors
 /// As sendmsg(2).
 pub fn send_listening(socket: &OwnedFd, listening: BorrowedFd<'_>) -> Result<(), Errno> {
     send_with(socket, b"L", Some(listening))
+}
+
+/// In the command's process: hands the door for programs' sockets to the launcher.
+///
+/// # Errors
+/// As sendmsg(2).
+pub fn send_door(socket: &OwnedFd, door: BorrowedFd<'_>) -> Result<(), Errno> {
+    send_with(socket, b"D", Some(door))
+}
+
+/// What [`send_listening`] has sent.
+///
+/// # Errors
+/// As recvmsg(2); EPROTO where something else has come.
+pub fn receive_listening(socket: &OwnedFd) -> Result<OwnedFd, Errno> {
+    let mut bytes = [0; LONGEST];
+    match receive_with(socket, &mut bytes)? {
+        (b"L", Some(descriptor)) => Ok(descriptor),
+        _ => Err(Errno::PROTO),
+    }
 }
 
 fn send_with(
@@ -191,6 +214,7 @@ pub fn send(socket: &OwnedFd, message: &Message) {
             frame.extend(signal.to_le_bytes());
         }
         Message::Listening => frame.push(b'L'),
+        Message::Door => frame.push(b'D'),
         Message::Over { status } => {
             frame.push(b'O');
             frame.extend(status.to_le_bytes());
@@ -221,6 +245,7 @@ fn decode(kind: u8, content: &[u8]) -> Option<Message> {
             content.try_into().ok()?,
         ))),
         b'L' => Some(Message::Listening),
+        b'D' => Some(Message::Door),
         b'O' => Some(Message::Over {
             status: i32::from_le_bytes(content.try_into().ok()?),
         }),

@@ -4,7 +4,6 @@
 //! namespace; and the command. The launcher and init have one thread until the command runs.
 
 use std::io;
-use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
@@ -14,13 +13,14 @@ use crate::enforce::cgroup;
 use crate::enforce::landlock::Domain;
 use crate::enforce::{self, Enforcement, namespaces};
 use crate::gateway;
-use crate::plan::{self, Isolation, Plan};
+use crate::plan::{Isolation, Plan};
 use crate::policy::Layer;
 use crate::sys::{self, Cloned};
 
 pub mod caller;
 pub mod descendants;
 pub mod direct;
+mod door;
 pub mod gate;
 pub mod idmap;
 pub mod init;
@@ -225,7 +225,7 @@ fn start(
     gate::one_thread().map_err(|e| Error::launcher("end the downloads before this", e))?;
     let domain = plan.landlock.as_ref().map(Domain::new);
     let mut domain = domain.transpose().map_err(Error::layer)?;
-    let (mut gate, port) = open(plan, gate)?;
+    let mut gate = open(plan, gate)?;
     let (socket, init_socket) =
         message::pair().map_err(|e| Error::launcher("make a pair of sockets", e))?;
     let own_pid_namespace = matches!(plan.isolation, Isolation::Namespaces(_));
@@ -247,7 +247,7 @@ fn start(
             }
             init::run(init::Start {
                 plan,
-                key: gate.as_ref().map(|gate| gate.key(port)),
+                key: gate.as_ref().map(Watch::key),
                 domain,
                 processors,
                 group,
@@ -291,21 +291,19 @@ fn start(
     }
 }
 
-/// The gate of a plan that has a way out, and its port. Without a net namespace of the run's own the
-/// launcher listens on the host's loopback, before init is there, on
-/// whatever port is free.
-fn open(plan: &Plan, gate: Option<Gate>) -> Result<(Option<Watch>, u16), Error> {
+/// The gate of a plan that has a way out. Without a net namespace of the run's own the launcher listens
+/// on the host's loopback, before init is there.
+fn open(plan: &Plan, gate: Option<Gate>) -> Result<Option<Watch>, Error> {
     let (Some(way), Some(gate)) = (plan.way, gate) else {
-        return Ok((None, 0));
+        return Ok(None);
     };
     if matches!(plan.isolation, Isolation::Namespaces(_)) {
-        return Ok((Some(Watch::new(gate, way, None)), plan::way::PORT));
+        return Ok(Some(Watch::inside(gate, way)));
     }
-    let listened = gate::listen(0).and_then(|socket| {
-        let port = TcpListener::from(socket.try_clone()?).local_addr()?.port();
-        Ok((Some(Watch::new(gate, way, Some(socket))), port))
-    });
-    listened.map_err(|e| Error::launcher("listen on the loopback for the module gateway", e))
+    let programs = plan.programs_reach_hosts().then_some(plan.identity.uid);
+    Watch::on_host(gate, way, programs)
+        .map(Some)
+        .map_err(|e| Error::launcher("listen on the loopback for the module gateway", e))
 }
 
 /// What init told, and how it ended, as the outcome of the run.
@@ -331,7 +329,7 @@ fn outcome(plan: &Plan, ended: supervisor::Ended) -> Result<Outcome, Error> {
                     errno,
                 });
             }
-            Message::Stopped(_) | Message::Listening | Message::Over { .. } => {}
+            Message::Stopped(_) | Message::Listening | Message::Door | Message::Over { .. } => {}
         }
     }
     // A signal may end the command's process before it executes, as it may end the command.

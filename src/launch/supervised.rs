@@ -11,10 +11,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketType};
 use rustix::process::{DumpableBehavior, Resource, getrlimit, set_dumpable_behavior, setrlimit};
 
+use super::gate::Key;
 use super::message::Message;
 use crate::enforce::{self, Context as _, landlock, seccomp};
 use crate::notify::{self, Handover, Rules, Supervisor};
-use crate::plan::{Filter, Plan, Supervision};
+use crate::plan::{Filter, Plan, Supervision, way};
 use crate::policy::syscalls::Options;
 use crate::policy::{Cage, Layer};
 use crate::sys::{self, Cloned};
@@ -52,7 +53,7 @@ pub(super) fn offer(handover: &Handover, listener: OwnedFd) -> Result<(), Messag
 /// In init: the supervisor, or none where the command's process has ended before.
 pub(super) fn take(
     plan: &Plan,
-    gateway: Option<u16>,
+    key: Option<Key<'_>>,
     handover: &Handover,
     child: i32,
     pidfd: BorrowedFd<'_>,
@@ -64,7 +65,8 @@ pub(super) fn take(
         program_writes: supervision.program_writes.clone(),
         testdata_in: supervision.testdata_in.clone(),
         filters: 0,
-        gateway,
+        gateway: key.map(|key| key.port),
+        tunnel: key.and_then(|key| Some((way::PROGRAMS_PORT, key.programs?))),
     });
     let rules = rules.unwrap_or_default();
     raise_limit();

@@ -96,17 +96,17 @@ impl Init<'_> {
             if !hung_up {
                 ready.push(PollFd::new(&self.socket, PollFlags::IN));
             }
-            let knock = gate.as_ref().filter(|_| started);
-            let knock = knock.and_then(Watch::socket);
-            ready.extend(knock.map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN)));
-            let waits = knock.is_some();
+            let entrances = ready.len();
+            let open = gate.iter().filter(|_| started).flat_map(Watch::sockets);
+            ready.extend(open.map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN)));
             let due = poll(&mut ready, clock.left().as_ref())? == 0;
             let init_ended = !ready[1].revents().is_empty();
-            let knocked = waits && ready.last().is_some_and(|last| !last.revents().is_empty());
+            let knocked = ready.split_off(entrances).into_iter();
+            let knocked: Vec<bool> = knocked.map(|it| !it.revents().is_empty()).collect();
             hung_up = hung_up || ready[2].revents().contains(PollFlags::HUP);
             drop(ready);
-            if let (true, Some(gate)) = (knocked, gate.as_mut()) {
-                gate.serve();
+            if let (true, Some(gate)) = (knocked.contains(&true), gate.as_mut()) {
+                gate.serve(&knocked);
             }
             let mut continued = false;
             while let Some(number) = signal::read(signals.as_fd())? {
@@ -122,6 +122,11 @@ impl Init<'_> {
                     Message::Listening => {
                         if let (Some(gate), Some(socket)) = (gate.as_mut(), descriptor) {
                             gate.take(socket);
+                        }
+                    }
+                    Message::Door => {
+                        if let (Some(gate), Some(socket)) = (gate.as_mut(), descriptor) {
+                            gate.take_door(socket);
                         }
                     }
                     Message::Stopped(_) if continued => {}

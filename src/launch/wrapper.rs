@@ -9,10 +9,11 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::enforce::{self, nested};
+use super::door::Visit;
+use crate::enforce::{self, Context as _, nested};
 use crate::plan::own::OWN_FOLDER;
-use crate::plan::{PLAN_VARIABLE, PROGRAM_PLAN, ProgramPlan, Rule};
-use crate::policy::{Access, TreeAccess};
+use crate::plan::{PLAN_VARIABLE, PROGRAM_PLAN, ProgramPlan, Rule, Ruleset};
+use crate::policy::{Access, Layer, TreeAccess};
 use crate::sys;
 
 /// A program that was not started.
@@ -112,8 +113,26 @@ fn confine(words: &[OsString]) -> Result<Execution, Error> {
     });
     let environment = environment(&plan);
     writable.retain(|mount| !mount.as_os_str().is_empty() && is_mount_point(mount));
-    nested::restrict(&plan, ruleset.as_ref(), &writable)?;
+    restrict(&plan, ruleset.as_ref(), &writable)?;
     Ok((path, argv, environment))
+}
+
+/// Confines this process. Where the program may reach hosts by name, the socket by which it does so is
+/// handed out on the way; without a net namespace of its own, who decides its connects shows it another.
+fn restrict(
+    plan: &ProgramPlan,
+    ruleset: Option<&Ruleset>,
+    writable: &[PathBuf],
+) -> Result<(), Error> {
+    let action = || "hand the program's way to hosts to the launcher".to_owned();
+    let visit = (plan.nest && !plan.hosts.is_empty()).then(Visit::new);
+    let visit = visit.transpose().during(Layer::Namespaces, action)?;
+    let hand_out = || {
+        visit
+            .map_or(Ok(()), Visit::hand_out)
+            .during(Layer::Namespaces, action)
+    };
+    Ok(nested::restrict(plan, ruleset, writable, hand_out)?)
 }
 
 fn read_plan() -> Result<ProgramPlan, Error> {

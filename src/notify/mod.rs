@@ -42,6 +42,9 @@ pub struct Rules {
     /// The gateway's port on the host's loopback, for the command and what it starts without the
     /// wrapper; programs do not reach it.
     pub gateway: Option<u16>,
+    /// A port of the loopback that leads to the tunnel, unless somebody inside listens on it, and the port
+    /// that this has.
+    pub tunnel: Option<(u16, u16)>,
 }
 
 impl Rules {

@@ -193,6 +193,10 @@ impl Supervisor {
             Address::Internet(ip, _) if !address::is_loopback(ip) => return Err(libc::ENETUNREACH),
             Address::Internet(ip, port) => match ports::owner(held.kind, port, ours)? {
                 Owner::Inside => {}
+                Owner::Elsewhere | Owner::Nobody if self.is_tunnel(held, ip, port) => {
+                    let bytes = self.to_tunnel(bytes);
+                    return Ok(Some(Destination { bytes, named: None }));
+                }
                 Owner::Elsewhere
                     if self.is_gateway(held, ip, port) && !caller.is_program(&self.rules)? => {}
                 Owner::Elsewhere => return Err(libc::ECONNREFUSED),
@@ -213,9 +217,21 @@ impl Supervisor {
 
     /// Whether this is the gateway's socket, and no other on the same port.
     fn is_gateway(&self, held: &Held, ip: IpAddr, port: u16) -> bool {
-        self.rules.gateway == Some(port)
-            && held.kind == libc::SOCK_STREAM
-            && ip.to_canonical() == IpAddr::V4(Ipv4Addr::LOCALHOST)
+        self.rules.gateway == Some(port) && is_local_stream(held, ip)
+    }
+
+    /// Whether this is the address at which the tunnel is to be found.
+    fn is_tunnel(&self, held: &Held, ip: IpAddr, port: u16) -> bool {
+        let asked = self.rules.tunnel.map(|(asked, _)| asked);
+        asked == Some(port) && is_local_stream(held, ip)
+    }
+
+    /// The same address with the tunnel's port, which both families have in the same place.
+    fn to_tunnel(&self, mut bytes: Vec<u8>) -> Vec<u8> {
+        if let (Some((_, port)), Some(place)) = (self.rules.tunnel, bytes.get_mut(2..4)) {
+            place.copy_from_slice(&port.to_be_bytes());
+        }
+        bytes
     }
 
     fn connect(&mut self, caller: &Caller<'_>) -> Result<Answer, Errno> {
@@ -431,6 +447,11 @@ impl Supervisor {
         .map(|sent| Answer::Value(sent as i64))
         .map_err(|error| errno(&error))
     }
+}
+
+/// Whether this is a stream to where the launcher listens.
+fn is_local_stream(held: &Held, ip: IpAddr) -> bool {
+    held.kind == libc::SOCK_STREAM && ip.to_canonical() == IpAddr::V4(Ipv4Addr::LOCALHOST)
 }
 
 /// Whether a stream has its peer, or is on its way to it, so that no address can follow.

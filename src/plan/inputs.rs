@@ -231,6 +231,8 @@ pub struct Run {
     pub fuzzes: bool,
     /// Environment of programs that differs from the command's: set and unset.
     pub program_environment: (BTreeMap<String, String>, Vec<String>),
+    /// Hosts that programs which the wrapper starts reach by name.
+    pub program_hosts: Vec<String>,
 }
 
 /// What the wrapper is for.

@@ -102,6 +102,13 @@ impl Plan {
         }
     }
 
+    /// Whether programs that the `-exec` wrapper starts have a tunnel to named hosts.
+    pub fn programs_reach_hosts(&self) -> bool {
+        self.program
+            .as_ref()
+            .is_some_and(|program| !program.hosts.is_empty())
+    }
+
     /// Whether a node of the view binds what the launcher makes for the run, or needs it.
     pub fn is_made(&self, node: &Node) -> bool {
         let Node::Bind { source, id_map, .. } = node else {
@@ -336,6 +343,8 @@ pub struct ProgramPlan {
     pub set: BTreeMap<String, String>,
     /// Environment variables removed for programs.
     pub unset: Vec<String>,
+    /// Hosts that programs reach by name.
+    pub hosts: Vec<String>,
     /// The filter.
     pub filter: Filter,
     /// Accesses that must fail before the program starts.

@@ -77,6 +77,7 @@ pub(super) fn program(
         tree_access,
         set: run.program_environment.0.clone(),
         unset: run.program_environment.1.clone(),
+        hosts: run.program_hosts.clone(),
         filter: Filter {
             cage: Cage::Program,
             options,

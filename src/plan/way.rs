@@ -21,6 +21,10 @@ pub enum Way {
 /// below the range from which the kernel takes ports for connections.
 pub const PORT: u16 = 9419;
 
+/// Where programs that the `-exec` wrapper starts find the tunnel, on their own loopback: always the
+/// same too. Where they have none of their own, who decides their connects knows it by that.
+pub const PROGRAMS_PORT: u16 = 9420;
+
 /// Stands for the gateway's address and port.
 const ADDRESS: &str = "{gateway}";
 /// Stands for the token.
@@ -42,6 +46,11 @@ pub fn modules() -> String {
 /// The value of `HTTPS_PROXY` and `HTTP_PROXY`.
 pub fn hosts() -> String {
     format!("http://gosandbox:{TOKEN}@{ADDRESS}")
+}
+
+/// The same for programs that the `-exec` wrapper starts: nobody else reaches it, so that there is no token.
+pub fn programs_hosts() -> String {
+    format!("http://127.0.0.1:{PROGRAMS_PORT}")
 }
 
 /// Whether a value will hold the token, which programs do not get.

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// An ordinary user's number, for tests that run as root.
-const ORDINARY: u32 = 4711;
+pub const ORDINARY: u32 = 4711;
 
 /// Who starts gosandbox, and what the host lets it have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

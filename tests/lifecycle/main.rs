@@ -8,6 +8,7 @@ mod entrypoint;
 mod jobs;
 mod launch;
 mod limits;
+mod progress;
 mod pty;
 #[path = "../reachable/mod.rs"]
 mod reachable;

@@ -1,5 +1,6 @@
 //! Hosts by name: who has the tunnel, and that it leads nowhere else.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::Command;
@@ -98,5 +99,116 @@ fn a_named_host_is_reached_through_the_tunnel_where_the_profile_lets_programs_an
         let ended = run("strict");
         assert!(!ended.stdout.contains("REACHED"), "{env:?}: {ended:?}");
         ended.says(&format!("no proxy for {named}"));
+    }
+}
+
+/// A project whose test and program look for a way to these addresses, under the profile that lets programs.
+fn looks(env: Env, named: &str, other: &str) -> Scene {
+    let scene = Scene::new(env);
+    let upstream = fs::read_to_string(&scene.profile).unwrap();
+    write(&scene.profile, &upstream.replace("strict", "dev"));
+    scene
+        .site
+        .file("go.mod", "module example.test/main\n\ngo 1.21\n");
+    let fixtures = [
+        ("main.go", include_str!("../fixtures/network/hosts_main.go")),
+        ("hosts.go", include_str!("../fixtures/network/hosts.go")),
+        (
+            "hosts_test.go",
+            include_str!("../fixtures/network/hosts_test.go"),
+        ),
+        ("listening.go", LISTENING),
+    ];
+    for (name, content) in fixtures {
+        scene.site.file(name, content);
+    }
+    // What no program can know, but might guess; the first run makes it.
+    scene.settle();
+    scene.run(&[], &["go", "list", "-m"]).expect(0);
+    let token = fs::read_to_string(scene.site.home.join(".local/state/gosandbox/token"));
+    let token = token.unwrap_or("none".into());
+    let addresses =
+        format!("package main\n\nconst named, other, token = {named:?}, {other:?}, {token:?}\n");
+    scene.site.file("addresses.go", &addresses);
+    scene.settle();
+    scene
+}
+
+/// Ports on which somebody listens, as far as /proc says, other than the tunnel's own.
+const LISTENING: &str = r#"package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+const own = 9420
+
+func listening() (ports []int) {
+	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		content, _ := os.ReadFile(table)
+		for _, line := range strings.Split(string(content), "\n") {
+			fields := strings.Fields(line)
+			if len(fields) < 4 || fields[3] != "0A" {
+				continue
+			}
+			var port int
+			fmt.Sscanf(fields[1][strings.LastIndex(fields[1], ":")+1:], "%X", &port)
+			ports = append(ports, port)
+		}
+	}
+	return ports
+}
+"#;
+
+#[test]
+fn programs_of_go_test_and_go_run_reach_named_hosts_where_the_profile_says_so_and_nothing_else() {
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let (named, other) = (service(), service());
+        let named = format!("127.0.0.1:{named}");
+        let scene = looks(env, &named, &format!("127.0.0.1:{other}"));
+        let options = ["--allow-host", named.as_str()];
+        let test = ["go", "test", "-v", "-buildvcs=false", "."];
+        let run = ["go", "run", "-buildvcs=false", "."];
+        let good = |ended: Ended, who: &[&str]| {
+            assert!(!ended.stdout.contains("REACHED"), "{env:?}: {ended:?}");
+            for who in who {
+                for line in [
+                    "proxy http://127.0.0.1:9420",
+                    "named HTTP/1.1 200",
+                    "named echo hello",
+                    "other HTTP/1.1 403 refused by gosandbox: network.allow",
+                    "modules HTTP/1.1 404",
+                    "plain HTTP/1.1 400",
+                    "DONE",
+                ] {
+                    let line = format!("{who} {line}");
+                    assert!(ended.stdout.contains(&line), "{env:?}: {line}: {ended:?}");
+                }
+            }
+        };
+        good(scene.run(&options, &test).expect(0), &["test", "child"]);
+        good(scene.run(&options, &run).expect(0), &["program"]);
+        let test = [&test[..], &["-run=TestNamed"]].concat();
+        scene
+            .run(&options, &test)
+            .expect(0)
+            .says("named echo hello");
+        let again = scene.run(&options, &test).expect(0);
+        assert!(again.stdout.contains("(cached)"), "{env:?}: {again:?}");
+        // Another list of hosts is another test.
+        let more = ["--allow-host", named.as_str(), "--allow-host=host.example"];
+        let other = scene.run(&more, &test).expect(0);
+        assert!(!other.stdout.contains("(cached)"), "{env:?}: {other:?}");
+        // And under strict it has no proxy, also where it passed before.
+        let text = fs::read_to_string(&scene.profile).unwrap();
+        write(&scene.profile, &text.replace("dev", "strict"));
+        for words in [&test[..], &run] {
+            let strict = scene.run(&options, words).expect(0);
+            assert!(!strict.stdout.contains("REACHED"), "{env:?}: {strict:?}");
+            assert!(!strict.stdout.contains("(cached)"), "{env:?}: {strict:?}");
+            strict.says("no way to the proxy");
+        }
     }
 }

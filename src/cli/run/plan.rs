@@ -222,7 +222,6 @@ impl<'a> Prepared<'a> {
             // The gateway reads them outside.
             project.proxy_folders.clear();
         }
-        let environment = self.environment(&own, cage, way, &project)?;
         let wraps = match &self.what {
             What::Go(GoCommand {
                 programs: Programs::Test,
@@ -234,8 +233,27 @@ impl<'a> Prepared<'a> {
             }) => Some(Wraps::Run),
             _ => None,
         };
+        let program_hosts = match way {
+            Some(Way::Modules) if wraps.is_some() => way::of_programs(self.policy),
+            _ => Vec::new(),
+        };
+        let program_way = (!program_hosts.is_empty()).then(plan::way::programs_hosts);
+        // Without a net namespace the command has the same one: go hashes its own value of a variable that
+        // a test reads, and the other is a new one each time.
+        let hosts = match &program_way {
+            Some(way) if host.namespaces.is_err() => Some(way.clone()),
+            _ => way
+                .filter(|_| !self.policy.network.allow.is_empty())
+                .map(|_| plan::way::hosts()),
+        };
+        let environment = self.environment(&own, cage, way, hosts.as_deref(), &project)?;
         let run = Run {
-            program_environment: program_environment(&environment, &self.caches.programs),
+            program_environment: program_environment(
+                &environment,
+                &self.caches.programs,
+                program_way.as_deref(),
+            ),
+            program_hosts,
             command: Command {
                 path: match &self.what {
                     What::Go(_) => self.toolchain.go.clone(),
@@ -276,15 +294,13 @@ impl<'a> Prepared<'a> {
         own: &OwnFiles,
         cage: Cage,
         way: Option<Way>,
+        hosts: Option<&str>,
         project: &Project,
     ) -> anyhow::Result<Environment> {
         let proxy = match way {
             Some(Way::Modules) if way::has_upstreams(self.policy) => plan::way::modules(),
             _ => proxy(project),
         };
-        let hosts = way
-            .filter(|_| !self.policy.network.allow.is_empty())
-            .map(|_| plan::way::hosts());
         let mut made = environment::rebuild(&environment::Inputs {
             caller: &self.session.environment,
             toolchain: self.toolchain,
@@ -299,7 +315,7 @@ impl<'a> Prepared<'a> {
             tmp: &own.tmp,
             user: &self.who.name,
             proxy: if cage == Cage::Tool { &proxy } else { "off" },
-            hosts: hosts.as_deref(),
+            hosts,
             modules: &self.policy.modules,
             policy: &self.policy.environment,
             command: match &self.what {
@@ -439,10 +455,14 @@ fn own_modules(session: &Session<'_>, caches: &Caches) -> Option<PathBuf> {
 fn program_environment(
     environment: &Environment,
     cache: &Path,
+    hosts: Option<&str>,
 ) -> (BTreeMap<String, String>, Vec<String>) {
     let programs = environment::for_programs(environment, cache);
     let mut kept: BTreeMap<_, _> = programs.pairs.iter().cloned().collect();
     kept.retain(|_, value| !plan::way::is_secret(value));
+    if let Some(hosts) = hosts {
+        kept.extend(environment::TO_HOSTS.map(|name| (name.into(), hosts.into())));
+    }
     let had: BTreeMap<_, _> = environment.pairs.iter().cloned().collect();
     let text = |text: &OsString| text.to_string_lossy().into_owned();
     let set = kept

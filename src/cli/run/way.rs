@@ -28,6 +28,16 @@ pub(super) fn choose(
     wanted.filter(|_| can(host).is_ok())
 }
 
+/// The hosts that programs of `go test` and `go run` reach. None where a label of AppArmor's or SELinux's
+/// keeps the wrapper from the launcher.
+pub(super) fn of_programs(policy: &Policy) -> Vec<String> {
+    let labelled = !policy.mandatory.labels(Cage::Tool).is_empty();
+    match policy.network.programs && !labelled {
+        true => policy.network.allow.clone(),
+        false => Vec::new(),
+    }
+}
+
 /// Whether the policy has modules come from anywhere.
 pub(super) fn has_upstreams(policy: &Policy) -> bool {
     policy.modules.upstreams != "off" || !policy.modules.private_upstreams.is_empty()
