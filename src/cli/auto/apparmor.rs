@@ -23,14 +23,20 @@ const FILES: [&str; 2] = ["gosandbox", "gosandbox-launcher"];
 /// Checks, puts in place and loads.
 pub(super) fn load(args: &LowArgs) -> anyhow::Result<String> {
     let folder = Path::new(FOLDER);
-    let newer = folder.join("abi/4.0").exists();
+    let has = |abi: &str| folder.join("abi").join(abi).exists();
+    let newer = has("4.0");
+    let chosen = match (has("5.0"), newer) {
+        (true, _) => "gosandbox.abi-5.0",
+        (false, true) => "gosandbox.abi-4.0",
+        (false, false) => "gosandbox",
+    };
     let files: Vec<(PathBuf, String)> = profiles::files(args, "apparmor")?
         .into_iter()
         .filter_map(|file| {
             // The launcher's own profile grants user namespaces, which an older parser does not know.
-            let place = match (file.name.as_str(), newer) {
-                ("gosandbox.abi-4.0", true) | ("gosandbox", false) => "gosandbox",
-                ("gosandbox-launcher", true) => "gosandbox-launcher",
+            let place = match file.name.as_str() {
+                name if name == chosen => "gosandbox",
+                "gosandbox-launcher" if newer => "gosandbox-launcher",
                 _ => return None,
             };
             Some((folder.join(place), file.content))

@@ -22,12 +22,14 @@ pub const ALONE: &str = "gosandbox-alone";
 pub const LAUNCHER: &str = "gosandbox-launcher";
 
 /// Which version of the language a profile is written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Abi {
     /// AppArmor 3 (Debian 12, Ubuntu 22.04).
     V3,
-    /// AppArmor 4 (Debian 13, Ubuntu 24.04): user namespaces, io_uring and message queues too.
+    /// AppArmor 4 (Debian 13, Ubuntu 24.04): user namespaces and message queues too.
     V4,
+    /// AppArmor 5: io_uring's kernel thread and credentials of others too.
+    V5,
 }
 
 impl Backend for AppArmor {
@@ -88,6 +90,7 @@ impl Backend for AppArmor {
         Ok(vec![
             file("gosandbox", profile::file(model, self, Abi::V3)?),
             file("gosandbox.abi-4.0", profile::file(model, self, Abi::V4)?),
+            file("gosandbox.abi-5.0", profile::file(model, self, Abi::V5)?),
             file("gosandbox-launcher", profile::launcher(model, self)?),
         ])
     }

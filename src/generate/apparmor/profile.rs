@@ -55,6 +55,7 @@ fn head(model: &Model<'_>, backend: &AppArmor, abi: Abi) -> String {
     text += match abi {
         Abi::V3 => "abi <abi/3.0>,\n",
         Abi::V4 => "abi <abi/4.0>,\n",
+        Abi::V5 => "abi <abi/5.0>,\n",
     };
     text
 }
@@ -346,12 +347,18 @@ fn mechanisms(lines: &mut Vec<String>, family: Family, abi: Abi, subject: Subjec
     if !nests {
         lines.push("audit deny capability,".into());
     }
-    if abi == Abi::V4 {
-        // No rule for io_uring: abi 4.0 does not have it.
+    if abi >= Abi::V4 {
         lines.push("audit deny mqueue,".into());
         if !nests {
             lines.push("audit deny userns,".into());
         }
+    }
+    match abi {
+        Abi::V5 => {
+            lines.push("# Its kernel thread and others' credentials; a ring itself only seccomp refuses.".into());
+            lines.push("audit deny io_uring,".into());
+        }
+        _ => lines.push("# io_uring is told apart from abi 5.0 on; seccomp refuses it.".into()),
     }
 }
 
@@ -380,7 +387,7 @@ fn rest(lines: &mut Vec<String>, model: &Model<'_>, family: Family, abi: Abi, su
     lines.push(format!("ptrace (read, readby) peer={name}{{,//**}},"));
     lines.push(format!("unix peer=(label=\"{name}{{,//**}}\"),"));
     lines.push("unix (create, bind, listen, getattr, setattr, getopt, setopt, shutdown),".into());
-    if abi == Abi::V4 && inside && subject == Subject::Tool {
+    if abi >= Abi::V4 && inside && subject == Subject::Tool {
         lines.push("userns,".into());
     }
 }

@@ -26,23 +26,32 @@ pub fn callers(all: &mut Vec<Statement>) {
         ));
         all.push(Optional(name, inside));
     }
-    let mut container: Vec<_> = DOMAINS.map(|domain| Role("system_r", domain)).into();
-    container.extend(entry("container_runtime_t"));
-    for domain in DOMAINS {
-        container.extend([
-            Allow(domain, "container_file_t", "dir", READ_FOLDER),
-            Allow(domain, "container_file_t", "file", RUN),
-            Allow(domain, "container_file_t", "file", &["entrypoint"]),
-            Allow(domain, "container_file_t", "lnk_file", READ_LINK),
-            Allow(
-                domain,
-                "container_runtime_t",
-                "unix_stream_socket",
-                SOCKET_PAIR,
-            ),
+    // Container engines: container-selinux (Fedora, RHEL) and reference policies have attributes for theirs.
+    for (name, engine) in [
+        ("gosandbox_container_runtime", "container_runtime_domain"),
+        ("gosandbox_container_engine", "container_engine_domain"),
+    ] {
+        let mut container: Vec<_> = DOMAINS.map(|domain| Role("system_r", domain)).into();
+        container.extend(entry(engine));
+        for domain in DOMAINS {
+            container.extend(image(domain, engine));
+        }
+        all.push(Optional(name, container));
+    }
+}
+
+/// What a domain reads and executes of a container's image. What it writes are volumes with labels of ours.
+fn image(domain: &'static str, engine: &'static str) -> Vec<Statement> {
+    let mut all = vec![Allow(domain, engine, "unix_stream_socket", SOCKET_PAIR)];
+    for file in ["container_file_t", "container_ro_file_t"] {
+        all.extend([
+            Allow(domain, file, "dir", READ_FOLDER),
+            Allow(domain, file, "file", RUN),
+            Allow(domain, file, "file", &["entrypoint"]),
+            Allow(domain, file, "lnk_file", READ_LINK),
         ]);
     }
-    all.push(Optional("gosandbox_container", container));
+    all
 }
 
 fn entry(caller: &'static str) -> Vec<Statement> {

@@ -129,7 +129,7 @@ fn collect(
             Statement::Comment(_) | Statement::Boolean(..) | Statement::Optional(..) => Vec::new(),
         };
         for name in names.into_iter().filter(foreign) {
-            match name.ends_with("_type") {
+            match ["_type", "_domain"].iter().any(|end| name.ends_with(end)) {
                 true => attributes.insert(name),
                 false => types.insert(name),
             };
