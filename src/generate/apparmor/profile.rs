@@ -355,7 +355,10 @@ fn mechanisms(lines: &mut Vec<String>, family: Family, abi: Abi, subject: Subjec
     }
     match abi {
         Abi::V5 => {
-            lines.push("# Its kernel thread and others' credentials; a ring itself only seccomp refuses.".into());
+            lines.push(
+                "# Its kernel thread and others' credentials; a ring itself only seccomp refuses."
+                    .into(),
+            );
             lines.push("audit deny io_uring,".into());
         }
         _ => lines.push("# io_uring is told apart from abi 5.0 on; seccomp refuses it.".into()),
