@@ -135,6 +135,7 @@ impl Init<'_> {
                         ended.told.push(message);
                         if !started {
                             made.sweep();
+                            sys::unmap_own_code();
                         }
                         started = true;
                     }
