@@ -6,7 +6,9 @@ mod support;
 
 mod commands;
 mod graph;
+mod stragglers;
 mod tunnels;
+mod unsupervised;
 
 use std::cell::Cell;
 use std::fs;
