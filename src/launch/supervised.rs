@@ -122,7 +122,9 @@ pub(super) fn try_out() -> Result<(), enforce::Error> {
         let status = sys::wait_for(pid).during(Layer::Seccomp, during("wait for the process"))?;
         let errno = status.map_or(libc::EPERM, sys::exit_code);
         return Err(io::Error::from_raw_os_error(errno)).during(Layer::Seccomp, || match errno {
-            libc::EBUSY => "load a filter that notifies: another supervisor is there already".into(),
+            libc::EBUSY => {
+                "load a filter that notifies: another supervisor is there already".into()
+            }
             _ => "load a filter that notifies".into(),
         });
     }

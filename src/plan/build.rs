@@ -179,7 +179,10 @@ pub(super) fn filter(host: &Host, wraps: bool) -> Options {
 pub(super) fn checks(host: &Host, unwritable: &[PathBuf]) -> Vec<Check> {
     let held = host.namespaces.is_ok() || host.landlock.is_ok();
     let files = unwritable.iter().filter(|_| held).cloned();
-    files.map(Check::Unwritable).chain([Check::Filtered]).collect()
+    files
+        .map(Check::Unwritable)
+        .chain([Check::Filtered])
+        .collect()
 }
 
 /// Protected paths of the work tree, there or not, that are looked at before and after the run.
