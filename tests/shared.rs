@@ -19,6 +19,7 @@ use gosandbox::plan::{
 };
 use gosandbox::policy::syscalls::Options;
 use gosandbox::policy::{Access, Cage};
+use support::confined::{self, NoListener};
 use support::{Ended, Env, ORDINARY, Site, is_root};
 
 const SHARED: [Env; 2] = [Env::E2, Env::E4];
@@ -331,42 +332,12 @@ fn the_report_says_what_holds_and_what_is_not_confined() {
     }
 }
 
-/// What a container runtime with a supervisor of its own does: another listener is refused (EBUSY).
-fn hold_the_listener() -> std::io::Result<()> {
-    let allow = libc::sock_filter {
-        code: 0x06,
-        jt: 0,
-        jf: 0,
-        k: libc::SECCOMP_RET_ALLOW,
-    };
-    let program = libc::sock_fprog {
-        len: 1,
-        filter: (&raw const allow).cast_mut(),
-    };
-    // SAFETY: the filter lives through the call; the other calls take integers only.
-    let held = unsafe {
-        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-        let listens = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
-        let number = libc::syscall(
-            libc::SYS_seccomp,
-            libc::SECCOMP_SET_MODE_FILTER,
-            listens,
-            &raw const program,
-        );
-        libc::fcntl(number as i32, libc::F_SETFD, 0)
-    };
-    if held < 0 {
-        return Err(std::io::Error::last_os_error());
-    }
-    Ok(())
-}
-
 #[test]
 fn where_another_supervisor_is_a_run_goes_on_without_sockets_and_says_so() {
     for site in sites() {
         site.settle();
         let mut command = site.gosandbox(&["--report=-"], &["true"]);
-        support::in_child(&mut command, hold_the_listener);
+        confined::without_listener(&mut command, NoListener::Another);
         let ended = Ended::of(&mut command).expect(0);
         let report: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
         assert_eq!(report["filter"]["options"]["network"], "none");

@@ -119,10 +119,14 @@ pub(super) fn try_out() -> Result<(), enforce::Error> {
         .map_err(notify)
         .during(Layer::Seccomp, during("take a process's calls"))?;
     if supervisor.is_none() {
-        return Err(io::Error::from_raw_os_error(libc::EBUSY)).during(
-            Layer::Seccomp,
-            during("load a filter that notifies (another supervisor may be there already)"),
-        );
+        let status = sys::wait_for(pid).during(Layer::Seccomp, during("wait for the process"))?;
+        let errno = status.map_or(libc::EPERM, sys::exit_code);
+        return Err(io::Error::from_raw_os_error(errno)).during(Layer::Seccomp, || match errno {
+            libc::EBUSY => {
+                "load a filter that notifies: another supervisor is there already".into()
+            }
+            _ => "load a filter that notifies".into(),
+        });
     }
     let mut supervisor = supervisor;
     while let Some(one) = &supervisor {
@@ -143,14 +147,23 @@ pub(super) fn try_out() -> Result<(), enforce::Error> {
     }
 }
 
-/// In the process that is tried with: its exit status.
+/// In the process that is tried with: its exit status, which is the error number where it has no filter.
 fn ask(filter: &Filter, way: &Handover) -> i32 {
-    let Ok(Some(listener)) = seccomp::restrict(filter) else {
-        return 1;
+    let listener = match seccomp::restrict(filter) {
+        Ok(Some(listener)) => listener,
+        Ok(None) => return libc::ENOSYS,
+        Err(error) => return errno(&error).unwrap_or(libc::ENOSYS),
     };
     let offered = offer(way, listener);
     let asked = || rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None);
     i32::from(offered.is_err() || asked().is_err())
+}
+
+/// The kernel's, which an error is about.
+fn errno(error: &enforce::Error) -> Option<i32> {
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source());
+    let numbers = causes.filter_map(|e| e.downcast_ref::<io::Error>()?.raw_os_error());
+    numbers.last()
 }
 
 /// Puts the failure into words for the launcher.

@@ -76,7 +76,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
             options: filter(host, run.wraps.is_some()),
         },
         supervision,
-        checks: checks(project),
+        checks: checks(host, &[project.goroot.join("VERSION")]),
         scratch: Some(Scratch {
             folder: project.scratch.clone(),
             parts: match namespaces {
@@ -175,11 +175,14 @@ pub(super) fn filter(host: &Host, wraps: bool) -> Options {
     }
 }
 
-fn checks(project: &Project) -> Vec<Check> {
-    vec![
-        Check::Unwritable(project.goroot.join("VERSION")),
-        Check::Filtered,
-    ]
+/// Where no layer holds files, the guarantees say so, and there is nothing to show.
+pub(super) fn checks(host: &Host, unwritable: &[PathBuf]) -> Vec<Check> {
+    let held = host.namespaces.is_ok() || host.landlock.is_ok();
+    let files = unwritable.iter().filter(|_| held).cloned();
+    files
+        .map(Check::Unwritable)
+        .chain([Check::Filtered])
+        .collect()
 }
 
 /// Protected paths of the work tree, there or not, that are looked at before and after the run.

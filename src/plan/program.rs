@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
-use super::build::filter;
+use super::build::{checks, filter};
 use super::grants::{common, ruleset};
 use super::inputs::Inputs;
 use super::own::OwnFiles;
 use super::system::{self, System};
 use super::tree::{Tree, program_access};
-use super::{Check, Filter, ProgramPlan, Rule};
+use super::{Filter, ProgramPlan, Rule};
 use crate::policy::{Access, Cage, Layer, TreeAccess};
 
 /// What the wrapper does for a program of this run.
@@ -82,11 +82,13 @@ pub(super) fn program(
             cage: Cage::Program,
             options,
         },
-        checks: vec![
-            Check::Unwritable(project.goroot.join("VERSION")),
-            Check::Unwritable(project.gocache.join("README")),
-            Check::Filtered,
-        ],
+        checks: checks(
+            host,
+            &[
+                project.goroot.join("VERSION"),
+                project.gocache.join("README"),
+            ],
+        ),
     };
     plan.digest = digest(&plan, own);
     plan

@@ -61,6 +61,12 @@ impl Modules {
         }
     }
 
+    /// Whether any module that an upstream has could be refused.
+    pub fn decides(&self) -> bool {
+        let every = self.allow.iter().any(|pattern| pattern == "*");
+        !every || !self.deny.is_empty() || self.min_age.is_some()
+    }
+
     /// A rule as it is named in a refusal, with its place where that is known.
     pub fn rule(&self, key: &str, item: Option<&str>) -> String {
         let rule = match item {

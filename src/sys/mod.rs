@@ -418,7 +418,8 @@ pub fn exit_code(wait_status: i32) -> i32 {
 }
 
 /// Loads a seccomp filter for the calling thread. Yields the notification descriptor where
-/// `flags` has `SECCOMP_FILTER_FLAG_NEW_LISTENER`.
+/// `flags` has `SECCOMP_FILTER_FLAG_NEW_LISTENER`; none where the kernel, or a filter that answers for it,
+/// says that it has done so and names a standard descriptor, which are all open from the start.
 pub fn seccomp_load(
     filter: &[libc::sock_filter],
     flags: libc::c_ulong,
@@ -442,7 +443,8 @@ pub fn seccomp_load(
     if result < 0 {
         return Err(io::Error::last_os_error());
     }
-    if flags & libc::SECCOMP_FILTER_FLAG_NEW_LISTENER == 0 {
+    let listens = flags & libc::SECCOMP_FILTER_FLAG_NEW_LISTENER != 0;
+    if !listens || result <= i64::from(libc::STDERR_FILENO) {
         return Ok(None);
     }
     // SAFETY: with NEW_LISTENER the result is a descriptor that the kernel has just made for the

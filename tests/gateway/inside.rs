@@ -268,12 +268,3 @@ fn said(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     text(&output.stdout) + &text(&output.stderr)
 }
-
-/// Says loudly that a test did not run, which is a failure where everything must.
-pub fn skip(reason: &str) {
-    eprintln!("SKIPPED: {reason}");
-    assert!(
-        std::env::var_os("GOSANDBOX_REQUIRE_KERNEL").is_none(),
-        "skipped, though GOSANDBOX_REQUIRE_KERNEL is set: {reason}"
-    );
-}

@@ -5,17 +5,19 @@
 mod support;
 
 mod commands;
+mod graph;
+mod stragglers;
 mod tunnels;
+mod unsupervised;
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::chown;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use support::modules::Modules;
-use support::{Ended, Env, Site, base, confined, goroot, gosandbox, is_root, skip, write};
+use support::{Ended, Env, Site, confined, gosandbox, is_root, write};
 
 const GO_MOD: &str = "module example.test/main\n\ngo 1.21\n\nrequire example.test/dep v1.0.0\n";
 const MAIN: &str = r#"package main
@@ -250,98 +252,6 @@ fn the_callers_goproxy_is_not_used_and_that_is_said() {
     let ended = Ended::of(&mut command).says("GOPROXY (https://mirror.example) is not used");
     let ended = ended.says("upstreams under [modules]");
     assert!(!ended.stderr.contains("secret"));
-}
-
-/// A module with a small program, and a graph of hundreds of modules.
-const LARGE: &str = "github.com/spf13/cobra@v1.3.0";
-
-/// The upstream that this machine's Go is set up for, and the module's source; `None`, said loudly,
-/// where it cannot be reached.
-fn large() -> Option<(String, PathBuf)> {
-    let go = goroot().join("bin/go");
-    let asked = Command::new(&go).args(["env", "GOPROXY"]).output().unwrap();
-    let upstream = String::from_utf8(asked.stdout).unwrap();
-    let upstream = upstream.split([',', '|']).next().unwrap().trim().to_owned();
-    let cache = base().join(format!("large-{}", std::process::id()));
-    let fetched = Command::new(&go)
-        .args(["mod", "download", "-json", "-modcacherw", LARGE])
-        .env("GOMODCACHE", &cache)
-        .env("GOFLAGS", "")
-        .current_dir("/")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&fetched.stdout);
-    let answer: serde_json::Value = serde_json::from_str(&said).unwrap_or_default();
-    match answer["Dir"].as_str() {
-        Some(folder) if fetched.status.success() => Some((upstream, folder.into())),
-        _ => {
-            skip(&format!("no module proxy can be reached: {said}"), true);
-            None
-        }
-    }
-}
-
-fn fetched(log: &Path) -> BTreeSet<String> {
-    let text = fs::read_to_string(log).unwrap();
-    let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
-    lines
-        .filter(|line: &serde_json::Value| line["event"] == "module-fetched")
-        .map(|line| {
-            let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
-            format!("{}@{} {}", text("module"), text("version"), text("file"))
-        })
-        .collect()
-}
-
-#[test]
-fn a_module_with_a_large_graph_is_built_and_tested_as_bare() {
-    let Some((upstream, source)) = large() else {
-        return;
-    };
-    for scene in scenes() {
-        let env = scene.site.env;
-        fs::remove_file(scene.site.work.join("main.go")).unwrap();
-        scene.site.copy(&source);
-        write(
-            &scene.profile,
-            &format!("extends = \"strict\"\n\n[modules]\nupstreams = \"{upstream}\"\n"),
-        );
-        scene.settle();
-        let log = scene.site.root.join("audit.jsonl");
-        write(&log, "");
-        scene.settle();
-        let is_callers = |path: &Path| chown(path, Some(scene.site.caller()), None);
-        if is_root() {
-            is_callers(&log).unwrap();
-            is_callers(&scene.profile).unwrap();
-        }
-        let options = ["--audit-log", log.to_str().unwrap()];
-        let build = ["go", "build", "-buildvcs=false", "-o", "program", "./cobra"];
-        scene.run(&options, &build).expect(0);
-        let boxed = fs::read(scene.site.work.join("program")).unwrap();
-        // The same folder of modules, so that the paths in the program are the same.
-        let mut bare = scene.site.bare(&build);
-        bare.env("CGO_ENABLED", "0")
-            .env("GOMODCACHE", scene.module_cache());
-        Ended::of(&mut bare).expect(0);
-        let same = boxed == fs::read(scene.site.work.join("program")).unwrap();
-        assert!(same, "{env:?}: other bytes than bare");
-        let lines = fetched(&log);
-        assert!(lines.len() > 300, "{env:?}: {}", lines.len());
-        for module in [
-            "github.com/spf13/pflag@v1.0.5 zip",
-            "github.com/spf13/viper@v1.10.0 zip",
-        ] {
-            assert!(
-                lines.contains(module),
-                "{env:?}: {module} is not in {lines:#?}"
-            );
-        }
-        let test = ["go", "test", "-buildvcs=false", ".", "./doc"];
-        let tested = scene.run(&options, &test).expect(0);
-        assert_eq!(tested.stdout.matches("ok  ").count(), 2, "{tested:?}");
-    }
-    fs::remove_dir_all(source.ancestors().nth(3).unwrap()).unwrap();
 }
 
 #[test]

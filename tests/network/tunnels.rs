@@ -50,7 +50,7 @@ func main() {
 "#;
 
 /// A service of the host that answers a line.
-fn service() -> u16 {
+pub fn service() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {

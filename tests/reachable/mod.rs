@@ -1,4 +1,5 @@
-//! Executables where every user can execute them: a checkout may lie where only its owner can go.
+//! What every test binary needs: executables where each user can execute them, since a checkout may lie
+//! where only its owner can go, and a way to say that a test did not run.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -77,4 +78,13 @@ pub fn goroot() -> &'static Path {
         });
         go.expect("the tests need a go command in PATH")
     })
+}
+
+/// Says that a test did not run. Only an ordinary user's own limits are an excuse under
+/// `GOSANDBOX_REQUIRE_KERNEL=1`.
+#[allow(dead_code)]
+pub fn skip(reason: &str, excused: bool) {
+    eprintln!("SKIPPED: {reason}");
+    let strict = std::env::var_os("GOSANDBOX_REQUIRE_KERNEL").is_some_and(|value| value == "1");
+    assert!(excused || !strict, "may not be skipped here: {reason}");
 }

@@ -180,3 +180,95 @@ fn without_landlock() -> Vec<libc::sock_filter> {
     filter.push(op(RETURN, 0, 0, ALLOW));
     filter
 }
+
+/// What stands in the way of a supervisor of notified calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoListener {
+    /// Another supervisor is there, as that of a container runtime.
+    Another,
+    /// As before Linux 5.0: the flag is unknown (EINVAL).
+    Unknown,
+    /// As behind a filter of the host's: seccomp(2) with the flag is forbidden (EPERM).
+    Forbidden,
+    /// A kernel that lies: it says that the filter is loaded, and has loaded none.
+    Pretended,
+    /// A kernel that cannot answer a call with a descriptor (EINVAL).
+    Speechless,
+}
+
+impl NoListener {
+    pub const ALL: [NoListener; 5] = [
+        NoListener::Another,
+        NoListener::Unknown,
+        NoListener::Forbidden,
+        NoListener::Pretended,
+        NoListener::Speechless,
+    ];
+
+    fn filter(self) -> Vec<libc::sock_filter> {
+        let refuse_listener = |answer| {
+            let flag = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER as u32;
+            vec![
+                op(LOAD, 0, 0, 0),
+                op(EQUAL, 0, 3, libc::SYS_seccomp as u32),
+                op(LOAD, 0, 0, 24),
+                op(ANY_BIT, 0, 1, flag),
+                op(RETURN, 0, 0, answer),
+                op(RETURN, 0, 0, ALLOW),
+            ]
+        };
+        match self {
+            NoListener::Another => vec![op(RETURN, 0, 0, ALLOW)],
+            NoListener::Unknown => refuse_listener(errno(libc::EINVAL)),
+            NoListener::Forbidden => refuse_listener(errno(libc::EPERM)),
+            NoListener::Pretended => refuse_listener(errno(0)),
+            NoListener::Speechless => vec![
+                op(LOAD, 0, 0, 0),
+                op(EQUAL, 0, 3, libc::SYS_ioctl as u32),
+                op(LOAD, 0, 0, 24),
+                // SECCOMP_IOCTL_NOTIF_ADDFD
+                op(EQUAL, 0, 1, 0x4018_2103),
+                op(RETURN, 0, 0, errno(libc::EINVAL)),
+                op(RETURN, 0, 0, ALLOW),
+            ],
+        }
+    }
+}
+
+/// Makes the command start where no supervisor of notified calls can be had; to be called after [`enter`].
+pub fn without_listener(command: &mut Command, why: NoListener) {
+    let filter = why.filter();
+    in_child(command, move || {
+        // SAFETY: it takes plain numbers.
+        check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })?;
+        match why {
+            NoListener::Another => hold_the_listener(&filter),
+            _ => install(&filter),
+        }
+    });
+}
+
+/// Makes the command start as before Linux 5.13 on top of that.
+pub fn without_landlock_either(command: &mut Command) {
+    let filter = without_landlock();
+    in_child(command, move || {
+        // SAFETY: it takes plain numbers.
+        check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })?;
+        install(&filter)
+    });
+}
+
+/// What a container runtime with a supervisor of its own does: another listener is refused (EBUSY).
+fn hold_the_listener(filter: &[libc::sock_filter]) -> io::Result<()> {
+    let program = libc::sock_fprog {
+        len: filter.len() as u16,
+        filter: filter.as_ptr().cast_mut(),
+    };
+    // SAFETY: `program` points to instructions that live until the call returns; fcntl(2) takes integers.
+    check(unsafe {
+        let listens = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
+        let mode = libc::SECCOMP_SET_MODE_FILTER;
+        let number = libc::syscall(libc::SYS_seccomp, mode, listens, &raw const program);
+        libc::fcntl(number as i32, libc::F_SETFD, 0)
+    })
+}

@@ -218,8 +218,9 @@ impl<'a> Prepared<'a> {
             _ => None,
         };
         let way = way::choose(self.policy, host, go, cage);
-        if way == Some(Way::Modules) && way::has_upstreams(self.policy) {
-            // The gateway reads them outside.
+        // The gateway reads them outside.
+        let gateways = way == Some(Way::Modules) && way::has_upstreams(self.policy);
+        if gateways || way::must_be_the_gateways(self.session, self.policy) {
             project.proxy_folders.clear();
         }
         let wraps = match &self.what {

@@ -43,6 +43,12 @@ pub(super) fn has_upstreams(policy: &Policy) -> bool {
     policy.modules.upstreams != "off" || !policy.modules.private_upstreams.is_empty()
 }
 
+/// Whether modules have to come through the gateway, also from a folder that go could read itself: only
+/// the gateway decides by path, and writes down what was fetched.
+pub(super) fn must_be_the_gateways(session: &Session<'_>, policy: &Policy) -> bool {
+    session.args.audit_log.is_some() || policy.modules.decides()
+}
+
 /// Whether a way out can be kept from programs on this host; else why not.
 pub(super) fn can(host: &Host) -> Result<(), &str> {
     match (&host.namespaces, &host.notification) {
