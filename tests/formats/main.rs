@@ -6,6 +6,7 @@ mod bpf;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod admission;
 mod filter;
 mod odd;
 mod run;
@@ -106,7 +107,7 @@ fn the_published_schemas_take_the_files() {
             let kind = match file.name.as_str() {
                 "pod.yaml" | "admission.yaml" => "kubernetes",
                 "task.yaml" => "tekton",
-                "profiles.yaml" => "parses",
+                "profiles.yaml" => "operator",
                 _ => "oci",
             };
             let path = folder.join(&file.name);

@@ -1,6 +1,7 @@
 // Command admission judges pods by a ValidatingAdmissionPolicy, with the CEL implementation of the API server:
 //
-//	admission POLICY.yaml <PODS.json
+//	admission json POD.yaml             prints it as JSON
+//	admission judge POLICY.yaml <PODS.json
 //
 // Standard input is a list of pods; a line for each is printed: "admitted", or the messages that refuse it.
 package main
@@ -26,10 +27,27 @@ type admissionPolicy struct {
 }
 
 func main() {
-	if err := judge(os.Args[1]); err != nil {
+	command := judge
+	if os.Args[1] == "json" {
+		command = show
+	}
+	if err := command(os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, "admission:", err)
 		os.Exit(1)
 	}
+}
+
+func show(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	pod, err := yaml.YAMLToJSON(text)
+	if err != nil {
+		return err
+	}
+	fmt.Println(string(pod))
+	return nil
 }
 
 func judge(file string) error {
