@@ -8,6 +8,7 @@ mod support;
 
 mod admission;
 mod filter;
+mod lower;
 mod odd;
 mod run;
 mod systemd;

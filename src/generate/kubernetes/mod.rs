@@ -10,6 +10,7 @@ use super::container::{CACHE, Container, USER, WORK, json, profile};
 use super::matching::{Fit, Point};
 use super::oci::FILE;
 use super::{Artifact, Backend, Error, Model};
+use crate::text::visible;
 
 /// The backend.
 #[derive(Debug)]
@@ -181,7 +182,7 @@ kind: Task
 metadata:
   name: gosandbox-go
 spec:
-  description: Runs a go command in gosandbox, with profile {profile}.
+  description: {description}
   params:
     - name: args
       description: the arguments of the go command
@@ -213,7 +214,10 @@ spec:
     - name: tmp
       emptyDir: {{}}
 "#,
-        profile = super::printable(&model.policy.name).replace([':', '#'], " "),
+        description = json(&format!(
+            "Runs a go command in gosandbox, with profile {}.",
+            visible(&model.policy.name)
+        )),
         arguments = arguments(model),
         context = container_context("        "),
         seccomp = seccomp("        "),
