@@ -181,19 +181,24 @@ fn no_name_of_a_policy_says_anything_to_anybody_but_itself() {
     policy.name = "/x/plain".to_owned();
     let usual = policy.clone();
     let usual = generate::Model::new(&usual, &site).unwrap();
-    let mut runner = TestRunner::new(Config::with_cases(400));
+    let usual = generate::BACKENDS.map(|backend| backend.render(&usual).unwrap());
+    let mut runner = TestRunner::new(Config::with_cases(60));
+    // What YAML takes for the end of a line, and of these what everybody does.
+    const BREAKS: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
     let outcome = runner.run(&odd(), |name| {
         let mut policy = policy.clone();
         policy.name = format!("/x/{name}");
         let model = generate::Model::new(&policy, &site).unwrap();
-        for backend in generate::BACKENDS {
+        for (backend, usual) in generate::BACKENDS.iter().zip(&usual) {
+            let breaks = match backend.format() {
+                "kubernetes" => &BREAKS[..],
+                _ => &BREAKS[..2],
+            };
             let files = match backend.render(&model) {
                 Err(generate::Error::Path { .. }) => continue,
                 files => files.map_err(|e| TestCaseError::fail(e.to_string()))?,
             };
-            for (odd, plain) in files.iter().zip(backend.render(&usual).unwrap()) {
-                // What YAML and editors take for the end of a line, too.
-                let breaks = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+            for (odd, plain) in files.iter().zip(usual) {
                 let lines = |text: &str| {
                     text.split(breaks)
                         .filter(|line| !line.contains("policy digest") && !line.contains("/x/"))
