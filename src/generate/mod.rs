@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use sha2::{Digest, Sha256};
 
 use crate::policy::Policy;
+use crate::text::visible;
 
 pub mod apparmor;
 pub mod bwrap;
@@ -97,7 +98,7 @@ impl<'a> Model<'a> {
             ),
             format!(
                 "profile {}, policy digest {}",
-                printable(&self.policy.name),
+                visible(&self.policy.name),
                 self.digest()
             ),
         ];
@@ -194,11 +195,4 @@ pub enum Error {
         /// What may not.
         held: PathBuf,
     },
-}
-
-/// Text of the user's own in a comment: one line, and nothing that steers a terminal.
-pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect()
 }

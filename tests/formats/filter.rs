@@ -69,7 +69,7 @@ filter.export_bpf(open(sys.argv[2], "wb"))
 }
 
 /// Values that a verdict's tests look for, their neighbours, and any others.
-fn argument(verdict: &Verdict) -> BoxedStrategy<u64> {
+pub(crate) fn argument(verdict: &Verdict) -> BoxedStrategy<u64> {
     let mut values = vec![0, 1, u64::MAX];
     if let Verdict::Checked { clauses, .. } = verdict {
         for test in clauses.iter().flat_map(|clause| clause.tests) {

@@ -6,7 +6,9 @@ mod bpf;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod admission;
 mod filter;
+mod lower;
 mod odd;
 mod run;
 mod systemd;
@@ -106,7 +108,7 @@ fn the_published_schemas_take_the_files() {
             let kind = match file.name.as_str() {
                 "pod.yaml" | "admission.yaml" => "kubernetes",
                 "task.yaml" => "tekton",
-                "profiles.yaml" => "parses",
+                "profiles.yaml" => "operator",
                 _ => "oci",
             };
             let path = folder.join(&file.name);

@@ -62,6 +62,8 @@ fn odd() -> impl Strategy<Value = String> {
         "~",
         "é",
         "\u{202e}",
+        "\u{2028}",
+        "\u{85}kind: Pod",
         "\u{7f}",
         "\r",
         "a",
@@ -88,7 +90,8 @@ fn no_path_says_anything_to_systemd_but_itself() {
             Err(generate::Error::Path { .. }) => {
                 let reason = name.chars().any(char::is_control)
                     || name.contains(':')
-                    || name.ends_with(['\\', ' ']);
+                    || name.ends_with('\\')
+                    || name.ends_with(char::is_whitespace);
                 prop_assert!(reason, "{:?} is refused for nothing", name);
                 return Ok(());
             }
@@ -169,4 +172,56 @@ fn no_path_says_anything_to_the_shell_but_itself() {
     });
     outcome.unwrap();
     fs::remove_dir_all(folder).unwrap();
+}
+
+/// Of a policy its name, which is the path of its file, comes into every format, if only as a comment.
+#[test]
+fn no_name_of_a_policy_says_anything_to_anybody_but_itself() {
+    let (mut policy, site) = (crate::policy(), crate::site(Path::new("/work")));
+    policy.name = "/x/plain".to_owned();
+    let usual = policy.clone();
+    let usual = generate::Model::new(&usual, &site).unwrap();
+    let usual = generate::BACKENDS.map(|backend| backend.render(&usual).unwrap());
+    let mut runner = TestRunner::new(Config::with_cases(60));
+    // What YAML takes for the end of a line, and of these what everybody does.
+    const BREAKS: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+    let outcome = runner.run(&odd(), |name| {
+        let mut policy = policy.clone();
+        policy.name = format!("/x/{name}");
+        let model = generate::Model::new(&policy, &site).unwrap();
+        for (backend, usual) in generate::BACKENDS.iter().zip(&usual) {
+            let breaks = match backend.format() {
+                "kubernetes" => &BREAKS[..],
+                _ => &BREAKS[..2],
+            };
+            let files = match backend.render(&model) {
+                Err(generate::Error::Path { .. }) => continue,
+                files => files.map_err(|e| TestCaseError::fail(e.to_string()))?,
+            };
+            for (odd, plain) in files.iter().zip(usual) {
+                let lines = |text: &str| {
+                    text.split(breaks)
+                        .filter(|line| !line.contains("policy digest") && !line.contains("/x/"))
+                        .map(str::to_owned)
+                        .collect::<Vec<_>>()
+                };
+                prop_assert_eq!(lines(&odd.content), lines(&plain.content));
+                let count = |text: &str| text.split(breaks).count();
+                prop_assert_eq!(count(&odd.content), count(&plain.content), "{}", odd.name);
+                for line in odd
+                    .content
+                    .split(breaks)
+                    .filter(|line| line.contains("/x/"))
+                {
+                    let is_inert = line.starts_with(['#', ';', '/'])
+                        || line.trim_start().starts_with("\"profile /x/")
+                        || line.trim_start().starts_with("description: \"")
+                        || line.starts_with("ExecStart=/usr/local/bin/gosandbox --profile ");
+                    prop_assert!(is_inert, "{}: {}", odd.name, line);
+                }
+            }
+        }
+        Ok(())
+    });
+    outcome.unwrap();
 }

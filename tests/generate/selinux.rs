@@ -117,3 +117,37 @@ fn the_sources_for_a_reference_policy_compile() {
         String::from_utf8_lossy(&output.stderr)
     );
 }
+
+/// As docs/deploy/selinux.md has it, and with a module of somebody else's that calls the interfaces.
+#[test]
+fn the_sources_build_with_the_makefile_of_a_reference_policy() {
+    if !has("../share/selinux/devel/Makefile") || !has("m4") || !has("checkmodule") {
+        return;
+    }
+    let (policy, site) = (policy(), site(Path::new("/srv/project")));
+    let mut model = Model::new(&policy, &site).unwrap();
+    model.form = Some("te".into());
+    let folder = tempfile::tempdir().unwrap();
+    for file in Selinux.render(&model).unwrap() {
+        fs::write(folder.path().join(file.name), file.content).unwrap();
+    }
+    fs::write(
+        folder.path().join("caller.te"),
+        "policy_module(caller, 1.0)\ntype caller_t;\nrole caller_r;\n\
+         domain_type(caller_t)\ngosandbox_run(caller_t, caller_r)\n",
+    )
+    .unwrap();
+    let output = Command::new("make")
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .args(["-f", "/usr/share/selinux/devel/Makefile", "NAME=default"])
+        .args(["gosandbox.pp", "caller.pp"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert_eq!(said, "");
+    for module in ["gosandbox.pp", "caller.pp"] {
+        assert!(folder.path().join(module).exists(), "{module}");
+    }
+}

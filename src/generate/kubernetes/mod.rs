@@ -3,12 +3,14 @@
 //!
 //! The image is the one of `profile container`; every path is the image's own.
 
+mod admission;
 mod operator;
 
 use super::container::{CACHE, Container, USER, WORK, json, profile};
 use super::matching::{Fit, Point};
 use super::oci::FILE;
 use super::{Artifact, Backend, Error, Model};
+use crate::text::visible;
 
 /// The backend.
 #[derive(Debug)]
@@ -16,6 +18,12 @@ pub struct Kubernetes;
 
 /// The SELinux type of the container.
 const SELINUX: &str = "gosandbox_t";
+
+/// Whether the pods are to name a guard of the node's. By default both: a node without SELinux passes over its
+/// options, one without AppArmor refuses the pod.
+fn asks_for(model: &Model<'_>, guard: &str) -> bool {
+    model.form.as_deref().is_none_or(|form| form == guard)
+}
 
 impl Backend for Kubernetes {
     fn format(&self) -> &'static str {
@@ -48,7 +56,7 @@ impl Backend for Kubernetes {
         Ok(vec![
             file("pod.yaml", pod(model)),
             file("task.yaml", task(model)),
-            file("admission.yaml", admission(model)),
+            file("admission.yaml", admission::policy(model)),
             file("profiles.yaml", operator::profiles(model)),
         ])
     }
@@ -61,13 +69,11 @@ fn guards(model: &Model<'_>, indent: &str) -> String {
         super::apparmor::ALONE
     );
     let selinux = format!("{indent}seLinuxOptions:\n{indent}  type: {SELINUX}\n");
-    match model.form.as_deref() {
-        Some("apparmor") => apparmor,
-        Some("selinux") => selinux,
-        Some("plain") => String::new(),
-        // A node without SELinux passes over its options; one without AppArmor refuses the pod.
-        _ => apparmor + &selinux,
-    }
+    [("apparmor", apparmor), ("selinux", selinux)]
+        .into_iter()
+        .filter(|(guard, _)| asks_for(model, guard))
+        .map(|(_, text)| text)
+        .collect()
 }
 
 fn seccomp(indent: &str) -> String {
@@ -176,7 +182,7 @@ kind: Task
 metadata:
   name: gosandbox-go
 spec:
-  description: Runs a go command in gosandbox, with profile {profile}.
+  description: {description}
   params:
     - name: args
       description: the arguments of the go command
@@ -208,121 +214,14 @@ spec:
     - name: tmp
       emptyDir: {{}}
 "#,
-        profile = super::printable(&model.policy.name).replace([':', '#'], " "),
+        description = json(&format!(
+            "Runs a go command in gosandbox, with profile {}.",
+            visible(&model.policy.name)
+        )),
         arguments = arguments(model),
         context = container_context("        "),
         seccomp = seccomp("        "),
         guards = guards(model, "        "),
         resources = resources(model, "      ").replace("resources:", "computeResources:"),
-    )
-}
-
-/// What each container of an admitted pod must say. CEL, Kubernetes 1.30 and later.
-const DEMANDS: [(&str, &str); 10] = [
-    (
-        "variables.containers.all(c, c.?securityContext.?allowPrivilegeEscalation.orValue(true) == false)",
-        "every container must set allowPrivilegeEscalation: false",
-    ),
-    (
-        "variables.containers.all(c, c.?securityContext.?privileged.orValue(false) == false)",
-        "no container may be privileged",
-    ),
-    (
-        "variables.containers.all(c, c.?securityContext.?readOnlyRootFilesystem.orValue(false))",
-        "every container must set readOnlyRootFilesystem: true",
-    ),
-    (
-        "variables.containers.all(c, 'ALL' in c.?securityContext.?capabilities.?drop.orValue([]))",
-        "every container must drop ALL capabilities",
-    ),
-    (
-        "variables.containers.all(c, c.?securityContext.?capabilities.?add.orValue([]).size() == 0)",
-        "no container may add a capability",
-    ),
-    (
-        "variables.containers.all(c, c.?securityContext.?runAsNonRoot.orValue(object.spec.?securityContext.?runAsNonRoot.orValue(false)))",
-        "every container must run as a user that is not root (runAsNonRoot: true)",
-    ),
-    (
-        "variables.containers.all(c, c.?securityContext.?runAsUser.orValue(object.spec.?securityContext.?runAsUser.orValue(1)) != 0)",
-        "no container may run as user 0",
-    ),
-    (
-        "variables.containers.all(c, c.?securityContext.?seccompProfile.?localhostProfile.orValue(object.spec.?securityContext.?seccompProfile.?localhostProfile.orValue('')) == 'gosandbox-seccomp.json')",
-        "every container must have gosandbox's seccomp profile",
-    ),
-    (
-        "!object.spec.?hostNetwork.orValue(false) && !object.spec.?hostPID.orValue(false) && !object.spec.?hostIPC.orValue(false)",
-        "the pod may share no namespace of the host",
-    ),
-    (
-        "object.spec.?automountServiceAccountToken.orValue(true) == false",
-        "the pod must not mount a service account token",
-    ),
-];
-
-fn admission(model: &Model<'_>) -> String {
-    let mut validations = String::new();
-    for (expression, message) in DEMANDS {
-        validations += &format!(
-            "    - expression: {}\n      message: {}\n",
-            json(expression),
-            json(message)
-        );
-    }
-    for (form, expression, message) in [
-        (
-            "apparmor",
-            "variables.containers.all(c, c.?securityContext.?appArmorProfile.?localhostProfile.orValue(object.spec.?securityContext.?appArmorProfile.?localhostProfile.orValue('')) == 'gosandbox-alone')",
-            "every container must have gosandbox's AppArmor profile",
-        ),
-        (
-            "selinux",
-            "variables.containers.all(c, c.?securityContext.?seLinuxOptions.?type.orValue(object.spec.?securityContext.?seLinuxOptions.?type.orValue('')) == 'gosandbox_t')",
-            "every container must have gosandbox's SELinux type",
-        ),
-    ] {
-        if model.form.as_deref() == Some(form) {
-            validations += &format!(
-                "    - expression: {}\n      message: {}\n",
-                json(expression),
-                json(message)
-            );
-        }
-    }
-    format!(
-        r#"# Holds in namespaces that carry the label gosandbox: required.
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicy
-metadata:
-  name: gosandbox-pods
-spec:
-  failurePolicy: Fail
-  matchConstraints:
-    resourceRules:
-      - apiGroups: [""]
-        apiVersions: ["v1"]
-        operations: ["CREATE", "UPDATE"]
-        resources: ["pods", "pods/ephemeralcontainers"]
-  variables:
-    - name: containers
-      expression: {containers}
-  validations:
-{validations}---
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicyBinding
-metadata:
-  name: gosandbox-pods
-spec:
-  policyName: gosandbox-pods
-  validationActions: [Deny, Audit]
-  matchResources:
-    namespaceSelector:
-      matchLabels:
-        gosandbox: required
-"#,
-        containers = json(
-            "object.spec.containers + object.spec.?initContainers.orValue([]) + object.spec.?ephemeralContainers.orValue([])"
-        ),
     )
 }

@@ -19,7 +19,7 @@ pub(super) fn profiles(model: &Model<'_>) -> String {
         "syscalls": with_absent(&filter),
     });
     let resource = json!({
-        "apiVersion": "security-profiles-operator.x-k8s.io/v1beta1",
+        "apiVersion": "security-profiles-operator.x-k8s.io/v1",
         "kind": "SeccompProfile",
         "metadata": {"name": "gosandbox-seccomp"},
         "spec": spec,
@@ -28,7 +28,7 @@ pub(super) fn profiles(model: &Model<'_>) -> String {
     let seccomp = serde_json::to_string_pretty(&resource).unwrap_or_default();
     format!(
         r#"# SeccompProfile: what is refused is refused with ENOSYS where it has a name, else with the
-# operator's EPERM. Its pods name it as operator/NAMESPACE/gosandbox-seccomp.json.
+# operator's EPERM. Its pods name it as operator/gosandbox-seccomp.json. For the operator 1.0 and later.
 # AppArmorProfile: none, it cannot say the policy (no second cage, no refusal that wins over a grant);
 # load the file of `gosandbox profile apparmor` on the nodes.
 {seccomp}

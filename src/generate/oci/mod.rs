@@ -4,7 +4,7 @@
 //! lets the launcher, as the container's first process, put its own layers in force inside, which tell the
 //! cages apart; the form `bare` is for a container that runs go without it.
 
-mod lower;
+pub mod lower;
 
 use serde_json::{Value, json};
 

@@ -1,6 +1,7 @@
-// Command admission judges pods by a ValidatingAdmissionPolicy, with the API server's own CEL environment:
+// Command admission judges pods by a ValidatingAdmissionPolicy, with the CEL implementation of the API server:
 //
-//	admission POLICY.yaml <PODS.json
+//	admission json POD.yaml             prints it as JSON
+//	admission judge POLICY.yaml <PODS.json
 //
 // Standard input is a list of pods; a line for each is printed: "admitted", or the messages that refuse it.
 package main
@@ -12,17 +13,41 @@ import (
 	"strings"
 
 	"github.com/google/cel-go/cel"
-	admissionv1 "k8s.io/api/admissionregistration/v1"
-	"k8s.io/apimachinery/pkg/util/version"
-	"k8s.io/apiserver/pkg/cel/environment"
 	"sigs.k8s.io/yaml"
 )
 
+// Of a ValidatingAdmissionPolicy what decides; Kubernetes' schema holds the rest to its form.
+type admissionPolicy struct {
+	Kind string
+	Spec struct {
+		FailurePolicy string
+		Variables     []struct{ Name, Expression string }
+		Validations   []struct{ Expression, Message string }
+	}
+}
+
 func main() {
-	if err := judge(os.Args[1]); err != nil {
+	command := judge
+	if os.Args[1] == "json" {
+		command = show
+	}
+	if err := command(os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, "admission:", err)
 		os.Exit(1)
 	}
+}
+
+func show(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	pod, err := yaml.YAMLToJSON(text)
+	if err != nil {
+		return err
+	}
+	fmt.Println(string(pod))
+	return nil
 }
 
 func judge(file string) error {
@@ -30,22 +55,21 @@ func judge(file string) error {
 	if err != nil {
 		return err
 	}
-	var policy admissionv1.ValidatingAdmissionPolicy
+	var policy admissionPolicy
 	first, _, _ := strings.Cut(string(text), "\n---\n")
-	if err := yaml.UnmarshalStrict([]byte(first), &policy); err != nil {
+	if err := yaml.Unmarshal([]byte(first), &policy); err != nil {
 		return err
+	}
+	if policy.Kind != "ValidatingAdmissionPolicy" || policy.Spec.FailurePolicy != "Fail" || len(policy.Spec.Validations) == 0 {
+		return fmt.Errorf("%s is no policy that refuses what it cannot judge", file)
 	}
 	var pods []any
 	if err := json.NewDecoder(os.Stdin).Decode(&pods); err != nil {
 		return err
 	}
-	// The oldest release that the policy is for.
-	set := environment.MustBaseEnvSet(version.MajorMinor(1, 30), true)
-	base, err := set.Env(environment.NewExpressions)
-	if err != nil {
-		return err
-	}
-	env, err := base.Extend(cel.Variable("object", cel.DynType), cel.Variable("variables", cel.MapType(cel.StringType, cel.DynType)))
+	// What the API server has had since Kubernetes 1.29.
+	env, err := cel.NewEnv(cel.OptionalTypes(), cel.HomogeneousAggregateLiterals(),
+		cel.Variable("object", cel.DynType), cel.Variable("variables", cel.MapType(cel.StringType, cel.DynType)))
 	if err != nil {
 		return err
 	}
@@ -59,7 +83,7 @@ func judge(file string) error {
 	return nil
 }
 
-func verdict(env *cel.Env, policy *admissionv1.ValidatingAdmissionPolicy, pod any) (string, error) {
+func verdict(env *cel.Env, policy *admissionPolicy, pod any) (string, error) {
 	variables := map[string]any{}
 	for _, variable := range policy.Spec.Variables {
 		value, err := evaluate(env, variable.Expression, pod, variables)
