@@ -30,6 +30,14 @@ impl Meaning<'_> {
         let Ok(below) = path.strip_prefix(&self.site.tree) else {
             return false;
         };
+        if self
+            .site
+            .protected
+            .iter()
+            .any(|led_to| path.starts_with(led_to))
+        {
+            return true;
+        }
         let named = |part: &OsStr| PROTECTED.iter().any(|name| OsStr::new(name) == part);
         match self.subject {
             Subject::Tool => below.iter().next().is_some_and(named),

@@ -295,18 +295,12 @@ fn denials(lines: &mut Vec<String>, model: &Model<'_>, subject: Subject) -> Resu
             .strip_prefix(&model.site.tree)
             .unwrap_or(&rule.path);
         let name = literal(&Path::new("/").join(below))?;
-        // What lies deeper is the go command's to write, such as a vendored module's own folders.
-        let depth = if subject == Subject::Tool {
-            ""
-        } else {
-            "/{,**/}"
-        };
-        let name = if depth.is_empty() {
-            name.as_str()
-        } else {
-            &name[1..]
-        };
-        lines.push(format!("audit deny \"@{{WORK}}{depth}{name}{{,/**}}\" wl,"));
+        // What lies deeper is the go command's to write, such as a vendored module's own folders; what git
+        // is led to lies in one place.
+        let is_there_only = subject == Subject::Tool || model.site.protected.contains(&rule.path);
+        let at = if is_there_only { "/" } else { "/{,**/}" };
+        let name = &name[1..];
+        lines.push(format!("audit deny \"@{{WORK}}{at}{name}{{,/**}}\" wl,"));
     }
     secrets(lines, model)
 }
