@@ -19,6 +19,9 @@ use crate::sys::{self, signal};
 /// Between SIGTERM to the command and SIGKILL to everything, when the time has run out.
 pub const GRACE: Duration = Duration::from_secs(2);
 
+/// A command that runs for longer than this without the launcher's help is worth giving up memory for.
+const SETTLED: Duration = Duration::from_millis(100);
+
 /// How init ended, and what it told.
 #[derive(Debug, Default)]
 pub struct Ended {
@@ -84,6 +87,7 @@ impl Init<'_> {
         let signals = signal::descriptor()?;
         let mut clock = Clock::new(timeout);
         let mut started = false;
+        let mut settled = false;
         let mut over = None;
         let mut ended = Ended::default();
         let mut hung_up = false;
@@ -99,7 +103,17 @@ impl Init<'_> {
             let entrances = ready.len();
             let open = gate.iter().filter(|_| started).flat_map(Watch::sockets);
             ready.extend(open.map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN)));
-            let due = poll(&mut ready, clock.left().as_ref())? == 0;
+            let left = clock.left();
+            let settles = started && !settled && left.is_none_or(|left| left > SETTLED);
+            let left = if settles { Some(SETTLED) } else { left };
+            let left = left.and_then(|left| Timespec::try_from(left).ok());
+            if poll(&mut ready, left.as_ref())? == 0 && settles {
+                settled = true;
+                sys::unmap_own_code();
+                continue;
+            }
+            // Whatever else is ready.
+            let due = clock.left() == Some(Duration::ZERO);
             let init_ended = !ready[1].revents().is_empty();
             let knocked = ready.split_off(entrances).into_iter();
             let knocked: Vec<bool> = knocked.map(|it| !it.revents().is_empty()).collect();
@@ -135,7 +149,6 @@ impl Init<'_> {
                         ended.told.push(message);
                         if !started {
                             made.sweep();
-                            sys::unmap_own_code();
                         }
                         started = true;
                     }
@@ -230,9 +243,8 @@ impl Clock {
         }
     }
 
-    fn left(&self) -> Option<Timespec> {
-        let left = self.due?.saturating_duration_since(Instant::now());
-        Timespec::try_from(left).ok()
+    fn left(&self) -> Option<Duration> {
+        Some(self.due?.saturating_duration_since(Instant::now()))
     }
 
     /// Whether the grace begins now; else it has ended, and nothing more is due.
