@@ -285,8 +285,8 @@ fn a_toolchain_is_refused_where_the_database_is_down_and_that_is_written_down() 
     }
 }
 
-/// Go takes a toolchain from a folder that is the only proxy without asking any database. A module cache
-/// that says everywhere the same lie is not to be believed for it.
+/// Where the profile has no checksum database, go takes a toolchain from a folder that is the only proxy. A
+/// module cache that says everywhere the same lie is not to be believed for it.
 #[test]
 fn without_the_gateway_no_folder_vouches_for_a_toolchain() {
     for env in [Env::E2, Env::E4].into_iter().filter(|env| env.is_here()) {
@@ -311,12 +311,14 @@ fn without_the_gateway_no_folder_vouches_for_a_toolchain() {
         exchange(&asks);
         let text = fs::read_to_string(&asks.scene.profile).unwrap();
         let upstream = format!("file://{}", folder.display());
-        write(
-            &asks.scene.profile,
-            &text.replace(&proxy.address, &upstream),
-        );
-        asks.scene.settle();
-        let changed = without().expect(125);
-        assert_eq!(changed.stdout, "", "{env:?}");
+        let text = text.replace(&proxy.address, &upstream);
+        let database = format!("{} https://127.0.0.1:9", database.verifier());
+        for database_is in [database.as_str(), "off"] {
+            write(&asks.scene.profile, &text.replace(&database, database_is));
+            asks.scene.settle();
+            let changed = without().expect(125);
+            assert_eq!(changed.stdout, "", "{env:?} {database_is}");
+            changed.says("the checksum database does not confirm it");
+        }
     }
 }

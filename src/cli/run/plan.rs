@@ -421,8 +421,8 @@ pub(super) fn led_to(workspace: &Workspace, tree: Option<&Path>) -> Vec<PathBuf>
     found
 }
 
-/// The value of GOPROXY where there is no way out: folders only. `off` ends it, since go takes a toolchain
-/// from a folder that stands alone without asking the checksum database.
+/// The value of GOPROXY where there is no way out: folders only. `off` ends it, since go believes a folder
+/// that stands alone about toolchains where GOSUMDB is off, as it believes no other proxy.
 fn proxy(project: &Project) -> String {
     let folders = project.proxy_folders.iter();
     let mut proxies: Vec<String> = folders

@@ -179,9 +179,9 @@ fn the_go_command_is_not_told_where_the_checksum_database_is() {
         ("sum.golang.google.cn", "sum.golang.org"),
         ("off", "off"),
     ] {
-        let modules = Modules {
+        let modules = policy::Modules {
             checksum_database: written.to_owned(),
-            ..Modules::closed()
+            ..policy::Modules::closed()
         };
         assert_eq!(modules.gosumdb(), expected);
     }
