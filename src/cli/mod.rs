@@ -90,9 +90,16 @@ fn print(bytes: &[u8]) -> anyhow::Result<u8> {
     }
 }
 
-/// Prints an error and its causes; a standard error that is closed changes nothing.
+/// Prints an error and its causes, but for one that its own message ends with; a standard error that is
+/// closed changes nothing.
 fn print_error(error: &anyhow::Error) {
-    let line = format!("gosandbox: {}\n", visible(&format!("{error:#}")));
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    let line = format!("gosandbox: {}\n", visible(&text));
     drop(io::stderr().write_all(line.as_bytes()));
 }
 

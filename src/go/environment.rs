@@ -197,7 +197,7 @@ impl Making {
             ("GOAUTH", "off"),
             ("GOENV", "off"),
             ("GOPROXY", inputs.proxy),
-            ("GOSUMDB", inputs.modules.checksum_database.as_str()),
+            ("GOSUMDB", inputs.modules.gosumdb()),
             ("GOTOOLCHAIN", "local"),
             ("GOVCS", "*:off"),
             ("LOGNAME", inputs.user),

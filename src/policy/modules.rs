@@ -61,6 +61,17 @@ impl Modules {
         }
     }
 
+    /// GOSUMDB inside, where the gateway knows the way to the database: told an address, the go command
+    /// would go there by itself, past every proxy.
+    pub fn gosumdb(&self) -> &str {
+        match self.checksum_database.split_whitespace().next() {
+            // A name that the go command reads as one with an address.
+            Some("sum.golang.google.cn") => "sum.golang.org",
+            Some(key) => key,
+            None => "off",
+        }
+    }
+
     /// Whether any module that an upstream has could be refused.
     pub fn decides(&self) -> bool {
         let every = self.allow.iter().any(|pattern| pattern == "*");

@@ -16,3 +16,4 @@ mod sums;
 mod trust;
 mod tunnels;
 mod upstreams;
+mod way_out;

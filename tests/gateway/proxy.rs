@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, PublicKeyData};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -42,11 +42,16 @@ pub enum Answer {
     CutChunked(Vec<u8>),
     /// A byte, or a few, at a time.
     Drip(Vec<u8>),
+    /// What comes before the client has that, and what comes then.
+    Halves(Vec<u8>, Vec<u8>, Arc<Barrier>),
     /// Nothing at all.
     Dead,
 }
 
 type Handler = dyn Fn(&Asked) -> Answer + Send + Sync;
+
+/// A name that nothing resolves, and that the proxy has a certificate for.
+pub const NAME: &str = "modules.example.invalid";
 
 /// The proxy.
 pub struct Proxy {
@@ -105,7 +110,7 @@ impl Proxy {
     }
 
     fn start(https: bool, handler: Arc<Handler>) -> Proxy {
-        let (pem, config, key) = identity(&["127.0.0.1", "localhost"]);
+        let (pem, config, key) = identity(&["127.0.0.1", "localhost", NAME]);
         let folder = tempfile::tempdir().unwrap();
         let ca = folder.path().join("ca.pem");
         std::fs::write(&ca, pem).unwrap();
@@ -269,6 +274,18 @@ fn answer(stream: &mut impl Write, answer: Answer) -> std::io::Result<bool> {
                 stream.flush()?;
                 std::thread::sleep(std::time::Duration::from_millis(10));
             }
+            true
+        }
+        Answer::Halves(first, second, client) => {
+            let length = first.len() + second.len();
+            write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n"
+            )?;
+            stream.write_all(&first)?;
+            stream.flush()?;
+            client.wait();
+            stream.write_all(&second)?;
             true
         }
         Answer::Dead => false,

@@ -190,6 +190,35 @@ fn other_databases_and_private_names_are_not_passed_on() {
 }
 
 #[test]
+fn a_private_module_that_is_not_exempt_is_looked_up_though_its_upstream_is_another() {
+    let database = Database::new(&honest(), &VERSIONS);
+    let mut served = Tree::default();
+    database.add_to(&mut served);
+    let public = Proxy::https(move |asked| served.answer(asked));
+    for (tree, passes) in [(honest(), true), (tampered(), false)] {
+        let own = Proxy::https(move |asked| tree.answer(asked));
+        let inside = Inside::new(Modules {
+            ca: vec![own.ca.clone(), public.ca.clone()],
+            private_upstreams: [("example.com/b".to_owned(), own.address.clone())].into(),
+            ..with_database(&public, &database)
+        });
+        let project = project(&inside, &database.verifier(), "b");
+        match passes {
+            true => project.good(&["mod", "tidy"]),
+            false => project.bad(&["mod", "tidy"]),
+        };
+        let of_b = |paths: Vec<String>| paths.iter().any(|path| path.ends_with("/b/@v/v1.0.0.mod"));
+        assert!(of_b(own.paths()) && !of_b(public.paths()));
+        assert!(
+            public
+                .paths()
+                .iter()
+                .any(|path| path.contains("lookup/example.com/b@"))
+        );
+    }
+}
+
+#[test]
 fn nothing_is_looked_up_where_upstreams_are_off() {
     let own = Proxy::https(|_| Answer::Whole(Vec::new()));
     let database = Database::new(&honest(), &VERSIONS);

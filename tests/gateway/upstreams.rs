@@ -1,8 +1,10 @@
 //! Upstreams: their order, their failures, and what of these the go command sees.
 
+use std::io::{Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 
-use crate::inside::{Inside, modules, of};
+use crate::inside::{Inside, TOKEN, modules, of};
 use crate::modules::Tree;
 use crate::proxy::{Answer, Asked, Proxy};
 
@@ -116,6 +118,38 @@ fn slow_and_chunked_answers_come_whole() {
         let fetched = inside.events("module-fetched");
         assert_eq!(fetched[0]["bytes"], whole.len() as u64);
     }
+}
+
+#[test]
+fn a_file_is_passed_on_while_it_comes() {
+    let (first, second) = (vec![1; 300_000], vec![2; 300_000]);
+    let barrier = Arc::new(Barrier::new(2));
+    let halves = (first.clone(), second.clone(), Arc::clone(&barrier));
+    let proxy = Proxy::https(move |_| {
+        let (first, second, client) = halves.clone();
+        Answer::Halves(first, second, client)
+    });
+    let inside = Inside::new(of(&proxy));
+    let mut stream = inside.connect();
+    write!(
+        stream,
+        "GET /{TOKEN}/{ZIP} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = Vec::new();
+    let mut byte = [0];
+    while !answer.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).unwrap();
+        answer.push(byte[0]);
+    }
+    // A gateway that keeps a file until it has all of it would wait for ever, and so would this. Its buffer
+    // holds less than half of what has come.
+    let mut body = vec![0; first.len() / 2];
+    stream.read_exact(&mut body).unwrap();
+    barrier.wait();
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).unwrap();
+    assert!([body, rest].concat() == [first, second].concat());
 }
 
 #[test]

@@ -5,8 +5,18 @@
 mod support;
 
 mod commands;
+#[allow(dead_code)]
+#[path = "../gateway/database.rs"]
+mod database;
 mod graph;
+#[allow(dead_code)]
+#[path = "../gateway/modules.rs"]
+mod modules;
+#[allow(dead_code)]
+#[path = "../gateway/proxy.rs"]
+mod proxy;
 mod stragglers;
+mod toolchain;
 mod tunnels;
 mod unsupervised;
 

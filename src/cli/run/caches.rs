@@ -25,10 +25,15 @@ pub(super) struct Caches {
     pub of_root: Vec<PathBuf>,
 }
 
-/// Finds the caches, and makes those that are missing.
-pub(super) fn find(session: &Session<'_>, who: &Who, tree: &Path) -> anyhow::Result<Caches> {
+/// Finds the caches, and makes those that are missing. `tree`: the project's, where there is one.
+pub(super) fn find(
+    session: &Session<'_>,
+    who: &Who,
+    tree: Option<&Path>,
+) -> anyhow::Result<Caches> {
     let layout = layout(session, who)?;
-    let programs = layout.programs.join(key(tree)).join("go-build");
+    let place = tree.unwrap_or(&session.folder);
+    let programs = layout.programs.join(key(place)).join("go-build");
     let folders = [&layout.gocache, &layout.gomodcache, &programs];
     let mut real = Vec::new();
     for folder in folders {
@@ -64,11 +69,11 @@ pub(super) fn find(session: &Session<'_>, who: &Who, tree: &Path) -> anyhow::Res
 
 /// Makes a cache that may lie in the work tree. Within root's own tree, which appears as the sandbox
 /// user's, all is root's on disk.
-fn make_in(tree: &Path, folder: &Path, who: &Who) -> io::Result<()> {
-    let is_mapped = who.identity.switch
-        && folder.starts_with(tree)
-        && tree.metadata().is_ok_and(|found| found.uid() == 0);
-    if is_mapped {
+fn make_in(tree: Option<&Path>, folder: &Path, who: &Who) -> io::Result<()> {
+    let is_around = |tree: &Path| {
+        folder.starts_with(tree) && tree.metadata().is_ok_and(|found| found.uid() == 0)
+    };
+    if who.identity.switch && tree.is_some_and(is_around) {
         fs::create_dir_all(folder)
     } else {
         make(folder, who)
@@ -88,7 +93,7 @@ pub(super) fn make_corpus(caches: &Caches, who: &Who) -> anyhow::Result<()> {
 
 /// Where go keeps what it has seen of the checksum database (`GOPATH/pkg/sumdb`), made if need be.
 /// `None` where it cannot be: go says so if it needs it.
-pub(super) fn sumdb(caches: &Caches, who: &Who, tree: &Path) -> Option<PathBuf> {
+pub(super) fn sumdb(caches: &Caches, who: &Who, tree: Option<&Path>) -> Option<PathBuf> {
     let folder = caches.gopath.join("pkg/sumdb");
     make_in(tree, &folder, who).ok()?;
     folder.canonicalize().ok()

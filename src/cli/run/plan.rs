@@ -55,7 +55,7 @@ impl<'a> Prepared<'a> {
     ) -> anyhow::Result<Prepared<'a>> {
         let tree = (!workspace.none).then(|| workspace.root.clone());
         let who = identity::choose(session, policy, tree.as_deref())?;
-        let caches = caches::find(session, &who, tree.as_deref().unwrap_or(&session.folder))?;
+        let caches = caches::find(session, &who, tree.as_deref())?;
         // Whoever works in GOROOT/src or on an extracted module may not write it for that.
         let unwritable = [&toolchain.goroot, &caches.gomodcache, &caches.gocache];
         let tree = tree.filter(|tree| !unwritable.iter().any(|held| tree.starts_with(held)));
@@ -111,7 +111,7 @@ impl<'a> Prepared<'a> {
         }
         let fetches = |go: &GoCommand| go.fetches && go.cage == Cage::Tool;
         let sumdb = matches!(&what, What::Go(go) if fetches(go))
-            .then(|| caches::sumdb(&caches, &who, tree.as_deref().unwrap_or(&session.folder)))
+            .then(|| caches::sumdb(&caches, &who, tree.as_deref()))
             .flatten();
         let of_root = |path: &&PathBuf| who.identity.switch && is_roots(path);
         mapped.extend(sumdb.iter().filter(of_root).cloned());
@@ -421,18 +421,15 @@ pub(super) fn led_to(workspace: &Workspace, tree: Option<&Path>) -> Vec<PathBuf>
     found
 }
 
-/// The value of GOPROXY where there is no way out: folders only.
+/// The value of GOPROXY where there is no way out: folders only. `off` ends it, since go believes a folder
+/// that stands alone about toolchains where GOSUMDB is off, as it believes no other proxy.
 fn proxy(project: &Project) -> String {
-    let folders: Vec<String> = project
-        .proxy_folders
-        .iter()
+    let folders = project.proxy_folders.iter();
+    let mut proxies: Vec<String> = folders
         .map(|path| format!("file://{}", path.display()))
         .collect();
-    if folders.is_empty() {
-        "off".into()
-    } else {
-        folders.join(",")
-    }
+    proxies.push("off".to_owned());
+    proxies.join(",")
 }
 
 /// The policy's `file://` upstreams.

@@ -26,7 +26,7 @@ pub(in crate::cli) fn find(args: &LowArgs) -> anyhow::Result<(Policy, Site)> {
     let toolchain = toolchain::at_hand(&project, &command)?;
     let tree = (!workspace.none).then(|| workspace.root.clone());
     let who = identity::choose(&session, &policy, tree.as_deref())?;
-    let caches = caches::find(&session, &who, tree.as_deref().unwrap_or(&session.folder))?;
+    let caches = caches::find(&session, &who, tree.as_deref())?;
     let programs = system::programs(&policy.programs.execute);
     let with_kind = |paths: &[PathBuf]| -> Vec<(PathBuf, bool)> {
         let real = paths.iter().filter_map(|path| path.canonicalize().ok());

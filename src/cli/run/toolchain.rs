@@ -8,7 +8,7 @@ use super::identity::{self, Who};
 use super::{Project, Session, caches, fetch, verify};
 use crate::cli::args::Command;
 use crate::go::select::{self, SelectError};
-use crate::go::toolchain::{self, Toolchain};
+use crate::go::toolchain::{self, Toolchain, ToolchainError};
 use crate::go::trust::Trust;
 use crate::host::Host;
 
@@ -24,8 +24,8 @@ pub(super) fn choose(
     let session = project.session;
     let search = Search::new(project, command)?;
     let own = caches::module_cache(session);
-    let absent = match search.select(own.as_deref(), session.trust()) {
-        Err(absent @ SelectError::Absent { .. }) => absent,
+    match search.select(own.as_deref(), session.trust()) {
+        Err(error) if may_be_theirs(session, &error) => {}
         selected => {
             let selected = selected?;
             if selected.goroot != search.found.goroot {
@@ -39,11 +39,14 @@ pub(super) fn choose(
             }
             return Ok(selected);
         }
-    };
+    }
     // What the sandbox user's own module cache holds is as good as any other of its modules.
     let (who, theirs) = search.theirs()?;
     let trust = trust(session, &who);
-    if let Err(SelectError::Absent { module, .. }) = search.select(Some(&theirs), trust) {
+    if let Err(absent) = search.select(Some(&theirs), trust)
+        && let SelectError::Absent { module, .. } = &absent
+    {
+        let module = module.clone();
         fetch::toolchain(project, host, &who, &search.found, &module, absent)?;
         fetch::make_executable(&theirs.join(module))?;
     }
@@ -66,11 +69,21 @@ pub(super) fn at_hand(project: &Project<'_>, command: &Command) -> anyhow::Resul
     let search = Search::new(project, command)?;
     let own = caches::module_cache(session);
     match search.select(own.as_deref(), session.trust()) {
-        Err(SelectError::Absent { .. }) => {
+        Err(error) if may_be_theirs(session, &error) => {
             let (who, theirs) = search.theirs()?;
             Ok(search.select(Some(&theirs), trust(session, &who))?)
         }
         selected => Ok(selected?),
+    }
+}
+
+/// Whether the sandbox user's module cache may hold what the caller's does not: also where the two are one
+/// folder, and what the sandbox user has fetched is nothing that root would run.
+fn may_be_theirs(session: &Session<'_>, error: &SelectError) -> bool {
+    match error {
+        SelectError::Absent { .. } => true,
+        SelectError::Toolchain(ToolchainError::Untrusted { .. }) => session.host.uid == 0,
+        _ => false,
     }
 }
 
@@ -113,7 +126,7 @@ impl<'a> Search<'a> {
         } = *self.project;
         let tree = (!workspace.none).then_some(workspace.root.as_path());
         let who = identity::choose(session, policy, tree)?;
-        let caches = caches::find(session, &who, tree.unwrap_or(&session.folder))?;
+        let caches = caches::find(session, &who, tree)?;
         Ok((who, caches.gomodcache))
     }
 }

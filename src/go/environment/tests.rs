@@ -170,6 +170,24 @@ fn goflags_keep_what_is_harmless_and_gain_what_is_added() {
 }
 
 #[test]
+fn the_go_command_is_not_told_where_the_checksum_database_is() {
+    for (written, expected) in [
+        (
+            "sum.example+1+key https://sum.example/x",
+            "sum.example+1+key",
+        ),
+        ("sum.golang.google.cn", "sum.golang.org"),
+        ("off", "off"),
+    ] {
+        let modules = policy::Modules {
+            checksum_database: written.to_owned(),
+            ..policy::Modules::closed()
+        };
+        assert_eq!(modules.gosumdb(), expected);
+    }
+}
+
+#[test]
 fn go_env_of_goroot_does_not_shine_through() {
     let settings = [
         ("GOPROXY", "direct"),
