@@ -7,6 +7,7 @@ mod bpf;
 mod support;
 
 mod admission;
+mod engine;
 mod filter;
 mod lower;
 mod odd;
