@@ -7,7 +7,7 @@ use std::process::Command;
 use gosandbox::generate::{self, Model};
 
 use crate::support::{self, Env, reachable};
-use crate::{folder, have, policy, site};
+use crate::{folder, have, launcher, policy, site};
 
 #[test]
 fn systemd_takes_the_unit_and_the_drop_in_without_a_warning() {
@@ -54,19 +54,17 @@ fn a_profile_that_is_a_file_is_named_by_its_whole_path() {
     site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
     fs::write(site.outside.join("mine.toml"), "extends = \"strict\"\n").unwrap();
     site.settle();
-    let mut make = Command::new(reachable::gosandbox());
-    make.arg("--cache-dir").arg(site.cache());
-    make.args(["profile", "systemd", "-q", "--profile", "mine.toml", "-C"])
-        .arg(&site.work)
-        .current_dir(&site.outside)
-        .env_clear()
-        .env("HOME", &site.home)
-        .env(
-            "PATH",
-            format!("{}/bin:/usr/bin:/bin", support::goroot().display()),
-        );
-    support::confined::enter(&mut make, Env::E1, site.caller());
-    let made = make.output().unwrap();
+    let work = site.work.to_str().unwrap();
+    let words = [
+        "profile",
+        "systemd",
+        "-q",
+        "--profile",
+        "mine.toml",
+        "-C",
+        work,
+    ];
+    let made = launcher(&site, &site.outside, &words);
     let (said, told) = (
         String::from_utf8_lossy(&made.stdout),
         String::from_utf8_lossy(&made.stderr),
