@@ -97,9 +97,10 @@ const PROFILE: &str = "/etc/gosandbox/profile.toml";
 
 /// What names the profile in the image.
 pub fn profile<'a>(model: &'a Model<'_>) -> &'a str {
-    match model.policy.name.contains('/') {
-        true => PROFILE,
-        false => &model.policy.name,
+    // As `--profile` tells files and names apart.
+    match &model.policy.name {
+        name if name.contains('/') || name.ends_with(".toml") => PROFILE,
+        name => name,
     }
 }
 

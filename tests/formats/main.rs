@@ -7,6 +7,7 @@ mod bpf;
 mod support;
 
 mod admission;
+mod engine;
 mod filter;
 mod lower;
 mod odd;
@@ -15,11 +16,11 @@ mod systemd;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use gosandbox::generate::{self, Model, Site};
-use gosandbox::policy::{Access, Policy};
+use gosandbox::generate::{self, Mode, Model, Point, Site};
+use gosandbox::policy::{Access, Policy, TreeAccess};
 
 use support::{reachable, skip};
 
@@ -53,6 +54,24 @@ fn render(format: &str, form: Option<&str>, tree: &Path) -> Result<String, gener
     model.form = form.map(str::to_owned);
     let backend = generate::backend(format).unwrap();
     Ok(backend.render(&model)?.remove(0).content)
+}
+
+/// `gosandbox WORDS` in a folder, as the user of the site's environment.
+fn launcher(site: &support::Site, folder: &Path, words: &[&str]) -> Output {
+    let mut command = Command::new(reachable::gosandbox());
+    command
+        .arg("--cache-dir")
+        .arg(site.cache())
+        .args(words)
+        .current_dir(folder)
+        .env_clear()
+        .env("HOME", &site.home)
+        .env(
+            "PATH",
+            format!("{}/bin:/usr/bin:/bin", support::goroot().display()),
+        );
+    support::confined::enter(&mut command, support::Env::E1, site.caller());
+    command.output().unwrap()
 }
 
 fn folder(name: &str) -> PathBuf {
@@ -128,20 +147,53 @@ fn the_published_schemas_take_the_files() {
 
 #[test]
 fn a_rule_that_a_format_cannot_hold_is_in_every_file() {
+    let (mut policy, site) = (policy(), site(Path::new("/work")));
+    policy.files.test = TreeAccess::Testdata;
+    policy.network.allow = vec!["example.com".to_owned()];
+    assert!(Point::ALL.iter().all(|point| point.is_used(&policy)));
+    for backend in generate::BACKENDS {
+        let forms = backend.forms().iter().map(|form| Some((*form).to_owned()));
+        for (form, mode) in std::iter::once(None)
+            .chain(forms)
+            .flat_map(|form| [(form.clone(), Mode::Enforce), (form, Mode::Complain)])
+        {
+            let mut model = Model::new(&policy, &site).unwrap();
+            (model.form, model.mode) = (form, mode);
+            for file in backend.render(&model).unwrap() {
+                for (point, fit) in model.losses(backend) {
+                    let said = format!("{}: {fit}", point.word());
+                    let said = said.replace('"', "\\\"");
+                    assert!(
+                        file.content.contains(&said),
+                        "{} of {} as {:?}: {said}",
+                        file.name,
+                        backend.format(),
+                        model.form
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_rule_that_a_format_cannot_hold_is_a_warning() {
+    let tree = support::Site::new(support::Env::E1);
+    tree.file("go.mod", "module example.com/m\n\ngo 1.21\n");
+    tree.settle();
     let (policy, site) = (policy(), site(Path::new("/work")));
     let model = Model::new(&policy, &site).unwrap();
     for backend in generate::BACKENDS {
-        for file in backend.render(&model).unwrap() {
-            for (point, fit) in model.losses(backend) {
-                let said = format!("{}: {fit}", point.word());
-                let said = said.replace('"', "\\\"");
-                assert!(
-                    file.content.contains(&said),
-                    "{} of {}: {said}",
-                    file.name,
-                    backend.format()
-                );
+        let done = launcher(&tree, &tree.work, &["profile", backend.format()]);
+        let told = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{told}");
+        for (point, fit) in model.losses(backend) {
+            // This policy's own; what is run has the built-in profile.
+            if point == Point::Limits {
+                continue;
             }
+            let warning = format!("{}: {}: {fit}\n", backend.format(), point.word());
+            assert!(told.contains(&warning), "{warning}{told}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use gosandbox::generate;
 
 use crate::support::{self, Env, reachable, skip};
-use crate::{have, render};
+use crate::{have, launcher, render};
 
 #[test]
 fn bubblewrap_builds_with_the_command_line_and_writes_nothing_else() {
@@ -22,19 +22,7 @@ fn bubblewrap_builds_with_the_command_line_and_writes_nothing_else() {
     );
     site.file(".git/HEAD", "ref: refs/heads/main\n");
     site.settle();
-    let mut make = Command::new(reachable::gosandbox());
-    make.arg("--cache-dir")
-        .arg(site.cache())
-        .args(["profile", "bwrap", "-q"]);
-    make.current_dir(&site.work)
-        .env_clear()
-        .env("HOME", &site.home);
-    make.env(
-        "PATH",
-        format!("{}/bin:/usr/bin:/bin", support::goroot().display()),
-    );
-    support::confined::enter(&mut make, Env::E1, site.caller());
-    let made = make.output().unwrap();
+    let made = launcher(&site, &site.work, &["profile", "bwrap", "-q"]);
     assert!(
         made.status.success(),
         "{}",

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use gosandbox::generate::{self, Model};
 
-use crate::support::reachable;
-use crate::{folder, have, policy, site};
+use crate::support::{self, Env, reachable};
+use crate::{folder, have, launcher, policy, site};
 
 #[test]
 fn systemd_takes_the_unit_and_the_drop_in_without_a_warning() {
@@ -45,4 +45,34 @@ fn systemd_takes_the_unit_and_the_drop_in_without_a_warning() {
         );
     }
     fs::remove_dir_all(folder).unwrap();
+}
+
+/// The unit starts in another folder than the one that its profile was named in.
+#[test]
+fn a_profile_that_is_a_file_is_named_by_its_whole_path() {
+    let site = support::Site::new(Env::E1);
+    site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
+    fs::write(site.outside.join("mine.toml"), "extends = \"strict\"\n").unwrap();
+    site.settle();
+    let work = site.work.to_str().unwrap();
+    let words = [
+        "profile",
+        "systemd",
+        "-q",
+        "--profile",
+        "mine.toml",
+        "-C",
+        work,
+    ];
+    let made = launcher(&site, &site.outside, &words);
+    let (said, told) = (
+        String::from_utf8_lossy(&made.stdout),
+        String::from_utf8_lossy(&made.stderr),
+    );
+    assert!(made.status.success(), "{told}");
+    let file = site.outside.join("mine.toml");
+    assert!(
+        said.contains(&format!(" --profile {} ", file.display())),
+        "{said}"
+    );
 }

@@ -8,6 +8,7 @@ use crate::cli::overrides;
 use crate::generate::Site;
 use crate::plan::system::{self, System};
 use crate::policy::Policy;
+use crate::profile::Selection;
 
 /// The policy of the project in the folder, and its places.
 pub(in crate::cli) fn find(args: &LowArgs) -> anyhow::Result<(Policy, Site)> {
@@ -16,7 +17,11 @@ pub(in crate::cli) fn find(args: &LowArgs) -> anyhow::Result<(Policy, Site)> {
         program: "go".into(),
         arguments: vec!["build".into()],
     };
-    let (workspace, policy) = resolve(&session, &overrides(args)?, &command)?;
+    let (workspace, mut policy) = resolve(&session, &overrides(args)?, &command)?;
+    // What is loaded runs in another folder.
+    if let Selection::File(file) = Selection::parse(Path::new(&policy.name)) {
+        policy.name = std::path::absolute(file)?.display().to_string();
+    }
     let project = Project {
         session: &session,
         workspace: &workspace,

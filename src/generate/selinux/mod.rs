@@ -48,7 +48,7 @@ impl Backend for Selinux {
             Point::ProtectedMissing => Fit::Wider("a file of another name can be renamed to one"),
             Point::Testdata => Fit::Wider("the testdata of every package"),
             Point::Executables => Fit::Wider(
-                "every program of type bin_t, compilers too; Landlock names them one by one",
+                "every program of type bin_t, compilers too, and of a container's image in the go command's own domain; Landlock names them one by one",
             ),
             Point::ToolNetwork => Fit::Narrower(
                 "no socket; the boolean gosandbox_tool_network opens TCP to every address",
