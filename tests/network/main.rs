@@ -16,6 +16,7 @@ mod modules;
 #[path = "../gateway/proxy.rs"]
 mod proxy;
 mod stragglers;
+mod sums;
 mod toolchain;
 mod tunnels;
 mod unsupervised;
