@@ -232,9 +232,10 @@ fn executables(model: &Model<'_>) -> Result<String, Error> {
     for path in &paths {
         text += &format!("ExecPaths={}\n", optional(path)?);
     }
-    // systemd makes a mount of each, which it leaves out when it makes read-only what lies around it.
+    // systemd makes a mount of each, which it leaves out when it makes read-only what lies around it. ReadOnlyPaths would
+    // not do: below a read-only root systemd drops it as said already, and with it what makes the path executable.
     for path in paths.iter().filter(|path| !written.contains(path)) {
-        text += &format!("ReadOnlyPaths={}\n", optional(path)?);
+        text += &format!("BindReadOnlyPaths={}\n", optional(path)?);
     }
     Ok(text)
 }
