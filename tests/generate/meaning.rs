@@ -27,6 +27,9 @@ impl Meaning<'_> {
     }
 
     fn is_protected(&self, path: &Path) -> bool {
+        if self.site.protected.iter().any(|one| path.starts_with(one)) {
+            return true;
+        }
         let Ok(below) = path.strip_prefix(&self.site.tree) else {
             return false;
         };
