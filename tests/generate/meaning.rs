@@ -1,7 +1,7 @@
 //! What the policy means, told apart from the rules and from every backend.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use gosandbox::generate::Site;
 use gosandbox::generate::rules::{SECRETS, Subject};
@@ -27,9 +27,6 @@ impl Meaning<'_> {
     }
 
     fn is_protected(&self, path: &Path) -> bool {
-        if self.site.protected.iter().any(|one| path.starts_with(one)) {
-            return true;
-        }
         let Ok(below) = path.strip_prefix(&self.site.tree) else {
             return false;
         };
@@ -42,15 +39,9 @@ impl Meaning<'_> {
             return true;
         }
         let named = |part: &OsStr| PROTECTED.iter().any(|name| OsStr::new(name) == part);
-        // For programs at any depth, as the head of the file says of what is narrower.
-        let led_to = |one: &Path| {
-            let one = one.strip_prefix(&self.site.tree).unwrap_or(one);
-            let parts: Vec<&OsStr> = below.iter().collect();
-            (0..parts.len()).any(|at| parts[at..].iter().collect::<PathBuf>().starts_with(one))
-        };
         match self.subject {
             Subject::Tool => below.iter().next().is_some_and(named),
-            _ => below.iter().any(named) || self.site.protected.iter().any(|one| led_to(one)),
+            _ => below.iter().any(named),
         }
     }
 
