@@ -260,8 +260,12 @@ pub fn unmap_own_code() {
         static __executable_start: u8;
         static etext: u8;
     }
-    let page = rustix::param::page_size();
     let start = &raw const __executable_start;
+    // SAFETY: no pointers; libc knows it from the start. `/proc/self/auxv` is closed to who is not dumpable.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    let Ok(page @ 1..) = usize::try_from(page) else {
+        return;
+    };
     let length = ((&raw const etext).addr() - start.addr()) & !(page - 1);
     // SAFETY: the linker puts these round what it maps read-only from the file (ld(1), end(3)); nothing
     // has written there, since it is position-independent, so that the file holds the same.
