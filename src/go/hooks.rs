@@ -6,8 +6,9 @@
 //! write these.
 
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
+use super::flags::clean;
 use super::gitconfig::{self, LARGEST, Setting};
 
 /// Includes of includes are followed so deep, as git does (`MAX_INCLUDE_DEPTH`).
@@ -44,9 +45,9 @@ fn follow(config: &Path, repository: &Path, depth: usize, found: &mut Vec<PathBu
             continue;
         };
         match (section.as_str(), key.as_str()) {
-            ("core", "hookspath") => found.push(cleaned(&repository.join(value))),
+            ("core", "hookspath") => found.push(clean(&repository.join(value))),
             ("include" | "includeif", "path") => {
-                let path = cleaned(&folder.join(value));
+                let path = clean(&folder.join(value));
                 if depth < DEEPEST {
                     follow(&path, repository, depth + 1, found);
                 }
@@ -82,17 +83,6 @@ fn read(path: &Path) -> Option<String> {
         return None;
     }
     fs::read_to_string(path).ok()
-}
-
-fn cleaned(path: &Path) -> PathBuf {
-    let mut cleaned = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::ParentDir => drop(cleaned.pop()),
-            part => cleaned.push(part),
-        }
-    }
-    cleaned
 }
 
 #[cfg(test)]

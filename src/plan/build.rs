@@ -15,8 +15,8 @@ use super::{
     Check, Command, Filter, Isolation, Limits, Plan, Scratch, guarantees, supervision::supervision,
 };
 use crate::host::Host;
+use crate::policy::Cage;
 use crate::policy::syscalls::{Network, Options, Signals};
-use crate::policy::{Cage, Policy};
 
 /// Makes the plan.
 ///
@@ -86,7 +86,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
             },
         }),
         program,
-        watched: watched(policy, project),
+        watched: project.protected_paths(policy),
         planted: tree.planted,
         placeholders: [run.placeholders.clone(), tree.placeholders].concat(),
         guarantees: BTreeMap::new(),
@@ -182,20 +182,6 @@ pub(super) fn checks(host: &Host, unwritable: &[PathBuf]) -> Vec<Check> {
     files
         .map(Check::Unwritable)
         .chain([Check::Filtered])
-        .collect()
-}
-
-/// Protected paths of the work tree, there or not, that are looked at before and after the run.
-fn watched(policy: &Policy, project: &Project) -> Vec<PathBuf> {
-    let Some(tree) = &project.tree else {
-        return Vec::new();
-    };
-    policy
-        .files
-        .protected
-        .iter()
-        .map(|name| tree.join(name))
-        .chain(project.protected.iter().cloned())
         .collect()
 }
 

@@ -42,6 +42,18 @@ pub struct Project {
     pub scratch: PathBuf,
 }
 
+impl Project {
+    /// What is protected in the work tree, there or not: what the policy names at its top, and what git is
+    /// led to.
+    pub(super) fn protected_paths(&self, policy: &Policy) -> Vec<PathBuf> {
+        let Some(tree) = &self.tree else {
+            return Vec::new();
+        };
+        let named = policy.files.protected.iter().map(|name| tree.join(name));
+        named.chain(self.protected.iter().cloned()).collect()
+    }
+}
+
 /// A path without `.` and `..`, by its words alone.
 fn cleaned(path: &Path) -> PathBuf {
     let mut cleaned = PathBuf::new();

@@ -33,8 +33,7 @@ pub(super) fn supervision(
     socket_folders.extend(project.write.iter().chain(&policy.files.write).cloned());
     let mut protected = tree.protected.clone();
     if let Some(root) = &project.tree {
-        protected.extend(policy.files.protected.iter().map(|name| root.join(name)));
-        protected.extend(project.protected.iter().cloned());
+        protected.extend(project.protected_paths(policy));
         if program_access(inputs) == TreeAccess::Write {
             let written = tree.write_rules(root, false).into_iter();
             let written = written.filter(|rule| rule.access == Access::WriteExecute);

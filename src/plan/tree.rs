@@ -102,12 +102,8 @@ impl Tree {
         };
         let names = &policy.files.protected;
         let written = program_access(inputs) == TreeAccess::Write;
-        let mut protected: Vec<PathBuf> = names
-            .iter()
-            .map(|name| root.join(name))
-            .chain(project.protected.iter().cloned())
-            .filter(|path| is_real(path))
-            .collect();
+        let mut protected = project.protected_paths(policy);
+        protected.retain(|path| is_real(path));
         let mut placeholders = Vec::new();
         let mut testdata = Vec::new();
         let mut planted = None;

@@ -121,11 +121,15 @@ fn scenes() -> impl Iterator<Item = Scene> {
     here.map(Scene::new)
 }
 
+/// What looks for ports on which somebody listens.
+const LISTENING: &str = include_str!("../fixtures/network/listening.go");
+
 #[test]
 fn what_is_missing_is_fetched_and_programs_have_no_way_out() {
     for scene in scenes() {
         let test = include_str!("../fixtures/network/network_test.go");
         scene.site.file("main_test.go", test);
+        scene.site.file("listening_test.go", LISTENING);
         scene.settle();
         scene.run(&[], &["go", "mod", "tidy"]).expect(0);
         assert!(scene.site.work.join("go.sum").exists());

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::{Ended, Env, Scene, write};
+use crate::{Ended, Env, LISTENING, Scene, write};
 
 /// A test that leaves a process in a session of its own, whose parent has ended.
 const LEAVES: &str = include_str!("../fixtures/network/leaves_test.go");
@@ -39,6 +39,8 @@ const TEST: [&str; 8] = [
 fn leaves(env: Env) -> Scene {
     let scene = Scene::new(env);
     scene.site.file("a/leaves_test.go", LEAVES);
+    let listening = LISTENING.replace("package main", "package a");
+    scene.site.file("a/listening_test.go", &listening);
     scene.site.file("b/waits_test.go", WAITS);
     scene.site.file("a/testdata/.keep", "");
     scene.settle();

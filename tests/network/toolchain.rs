@@ -160,6 +160,18 @@ impl Asks {
     }
 }
 
+fn honest() -> Tree {
+    tree("package runtime\n")
+}
+
+/// A database that knows the module by the files of `known`, and these files together with it.
+fn served(files: &Tree, known: &Tree) -> (Database, Tree) {
+    let database = database(known);
+    let mut served = files.clone();
+    database.add_to(&mut served);
+    (database, served)
+}
+
 fn serve(tree: Tree) -> Proxy {
     Proxy::https(move |asked| tree.answer(asked))
 }
@@ -181,10 +193,7 @@ fn poison(path: &Path, from: &str, to: &str) {
 #[test]
 fn a_toolchain_is_fetched_once_and_refused_when_it_was_changed() {
     for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
-        let honest = tree("package runtime\n");
-        let database = database(&honest);
-        let mut served = honest.clone();
-        database.add_to(&mut served);
+        let (database, served) = served(&honest(), &honest());
         let proxy = serve(served);
         let Some(asks) = Asks::of(env, &proxy, &database) else {
             return;
@@ -212,10 +221,7 @@ fn a_toolchain_is_fetched_once_and_refused_when_it_was_changed() {
 #[test]
 fn a_toolchain_whose_sum_was_exchanged_too_is_refused_by_the_database() {
     for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
-        let honest = tree("package runtime\n");
-        let database = database(&honest);
-        let mut served = honest.clone();
-        database.add_to(&mut served);
+        let (database, served) = served(&honest(), &honest());
         let proxy = serve(served);
         let Some(asks) = Asks::of(env, &proxy, &database) else {
             return;
@@ -244,9 +250,7 @@ fn exchange(asks: &Asks) {
 #[test]
 fn a_toolchain_that_the_database_knows_by_another_sum_is_never_executed() {
     for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
-        let database = database(&tree("package runtime\n"));
-        let mut served = tree("package pancake\n");
-        database.add_to(&mut served);
+        let (database, served) = served(&tree("package pancake\n"), &honest());
         let proxy = serve(served);
         let Some(asks) = Asks::of(env, &proxy, &database) else {
             return;
@@ -260,7 +264,7 @@ fn a_toolchain_that_the_database_knows_by_another_sum_is_never_executed() {
 #[test]
 fn a_toolchain_is_refused_where_the_database_is_down_and_that_is_written_down() {
     for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
-        let honest = tree("package runtime\n");
+        let honest = honest();
         let database = database(&honest);
         let proxy = Proxy::https(move |asked| match asked.path.starts_with("/sumdb/") {
             true if asked.path.ends_with("/supported") => Answer::Whole(Vec::new()),
@@ -290,10 +294,7 @@ fn a_toolchain_is_refused_where_the_database_is_down_and_that_is_written_down() 
 #[test]
 fn without_the_gateway_no_folder_vouches_for_a_toolchain() {
     for env in [Env::E2, Env::E4].into_iter().filter(|env| env.is_here()) {
-        let honest = tree("package runtime\n");
-        let database = database(&honest);
-        let mut served = honest.clone();
-        database.add_to(&mut served);
+        let (database, served) = served(&honest(), &honest());
         let proxy = serve(served.clone());
         let Some(asks) = Asks::of(env, &proxy, &database) else {
             return;

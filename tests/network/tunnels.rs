@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::process::Command;
 
 use crate::support::{Ended, goroot};
-use crate::{Env, Scene, write};
+use crate::{Env, LISTENING, Scene, write};
 
 /// Asks the proxy of its environment for each address that it is called with, and the host itself.
 const CLIENT: &str = r#"package main
@@ -133,34 +133,6 @@ fn looks(env: Env, named: &str, other: &str) -> Scene {
     scene.settle();
     scene
 }
-
-/// Ports on which somebody listens, as far as /proc says, other than the tunnel's own.
-const LISTENING: &str = r#"package main
-
-import (
-	"fmt"
-	"os"
-	"strings"
-)
-
-const own = 9420
-
-func listening() (ports []int) {
-	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		content, _ := os.ReadFile(table)
-		for _, line := range strings.Split(string(content), "\n") {
-			fields := strings.Fields(line)
-			if len(fields) < 4 || fields[3] != "0A" {
-				continue
-			}
-			var port int
-			fmt.Sscanf(fields[1][strings.LastIndex(fields[1], ":")+1:], "%X", &port)
-			ports = append(ports, port)
-		}
-	}
-	return ports
-}
-"#;
 
 #[test]
 fn programs_of_go_test_and_go_run_reach_named_hosts_where_the_profile_says_so_and_nothing_else() {

@@ -78,9 +78,7 @@ pub fn contexts(model: &Model<'_>) -> Result<Vec<Context>, Error> {
         Kind::Any,
         names::TESTDATA,
     )?;
-    let named = model.policy.files.protected.iter();
-    let named = named.map(|name| site.tree.join(name));
-    for path in named.chain(site.protected.iter().cloned()) {
+    for path in site.protected_paths(model.policy) {
         add(&path, all, Kind::Any, names::PROTECTED)?;
     }
     add(&site.gomodcache, all, Kind::Any, names::MODCACHE)?;
