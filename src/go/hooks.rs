@@ -1,9 +1,8 @@
-//! What git executes outside the sandbox later, out of the work tree: hooks and configuration that a
-//! repository's own configuration leads to.
+//! What git executes outside the sandbox later, out of the work tree: hooks, configuration, and the files of
+//! command lines that a repository's own configuration leads to.
 //!
-//! `core.hooksPath = .githooks` and `include.path = ../.gitconfig` are common, and git knows no other
-//! places that are executed without a command's being named. Whoever may write the work tree must not
-//! write these.
+//! `core.hooksPath = .githooks`, `include.path = ../.gitconfig` and `filter.x.clean = ./tools/clean` are
+//! common. Whoever may write the work tree must not write these.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,9 +52,20 @@ fn follow(config: &Path, repository: &Path, depth: usize, found: &mut Vec<PathBu
                 }
                 found.push(path);
             }
-            _ => {}
+            _ => found.extend(named(repository, &value)),
         }
     }
+}
+
+/// The files that a value names, if it is a command line: filters, drivers, aliases, editors and more, which
+/// git gives to a shell at the top of the work tree. Words that are files there, or may become one (`./tool`).
+fn named(repository: &Path, value: &str) -> Vec<PathBuf> {
+    let parts = value.split(|c: char| c.is_whitespace() || "\"'`;|&()<>{}=!".contains(c));
+    let words = parts.filter(|word| !word.is_empty());
+    let paths = words.map(|word| (word, clean(&repository.join(word))));
+    let kept =
+        paths.filter(|(word, path)| path.is_file() || word.starts_with("./") && !path.is_dir());
+    kept.map(|(_, path)| path).collect()
 }
 
 /// `.git`, or where a file of that name says it is (gitrepository-layout(5)).
@@ -134,6 +144,24 @@ mod tests {
             ("bare/config", "[core]\nhooksPath = two\n"),
         ];
         assert_eq!(led(&files), ["one", "two"]);
+    }
+
+    #[test]
+    fn the_files_of_command_lines_are_found_there_or_not() {
+        let config = "[user]\n\tname = a b\n[remote \"o\"]\n\turl = https://x/y\n\tfetch = +refs/heads/*:x\n\
+            [submodule \"s\"]\n\turl = ./sub\n\
+            [filter \"x\"]\n\tclean = ./tools/clean %f\n\tsmudge = sh tools/smudge\n\
+            [alias]\n\tx = \"!f() { ./tools/alias; }; f\"\n[diff]\n\texternal = bin/diff\n";
+        let files = [
+            (".git/config", config),
+            ("tools/smudge", ""),
+            ("bin/diff", ""),
+            ("sub/file", ""),
+        ];
+        assert_eq!(
+            led(&files),
+            ["bin/diff", "tools/alias", "tools/clean", "tools/smudge"]
+        );
     }
 
     #[test]
