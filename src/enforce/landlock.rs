@@ -1,8 +1,10 @@
 //! Landlock: a domain from the plan's rules, for the ABI that kernel and crate share.
 
+use std::os::fd::OwnedFd;
+
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset,
-    RulesetAttr, RulesetCreatedAttr, RulesetError, Scope,
+    RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 use rustix::fs::{self, FileType};
 use rustix::io::Errno;
@@ -46,13 +48,13 @@ impl Domain {
         rules: impl IntoIterator<Item = &'a plan::Rule>,
     ) -> Result<(), Error> {
         for rule in rules {
-            let Some((file, is_folder)) = open(rule).during(Layer::Landlock, || {
+            let Some(file) = open(rule).during(Layer::Landlock, || {
                 format!("open {} for its rule", rule.path.display())
             })?
             else {
                 continue;
             };
-            let rights = rights(rule.access, self.abi, is_folder);
+            let rights = rights(rule.access, self.abi);
             (&mut self.created)
                 .add_rule(PathBeneath::new(file, rights))
                 .map_err(std::io::Error::other)
@@ -65,11 +67,17 @@ impl Domain {
 
     /// Puts it in force for this thread.
     pub fn enter(self) -> Result<(), Error> {
-        self.created
+        let status = self
+            .created
             .restrict_self()
             .map_err(std::io::Error::other)
-            .during(Layer::Landlock, || "enter the Landlock domain".into())
-            .map(drop)
+            .during(Layer::Landlock, || "enter the Landlock domain".into())?;
+        match status.ruleset {
+            RulesetStatus::NotEnforced => {
+                Err(Errno::OPNOTSUPP).during(Layer::Landlock, || "enter the Landlock domain".into())
+            }
+            RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced => Ok(()),
+        }
     }
 }
 
@@ -83,7 +91,7 @@ pub fn restrict_sockets(abi: i32, folders: &[std::path::PathBuf]) -> Result<(), 
         .map(|folder| plan::Rule::optional(folder, Access::Write));
     let folders: Vec<_> = folders
         .filter_map(|rule| open(&rule).ok().flatten())
-        .filter(|(_, is_folder)| *is_folder)
+        .filter(is_folder)
         .collect();
     let root = open_without_links("/".as_ref()).during(Layer::Landlock, || "open /".into())?;
     let enter = || -> Result<(), RulesetError> {
@@ -94,7 +102,7 @@ pub fn restrict_sockets(abi: i32, folders: &[std::path::PathBuf]) -> Result<(), 
         if !refer.is_empty() {
             created = created.add_rule(PathBeneath::new(root, refer))?;
         }
-        for (folder, _) in folders {
+        for folder in folders {
             created = created.add_rule(PathBeneath::new(folder, AccessFs::MakeSock))?;
         }
         created.restrict_self().map(drop)
@@ -114,11 +122,13 @@ fn create(abi: ABI, refuse_tcp: bool) -> Result<landlock::RulesetCreated, Rulese
     if abi >= ABI::V6 {
         ruleset = ruleset.scope(Scope::from_all(abi))?;
     }
-    ruleset.create()
+    // From here on only that a file takes no folder rights (EINVAL): the crate leaves them out. All rights
+    // are handled, or there would be no ruleset.
+    Ok(ruleset.create()?.set_compatibility(CompatLevel::BestEffort))
 }
 
-/// The rights that an access stands for; a file takes no folder rights (EINVAL).
-fn rights(access: Access, abi: ABI, is_folder: bool) -> BitFlags<AccessFs> {
+/// The rights that an access stands for.
+fn rights(access: Access, abi: ABI) -> BitFlags<AccessFs> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let rights = match access {
         Access::Read => read,
@@ -132,22 +142,18 @@ fn rights(access: Access, abi: ABI, is_folder: bool) -> BitFlags<AccessFs> {
             AccessFs::from_all(abi) & !(AccessFs::MakeBlock | AccessFs::MakeChar)
         }
     };
-    let rights = rights & AccessFs::from_all(abi);
-    if is_folder {
-        rights
-    } else {
-        rights & AccessFs::from_file(abi)
-    }
+    rights & AccessFs::from_all(abi)
 }
 
-/// Opens the object of a rule without following links, and says whether it is a folder.
-fn open(rule: &plan::Rule) -> Result<Option<(std::os::fd::OwnedFd, bool)>, Errno> {
+/// Opens the object of a rule without following links.
+fn open(rule: &plan::Rule) -> Result<Option<OwnedFd>, Errno> {
     match open_without_links(&rule.path) {
-        Ok(file) => {
-            let kind = FileType::from_raw_mode(fs::fstat(&file)?.st_mode);
-            Ok(Some((file, kind == FileType::Directory)))
-        }
+        Ok(file) => Ok(Some(file)),
         Err(Errno::NOENT) if rule.optional => Ok(None),
         Err(errno) => Err(errno),
     }
+}
+
+fn is_folder(file: &OwnedFd) -> bool {
+    fs::fstat(file).is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Directory)
 }

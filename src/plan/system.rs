@@ -4,7 +4,7 @@
 //! folder such as `/usr/bin` is not granted, so what is not named can be neither executed nor read
 //! (the dynamic loader would run what can be read).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -198,22 +198,23 @@ pub fn rules(system: System, execute: &[PathBuf], view: bool) -> Vec<Rule> {
         "/lib/terminfo",
         "/usr/share/misc",
     ];
+    let mut resolver = Resolver::default();
     rules.extend(
         read.iter()
-            .filter_map(|path| real(path))
+            .filter_map(|path| resolver.real(path))
             .map(|path| Rule::new(path, Access::Read)),
     );
     rules.extend(
-        libraries()
+        libraries(&mut resolver)
             .into_iter()
             .map(|path| Rule::new(path, Access::Read)),
     );
+    let executed = LOADERS.iter().chain(&["/usr/lib/git-core"]);
     rules.extend(
-        loaders()
-            .into_iter()
+        executed
+            .filter_map(|path| resolver.real(path))
             .map(|path| Rule::new(path, Access::Execute)),
     );
-    rules.extend(real("/usr/lib/git-core").map(|path| Rule::new(path, Access::Execute)));
     rules.extend(execute.iter().map(|path| Rule::new(path, Access::Execute)));
     rules.sort_by(|a, b| {
         let paths = a.path.as_os_str().cmp(b.path.as_os_str());
@@ -225,18 +226,18 @@ pub fn rules(system: System, execute: &[PathBuf], view: bool) -> Vec<Rule> {
 
 /// Folders of shared libraries. With Debian's multiarch layout only these, since compilers keep
 /// their own programs beside them (`/usr/lib/gcc`, `/usr/lib/llvm-*`).
-fn libraries() -> Vec<PathBuf> {
+fn libraries(resolver: &mut Resolver) -> Vec<PathBuf> {
     let multiarch = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
     let old = format!("/lib/{}-linux-gnu", std::env::consts::ARCH);
     if Path::new(&multiarch).is_dir() {
         return [multiarch.as_str(), old.as_str(), "/usr/lib64", "/lib64"]
             .iter()
-            .filter_map(|p| real(p))
+            .filter_map(|path| resolver.real(path))
             .collect();
     }
     let mut found: Vec<PathBuf> = ["/lib64", "/usr/lib64"]
         .iter()
-        .filter_map(|p| real(p))
+        .filter_map(|path| resolver.real(path))
         .collect();
     for folder in ["/lib", "/usr/lib"] {
         let Ok(entries) = fs::read_dir(folder) else {
@@ -255,16 +256,13 @@ fn libraries() -> Vec<PathBuf> {
 }
 
 /// Dynamic loaders: execve(2) opens them for execution beside the program.
-fn loaders() -> Vec<PathBuf> {
-    let names = [
-        "/lib64/ld-linux-x86-64.so.2",
-        "/lib/ld-linux-aarch64.so.1",
-        "/lib/ld-linux.so.2",
-        "/lib/ld-musl-x86_64.so.1",
-        "/lib/ld-musl-aarch64.so.1",
-    ];
-    names.iter().filter_map(|path| real(path)).collect()
-}
+const LOADERS: [&str; 5] = [
+    "/lib64/ld-linux-x86-64.so.2",
+    "/lib/ld-linux-aarch64.so.1",
+    "/lib/ld-linux.so.2",
+    "/lib/ld-musl-x86_64.so.1",
+    "/lib/ld-musl-aarch64.so.1",
+];
 
 /// Where the names of programs are looked up, in the order of the PATH inside.
 const PROGRAM_FOLDERS: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
@@ -358,6 +356,29 @@ fn canonical(path: &Path) -> Option<PathBuf> {
 
 fn real(path: &str) -> Option<PathBuf> {
     fs::canonicalize(path).ok()
+}
+
+/// Makes paths canonical that lie in few folders: the way to each of these is looked at once.
+#[derive(Default)]
+struct Resolver(HashMap<PathBuf, Option<PathBuf>>);
+
+impl Resolver {
+    /// The canonical path, where there is anything.
+    fn real(&mut self, path: &str) -> Option<PathBuf> {
+        let path = Path::new(path);
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return fs::canonicalize(path).ok();
+        };
+        let way = self
+            .0
+            .entry(folder.to_owned())
+            .or_insert_with(|| fs::canonicalize(folder).ok());
+        let path = way.as_ref()?.join(name);
+        match fs::symlink_metadata(&path).ok()?.is_symlink() {
+            true => fs::canonicalize(path).ok(),
+            false => Some(path),
+        }
+    }
 }
 
 fn copy(path: &str) -> Option<Node> {

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
@@ -16,37 +17,99 @@ use crate::policy::{Access, Cage, TreeAccess};
 /// ever made, and one that a run makes is put away after it.
 const VERSION_CONTROL: [&str; 4] = [".git", ".hg", ".jj", ".svn"];
 
+/// A symbolic link: what it says, and what that leads to. With another end it is another link.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Link {
+    text: PathBuf,
+    end: Option<End>,
+}
+
+/// What a link leads to: its canonical path, device and inode.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct End {
+    path: PathBuf,
+    dev: u64,
+    ino: u64,
+}
+
+impl Link {
+    /// The link at a path, where there is one.
+    pub fn at(path: &Path) -> Option<Link> {
+        let text = fs::read_link(path).ok()?;
+        let end = fs::canonicalize(path).ok().and_then(|path| {
+            let found = fs::symlink_metadata(&path).ok()?;
+            let (dev, ino) = (found.dev(), found.ino());
+            Some(End { path, dev, ino })
+        });
+        Some(Link { text, end })
+    }
+
+    /// What it leads to, where that lies in the tree: whoever may write that need not touch the link.
+    fn end_in(&self, tree: &Path) -> Option<PathBuf> {
+        let path = &self.end.as_ref()?.path;
+        (path != tree && path.starts_with(tree)).then(|| path.clone())
+    }
+}
+
+/// What links of these names at the top of a tree lead to, where that is in the tree too.
+pub fn ends_of_links(tree: &Path, names: &[PathBuf]) -> Vec<PathBuf> {
+    let links = names.iter().filter_map(|name| Link::at(&tree.join(name)));
+    links.filter_map(|link| link.end_in(tree)).collect()
+}
+
+/// Something of a protected name, or that makes a folder a repository.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Seen {
+    path: PathBuf,
+    link: Option<Link>,
+}
+
 /// Where protected paths may be planted, for a second look after the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planted {
     roots: Vec<PathBuf>,
     names: Vec<PathBuf>,
-    known: Vec<PathBuf>,
+    known: Vec<Seen>,
 }
 
 impl Planted {
-    /// Looks at folders that code of the source is about to write.
-    fn before(roots: Vec<PathBuf>, names: &[PathBuf]) -> Planted {
-        let mut planted = Planted {
+    /// Looks at folders that code of the source is about to write; what in them can be mounted over is added
+    /// to `protected`.
+    fn before(roots: Vec<PathBuf>, names: &[PathBuf], protected: &mut Vec<PathBuf>) -> Planted {
+        let mut known = Vec::new();
+        for root in &roots {
+            let mut found = walk(root, names);
+            protected.append(&mut found.to_mount);
+            known.append(&mut found.planted);
+        }
+        known.sort();
+        known.dedup();
+        let links = known.iter().filter_map(|seen: &Seen| seen.link.as_ref());
+        protected.extend(links.flat_map(|link| roots.iter().find_map(|root| link.end_in(root))));
+        let names = names.to_vec();
+        Planted {
             roots,
-            names: names.to_vec(),
-            known: Vec::new(),
-        };
-        planted.known = planted.all();
-        planted
+            names,
+            known,
+        }
+    }
+
+    /// Whether there was anything at a path, a link that leads nowhere too.
+    fn knew(&self, path: &Path) -> bool {
+        let search = |seen: &Seen| seen.path.as_path().cmp(path);
+        self.known.binary_search_by(search).is_ok()
     }
 
     /// Protected paths that are there now and were not, sorted: links of these names too, which git
-    /// follows, and folders of any name that git takes for a repository of its own. Folders that have
-    /// come and cannot be listed or entered are opened for their owner first: who knows a name in one
-    /// that can only be entered finds it there.
+    /// follows, also where one leads elsewhere now; and folders of any name that git takes for a repository
+    /// of its own. Folders that have come and cannot be listed or entered are opened for their owner first:
+    /// who knows a name in one that can only be entered finds it there.
     pub fn found(&self) -> Vec<PathBuf> {
-        let mut found = self.all();
+        let mut found = self.come();
         // What opens shows what is below it; what does not open is put away as it is.
-        while self.open_what_came_closed(&found) {
-            found = self.all();
+        while open_closed(&found) {
+            found = self.come();
         }
-        found.retain(|path| self.known.binary_search(path).is_err());
         found
     }
 
@@ -57,24 +120,28 @@ impl Planted {
             names: self.names.clone(),
             known: Vec::new(),
         }
-        .all()
+        .come()
     }
 
-    fn open_what_came_closed(&self, found: &[PathBuf]) -> bool {
-        let came = |path: &&PathBuf| self.known.binary_search(path).is_err();
-        let closed = found.iter().filter(came).filter(|path| is_closed(path));
-        closed.filter(|path| open_for_owner(path).is_ok()).count() > 0
-    }
-
-    fn all(&self) -> Vec<PathBuf> {
-        let mut found = Vec::new();
-        for root in &self.roots {
-            walk(root, &self.names, Seek::Planted, &mut found);
-        }
+    fn come(&self) -> Vec<PathBuf> {
+        let all = self
+            .roots
+            .iter()
+            .flat_map(|root| walk(root, &self.names).planted);
+        let mut found: Vec<PathBuf> = all
+            .filter(|seen| self.known.binary_search(seen).is_err())
+            .map(|seen| seen.path)
+            .collect();
         found.sort();
         found.dedup();
         found
     }
+}
+
+/// Opens folders for their owner; whether any did open.
+fn open_closed(found: &[PathBuf]) -> bool {
+    let closed = found.iter().filter(|path| is_closed(path));
+    closed.filter(|path| open_for_owner(path).is_ok()).count() > 0
 }
 
 /// What is known of the work tree for one run.
@@ -103,32 +170,30 @@ impl Tree {
         let names = &policy.files.protected;
         let written = program_access(inputs) == TreeAccess::Write;
         let mut protected = project.protected_paths(policy);
-        protected.retain(|path| is_real(path));
+        // Those at its top are found where all of it is looked at.
+        protected.retain(|path| !(written && path.parent() == Some(root)) && is_real(path));
         let mut placeholders = Vec::new();
         let mut testdata = Vec::new();
         let mut planted = None;
         if program_access(inputs) == TreeAccess::Testdata {
             let folders = folders_of_testdata(root, names);
-            for folder in &folders {
-                walk(folder, names, Seek::ToMount, &mut protected);
-            }
+            let below = Planted::before(folders.clone(), names, &mut protected);
             // Fuzzing makes its own where there is none.
-            let roots = match inputs.run.fuzzes {
-                true => vec![root.clone()],
-                false => folders.clone(),
-            };
-            planted = Some(Planted::before(roots, names));
+            planted = Some(match inputs.run.fuzzes {
+                true => Planted::before(vec![root.clone()], names, &mut Vec::new()),
+                false => below,
+            });
             // Where there are very many, a test gets the whole tree's mount, narrowed by Landlock alone.
             if inputs.host.namespaces.is_ok() && folders.len() <= MOST_MOUNTS {
                 testdata = folders;
             }
         }
         if written {
-            walk(root, names, Seek::ToMount, &mut protected);
-            planted = Some(Planted::before(vec![root.clone()], names));
+            let all = Planted::before(vec![root.clone()], names, &mut protected);
             protected.extend(caches_within(root, inputs));
-            let missing = names.iter().filter(|name| !root.join(name).exists());
+            let missing = names.iter().filter(|name| !all.knew(&root.join(name)));
             placeholders.extend(missing.filter_map(|name| placeholder(root, name)));
+            planted = Some(all);
         }
         protected.sort();
         protected.dedup();
@@ -206,28 +271,34 @@ fn folders_of_testdata(root: &Path, protected: &[PathBuf]) -> Vec<PathBuf> {
     // Their names end the walk: nothing is tested in there.
     let mut names = protected.to_vec();
     names.extend([NAME, "vendor", "node_modules"].map(PathBuf::from));
-    let mut found = Vec::new();
-    walk(root, &names, Seek::ToMount, &mut found);
+    let mut found = walk(root, &names).to_mount;
     found.retain(|path| path.ends_with(NAME) && path.is_dir());
     found.sort();
     found
 }
 
-/// What a walk is for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Seek {
+/// What a walk has found.
+#[derive(Default)]
+struct Found {
     /// What can be mounted over: no links, and repositories as a whole.
-    ToMount,
-    /// What must not be there: links too, and of a repository the file that makes it one.
-    Planted,
+    to_mount: Vec<PathBuf>,
+    /// What must not come: links too, and of a repository the file that makes it one.
+    planted: Vec<Seen>,
 }
 
-/// Adds protected names at any depth, and repositories without such a name. Links are not followed.
-fn walk(root: &Path, names: &[PathBuf], seek: Seek, found: &mut Vec<PathBuf>) {
-    let mut folders = vec![root.to_owned()];
-    while let Some(folder) = folders.pop() {
+/// Looks for protected names at any depth, and for repositories without such a name. Links are not followed.
+fn walk(root: &Path, names: &[PathBuf]) -> Found {
+    let mut found = Found::default();
+    let mut folders = vec![(root.to_owned(), false)];
+    while let Some((folder, is_covered)) = folders.pop() {
         let Ok(entries) = fs::read_dir(&folder) else {
-            found.extend(closed(root, &folder));
+            let closed = closed(root, &folder);
+            found
+                .to_mount
+                .extend(closed.clone().filter(|_| !is_covered));
+            found
+                .planted
+                .extend(closed.map(|path| Seen { path, link: None }));
             continue;
         };
         let mut parts = RepositoryParts::default();
@@ -238,24 +309,30 @@ fn walk(root: &Path, names: &[PathBuf], seek: Seek, found: &mut Vec<PathBuf>) {
             let name = entry.file_name();
             parts.note(&name);
             if names.iter().any(|protected| protected.as_os_str() == name) {
-                if !is_link || seek == Seek::Planted {
-                    found.push(entry.path());
+                let path = entry.path();
+                if !is_link && !is_covered {
+                    found.to_mount.push(path.clone());
                 }
+                let link = is_link.then(|| Link::at(&path)).flatten();
+                found.planted.push(Seen { path, link });
             } else if is_folder {
                 below.push(entry.path());
             }
         }
-        match seek {
-            Seek::ToMount if parts.are_whole() && folder != *root => {
-                found.push(folder);
-                continue;
-            }
-            // Without it the folder is none; the work tree itself cannot be moved away.
-            Seek::Planted if parts.are_whole() => found.push(folder.join("HEAD")),
-            _ => {}
+        // The work tree itself cannot be moved away.
+        let is_repository = parts.are_whole() && folder != *root;
+        if is_repository && !is_covered {
+            found.to_mount.push(folder.clone());
         }
-        folders.extend(below);
+        if parts.are_whole() {
+            // Without it the folder is none.
+            let path = folder.join("HEAD");
+            found.planted.push(Seen { path, link: None });
+        }
+        let is_covered = is_covered || is_repository;
+        folders.extend(below.into_iter().map(|folder| (folder, is_covered)));
     }
+    found
 }
 
 /// The topmost folder on the way to one that cannot be listed which the caller may not list or enter,
@@ -353,8 +430,7 @@ mod tests {
             fs::create_dir_all(root.join(path)).unwrap();
         }
         fs::write(root.join("f"), "").unwrap();
-        let mut protected = Vec::new();
-        walk(root, &[".git".into()], Seek::ToMount, &mut protected);
+        let mut protected = walk(root, &[".git".into()]).to_mount;
         protected.sort();
         assert_eq!(protected, [root.join(".git"), root.join("c/.git")]);
         let tree = Tree {

@@ -13,6 +13,7 @@ mod disk;
 mod grants;
 mod hostile;
 mod inputs;
+mod links;
 mod litter;
 mod outputs;
 mod races;

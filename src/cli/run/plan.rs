@@ -81,7 +81,7 @@ impl<'a> Prepared<'a> {
         if let Stamping::Safe { read: folders, .. } = &stamping {
             read.extend(folders.iter().cloned());
         }
-        let led_to = led_to(workspace, tree.as_deref());
+        let led_to = led_to(workspace, policy, tree.as_deref());
         let protected = [policy.files.protected.as_slice(), &led_to].concat();
         let mut outputs = Outputs::default();
         if let What::Go(go) = &what {
@@ -407,14 +407,17 @@ fn is_roots(path: &Path) -> bool {
     path.metadata().is_ok_and(|found| found.uid() == 0)
 }
 
-/// What of the work tree git executes or reads as its configuration outside.
-pub(super) fn led_to(workspace: &Workspace, tree: Option<&Path>) -> Vec<PathBuf> {
-    let (Some(repository), Some(tree)) = (&workspace.repository, tree) else {
+/// What of the work tree is protected besides the policy's names: what git executes or reads as its
+/// configuration outside, and what links of these names lead to.
+pub(super) fn led_to(workspace: &Workspace, policy: &Policy, tree: Option<&Path>) -> Vec<PathBuf> {
+    let Some(tree) = tree else {
         return Vec::new();
     };
-    let mut found = hooks::led_to(repository);
+    let repository = workspace.repository.as_deref();
+    let mut found = repository.map(hooks::led_to).unwrap_or_default();
     let real: Vec<_> = found.iter().flat_map(|path| path.canonicalize()).collect();
     found.extend(real);
+    found.extend(plan::ends_of_links(tree, &policy.files.protected));
     found.retain(|path| path != tree && path.starts_with(tree));
     found.sort();
     found.dedup();

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use crate::plan::{Plan, Planted};
+use crate::plan::{Link, Plan, Planted};
 
-/// What identifies a file or folder on disk.
-type Identity = (u64, u64);
+/// What identifies a file or folder on disk: device and inode, and of a link where it leads, since a file
+/// system may give the number of one that was removed to the next.
+type Identity = (u64, u64, Option<Link>);
 
 /// The protected paths, as they were before the run.
 pub(super) struct Guard {
@@ -76,7 +77,8 @@ fn disarm(planted: &Planted, place: &Path) -> anyhow::Result<()> {
 
 fn identity(path: &Path) -> Option<Identity> {
     let found = fs::symlink_metadata(path).ok()?;
-    Some((found.dev(), found.ino()))
+    let link = found.is_symlink().then(|| Link::at(path)).flatten();
+    Some((found.dev(), found.ino(), link))
 }
 
 /// Renames within the same folder, so that it cannot fail half-way, to a name that nothing looks for.

@@ -1,0 +1,82 @@
+//! Protected names that are links: what they lead to in the work tree is what tools outside read.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use crate::support::{Ended, Env, Site};
+
+/// Each name, what it leads to, and a file by which what is planted would be found.
+const LINKS: [(&str, &str, &str); 6] = [
+    (".envrc", "tools/envrc", ".envrc"),
+    (".vscode", "tools/editor", ".vscode/settings.json"),
+    (".husky", "tools/none/husky", ".husky/pre-commit"),
+    (".idea", "nowhere", ".idea/workspace.xml"),
+    ("below/.envrc", "../tools/deep", "below/.envrc"),
+    ("below/.vscode", "../nowhere", "below/.vscode/settings.json"),
+];
+
+const SCRIPT: &str = r#"
+plant() { mkdir -p "$(dirname "$1")"; echo planted > "$1"; }
+for file in .envrc .vscode/settings.json .husky/pre-commit below/.envrc tools/envrc tools/deep \
+    tools/editor/settings.json tools/none/husky/pre-commit nowhere/workspace.xml nowhere/settings.json; do
+    plant "$file"
+done
+mkdir -p own; plant own/envrc; rm .envrc below/.envrc; ln -s own/envrc .envrc; ln -s ../own/envrc below/.envrc
+mv tools away; for file in envrc deep editor/settings.json none/husky/pre-commit; do plant "tools/$file"; done
+true
+"#;
+
+fn site(env: Env) -> Site {
+    let site = Site::new(env);
+    site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
+    for file in [
+        "tools/envrc",
+        "tools/deep",
+        "tools/editor/settings.json",
+        "below/README",
+    ] {
+        site.file(file, "kept\n");
+    }
+    for (name, end, _) in LINKS {
+        symlink(end, site.work.join(name)).unwrap();
+    }
+    site.settle();
+    site
+}
+
+fn planted(site: &Site) -> Vec<&'static str> {
+    let files = LINKS.into_iter().map(|(_, _, file)| file);
+    let is_planted = |file: &&str| {
+        let text = fs::read_to_string(site.work.join(file)).unwrap_or_default();
+        text.contains("planted")
+    };
+    files.filter(is_planted).collect()
+}
+
+#[test]
+fn nothing_is_planted_through_links_of_protected_names() {
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let site = site(env);
+        // A link that leads nowhere is no reason to refuse.
+        site.run(&[], &["cat", "tools/envrc"])
+            .expect(0)
+            .says("kept");
+        site.run(&[], &["sh", "-c", SCRIPT]);
+        assert_eq!(planted(&site), [""; 0], "{env:?}");
+    }
+}
+
+#[test]
+fn much_is_planted_through_them_without_gosandbox() {
+    let site = site(Env::E1);
+    Ended::of(&mut site.bare(&["sh", "-c", SCRIPT])).expect(0);
+    let found = planted(&site);
+    assert!(
+        found.contains(&".envrc") && found.contains(&".husky/pre-commit"),
+        "{found:?}"
+    );
+    assert!(
+        found.contains(&"below/.envrc") && found.contains(&".vscode/settings.json"),
+        "{found:?}"
+    );
+}
