@@ -180,7 +180,7 @@ fn run_aside(plan: &Plan, caller: Caller, gate: Option<Gate>) -> Result<Outcome,
 /// What is on disk for a run, removed in this order.
 #[derive(Debug)]
 struct Made {
-    _placeholders: placeholder::Guard,
+    placeholders: placeholder::Guard,
     scratch: Option<scratch::Guard>,
 }
 
@@ -189,9 +189,21 @@ impl Made {
         let scratch = plan.scratch.as_ref();
         let scratch = scratch.map(|s| scratch::Guard::make(s, plan)).transpose()?;
         Ok(Made {
-            _placeholders: placeholder::Guard::make(plan)?,
+            placeholders: placeholder::Guard::make(plan)?,
             scratch,
         })
+    }
+
+    /// Removes what nothing is mounted over, and yields the rest. The kernel would take the mounts of a run
+    /// that is over apart one by one, if what is under them was removed before it is done with all of them.
+    fn begin_to_remove(self) -> Option<Made> {
+        if self.placeholders.is_empty() {
+            return None;
+        }
+        if let Some(scratch) = &self.scratch {
+            scratch.clear();
+        }
+        Some(self)
     }
 
     /// Removes what earlier runs have left.

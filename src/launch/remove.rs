@@ -14,6 +14,12 @@ use rustix::io::Errno;
 
 /// Removes the folder `path` and everything in it, as far as that can be done.
 pub fn tree(path: &Path) {
+    content(path);
+    let _stays_for_a_later_run = fs::unlinkat(CWD, path, AtFlags::REMOVEDIR);
+}
+
+/// Removes everything in the folder `path`, as far as that can be done.
+pub fn content(path: &Path) {
     let Ok(top) = open(CWD, path) else {
         return;
     };
@@ -22,7 +28,6 @@ pub fn tree(path: &Path) {
     while let Ok(left) = pass(top.as_fd(), &mut moved)
         && left
     {}
-    let _stays_for_a_later_run = fs::unlinkat(CWD, path, AtFlags::REMOVEDIR);
 }
 
 /// Whether something was moved to the top, for another pass.

@@ -32,6 +32,11 @@ impl Guard {
         })
     }
 
+    /// Removes what is in the folders, for which nobody has to wait.
+    pub fn clear(&self) {
+        remove::content(&self.folder);
+    }
+
     /// Removes what earlier runs left beside this one's folder. What cannot be removed stays.
     pub fn sweep(&self) {
         let Some(entries) = self

@@ -6,6 +6,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -38,10 +39,21 @@ pub struct Ended {
 }
 
 /// An init inside which nothing runs any more: the kernel takes its namespaces apart, while the launcher
-/// does what is left to do. Waits for the end of that when it is dropped.
+/// does what is left to do. Waits for the end of that when it is dropped, and removes what was under its
+/// mounts.
 #[derive(Debug)]
 pub struct Ending {
     pid: i32,
+    made: Option<Made>,
+}
+
+impl Ending {
+    /// Whether what is at the path was made for the run, and is about to be removed.
+    pub fn removes(&self, path: &Path) -> bool {
+        self.made
+            .as_ref()
+            .is_some_and(|made| made.placeholders.has(path))
+    }
 }
 
 impl Drop for Ending {
@@ -72,7 +84,7 @@ impl Init<'_> {
     }
 
     /// Waits until nothing runs inside any more. `made` is what is on disk for the run: it is removed
-    /// then.
+    /// then, or when init is gone.
     ///
     /// Only when the command is about to run the gateway is served, so that this process has one thread
     /// before.
@@ -157,9 +169,11 @@ impl Init<'_> {
                 }
             }
             if let (Some(status), false) = (over, init_ended) {
-                drop(made);
                 ended.status = status;
-                ended.ending = Some(Ending { pid: self.pid });
+                ended.ending = Some(Ending {
+                    pid: self.pid,
+                    made: made.begin_to_remove(),
+                });
                 forget_the_last(signals.as_fd())?;
                 return Ok(ended);
             }

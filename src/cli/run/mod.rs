@@ -225,7 +225,10 @@ fn start(
             }
             Err(error) => return Ok((plan, Err(error))),
             Ok(outcome) => {
-                guard.after()?;
+                guard.after(|path| {
+                    let ending = outcome.ending.as_ref();
+                    ending.is_some_and(|ending| ending.removes(path))
+                })?;
                 if let Some(Err(error)) = &outcome.gateway {
                     warn(verbosity, &error.to_string());
                 }

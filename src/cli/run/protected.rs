@@ -35,11 +35,11 @@ impl Guard {
         })
     }
 
-    /// Moves what has appeared or was exchanged into quarantine.
+    /// Moves what has appeared or was exchanged into quarantine, but for what `goes`: the launcher's own.
     ///
     /// # Errors
     /// Where there was anything, with the place that it was moved to.
-    pub fn after(self) -> anyhow::Result<()> {
+    pub fn after(self, goes: impl Fn(&Path) -> bool) -> anyhow::Result<()> {
         let mut moved = Vec::new();
         let changed = |(path, before): (PathBuf, Option<Identity>)| {
             let now = identity(&path);
@@ -48,6 +48,7 @@ impl Guard {
         let watched = self.watched.into_iter();
         let mut appeared: Vec<PathBuf> = watched.filter_map(changed).collect();
         appeared.extend(self.planted.iter().flat_map(Planted::found));
+        appeared.retain(|path| !goes(path));
         appeared.sort();
         appeared.dedup();
         for path in appeared {

@@ -81,6 +81,17 @@ impl Guard {
         self.made.push(Made { folder, entry });
         Ok(())
     }
+
+    /// Whether nothing was made.
+    pub fn is_empty(&self) -> bool {
+        self.made.is_empty()
+    }
+
+    /// Whether what is at the path was made for the run.
+    pub fn has(&self, path: &Path) -> bool {
+        let made = self.made.iter().find(|made| made.entry.path == path);
+        made.is_some_and(|made| found(made.folder.as_fd(), &made.entry).is_some())
+    }
 }
 
 impl Drop for Guard {
@@ -110,15 +121,9 @@ pub(super) fn sweep(folder: &Path) {
 
 /// Removes what is still the same, and as empty as it was made.
 fn remove(folder: BorrowedFd<'_>, entry: &Entry) {
-    let Some(name) = entry.path.file_name() else {
+    let (Some(name), Some(found)) = (entry.path.file_name(), found(folder, entry)) else {
         return;
     };
-    let Ok(found) = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) else {
-        return;
-    };
-    if (found.st_dev, found.st_ino) != (entry.dev, entry.ino) {
-        return;
-    }
     let flags = match FileType::from_raw_mode(found.st_mode) {
         // One that is not empty stays (ENOTEMPTY).
         FileType::Directory => AtFlags::REMOVEDIR,
@@ -126,6 +131,13 @@ fn remove(folder: BorrowedFd<'_>, entry: &Entry) {
         _ => return,
     };
     let _or_it_is_used = rustix::fs::unlinkat(folder, name, flags);
+}
+
+/// What was made, while it is still there.
+fn found(folder: BorrowedFd<'_>, entry: &Entry) -> Option<Stat> {
+    let name = entry.path.file_name()?;
+    let found = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    ((found.st_dev, found.st_ino) == (entry.dev, entry.ino)).then_some(found)
 }
 
 /// A folder, with those above it made where they are missing.
