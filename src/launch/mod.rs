@@ -206,8 +206,10 @@ impl Made {
         Some(self)
     }
 
-    /// Removes what earlier runs have left.
-    fn sweep(&self) {
+    /// Once the command has started: writes down what a later run would have to remove, and removes what
+    /// earlier ones have left.
+    fn tidy(&self) {
+        self.placeholders.record();
         if let Some(scratch) = &self.scratch {
             scratch.sweep();
         }

@@ -160,7 +160,7 @@ impl Init<'_> {
                     Message::Enforced(_) => {
                         ended.told.push(message);
                         if !started {
-                            made.sweep();
+                            made.tidy();
                         }
                         started = true;
                     }

@@ -8,12 +8,13 @@ mod record;
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use rustix::fs::{
-    AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid, chownat, mkdirat, mknodat, openat, statat,
+    AtFlags, CWD, FileType, Gid, Mode, OFlags, Stat, Uid, chownat, linkat, mkdirat, mknodat,
+    openat, statat,
 };
 use rustix::io::Errno;
 
@@ -29,10 +30,47 @@ struct Made {
     entry: Entry,
 }
 
+/// A decoy that others in its folder are links of: a file system may take a thousand times as long for a
+/// new inode, where many were removed lately (ext4).
+#[derive(Debug)]
+struct Decoy {
+    folder: Rc<OwnedFd>,
+    file: OwnedFd,
+    found: Stat,
+}
+
+impl Decoy {
+    /// The one that was just made, unless something else stands in its place already.
+    fn open(folder: &Rc<OwnedFd>, name: &Path, made: &Stat) -> Option<Decoy> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = openat(folder, name, flags, Mode::empty()).ok()?;
+        let found = rustix::fs::fstat(&file).ok()?;
+        let is_socket = FileType::from_raw_mode(found.st_mode) == FileType::Socket;
+        let is_same = (found.st_dev, found.st_ino) == (made.st_dev, made.st_ino);
+        let is_own = found.st_uid == rustix::process::geteuid().as_raw();
+        (is_socket && is_same && is_own).then(|| Decoy {
+            folder: Rc::clone(folder),
+            file,
+            found,
+        })
+    }
+
+    /// Links it beside itself. What the descriptor is, and not what is at its path by now.
+    fn link(&self, folder: &Rc<OwnedFd>, name: &Path) -> Option<Stat> {
+        if !Rc::ptr_eq(&self.folder, folder) {
+            return None;
+        }
+        let file = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        linkat(CWD, file, folder, name, AtFlags::SYMLINK_FOLLOW).ok()?;
+        Some(self.found)
+    }
+}
+
 /// What was made, until it is removed.
 #[derive(Debug, Default)]
 pub struct Guard {
     made: Vec<Made>,
+    decoy: Option<Decoy>,
     record: Option<PathBuf>,
 }
 
@@ -52,14 +90,18 @@ impl Guard {
             })?;
         }
         if let (Some(scratch), false) = (&plan.scratch, guard.made.is_empty()) {
-            let record = record::of_run(&scratch.folder);
-            let entries = guard.made.iter().map(|made| &made.entry);
-            record::write(&record, entries).map_err(|source| {
-                Error::launcher(format!("write the file {}", record.display()), source)
-            })?;
-            guard.record = Some(record);
+            guard.record = Some(record::of_run(&scratch.folder));
         }
         Ok(guard)
+    }
+
+    /// Writes down what was made, once nobody waits for it. Where it cannot be written, only a launcher that
+    /// is killed as well leaves something behind.
+    pub fn record(&self) {
+        if let Some(record) = &self.record {
+            let entries = self.made.iter().map(|made| &made.entry);
+            let _nothing_is_lost = record::write(record, entries);
+        }
     }
 
     fn make_one(&mut self, placeholder: &Placeholder, owner: Option<(u32, u32)>) -> io::Result<()> {
@@ -72,7 +114,12 @@ impl Guard {
             Some(made) => Rc::clone(&made.folder),
             None => Rc::new(open_or_make(parent)?),
         };
-        let found = make(folder.as_fd(), name.as_ref(), placeholder, owner)?;
+        let found = match placeholder.kind {
+            PlaceholderKind::Decoy => {
+                self.make_decoy(&folder, name.as_ref(), placeholder, owner)?
+            }
+            _ => make(folder.as_fd(), name.as_ref(), placeholder, owner)?,
+        };
         let entry = Entry {
             path: path.clone(),
             dev: found.st_dev,
@@ -80,6 +127,25 @@ impl Guard {
         };
         self.made.push(Made { folder, entry });
         Ok(())
+    }
+
+    fn make_decoy(
+        &mut self,
+        folder: &Rc<OwnedFd>,
+        name: &Path,
+        placeholder: &Placeholder,
+        owner: Option<(u32, u32)>,
+    ) -> io::Result<Stat> {
+        let linked = self
+            .decoy
+            .as_ref()
+            .and_then(|decoy| decoy.link(folder, name));
+        if let Some(found) = linked {
+            return Ok(found);
+        }
+        let made = make(folder.as_fd(), name, placeholder, owner)?;
+        self.decoy = Decoy::open(folder, name, &made);
+        Ok(made)
     }
 
     /// Whether nothing was made.
