@@ -122,27 +122,33 @@ impl Plan {
                 .any(|made| is_below(source, made))
     }
 
-    /// The Landlock rules whose objects are the same inside the view and outside it (programs and
-    /// libraries below `/usr`, where that is bound as a whole), or the other ones. The launcher adds the
-    /// former while init is busy.
+    /// The Landlock rules whose objects are the same inside the view and outside it (what is bound at its own
+    /// place), or the other ones. The launcher adds the former while init is busy.
     pub fn rules(&self, same_outside: bool) -> impl Iterator<Item = &Rule> {
-        const WHOLE: &str = "/usr";
-        let is_whole = |node: &Node| {
-            matches!(node, Node::Bind { source, target, writable: false, .. }
-            if source.as_os_str() == WHOLE && target.as_os_str() == WHOLE)
+        let nodes = match &self.isolation {
+            Isolation::Namespaces(view) => view.nodes.as_slice(),
+            Isolation::Shared => &[],
         };
-        let has_whole = match &self.isolation {
-            Isolation::Namespaces(view) => view.nodes.iter().any(is_whole),
-            Isolation::Shared => false,
-        };
-        let is_same = move |rule: &&Rule| {
-            has_whole
-                && matches!(rule.access, Access::Read | Access::Execute)
-                && is_below(&rule.path, WHOLE)
-        };
+        // Most rules are for what lies there, and nothing else is mounted within.
+        const USUAL: &str = "/usr";
+        let usual = nodes.iter().find(|node| node.target().as_os_str() == USUAL);
+        let has_usual = usual.is_some_and(binds_own_place);
+        let is_same =
+            move |path: &Path| has_usual && is_below(path, USUAL) || is_in_place(nodes, path);
         let rules = self.landlock.iter().flat_map(|ruleset| &ruleset.rules);
-        rules.filter(move |rule| is_same(rule) == same_outside)
+        rules.filter(move |rule| is_same(&rule.path) == same_outside)
     }
+}
+
+/// Whether a view shows at a path what is there outside: the nearest mount above binds its own place.
+fn is_in_place(nodes: &[Node], path: &Path) -> bool {
+    let above = nodes.iter().filter(|node| is_below(path, node.target()));
+    let nearest = above.max_by_key(|node| node.target().as_os_str().len());
+    nearest.is_some_and(binds_own_place)
+}
+
+fn binds_own_place(node: &Node) -> bool {
+    matches!(node, Node::Bind { source, target, .. } if source.as_os_str() == target.as_os_str())
 }
 
 /// Whether a canonical path is another or lies below it. As [`Path::starts_with`], which takes both
@@ -364,4 +370,46 @@ pub enum Holding {
         /// What to do.
         remedy: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_there_outside_is_what_the_nearest_mount_binds_at_its_own_place() {
+        let tmpfs = Node::Tmpfs {
+            target: "/tree/inner".into(),
+            mode: 0o700,
+            size: 1,
+            owner: None,
+        };
+        let moved = Node::Bind {
+            source: "/var/tmp/run".into(),
+            target: "/tmp".into(),
+            writable: true,
+            id_map: false,
+        };
+        let nodes = [
+            Node::bind("/tree", true),
+            tmpfs,
+            Node::bind("/tree/inner/own", false),
+            moved,
+        ];
+        let there = ["/tree", "/tree/a", "/tree/inner/own", "/tree/inner/own/a"];
+        let not_there = [
+            "/tree/inner",
+            "/tree/inner/a",
+            "/tmp",
+            "/tmp/a",
+            "/treetop",
+            "/etc",
+        ];
+        assert!(there.iter().all(|path| is_in_place(&nodes, path.as_ref())));
+        assert!(
+            !not_there
+                .iter()
+                .any(|path| is_in_place(&nodes, path.as_ref()))
+        );
+    }
 }
