@@ -25,7 +25,7 @@ pub mod view;
 pub mod way;
 
 pub use crate::host::cgroups::{CgroupVersion, Place};
-pub use tree::{Link, Planted, ends_of_links};
+pub use tree::{Identity as OnDisk, Planted, ends_of_links};
 pub use view::{Node, View};
 pub use way::Way;
 

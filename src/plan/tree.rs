@@ -17,36 +17,48 @@ use crate::policy::{Access, Cage, TreeAccess};
 /// ever made, and one that a run makes is put away after it.
 const VERSION_CONTROL: [&str; 4] = [".git", ".hg", ".jj", ".svn"];
 
-/// A symbolic link: what it says, and what that leads to. With another end it is another link.
+/// What identifies something on disk: device and inode, and of a link what it says and leads to, since a
+/// file system may give the number of one that was removed to the next.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Link {
-    text: PathBuf,
-    end: Option<End>,
-}
-
-/// What a link leads to: its canonical path, device and inode.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct End {
-    path: PathBuf,
+pub struct Identity {
     dev: u64,
     ino: u64,
+    link: Option<Link>,
+}
+
+/// A symbolic link: what it says, and the canonical path, device and inode of what that leads to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Link {
+    text: PathBuf,
+    end: Option<(PathBuf, u64, u64)>,
+}
+
+impl Identity {
+    /// That of what is at a path, where there is anything.
+    pub fn at(path: &Path) -> Option<Identity> {
+        let found = fs::symlink_metadata(path).ok()?;
+        let link = found.is_symlink().then(|| Link::at(path)).flatten();
+        Some(Identity {
+            dev: found.dev(),
+            ino: found.ino(),
+            link,
+        })
+    }
 }
 
 impl Link {
-    /// The link at a path, where there is one.
-    pub fn at(path: &Path) -> Option<Link> {
+    fn at(path: &Path) -> Option<Link> {
         let text = fs::read_link(path).ok()?;
         let end = fs::canonicalize(path).ok().and_then(|path| {
             let found = fs::symlink_metadata(&path).ok()?;
-            let (dev, ino) = (found.dev(), found.ino());
-            Some(End { path, dev, ino })
+            Some((path, found.dev(), found.ino()))
         });
         Some(Link { text, end })
     }
 
     /// What it leads to, where that lies in the tree: whoever may write that need not touch the link.
     fn end_in(&self, tree: &Path) -> Option<PathBuf> {
-        let path = &self.end.as_ref()?.path;
+        let (path, _, _) = self.end.as_ref()?;
         (path != tree && path.starts_with(tree)).then(|| path.clone())
     }
 }
@@ -57,11 +69,18 @@ pub fn ends_of_links(tree: &Path, names: &[PathBuf]) -> Vec<PathBuf> {
     links.filter_map(|link| link.end_in(tree)).collect()
 }
 
-/// Something of a protected name, or that makes a folder a repository.
+/// Something of a protected name; or, without an identity, what makes a folder a repository, which is
+/// protected as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Seen {
     path: PathBuf,
-    link: Option<Link>,
+    identity: Option<Identity>,
+}
+
+impl Seen {
+    fn link(&self) -> Option<&Link> {
+        self.identity.as_ref()?.link.as_ref()
+    }
 }
 
 /// Where protected paths may be planted, for a second look after the run.
@@ -84,7 +103,7 @@ impl Planted {
         }
         known.sort();
         known.dedup();
-        let links = known.iter().filter_map(|seen: &Seen| seen.link.as_ref());
+        let links = known.iter().filter_map(Seen::link);
         protected.extend(links.flat_map(|link| roots.iter().find_map(|root| link.end_in(root))));
         let names = names.to_vec();
         Planted {
@@ -101,9 +120,10 @@ impl Planted {
     }
 
     /// Protected paths that are there now and were not, sorted: links of these names too, which git
-    /// follows, also where one leads elsewhere now; and folders of any name that git takes for a repository
-    /// of its own. Folders that have come and cannot be listed or entered are opened for their owner first:
-    /// who knows a name in one that can only be entered finds it there.
+    /// follows; folders of any name that git takes for a repository of its own; and what is another than it
+    /// was, or a link that leads elsewhere: a mount is gone where what it was on is replaced from outside.
+    /// Folders that have come and cannot be listed or entered are opened for their owner first: who knows a
+    /// name in one that can only be entered finds it there.
     pub fn found(&self) -> Vec<PathBuf> {
         let mut found = self.come();
         // What opens shows what is below it; what does not open is put away as it is.
@@ -296,9 +316,10 @@ fn walk(root: &Path, names: &[PathBuf]) -> Found {
             found
                 .to_mount
                 .extend(closed.clone().filter(|_| !is_covered));
-            found
-                .planted
-                .extend(closed.map(|path| Seen { path, link: None }));
+            found.planted.extend(closed.map(|path| Seen {
+                path,
+                identity: None,
+            }));
             continue;
         };
         let mut parts = RepositoryParts::default();
@@ -313,8 +334,8 @@ fn walk(root: &Path, names: &[PathBuf]) -> Found {
                 if !is_link && !is_covered {
                     found.to_mount.push(path.clone());
                 }
-                let link = is_link.then(|| Link::at(&path)).flatten();
-                found.planted.push(Seen { path, link });
+                let identity = Identity::at(&path);
+                found.planted.push(Seen { path, identity });
             } else if is_folder {
                 below.push(entry.path());
             }
@@ -327,7 +348,10 @@ fn walk(root: &Path, names: &[PathBuf]) -> Found {
         if parts.are_whole() {
             // Without it the folder is none.
             let path = folder.join("HEAD");
-            found.planted.push(Seen { path, link: None });
+            found.planted.push(Seen {
+                path,
+                identity: None,
+            });
         }
         let is_covered = is_covered || is_repository;
         folders.extend(below.into_iter().map(|folder| (folder, is_covered)));

@@ -80,3 +80,36 @@ fn much_is_planted_through_them_without_gosandbox() {
         "{found:?}"
     );
 }
+
+/// An editor that saves by renaming takes away what is mounted over the file, in every mount namespace.
+#[test]
+fn a_protected_file_that_is_replaced_from_outside_does_not_stay_with_what_a_run_wrote_to_it() {
+    const WRITE: &str = "touch own/started; until test -e own/go; do sleep 0.05; done; \
+        echo planted >> .envrc; echo planted >> below/.envrc; true";
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let site = Site::new(env);
+        site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
+        for file in [".envrc", "below/.envrc", "own/README"] {
+            site.file(file, "kept\n");
+        }
+        site.settle();
+        let save = |file: &str| {
+            let saved = site.outside.join("saved");
+            fs::write(&saved, "edited\n").unwrap();
+            fs::rename(&saved, site.work.join(file)).unwrap();
+        };
+        let ended = std::thread::scope(|scope| {
+            let run = scope.spawn(|| site.run(&[], &["sh", "-c", WRITE]));
+            while !site.work.join("own/started").exists() {
+                assert!(!run.is_finished(), "{env:?}: it ended before it wrote");
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            save(".envrc");
+            save("below/.envrc");
+            fs::write(site.work.join("own/go"), "").unwrap();
+            run.join().unwrap()
+        });
+        ended.expect(125).says("were replaced");
+        assert_eq!(planted(&site), [""; 0], "{env:?}");
+    }
+}

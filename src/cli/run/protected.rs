@@ -4,20 +4,15 @@
 //! over without being made; nothing is made for their sake.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use crate::plan::{Link, Plan, Planted};
-
-/// What identifies a file or folder on disk: device and inode, and of a link where it leads, since a file
-/// system may give the number of one that was removed to the next.
-type Identity = (u64, u64, Option<Link>);
+use crate::plan::{OnDisk, Plan, Planted};
 
 /// The protected paths, as they were before the run.
 pub(super) struct Guard {
-    watched: Vec<(PathBuf, Option<Identity>)>,
+    watched: Vec<(PathBuf, Option<OnDisk>)>,
     planted: Option<Planted>,
 }
 
@@ -27,7 +22,7 @@ impl Guard {
         let watched = plan
             .watched
             .iter()
-            .map(|path| (path.clone(), identity(path)))
+            .map(|path| (path.clone(), OnDisk::at(path)))
             .collect();
         Ok(Guard {
             watched,
@@ -41,8 +36,8 @@ impl Guard {
     /// Where there was anything, with the place that it was moved to.
     pub fn after(self, goes: impl Fn(&Path) -> bool) -> anyhow::Result<()> {
         let mut moved = Vec::new();
-        let changed = |(path, before): (PathBuf, Option<Identity>)| {
-            let now = identity(&path);
+        let changed = |(path, before): (PathBuf, Option<OnDisk>)| {
+            let now = OnDisk::at(&path);
             (now.is_some() && now != before).then_some(path)
         };
         let watched = self.watched.into_iter();
@@ -60,7 +55,8 @@ impl Guard {
         }
         if !moved.is_empty() {
             bail!(
-                "the run made protected paths, which were moved away: {}; look at them before you use them",
+                "protected paths came or were replaced during the run, and were moved away: {}; look at them, and \
+                 move those back that are yours",
                 moved.join(", ")
             );
         }
@@ -74,12 +70,6 @@ fn disarm(planted: &Planted, place: &Path) -> anyhow::Result<()> {
         disarm(planted, &quarantine(&path)?)?;
     }
     Ok(())
-}
-
-fn identity(path: &Path) -> Option<Identity> {
-    let found = fs::symlink_metadata(path).ok()?;
-    let link = found.is_symlink().then(|| Link::at(path)).flatten();
-    Some((found.dev(), found.ino(), link))
 }
 
 /// Renames within the same folder, so that it cannot fail half-way, to a name that nothing looks for.
