@@ -16,7 +16,9 @@ mod grants;
 pub mod guarantees;
 pub mod inputs;
 mod mounts;
+mod on_disk;
 pub mod own;
+mod planted;
 mod program;
 mod supervision;
 pub mod system;
@@ -25,7 +27,8 @@ pub mod view;
 pub mod way;
 
 pub use crate::host::cgroups::{CgroupVersion, Place};
-pub use tree::{Identity as OnDisk, Planted, ends_of_links};
+pub use on_disk::{Identity as OnDisk, ends_of_links};
+pub use planted::Planted;
 pub use view::{Node, View};
 pub use way::Way;
 

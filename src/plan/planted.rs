@@ -1,0 +1,227 @@
+//! Protected names and repositories at any depth of a folder: before a run to be mounted over, and after it to
+//! be moved away where they have come.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+use super::on_disk::{Identity, Link};
+
+/// Something of a protected name; or, without an identity, what makes a folder a repository, which is
+/// protected as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Seen {
+    path: PathBuf,
+    identity: Option<Identity>,
+}
+
+impl Seen {
+    fn link(&self) -> Option<&Link> {
+        self.identity.as_ref()?.link.as_ref()
+    }
+}
+
+/// Where protected paths may be planted, for a second look after the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planted {
+    roots: Vec<PathBuf>,
+    names: Vec<PathBuf>,
+    known: Vec<Seen>,
+}
+
+impl Planted {
+    /// Looks at folders that code of the source is about to write; what in them can be mounted over is added
+    /// to `protected`.
+    pub(super) fn before(
+        roots: Vec<PathBuf>,
+        names: &[PathBuf],
+        protected: &mut Vec<PathBuf>,
+    ) -> Planted {
+        let mut known = Vec::new();
+        for root in &roots {
+            let mut found = walk(root, names);
+            protected.append(&mut found.to_mount);
+            known.append(&mut found.planted);
+        }
+        known.sort();
+        known.dedup();
+        let links = known.iter().filter_map(Seen::link);
+        protected.extend(links.flat_map(|link| roots.iter().find_map(|root| link.end_in(root))));
+        let names = names.to_vec();
+        Planted {
+            roots,
+            names,
+            known,
+        }
+    }
+
+    /// Whether there was anything at a path, a link that leads nowhere too.
+    pub(super) fn knew(&self, path: &Path) -> bool {
+        let search = |seen: &Seen| seen.path.as_path().cmp(path);
+        self.known.binary_search_by(search).is_ok()
+    }
+
+    /// Protected paths that are there now and were not, sorted: links of these names too, which git
+    /// follows; folders of any name that git takes for a repository of its own; and what is another than it
+    /// was, or a link that leads elsewhere: a mount is gone where what it was on is replaced from outside.
+    /// Folders that have come and cannot be listed or entered are opened for their owner first: who knows a
+    /// name in one that can only be entered finds it there.
+    pub fn found(&self) -> Vec<PathBuf> {
+        let mut found = self.come();
+        // What opens shows what is below it; what does not open is put away as it is.
+        while open_closed(&found) {
+            found = self.come();
+        }
+        found
+    }
+
+    /// The same of a folder that was moved away, under which nothing was there before.
+    pub fn within(&self, folder: PathBuf) -> Vec<PathBuf> {
+        Planted {
+            roots: vec![folder],
+            names: self.names.clone(),
+            known: Vec::new(),
+        }
+        .come()
+    }
+
+    fn come(&self) -> Vec<PathBuf> {
+        let all = self
+            .roots
+            .iter()
+            .flat_map(|root| walk(root, &self.names).planted);
+        let mut found: Vec<PathBuf> = all
+            .filter(|seen| self.known.binary_search(seen).is_err())
+            .map(|seen| seen.path)
+            .collect();
+        found.sort();
+        found.dedup();
+        found
+    }
+}
+
+/// Opens folders for their owner; whether any did open.
+fn open_closed(found: &[PathBuf]) -> bool {
+    let closed = found.iter().filter(|path| is_closed(path));
+    closed.filter(|path| open_for_owner(path).is_ok()).count() > 0
+}
+/// What a walk has found.
+#[derive(Default)]
+pub(super) struct Found {
+    /// What can be mounted over: no links, and repositories as a whole.
+    pub(super) to_mount: Vec<PathBuf>,
+    /// What must not come: links too, and of a repository the file that makes it one.
+    planted: Vec<Seen>,
+}
+
+/// Looks for protected names at any depth, and for repositories without such a name. Links are not followed.
+pub(super) fn walk(root: &Path, names: &[PathBuf]) -> Found {
+    let mut found = Found::default();
+    let mut folders = vec![(root.to_owned(), false)];
+    while let Some((folder, is_covered)) = folders.pop() {
+        let Ok(entries) = fs::read_dir(&folder) else {
+            let closed = closed(root, &folder);
+            found
+                .to_mount
+                .extend(closed.clone().filter(|_| !is_covered));
+            found.planted.extend(closed.map(|path| Seen {
+                path,
+                identity: None,
+            }));
+            continue;
+        };
+        let mut parts = RepositoryParts::default();
+        let mut below = Vec::new();
+        for entry in entries.flatten() {
+            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let name = entry.file_name();
+            parts.note(&name);
+            if names.iter().any(|protected| protected.as_os_str() == name) {
+                let path = entry.path();
+                if !is_link && !is_covered {
+                    found.to_mount.push(path.clone());
+                }
+                let identity = Identity::at(&path);
+                found.planted.push(Seen { path, identity });
+            } else if is_folder {
+                below.push(entry.path());
+            }
+        }
+        // The work tree itself cannot be moved away.
+        let is_repository = parts.are_whole() && folder != *root;
+        if is_repository && !is_covered {
+            found.to_mount.push(folder.clone());
+        }
+        if parts.are_whole() {
+            // Without it the folder is none.
+            let path = folder.join("HEAD");
+            found.planted.push(Seen {
+                path,
+                identity: None,
+            });
+        }
+        let is_covered = is_covered || is_repository;
+        folders.extend(below.into_iter().map(|folder| (folder, is_covered)));
+    }
+    found
+}
+
+/// The topmost folder on the way to one that cannot be listed which the caller may not list or enter,
+/// if that is why.
+fn closed(root: &Path, folder: &Path) -> Option<PathBuf> {
+    let rest = folder.strip_prefix(root).ok()?;
+    let mut way = root.to_owned();
+    for part in rest {
+        way.push(part);
+        if is_closed(&way) {
+            return Some(way);
+        }
+    }
+    None
+}
+
+fn is_closed(path: &Path) -> bool {
+    let wanted = rustix::fs::Access::READ_OK | rustix::fs::Access::EXEC_OK;
+    let is_folder = fs::symlink_metadata(path).is_ok_and(|found| found.is_dir());
+    is_folder && rustix::fs::access(path, wanted) == Err(Errno::ACCESS)
+}
+
+fn open_for_owner(folder: &Path) -> Result<(), Errno> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = rustix::fs::open(folder, flags, Mode::empty())?;
+    let mode = rustix::fs::fstat(&folder)?.st_mode | Mode::RWXU.as_raw_mode();
+    // fchmod(2) takes no O_PATH descriptor.
+    let path = format!("/proc/self/fd/{}", folder.as_raw_fd());
+    rustix::fs::chmod(path, Mode::from_raw_mode(mode & 0o7777))
+}
+
+/// What git looks for in a folder before it takes it for a repository, whose configuration can name
+/// programs (setup.c, `is_git_directory`; git-config(1), `safe.bareRepository`).
+#[derive(Default)]
+struct RepositoryParts {
+    head: bool,
+    objects: bool,
+    refs: bool,
+    common: bool,
+}
+
+impl RepositoryParts {
+    fn note(&mut self, name: &OsStr) {
+        match name.as_encoded_bytes() {
+            b"HEAD" => self.head = true,
+            b"objects" => self.objects = true,
+            b"refs" => self.refs = true,
+            b"commondir" => self.common = true,
+            _ => {}
+        }
+    }
+
+    fn are_whole(&self) -> bool {
+        self.head && (self.common || self.objects && self.refs)
+    }
+}
