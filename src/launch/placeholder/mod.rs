@@ -257,7 +257,7 @@ fn make(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::{MetadataExt, symlink};
+    use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};
 
     fn entry(path: PathBuf) -> Entry {
         let found = fs::symlink_metadata(&path).unwrap();
@@ -286,6 +286,27 @@ mod tests {
         sweep(&run);
         assert!(!folder.join("empty").exists() && !record::of_run(&run).exists());
         assert!(folder.join("used").exists() && folder.join("other").exists());
+    }
+
+    #[test]
+    fn decoys_of_a_folder_are_one_socket_whatever_is_put_in_the_place_of_the_first() {
+        let base = tempfile::tempdir().unwrap();
+        let base = base.path().canonicalize().unwrap();
+        let mut guard = Guard::default();
+        let mut make = |name: &str| {
+            let decoy = placeholder(base.join(name), PlaceholderKind::Decoy);
+            guard.make_one(&decoy, None).unwrap();
+            fs::symlink_metadata(base.join(name)).unwrap()
+        };
+        assert_eq!(make("first").ino(), make("second").ino());
+        for name in ["first", "second"] {
+            fs::remove_file(base.join(name)).unwrap();
+            fs::write(base.join(name), "planted").unwrap();
+        }
+        let third = make("third");
+        assert!(third.file_type().is_socket() && third.len() == 0);
+        drop(guard);
+        assert!(!base.join("third").exists() && base.join("first").exists());
     }
 
     #[test]
