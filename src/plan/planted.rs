@@ -109,6 +109,7 @@ fn open_closed(found: &[PathBuf]) -> bool {
     let closed = found.iter().filter(|path| is_closed(path));
     closed.filter(|path| open_for_owner(path).is_ok()).count() > 0
 }
+
 /// What a walk has found.
 #[derive(Default)]
 pub(super) struct Found {

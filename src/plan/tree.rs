@@ -37,9 +37,11 @@ impl Tree {
         };
         let names = &policy.files.protected;
         let written = program_access(inputs) == TreeAccess::Write;
-        let mut protected = project.protected_paths(policy);
-        // Those at its top are found where all of it is looked at.
-        protected.retain(|path| !(written && path.parent() == Some(root)) && is_real(path));
+        // Where all of it is looked at, names are found; paths are not.
+        let named = names.iter().filter(|name| !written || !is_plain(name));
+        let mut protected: Vec<_> = named.map(|name| root.join(name)).collect();
+        protected.extend(project.protected.iter().cloned());
+        protected.retain(|path| is_real(path));
         let mut placeholders = Vec::new();
         let mut testdata = Vec::new();
         let mut planted = None;
@@ -145,10 +147,14 @@ fn folders_of_testdata(root: &Path, protected: &[PathBuf]) -> Vec<PathBuf> {
     found
 }
 
+/// Whether it is a name, which is protected at any depth, and no path.
+fn is_plain(name: &Path) -> bool {
+    name.components().count() == 1
+}
+
 fn placeholder(root: &Path, name: &Path) -> Option<Placeholder> {
     let text = name.to_str()?;
-    let is_plain = name.components().count() == 1;
-    if !is_plain || VERSION_CONTROL.contains(&text) || !text.starts_with('.') {
+    if !is_plain(name) || VERSION_CONTROL.contains(&text) || !text.starts_with('.') {
         return None;
     }
     // In a folder that cannot be written it cannot be made inside either.

@@ -144,18 +144,18 @@ fn a_repository_that_is_there_can_be_read_and_not_changed() {
 
 #[test]
 fn hooks_and_configuration_that_git_is_led_to_are_not_written() {
-    const CONFIG: &str = "[core]\n\thooksPath = own/hooks\n[include]\n\tpath = ../own/gitconfig\n\tpath = ../own/none\n\
+    const CONFIG: &str = "[core]\n\thooksPath = own/hooks\n[include]\n\tpath = ../own/gitconfig\n\tpath = ../own/none\n\tpath = ../top\n\
         [filter \"x\"]\n\tclean = ./own/clean %f\n";
     for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
         let (site, _) = site(env);
         site.file(".git/config", CONFIG);
-        for file in ["own/hooks/pre-commit", "own/gitconfig", "own/clean"] {
+        for file in ["own/hooks/pre-commit", "own/gitconfig", "own/clean", "top"] {
             site.file(file, "# kept\n");
         }
         site.settle();
         let script = "cd own; for f in hooks/pre-commit hooks/post-checkout gitconfig none clean; do \
             echo planted > $f; done; cp -r hooks copy; mv hooks gone; mv copy hooks; \
-            echo planted > hooks/pre-commit; cd ..; mv own away; mkdir -p own/hooks; \
+            echo planted > hooks/pre-commit; cd ..; echo planted > top; mv own away; mkdir -p own/hooks; \
             echo planted > own/hooks/pre-commit; echo planted > own/gitconfig; \
             echo planted > own/clean; true";
         site.run(&[], &["sh", "-c", script]);
@@ -165,6 +165,7 @@ fn hooks_and_configuration_that_git_is_led_to_are_not_written() {
             "gitconfig",
             "none",
             "clean",
+            "../top",
         ] {
             let text =
                 std::fs::read_to_string(site.work.join("own").join(file)).unwrap_or_default();
