@@ -8,6 +8,7 @@ mod commands;
 #[allow(dead_code)]
 #[path = "../gateway/database.rs"]
 mod database;
+mod dns;
 mod graph;
 #[allow(dead_code)]
 #[path = "../gateway/modules.rs"]
@@ -15,6 +16,7 @@ mod modules;
 #[allow(dead_code)]
 #[path = "../gateway/proxy.rs"]
 mod proxy;
+mod rebinding;
 mod stragglers;
 mod sums;
 mod toolchain;

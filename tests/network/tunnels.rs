@@ -9,7 +9,7 @@ use crate::support::{Ended, goroot};
 use crate::{Env, LISTENING, Scene, write};
 
 /// Asks the proxy of its environment for each address that it is called with, and the host itself.
-const CLIENT: &str = r#"package main
+pub const CLIENT: &str = r#"package main
 
 import (
 	"bufio"
