@@ -13,26 +13,30 @@ const AAAA: u16 = 28;
 /// Says which addresses a name has, for a question's type.
 pub type Zone = dyn Fn(&str, u16) -> Vec<IpAddr> + Send + Sync;
 
-/// Answers on an address, as long as the process lives.
-pub fn serve(at: SocketAddr, zone: Arc<Zone>) -> std::io::Result<()> {
-    let udp = UdpSocket::bind(at)?;
+/// Answers on an address, as long as the process lives, and returns it with its port.
+pub fn serve(at: SocketAddr, zone: Arc<Zone>) -> std::io::Result<SocketAddr> {
     let tcp = TcpListener::bind(at)?;
-    let names = Arc::clone(&zone);
-    thread::spawn(move || {
-        let mut question = [0; 1500];
-        while let Ok((length, from)) = udp.recv_from(&mut question) {
-            if let Some(answer) = answer(&question[..length], &*names) {
-                let _gone = udp.send_to(&answer, from);
-            }
-        }
-    });
+    let at = tcp.local_addr()?;
+    by_udp(UdpSocket::bind(at)?, Arc::clone(&zone));
     thread::spawn(move || {
         for stream in tcp.incoming().flatten() {
             let zone = Arc::clone(&zone);
             thread::spawn(move || by_tcp(stream, &*zone));
         }
     });
-    Ok(())
+    Ok(at)
+}
+
+/// Answers what comes by a socket.
+pub fn by_udp(socket: UdpSocket, zone: Arc<Zone>) {
+    thread::spawn(move || {
+        let mut question = [0; 1500];
+        while let Ok((length, from)) = socket.recv_from(&mut question) {
+            if let Some(answer) = answer(&question[..length], &*zone) {
+                let _gone = socket.send_to(&answer, from);
+            }
+        }
+    });
 }
 
 fn by_tcp(mut stream: TcpStream, zone: &Zone) -> std::io::Result<()> {

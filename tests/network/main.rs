@@ -4,12 +4,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod apart;
 mod commands;
 #[allow(dead_code)]
 #[path = "../gateway/database.rs"]
 mod database;
 mod dns;
 mod graph;
+mod lookups;
 #[allow(dead_code)]
 #[path = "../gateway/modules.rs"]
 mod modules;

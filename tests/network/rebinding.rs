@@ -9,67 +9,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::proxy::{Answer, Proxy};
-use crate::support::{Ended, goroot, is_root, skip};
+use crate::support::goroot;
 use crate::tunnels::CLIENT;
-use crate::{Env, Scene, dns, write};
+use crate::{Env, Scene, apart, dns, write};
 
 /// Of the internet, anywhere but here.
 const PUBLIC: &str = "93.184.215.14";
 /// Nothing listens there.
 const CLOSED: &str = "93.184.215.15";
 const PRIVATE: [&str; 4] = ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1"];
-
-/// Runs this very test again in namespaces of its own; there it returns true.
-fn is_apart(test: &str) -> bool {
-    const MARK: &str = "GOSANDBOX_TEST_APART";
-    if std::env::var_os(MARK).is_some() {
-        return true;
-    }
-    if !is_root() {
-        // In a user namespace with one user in it, root's files are nobody's, and no such Go is run.
-        skip("a name server of its own needs root", true);
-        return false;
-    }
-    let mut command = Command::new("unshare");
-    let ended = Ended::of(
-        command
-            .args(["--net", "--mount"])
-            .arg(std::env::current_exe().unwrap())
-            .args(["--exact", test, "--nocapture"])
-            .env(MARK, "1"),
-    );
-    if ended.stderr.starts_with("unshare: ") {
-        skip(&format!("no namespaces: {}", ended.stderr), true);
-        return false;
-    }
-    assert!(ended.stdout.contains("1 passed"), "{ended:?}");
-    eprint!("{}", ended.stderr);
-    false
-}
-
-fn root_command(words: &[&str]) {
-    let status = Command::new(words[0]).args(&words[1..]).status();
-    assert!(status.is_ok_and(|status| status.success()), "{words:?}");
-}
-
-/// Brings loopback up, with every address that names lead to, and makes the name server the only one.
-fn set_up(zone: Arc<dns::Zone>) {
-    root_command(&["ip", "link", "set", "lo", "up"]);
-    for address in [PUBLIC, CLOSED, PRIVATE[1], PRIVATE[2]] {
-        root_command(&["ip", "address", "add", address, "dev", "lo"]);
-    }
-    let folder = tempfile::tempdir().unwrap().keep();
-    for (name, content) in [
-        ("resolv.conf", "nameserver 127.0.0.1\n"),
-        ("nsswitch.conf", "hosts: files dns\n"),
-    ] {
-        let own = folder.join(name);
-        write(&own, content);
-        let place = format!("/etc/{name}");
-        root_command(&["mount", "--bind", own.to_str().unwrap(), &place]);
-    }
-    dns::serve("127.0.0.1:53".parse().unwrap(), zone).unwrap();
-}
 
 /// How often each name was asked for.
 type Asked = Mutex<BTreeMap<String, usize>>;
@@ -145,13 +93,14 @@ impl Places {
 
 #[test]
 fn a_name_that_changes_its_mind_leads_no_tunnel_and_no_redirect_to_a_private_address() {
-    if !is_apart(
+    if !apart::is(
         "rebinding::a_name_that_changes_its_mind_leads_no_tunnel_and_no_redirect_to_a_private_address",
     ) {
         return;
     }
     let asked = Asked::default();
-    set_up(Arc::new(move |name, kind| zone(&asked, name, kind)));
+    apart::set_up(&[PUBLIC, CLOSED, PRIVATE[1], PRIVATE[2]]);
+    apart::resolve(Arc::new(move |name, kind| zone(&asked, name, kind)));
     let places = Places::new();
     // Who looks first and asks again to connect is led astray.
     let name = ("flip-bare.example.test", places.port);
