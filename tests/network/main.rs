@@ -21,6 +21,7 @@ mod proxy;
 mod rebinding;
 mod stragglers;
 mod sums;
+mod threads;
 mod toolchain;
 mod tunnels;
 mod unsupervised;

@@ -4,14 +4,11 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
-use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::proxy::{Answer, Proxy};
-use crate::support::goroot;
-use crate::tunnels::CLIENT;
-use crate::{Env, Scene, apart, dns, write};
+use crate::{Env, Scene, apart, dns, tunnels, write};
 
 /// Of the internet, anywhere but here.
 const PUBLIC: &str = "93.184.215.14";
@@ -115,25 +112,15 @@ fn a_name_that_changes_its_mind_leads_no_tunnel_and_no_redirect_to_a_private_add
     stream.read_exact(&mut [0; 11]).unwrap();
     assert_eq!((places.public(), places.private()), (0, 1));
     for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
-        tunnels(env, &places);
-        redirects(env, &places);
+        by_tunnel(env, &places);
+        by_redirect(env, &places);
         assert_eq!(places.private(), 1, "{env:?}");
     }
 }
 
-fn tunnels(env: Env, places: &Places) {
+fn by_tunnel(env: Env, places: &Places) {
     let scene = Scene::new(env);
-    let source = scene.site.root.join("client/main.go");
-    write(&source, CLIENT);
-    let built = Command::new(goroot().join("bin/go"))
-        .args(["build", "-o"])
-        .arg(scene.site.work.join("client"))
-        .arg(&source)
-        .env("CGO_ENABLED", "0")
-        .env("GOFLAGS", "-buildvcs=false")
-        .status();
-    assert!(built.unwrap().success());
-    scene.settle();
+    tunnels::build(&scene, tunnels::CLIENT);
     let host = |case: &str| format!("{case}-{env:?}.example.test:{}", places.port).to_lowercase();
     let (flip, both, disguised, straight) = (
         host("flip"),
@@ -166,7 +153,7 @@ fn tunnels(env: Env, places: &Places) {
     );
 }
 
-fn redirects(env: Env, places: &Places) {
+fn by_redirect(env: Env, places: &Places) {
     let port = places.port;
     let upstream = Proxy::http(move |asked| {
         // The module's last element is the host that the upstream sends to.
