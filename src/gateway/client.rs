@@ -11,20 +11,16 @@ use std::time::{Duration, Instant};
 use ureq::config::Config as AgentConfig;
 use ureq::http::{Response, StatusCode, Uri, header};
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{ConnectProxyConnector, Connector, NextTimeout, TcpConnector};
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector, NextTimeout};
 use ureq::{Agent, Body};
 
 use super::credentials::Credentials;
 use super::proxy::Proxies;
 use super::tls::Tls;
+use super::transport::Tcp;
 use super::upstream::Origin;
-use super::{address, clean};
+use super::{Limits, address, clean};
 
-const CONNECT: Duration = Duration::from_secs(20);
-/// An upstream may have to fetch from its own upstream first.
-const RESPONSE: Duration = Duration::from_secs(180);
-/// How long a transfer may stand still.
-const READ: Duration = Duration::from_secs(60);
 const REDIRECTS: usize = 5;
 /// So many addresses of a name are tried; ureq has room for no more.
 const MOST: usize = 16;
@@ -70,6 +66,7 @@ impl Client {
         tls: Tls,
         credentials: Credentials,
         proxies: Proxies,
+        limits: Limits,
     ) -> Client {
         let config = AgentConfig::builder()
             .http_status_as_error(false)
@@ -78,9 +75,8 @@ impl Client {
             .proxy(None)
             .user_agent(concat!("gosandbox/", env!("CARGO_PKG_VERSION")))
             .accept("*/*")
-            .timeout_connect(Some(CONNECT))
-            .timeout_recv_response(Some(RESPONSE))
-            .timeout_per_read(Some(READ))
+            .timeout_connect(Some(limits.connect))
+            .timeout_recv_response(Some(limits.response))
             .max_idle_connections(64)
             .max_idle_connections_per_host(32)
             .input_buffer_size(64 * 1024)
@@ -91,7 +87,7 @@ impl Client {
             found: Found::default(),
         };
         let connector = ConnectProxyConnector::default()
-            .chain(TcpConnector::default())
+            .chain(Tcp(limits))
             .chain(tls);
         Client {
             agent: Agent::with_parts(config, connector, resolver),

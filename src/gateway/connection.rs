@@ -81,25 +81,34 @@ pub(super) fn serve(shared: &Arc<Shared>, mut stream: TcpStream, service: Servic
 
 fn set_up(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(IDLE))?;
     stream.set_write_timeout(Some(WRITE))
 }
 
 /// The next request; `None` where the connection ends or nothing comes in time.
 fn next(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Result<Request, request::Bad>> {
     let mut begun: Option<Instant> = (!buffer.is_empty()).then(Instant::now);
+    let mut in_pieces = false;
     let mut chunk = [0; 4096];
     loop {
         match request::parse(buffer) {
             Ok(Some((request, length))) => {
                 buffer.drain(..length);
+                if in_pieces {
+                    stream.set_read_timeout(Some(IDLE)).ok()?;
+                }
                 return Some(Ok(request));
             }
             Ok(None) => {}
             Err(bad) => return Some(Err(bad)),
         }
-        let left = begun.map_or(IDLE, |begun| REQUEST.saturating_sub(begun.elapsed()));
-        if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
-            return None;
+        // Most requests come whole, and are not worth a system call that sets what is set.
+        if let Some(begun) = begun {
+            let left = REQUEST.saturating_sub(begun.elapsed());
+            if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
+                return None;
+            }
+            in_pieces = true;
         }
         match stream.read(&mut chunk) {
             Ok(0) => return None,

@@ -2,16 +2,15 @@
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ureq::Proxy;
 
-use super::address;
 use super::proxy::Proxies;
 use super::upstream::Origin;
+use super::{address, transport};
 
-const CONNECT: Duration = Duration::from_secs(20);
 /// A proxy's answer to CONNECT is no longer.
 const LONGEST: usize = 16 * 1024;
 
@@ -24,56 +23,53 @@ pub(super) enum Unreachable {
     Io(#[from] io::Error),
 }
 
-/// Connects to a host, through the caller's proxy where there is one.
-pub(super) fn dial(host: &str, port: u16, proxies: &Proxies) -> Result<TcpStream, Unreachable> {
+/// Connects to a host in time, through the caller's proxy where there is one.
+pub(super) fn dial(
+    host: &str,
+    port: u16,
+    proxies: &Proxies,
+    limit: Duration,
+) -> Result<TcpStream, Unreachable> {
+    let by = Instant::now() + limit;
     let origin = Origin {
         https: true,
         host: host.to_owned(),
         port,
     };
     if let Some(proxy) = proxies.of(&origin) {
-        return Ok(through(proxy, host, port)?);
+        return Ok(through(proxy, host, port, by)?);
     }
     // An address that the policy names is meant; a name that leads to one is not.
     let is_literal = host.parse::<IpAddr>().is_ok();
+    let mut good = Vec::new();
     let mut refused = None;
-    let mut failed = None;
     for one in (host, port).to_socket_addrs()? {
-        if !is_literal && !address::is_public(one.ip()) {
-            refused = Some(Unreachable::Private(one.ip()));
-            continue;
-        }
-        match connect(one) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => failed = Some(Unreachable::Io(error)),
+        match is_literal || address::is_public(one.ip()) {
+            true => good.push(one),
+            false => refused = Some(one.ip()),
         }
     }
-    Err(refused
-        .or(failed)
-        .unwrap_or_else(|| io::Error::other("its name has no address").into()))
+    match refused {
+        Some(private) if good.is_empty() => Err(Unreachable::Private(private)),
+        _ => Ok(connect(&good, by)?),
+    }
 }
 
-fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&address, CONNECT)?;
+/// Connects to the first address that answers.
+fn connect(addresses: &[SocketAddr], by: Instant) -> io::Result<TcpStream> {
+    let stream = transport::connect(addresses, by)?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
 
-fn through(proxy: &Proxy, host: &str, port: u16) -> io::Result<TcpStream> {
+fn through(proxy: &Proxy, host: &str, port: u16, by: Instant) -> io::Result<TcpStream> {
     if proxy.uri().scheme_str() == Some("https") {
         return Err(io::Error::other(
             "the caller's proxy is spoken to by https, which a tunnel is not made through",
         ));
     }
-    let mut stream = None;
-    for one in (proxy.host().trim_matches(['[', ']']), proxy.port()).to_socket_addrs()? {
-        stream = Some(connect(one));
-        if let Some(Ok(_)) = stream {
-            break;
-        }
-    }
-    let mut stream =
-        stream.unwrap_or_else(|| Err(io::Error::other("the caller's proxy has no address")))?;
+    let place = (proxy.host().trim_matches(['[', ']']), proxy.port());
+    let mut stream = connect(&place.to_socket_addrs()?.collect::<Vec<_>>(), by)?;
     let mut request = format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n");
     if let Some(user) = proxy.username() {
         let pair = format!("{user}:{}", proxy.password().unwrap_or_default());
@@ -81,19 +77,28 @@ fn through(proxy: &Proxy, host: &str, port: u16) -> io::Result<TcpStream> {
         request.push_str(&format!("Proxy-Authorization: Basic {credentials}\r\n"));
     }
     request.push_str("\r\n");
-    stream.set_read_timeout(Some(CONNECT))?;
     stream.write_all(request.as_bytes())?;
-    answer(&mut stream)?;
+    answer(&mut stream, by)?;
     stream.set_read_timeout(None)?;
     Ok(stream)
 }
 
 /// Reads a proxy's answer, byte by byte: what follows is the host's.
-fn answer(stream: &mut TcpStream) -> io::Result<()> {
+fn answer(stream: &mut TcpStream, by: Instant) -> io::Result<()> {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"\r\n\r\n") {
+        let left = by.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(transport::too_late());
+        }
+        stream.set_read_timeout(Some(left))?;
         let mut byte = [0];
-        stream.read_exact(&mut byte)?;
+        stream
+            .read_exact(&mut byte)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::WouldBlock => transport::too_late(),
+                _ => error,
+            })?;
         bytes.push(byte[0]);
         if bytes.len() > LONGEST {
             return Err(io::Error::other(

@@ -26,6 +26,7 @@ mod service;
 mod sumdb;
 mod tls;
 mod transfer;
+mod transport;
 mod tunnel;
 mod upstream;
 
@@ -33,6 +34,7 @@ use std::fs::File;
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use self::server::Shared;
 use crate::policy::{Modules, Network};
@@ -65,6 +67,27 @@ pub struct Caller {
     pub no_proxy: Option<String>,
     /// `NETRC`, or `.netrc` in the caller's home.
     pub netrc: Option<PathBuf>,
+}
+
+/// How long upstreams may take. No policy sets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Until a connection is there to be used, its TLS handshake included.
+    pub connect: Duration,
+    /// Until an answer's headers have come: an upstream may have to fetch from its own upstream first.
+    pub response: Duration,
+    /// In which a body must have come on by a few kilobytes.
+    pub pace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            connect: Duration::from_secs(20),
+            response: Duration::from_secs(180),
+            pace: Duration::from_secs(60),
+        }
+    }
 }
 
 /// What a listening socket may be used for.
@@ -121,8 +144,16 @@ impl Gateway {
     /// # Errors
     /// An upstream, a pattern or a host that makes no sense.
     pub fn new(config: Config) -> Result<Gateway, Error> {
+        Gateway::with_limits(config, Limits::default())
+    }
+
+    /// The same, with other limits than the usual ones.
+    ///
+    /// # Errors
+    /// As [`Gateway::new`].
+    pub fn with_limits(config: Config, limits: Limits) -> Result<Gateway, Error> {
         Ok(Gateway {
-            shared: Arc::new(Shared::new(config)?),
+            shared: Arc::new(Shared::new(config, limits)?),
         })
     }
 

@@ -19,7 +19,7 @@ use super::rules::Rules;
 use super::sumdb::Database;
 use super::tls::Tls;
 use super::tunnel::Hosts;
-use super::{Config, Error, Service, Summary, connection};
+use super::{Config, Error, Limits, Service, Summary, connection};
 
 /// So many connections of a socket are served at a time; more wait in the socket's queue.
 const CONNECTIONS: usize = 256;
@@ -34,6 +34,7 @@ pub(super) struct Shared {
     pub(super) token: String,
     pub(super) rules: Rules,
     pub(super) client: Client,
+    pub(super) limits: Limits,
     pub(super) proxies: Proxies,
     pub(super) ages: Ages,
     pub(super) sumdb: Option<Database>,
@@ -60,7 +61,7 @@ struct Sockets {
 }
 
 impl Shared {
-    pub(super) fn new(config: Config) -> Result<Shared, Error> {
+    pub(super) fn new(config: Config, limits: Limits) -> Result<Shared, Error> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         if config.token.is_empty() || !config.token.bytes().all(plain) {
             return Err(Error("its token is not letters and digits".to_owned()));
@@ -77,7 +78,14 @@ impl Shared {
         let named = upstreams.chain(database).collect();
         let proxies = Proxies::new(&config.caller)?;
         Ok(Shared {
-            client: Client::new(named, tls, credentials, Proxies::new(&config.caller)?),
+            client: Client::new(
+                named,
+                tls,
+                credentials,
+                Proxies::new(&config.caller)?,
+                limits,
+            ),
+            limits,
             token: config.token,
             rules,
             proxies,

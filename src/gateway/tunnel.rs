@@ -60,7 +60,7 @@ pub(super) fn serve(shared: &Arc<Shared>, client: &mut TcpStream, asked: &str, e
     if shared.hosts.find(&host, port).is_none() {
         return refuse(shared, client, &name, "does not name it");
     }
-    let upstream = match dial::dial(&host, port, &shared.proxies) {
+    let upstream = match dial::dial(&host, port, &shared.proxies, shared.limits.connect) {
         Ok(upstream) => upstream,
         Err(dial::Unreachable::Private(address)) => {
             let why = format!("{}", dial::Unreachable::Private(address));

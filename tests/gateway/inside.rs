@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use gosandbox::gateway::{Caller, Config, Gateway, Service, Summary};
+use gosandbox::gateway::{Caller, Config, Gateway, Limits, Service, Summary};
 use gosandbox::policy::{Modules, Network};
 
 use super::proxy::Proxy;
@@ -51,6 +51,16 @@ impl Inside {
     }
 
     pub fn with(modules: Modules, network: Network, caller: Caller, service: Service) -> Inside {
+        Inside::limited(modules, network, caller, service, Limits::default())
+    }
+
+    pub fn limited(
+        modules: Modules,
+        network: Network,
+        caller: Caller,
+        service: Service,
+        limits: Limits,
+    ) -> Inside {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.jsonl");
         let open = || {
@@ -61,15 +71,15 @@ impl Inside {
                 .open(&path)
                 .unwrap()
         };
-        let gateway = Gateway::new(Config {
+        let config = Config {
             modules,
             network,
             token: TOKEN.to_owned(),
             caller,
             audit: Some(open()),
             progress: None,
-        })
-        .unwrap();
+        };
+        let gateway = Gateway::with_limits(config, limits).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         gateway.serve(listener, service).unwrap();

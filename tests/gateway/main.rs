@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod database;
+mod deadlines;
 mod golang;
 mod inside;
 mod modules;

@@ -4,19 +4,24 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod apart;
 mod commands;
 #[allow(dead_code)]
 #[path = "../gateway/database.rs"]
 mod database;
+mod dns;
 mod graph;
+mod lookups;
 #[allow(dead_code)]
 #[path = "../gateway/modules.rs"]
 mod modules;
 #[allow(dead_code)]
 #[path = "../gateway/proxy.rs"]
 mod proxy;
+mod rebinding;
 mod stragglers;
 mod sums;
+mod threads;
 mod toolchain;
 mod tunnels;
 mod unsupervised;

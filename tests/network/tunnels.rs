@@ -9,7 +9,7 @@ use crate::support::{Ended, goroot};
 use crate::{Env, LISTENING, Scene, write};
 
 /// Asks the proxy of its environment for each address that it is called with, and the host itself.
-const CLIENT: &str = r#"package main
+pub const CLIENT: &str = r#"package main
 
 import (
 	"bufio"
@@ -65,21 +65,26 @@ pub fn service() -> u16 {
     port
 }
 
+/// Makes `client` in the project, of one source file.
+pub fn build(scene: &Scene, source: &str) {
+    let place = scene.site.root.join("client/main.go");
+    write(&place, source);
+    let built = Command::new(goroot().join("bin/go"))
+        .args(["build", "-o"])
+        .arg(scene.site.work.join("client"))
+        .arg(&place)
+        .env("CGO_ENABLED", "0")
+        .env("GOFLAGS", "-buildvcs=false")
+        .status();
+    assert!(built.unwrap().success());
+    scene.settle();
+}
+
 #[test]
 fn a_named_host_is_reached_through_the_tunnel_where_the_profile_lets_programs_and_no_other_is() {
     for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
         let scene = Scene::new(env);
-        let source = scene.site.root.join("client/main.go");
-        write(&source, CLIENT);
-        let built = Command::new(goroot().join("bin/go"))
-            .args(["build", "-o"])
-            .arg(scene.site.work.join("client"))
-            .arg(&source)
-            .env("CGO_ENABLED", "0")
-            .env("GOFLAGS", "-buildvcs=false")
-            .status();
-        assert!(built.unwrap().success());
-        scene.settle();
+        build(&scene, CLIENT);
         let (named, other) = (service(), service());
         let named = format!("127.0.0.1:{named}");
         let other = format!("127.0.0.1:{other}");
