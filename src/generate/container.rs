@@ -64,7 +64,7 @@ fn containerfile(model: &Model<'_>, backend: &Container) -> String {
 #   podman build -t gosandbox-go -f Containerfile .
 ARG GO_IMAGE=docker.io/library/golang:1.26
 FROM ${{GO_IMAGE}} AS go
-# GOROOT is root's, and nobody can write it: made so before it is copied, which keeps it one layer.
+# GOROOT is root's, and nobody can write it: made so before it is copied, which keeps it one layer; the copy makes the folder itself.
 RUN chmod -R a-w,a+rX {GOROOT}
 
 FROM docker.io/library/debian:stable-slim
@@ -72,7 +72,8 @@ FROM docker.io/library/debian:stable-slim
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates git && rm -rf /var/lib/apt/lists/*
 COPY --from=go --chown=0:0 {GOROOT} {GOROOT}
 COPY --chown=0:0 --chmod=0755 gosandbox /usr/local/bin/gosandbox
-{copied}RUN groupadd --gid {USER} gosandbox \
+{copied}RUN chmod a-w {GOROOT} \
+ && groupadd --gid {USER} gosandbox \
  && useradd -K UID_MAX={USER} --uid {USER} --gid {USER} --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin gosandbox \
  && install -d -o {USER} -g {USER} -m 0700 {CACHE} \
  && install -d -o {USER} -g {USER} -m 0755 {WORK}
