@@ -64,15 +64,17 @@ fn containerfile(model: &Model<'_>, backend: &Container) -> String {
 #   podman build -t gosandbox-go -f Containerfile .
 ARG GO_IMAGE=docker.io/library/golang:1.26
 FROM ${{GO_IMAGE}} AS go
+# GOROOT is root's, and nobody can write it: made so before it is copied, which keeps it one layer; the copy makes the folder itself.
+RUN chmod -R a-w,a+rX {GOROOT}
 
 FROM docker.io/library/debian:stable-slim
-# GOROOT is root's, and nobody can write it. git is for version control stamping.
+# git is for version control stamping.
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates git && rm -rf /var/lib/apt/lists/*
 COPY --from=go --chown=0:0 {GOROOT} {GOROOT}
 COPY --chown=0:0 --chmod=0755 gosandbox /usr/local/bin/gosandbox
-{copied}RUN chmod -R a-w,a+rX {GOROOT} \
+{copied}RUN chmod a-w {GOROOT} \
  && groupadd --gid {USER} gosandbox \
- && useradd --uid {USER} --gid {USER} --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin gosandbox \
+ && useradd -K UID_MAX={USER} --uid {USER} --gid {USER} --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin gosandbox \
  && install -d -o {USER} -g {USER} -m 0700 {CACHE} \
  && install -d -o {USER} -g {USER} -m 0755 {WORK}
 ENV PATH={GOROOT}/bin:/usr/local/bin:/usr/bin:/bin
@@ -134,7 +136,22 @@ fn script(model: &Model<'_>, backend: &Container) -> String {
             .map(|number| format!("--ulimit nofile={number}:{number}")),
     );
     format!(
-        "#!/bin/sh\n{head}# The work tree is the folder this is started in; {FILE} (gosandbox profile oci-seccomp) lies beside this script.\nset -eu\nhere=$(cd \"$(dirname \"$0\")\" && pwd)\nexec \"${{ENGINE:-docker}}\" run {} \"${{IMAGE:-gosandbox-go}}\" \"$@\"\n",
+        r#"#!/bin/sh
+{head}# The work tree is the folder this is started in; {FILE} (gosandbox profile oci-seccomp) lies beside this script.
+# ENGINE is docker or podman, IMAGE what was built, OPTIONS more words for the engine's run.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+engine=${{ENGINE:-docker}}
+case $PWD in
+  *:*) echo "run-container: cannot mount $PWD: engines take a colon for the end of the path; rename the folder" >&2; exit 125 ;;
+esac
+# Podman without root: the caller is the image's user inside, and the work tree that user's.
+case $("$engine" info --format '{{{{.Host.Security.Rootless}}}}' 2>/dev/null || true) in
+  true) OPTIONS="--userns=keep-id:uid={USER},gid={USER} ${{OPTIONS:-}}" ;;
+esac
+exec "$engine" run {} \
+  ${{OPTIONS:-}} "${{IMAGE:-gosandbox-go}}" "$@"
+"#,
         options.join(" \\\n  ")
     )
 }

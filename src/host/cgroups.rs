@@ -103,6 +103,18 @@ impl Cgroups {
         Err(reason)
     }
 
+    /// The limit that this process's own cgroup has already, as a container's has.
+    pub fn limit(&self, controller: Controller) -> Option<u64> {
+        let word = controller.word();
+        let file = match (self.version_1(word), controller) {
+            (Some(folder), Controller::Memory) => folder.join("memory.limit_in_bytes"),
+            (None, Controller::Memory) => self.version_2()?.1.join("memory.max"),
+            (Some(folder), Controller::Pids) => folder.join("pids.max"),
+            (None, Controller::Pids) => self.version_2()?.1.join("pids.max"),
+        };
+        fs::read_to_string(file).ok()?.trim().parse().ok()
+    }
+
     fn version_1(&self, controller: &str) -> Option<PathBuf> {
         let own = self.own.lines().find_map(|line| {
             let mut fields = line.splitn(3, ':').skip(1);
@@ -271,5 +283,33 @@ mod tests {
         fs::write(root.join("user.slice/app.slice/cgroup.subtree_control"), "").unwrap();
         let found = cgroups.place(Controller::Pids).unwrap();
         assert_eq!(found.folder, root);
+    }
+
+    #[test]
+    fn the_limit_that_a_containers_engine_has_set_is_seen() {
+        let tree = tempfile::tempdir().unwrap();
+        let root = tree.path();
+        let point = |name: &str| root.join(name).to_str().unwrap().to_owned();
+        for (name, text) in [
+            ("one/pids.max", "300\n"),
+            ("one/memory.limit_in_bytes", "1073741824\n"),
+            ("two/pids.max", "max\n"),
+            ("two/memory.max", "4096\n"),
+        ] {
+            fs::create_dir_all(root.join(name).parent().unwrap()).unwrap();
+            fs::write(root.join(name), text).unwrap();
+        }
+        let one = Cgroups {
+            mounts: mount("/", &point("one"), "cgroup", "pids,memory"),
+            own: "4:pids,memory:/\n0::/\n".into(),
+        };
+        assert_eq!(one.limit(Controller::Pids), Some(300));
+        assert_eq!(one.limit(Controller::Memory), Some(1 << 30));
+        let two = Cgroups {
+            mounts: mount("/", &point("two"), "cgroup2", "nsdelegate"),
+            own: "0::/\n".into(),
+        };
+        assert_eq!(two.limit(Controller::Pids), None);
+        assert_eq!(two.limit(Controller::Memory), Some(4096));
     }
 }

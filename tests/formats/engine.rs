@@ -3,17 +3,14 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use gosandbox::generate::{self, Model};
 
 use crate::{folder, policy, render, site, support};
 
-#[test]
-fn the_script_hands_the_engine_every_option_whatever_its_folder_is_called() {
-    let folder = folder("engine");
-    let odd = folder.join("a b $(id) \"'*");
-    fs::create_dir(&odd).unwrap();
+/// The script, in a folder, beside an engine that says what it is told. `info` answers every question so.
+fn script_in(folder: &Path, info: &str) {
     let (policy, site) = (policy(), site(Path::new("/work")));
     let model = Model::new(&policy, &site).unwrap();
     let files = generate::backend("container")
@@ -21,19 +18,32 @@ fn the_script_hands_the_engine_every_option_whatever_its_folder_is_called() {
         .render(&model)
         .unwrap();
     let script = files.iter().find(|file| file.executable).unwrap();
-    for (name, text) in [
-        ("engine", "#!/bin/sh\nprintf '%s\\n' \"$@\"\n"),
-        (&script.name, &script.content),
-    ] {
-        support::write(&odd.join(name), text);
-        fs::set_permissions(odd.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    let engine =
+        format!("#!/bin/sh\n[ \"$1\" != info ] || exec echo {info}\nprintf '%s\\n' \"$@\"\n");
+    for (name, text) in [("engine", &engine), ("run-container", &script.content)] {
+        support::write(&folder.join(name), text);
+        fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let done = Command::new(odd.join(&script.name))
+}
+
+/// Runs the script in the folder.
+fn told(folder: &Path, options: &str) -> Output {
+    Command::new(folder.join("run-container"))
         .args(["go", "test", "-run", "a b"])
         .env("ENGINE", "./engine")
-        .current_dir(&odd)
+        .env("OPTIONS", options)
+        .current_dir(folder)
         .output()
-        .unwrap();
+        .unwrap()
+}
+
+#[test]
+fn the_script_hands_the_engine_every_option_whatever_its_folder_is_called() {
+    let folder = folder("engine");
+    let odd = folder.join("a b $(id) \"'*");
+    fs::create_dir(&odd).unwrap();
+    script_in(&odd, "false");
+    let done = told(&odd, "--network none");
     assert!(
         done.status.success(),
         "{}",
@@ -54,6 +64,7 @@ fn the_script_hands_the_engine_every_option_whatever_its_folder_is_called() {
         &["--volume", &volume],
         &["--memory", "1073741824"],
         &["--pids-limit", "500"],
+        &["--network", "none", "gosandbox-go"],
         &["gosandbox-go", "go", "test", "-run", "a b"],
     ] {
         assert!(
@@ -61,7 +72,46 @@ fn the_script_hands_the_engine_every_option_whatever_its_folder_is_called() {
             "{wanted:?}: {said}"
         );
     }
+    assert!(!said.contains("userns"), "{said}");
     fs::remove_dir_all(folder).unwrap();
+}
+
+/// Else the tree is another user's inside, and nothing can be written to it.
+#[test]
+fn an_engine_without_root_has_the_caller_be_the_user_of_the_image() {
+    let folder = folder("rootless");
+    script_in(&folder, "true");
+    let said = String::from_utf8(told(&folder, "").stdout).unwrap();
+    let mapping = "\n--userns=keep-id:uid=65532,gid=65532\n";
+    assert!(said.contains(mapping), "{said}");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_work_tree_with_a_colon_is_refused_before_an_engine_reads_it() {
+    let folder = folder("colon");
+    let odd = folder.join("a:b");
+    fs::create_dir(&odd).unwrap();
+    script_in(&odd, "false");
+    let done = told(&odd, "");
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(125), "{said}");
+    assert!(said.contains("a:b") && done.stdout.is_empty(), "{said}");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// A change of mode after the copy is a second copy, of a quarter of a gigabyte.
+#[test]
+fn goroot_is_made_read_only_before_it_is_copied() {
+    let file = render("container", None, Path::new("/work")).unwrap();
+    let (made, copied) = (
+        file.find("RUN chmod -R a-w,a+rX /usr/local/go").unwrap(),
+        file.find("COPY --from=go").unwrap(),
+    );
+    assert!(made < copied, "{file}");
+    let after = &file[copied..];
+    assert!(after.contains("chmod a-w /usr/local/go"), "{file}");
+    assert!(!after.contains("chmod -R"), "{file}");
 }
 
 /// By a file, as `--profile` tells it from a name: it lies in the image under a name of its own.

@@ -24,9 +24,12 @@ pub(super) fn settle(plan: &mut Plan, host: &Host, verbosity: Verbosity) -> anyh
         return Ok(());
     }
     let cgroups = Cgroups::read();
+    // What a container's engine holds, no cgroup inside need hold again, nor could it: an engine lets nobody make one.
+    let is_held = |controller, asked| cgroups.limit(controller).is_some_and(|own| own <= asked);
     if let Some(bytes) = limits.memory {
         match cgroups.place(Controller::Memory) {
             Ok(place) => limits.memory_cgroup = Some(place),
+            Err(_) if is_held(Controller::Memory, bytes) => limits.memory = None,
             Err(reason) if bytes >= LEAST_DATA => {
                 warn(
                     verbosity,
@@ -47,6 +50,7 @@ pub(super) fn settle(plan: &mut Plan, host: &Host, verbosity: Verbosity) -> anyh
         let place = cgroups.place(Controller::Pids);
         match place.and_then(|place| beside(place, limits.memory_cgroup.as_ref())) {
             Ok(place) => limits.pids_cgroup = Some(place),
+            Err(_) if is_held(Controller::Pids, pids) => limits.pids = None,
             Err(reason) => match own_count(&plan.isolation, plan.identity.switch, host) {
                 Ok(()) => limits.processes = limits.pids.take(),
                 Err(other) => bail!(
