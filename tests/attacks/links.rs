@@ -113,3 +113,23 @@ fn a_protected_file_that_is_replaced_from_outside_does_not_stay_with_what_a_run_
         assert_eq!(planted(&site), [""; 0], "{env:?}");
     }
 }
+
+/// A folder can be moved aside with the mounts in it, and another put in its place.
+#[test]
+fn a_protected_file_in_a_folder_that_is_exchanged_does_not_stay() {
+    const EXCHANGE: &str = "mv below away && mkdir below && echo planted > below/.envrc";
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let site = Site::new(env);
+        site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
+        site.file("below/.envrc", "kept\n");
+        site.settle();
+        let ended = site.run(&[], &["sh", "-c", EXCHANGE]);
+        assert_ne!(ended.status, 0, "{env:?}");
+        assert_eq!(planted(&site), [""; 0], "{env:?}");
+    }
+    let site = Site::new(Env::E1);
+    site.file("below/.envrc", "kept\n");
+    site.settle();
+    Ended::of(&mut site.bare(&["sh", "-c", EXCHANGE])).expect(0);
+    assert_eq!(planted(&site), ["below/.envrc"]);
+}
