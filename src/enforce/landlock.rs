@@ -67,17 +67,14 @@ impl Domain {
 
     /// Puts it in force for this thread.
     pub fn enter(self) -> Result<(), Error> {
-        let status = self
-            .created
+        self.created
             .restrict_self()
             .map_err(std::io::Error::other)
-            .during(Layer::Landlock, || "enter the Landlock domain".into())?;
-        match status.ruleset {
-            RulesetStatus::NotEnforced => {
-                Err(Errno::OPNOTSUPP).during(Layer::Landlock, || "enter the Landlock domain".into())
-            }
-            RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced => Ok(()),
-        }
+            .and_then(|status| match status.ruleset {
+                RulesetStatus::NotEnforced => Err(Errno::OPNOTSUPP.into()),
+                RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced => Ok(()),
+            })
+            .during(Layer::Landlock, || "enter the Landlock domain".into())
     }
 }
 

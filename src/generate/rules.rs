@@ -59,15 +59,6 @@ pub struct Site {
     pub protected: Vec<PathBuf>,
 }
 
-impl Site {
-    /// What is protected in the work tree: what the policy names at its top, and what git is led to.
-    pub(super) fn protected_paths(&self, policy: &Policy) -> Vec<PathBuf> {
-        let named = policy.files.protected.iter();
-        let named = named.map(|name| self.tree.join(name));
-        named.chain(self.protected.iter().cloned()).collect()
-    }
-}
-
 /// What may be done; combined by [`Rights::and`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rights(u8);
@@ -379,7 +370,7 @@ impl Rules {
                 false,
             );
         }
-        for path in site.protected_paths(policy) {
+        for path in policy.files.protected_in(&site.tree, &site.protected) {
             self.add(
                 subject,
                 Role::Protected,

@@ -105,14 +105,19 @@ impl Cgroups {
 
     /// The limit that this process's own cgroup has already, as a container's has.
     pub fn limit(&self, controller: Controller) -> Option<u64> {
-        let word = controller.word();
-        let file = match (self.version_1(word), controller) {
-            (Some(folder), Controller::Memory) => folder.join("memory.limit_in_bytes"),
-            (None, Controller::Memory) => self.version_2()?.1.join("memory.max"),
-            (Some(folder), Controller::Pids) => folder.join("pids.max"),
-            (None, Controller::Pids) => self.version_2()?.1.join("pids.max"),
+        let (folder, memory) = match self.version_1(controller.word()) {
+            Some(folder) => (folder, "memory.limit_in_bytes"),
+            None => (self.version_2()?.1, "memory.max"),
         };
-        fs::read_to_string(file).ok()?.trim().parse().ok()
+        let file = match controller {
+            Controller::Memory => memory,
+            Controller::Pids => "pids.max",
+        };
+        fs::read_to_string(folder.join(file))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
     }
 
     fn version_1(&self, controller: &str) -> Option<PathBuf> {

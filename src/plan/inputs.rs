@@ -46,11 +46,9 @@ impl Project {
     /// What is protected in the work tree, there or not: what the policy names at its top, and what git is
     /// led to.
     pub(super) fn protected_paths(&self, policy: &Policy) -> Vec<PathBuf> {
-        let Some(tree) = &self.tree else {
-            return Vec::new();
-        };
-        let named = policy.files.protected.iter().map(|name| tree.join(name));
-        named.chain(self.protected.iter().cloned()).collect()
+        let tree = self.tree.as_ref();
+        tree.map(|tree| policy.files.protected_in(tree, &self.protected))
+            .unwrap_or_default()
     }
 }
 

@@ -4,7 +4,7 @@
 //! the generators turn it into other formats. This module imports nothing of the rest of the crate.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -347,6 +347,15 @@ pub struct Files {
     pub run: TreeAccess,
     /// What `go generate`, `go tool` and other commands may write in the work tree.
     pub command: TreeAccess,
+}
+
+impl Files {
+    /// What is protected in a tree, there or not: what is named, at its top, and what else the tree's own
+    /// configuration leads to.
+    pub fn protected_in(&self, tree: &Path, led_to: &[PathBuf]) -> Vec<PathBuf> {
+        let named = self.protected.iter().map(|name| tree.join(name));
+        named.chain(led_to.iter().cloned()).collect()
+    }
 }
 
 /// What may be executed beyond GOROOT's own tools and the project's programs.

@@ -36,6 +36,23 @@ struct Slow {
 }
 
 impl Slow {
+    /// One that waits for a request.
+    fn answer(first: &'static [u8], again: &'static [u8]) -> Slow {
+        Slow {
+            first,
+            again,
+            asked: true,
+        }
+    }
+
+    /// One that does not.
+    fn greeting(first: &'static [u8], again: &'static [u8]) -> Slow {
+        Slow {
+            asked: false,
+            ..Slow::answer(first, again)
+        }
+    }
+
     fn start(self) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -72,6 +89,13 @@ fn beside<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> Receiv
     outcome
 }
 
+/// What the gateway was asked for, in bounded time.
+fn in_time<T>(asked: &Receiver<T>) -> T {
+    asked
+        .recv_timeout(NEVER)
+        .expect("the gateway waits for ever")
+}
+
 /// Somebody without a deadline, who waits for the end of what comes.
 fn bare(port: u16) -> Receiver<()> {
     beside(move || {
@@ -81,6 +105,11 @@ fn bare(port: u16) -> Receiver<()> {
             .unwrap();
         let _read = std::io::copy(&mut stream, &mut std::io::sink());
     })
+}
+
+/// Whoever has no deadline has not come to an end either.
+fn still_waits<T>(bare: &Receiver<T>, otherwise: &str) {
+    assert!(bare.try_recv().is_err(), "{otherwise}");
 }
 
 fn inside(modules: Modules, limits: Limits) -> Inside {
@@ -99,30 +128,16 @@ fn answer(inside: Inside) -> (String, usize, Inside) {
         let line = head.lines().next().unwrap_or_default().to_owned();
         (line, body.len(), inside)
     });
-    asked
-        .recv_timeout(NEVER)
-        .expect("the gateway waits for ever")
+    in_time(&asked)
 }
 
 #[test]
 fn an_upstream_that_does_not_answer_is_given_up() {
     for slow in [
         // Silence, and headers that never end.
-        Slow {
-            first: b"",
-            again: b"",
-            asked: true,
-        },
-        Slow {
-            first: b"HTTP/1.1 200 OK\r\nX: ",
-            again: b"x",
-            asked: true,
-        },
-        Slow {
-            first: b"",
-            again: b"HTTP/1.1 100 Continue\r\n\r\n",
-            asked: true,
-        },
+        Slow::answer(b"", b""),
+        Slow::answer(b"HTTP/1.1 200 OK\r\nX: ", b"x"),
+        Slow::answer(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
     ] {
         let port = slow.start();
         let waiting = bare(port);
@@ -137,27 +152,16 @@ fn an_upstream_that_does_not_answer_is_given_up() {
         );
         assert_eq!(line, expected);
         assert_eq!(inside.events("module-failed").len(), 1);
-        assert!(
-            waiting.try_recv().is_err(),
-            "the upstream has ended by itself"
-        );
+        still_waits(&waiting, "the upstream has ended by itself");
     }
 }
 
 #[test]
 fn a_handshake_that_does_not_end_is_given_up() {
     for slow in [
-        Slow {
-            first: b"",
-            again: b"",
-            asked: false,
-        },
+        Slow::greeting(b"", b""),
         // A record of 16 KiB, a byte at a time.
-        Slow {
-            first: b"\x16\x03\x03\x40\x00\x02",
-            again: b"\0",
-            asked: false,
-        },
+        Slow::greeting(b"\x16\x03\x03\x40\x00\x02", b"\0"),
     ] {
         let port = slow.start();
         let waiting = bare(port);
@@ -173,10 +177,7 @@ fn a_handshake_that_does_not_end_is_given_up() {
             line.ends_with("it cannot be connected to in time"),
             "{line}"
         );
-        assert!(
-            waiting.try_recv().is_err(),
-            "the upstream has ended by itself"
-        );
+        still_waits(&waiting, "the upstream has ended by itself");
     }
 }
 
@@ -210,7 +211,7 @@ fn a_connection_that_nobody_takes_is_given_up() {
     let (line, inside) = tunnel(inside, address.to_string());
     assert!(line.starts_with("HTTP/1.1 502 "), "{line}");
     assert_eq!(inside.events("tunnel-failed").len(), 1);
-    assert!(waiting.try_recv().is_err(), "the connection was taken");
+    still_waits(&waiting, "the connection was taken");
 }
 
 /// The first line of the answer to CONNECT, in bounded time.
@@ -223,24 +224,14 @@ fn tunnel(inside: Inside, target: String) -> (String, Inside) {
         let line = inside.raw(request.as_bytes());
         (line.lines().next().unwrap_or_default().to_owned(), inside)
     });
-    asked
-        .recv_timeout(NEVER)
-        .expect("the gateway waits for ever")
+    in_time(&asked)
 }
 
 #[test]
 fn a_callers_proxy_that_does_not_answer_is_given_up() {
     for slow in [
-        Slow {
-            first: b"",
-            again: b"",
-            asked: true,
-        },
-        Slow {
-            first: b"HTTP/1.1 200 OK\r\nX: ",
-            again: b"x",
-            asked: true,
-        },
+        Slow::answer(b"", b""),
+        Slow::answer(b"HTTP/1.1 200 OK\r\nX: ", b"x"),
     ] {
         let port = slow.start();
         let waiting = bare(port);
@@ -266,7 +257,7 @@ fn a_callers_proxy_that_does_not_answer_is_given_up() {
         );
         let (line, _) = tunnel(inside, "host.example.invalid:9000".to_owned());
         assert!(line.starts_with("HTTP/1.1 502 "), "{line}");
-        assert!(waiting.try_recv().is_err(), "the proxy has ended by itself");
+        still_waits(&waiting, "the proxy has ended by itself");
     }
 }
 
@@ -274,36 +265,29 @@ fn a_callers_proxy_that_does_not_answer_is_given_up() {
 fn a_body_that_stands_still_or_dribbles_is_given_up_and_is_no_success() {
     for (slow, least) in [
         (
-            Slow {
-                first: b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\nhalf",
-                again: b"",
-                asked: true,
-            },
+            Slow::answer(
+                b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\nhalf",
+                b"",
+            ),
             4,
         ),
         (
-            Slow {
-                first: b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n",
-                again: b"x",
-                asked: true,
-            },
+            Slow::answer(b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n", b"x"),
             1,
         ),
         (
-            Slow {
-                first: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
-                again: b"1\r\nx\r\n",
-                asked: true,
-            },
+            Slow::answer(
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+                b"1\r\nx\r\n",
+            ),
             1,
         ),
         // A chunk's length with an extension that has no end.
         (
-            Slow {
-                first: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;",
-                again: b"x",
-                asked: true,
-            },
+            Slow::answer(
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+                b"x",
+            ),
             0,
         ),
     ] {
@@ -317,10 +301,7 @@ fn a_body_that_stands_still_or_dribbles_is_given_up_and_is_no_success() {
             answer(inside(modules(&format!("http://127.0.0.1:{port}")), limits));
         assert_eq!(line, "HTTP/1.1 200 OK");
         assert!(bytes >= least, "{bytes}");
-        assert!(
-            waiting.try_recv().is_err(),
-            "the upstream has ended by itself"
-        );
+        still_waits(&waiting, "the upstream has ended by itself");
         let failed = inside.events("module-failed");
         assert_eq!(
             failed[0]["reason"],
@@ -374,11 +355,7 @@ fn a_dribble_within_one_record_of_tls_is_seen() {
 
 #[test]
 fn what_is_read_whole_before_it_is_answered_is_given_up_too() {
-    let slow = Slow {
-        first: b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n",
-        again: b"v",
-        asked: true,
-    };
+    let slow = Slow::answer(b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n", b"v");
     let upstream = format!("http://127.0.0.1:{}", slow.start());
     let limits = Limits {
         pace: SHORT,
@@ -386,9 +363,7 @@ fn what_is_read_whole_before_it_is_answered_is_given_up_too() {
     };
     let inside = inside(modules(&upstream), limits);
     let asked = beside(move || inside.status_line("example.com/a/@v/list"));
-    let line = asked
-        .recv_timeout(NEVER)
-        .expect("the gateway waits for ever");
+    let line = in_time(&asked);
     let expected =
         format!("HTTP/1.1 502 gosandbox cannot fetch from {upstream}: it sends less than ");
     assert!(line.starts_with(&expected), "{line}");

@@ -78,7 +78,7 @@ pub fn contexts(model: &Model<'_>) -> Result<Vec<Context>, Error> {
         Kind::Any,
         names::TESTDATA,
     )?;
-    for path in site.protected_paths(model.policy) {
+    for path in model.policy.files.protected_in(&site.tree, &site.protected) {
         add(&path, all, Kind::Any, names::PROTECTED)?;
     }
     add(&site.gomodcache, all, Kind::Any, names::MODCACHE)?;
