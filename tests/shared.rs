@@ -355,7 +355,7 @@ fn helper() {
     let Ok(script) = std::env::var("SHARED_TEST_SCRIPT") else {
         return;
     };
-    let outcome = launch::run(&plan(&script), None).unwrap();
+    let outcome = launch::run(&plan(&script), None, None).unwrap();
     let _ = writeln!(std::io::stdout(), "STATUS {}", outcome.status);
     std::process::exit(0);
 }

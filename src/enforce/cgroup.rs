@@ -1,4 +1,4 @@
-//! A cgroup for one run that holds its limits: made before it, joined by init, removed after it.
+//! A cgroup for one run that holds its limits: made before it, given init, removed after it.
 //!
 //! Empty ones that a crashed run has left are removed by the next run that makes one.
 
@@ -36,8 +36,6 @@ pub struct Group {
 struct Folder {
     path: PathBuf,
     version: CgroupVersion,
-    /// `cgroup.procs`, open, so that init needs no right to it.
-    procs: File,
     /// Locked: a sweep leaves it alone.
     _lock: File,
 }
@@ -74,12 +72,15 @@ impl Group {
         Ok(&self.folders[self.folders.len() - 1])
     }
 
-    /// In init: moves it, and so everything that it starts, into the cgroups.
-    pub fn join(&self) -> Result<(), Error> {
+    /// Moves init, and so everything that it starts from now on, into the cgroups.
+    pub fn admit(&self, init: i32) -> Result<(), Error> {
         for folder in &self.folders {
-            (&folder.procs).write_all(b"0").during(Layer::Limits, || {
-                format!("join the cgroup {}", folder.path.display())
-            })?;
+            let init = u64::from(init.unsigned_abs());
+            folder
+                .write("cgroup.procs", init)
+                .during(Layer::Limits, || {
+                    format!("move init into the cgroup {}", folder.path.display())
+                })?;
         }
         Ok(())
     }
@@ -161,18 +162,11 @@ fn make(place: &Place) -> io::Result<Folder> {
             }
             continue;
         }
-        let opened = lock(&path).and_then(|lock| {
-            let procs = OpenOptions::new()
-                .write(true)
-                .open(path.join("cgroup.procs"))?;
-            Ok((lock, procs))
-        });
-        match opened {
-            Ok((lock, procs)) => {
+        match lock(&path) {
+            Ok(lock) => {
                 return Ok(Folder {
                     path,
                     version: place.version,
-                    procs,
                     _lock: lock,
                 });
             }

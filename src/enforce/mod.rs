@@ -11,7 +11,7 @@ use std::path::{Component, Path};
 use rustix::fs::{self, CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use crate::plan::{Isolation, Plan};
+use crate::plan::{Identity, Isolation, Plan};
 use crate::policy::Layer;
 
 pub mod capabilities;
@@ -82,7 +82,35 @@ impl Enforcement {
     }
 }
 
-/// In init: namespaces, root, identity, capabilities, `no_new_privs`.
+/// What init has done before it needs a plan.
+#[derive(Debug)]
+pub struct Begun {
+    done: Enforcement,
+    /// In namespaces of its own.
+    mounts: Option<view::Mounts>,
+}
+
+/// In init, first of all: keyring, and for a run in namespaces these and what every view has.
+///
+/// # Errors
+/// As for [`prepare`].
+pub fn begin(namespaces_for: Option<&Identity>) -> Result<Begun, Error> {
+    let mut done = Enforcement::default();
+    limits::no_core_dumps()?;
+    if keyring::join()? {
+        done.add(Layer::Keyring);
+    }
+    let mounts = namespaces_for.map(|identity| {
+        namespaces::enter(identity)?;
+        view::Mounts::make()
+    });
+    Ok(Begun {
+        done,
+        mounts: mounts.transpose()?,
+    })
+}
+
+/// In init: the rest of the namespaces, root, identity, capabilities, `no_new_privs`.
 ///
 /// `made` waits until what the launcher makes for the run is there, meanwhile; it yields the user
 /// namespace of id-mapped binds.
@@ -91,20 +119,21 @@ impl Enforcement {
 /// The layer that failed; nothing has been executed, and the process must exit.
 pub fn prepare(
     plan: &Plan,
+    begun: Begun,
     made: impl FnOnce() -> Result<Option<OwnedFd>, Error>,
 ) -> Result<Enforcement, Error> {
-    let mut done = Enforcement::default();
-    limits::no_core_dumps()?;
-    if keyring::join()? {
-        done.add(Layer::Keyring);
-    }
-    if let Isolation::Namespaces(view) = &plan.isolation {
-        namespaces::enter(&plan.identity)?;
-        done.add(Layer::Namespaces);
-        view::build(view, |node| plan.is_made(node), made)?;
-        done.add(Layer::MountView);
-    } else {
-        made()?;
+    let Begun { mut done, mounts } = begun;
+    match &plan.isolation {
+        Isolation::Namespaces(view) => {
+            let mounts = mounts
+                .ok_or(Errno::INVAL)
+                .during(Layer::Namespaces, || "do without namespaces".into())?;
+            view::build(view, mounts, |node| plan.is_made(node), made)?;
+            done.add(Layer::MountView);
+            namespaces::enter_cgroup()?;
+            done.add(Layer::Namespaces);
+        }
+        Isolation::Shared => made().map(drop)?,
     }
     capabilities::drop_bounding_set(plan.identity.switch)?;
     identity::switch(&plan.identity)?;

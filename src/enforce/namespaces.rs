@@ -21,18 +21,20 @@ pub fn clone_flags(identity: &Identity) -> i32 {
     }
 }
 
-/// In init: makes the other namespaces, maps the user to itself and brings loopback up.
+/// In init: makes the other namespaces but that of cgroups, maps the user to itself and brings loopback up.
 pub fn enter(identity: &Identity) -> Result<(), Error> {
-    let others = libc::CLONE_NEWNS
-        | libc::CLONE_NEWNET
-        | libc::CLONE_NEWIPC
-        | libc::CLONE_NEWUTS
-        | libc::CLONE_NEWCGROUP;
+    let others = libc::CLONE_NEWNS | libc::CLONE_NEWNET | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
     sys::unshare(others).during(Layer::Namespaces, || "make namespaces".into())?;
     if !identity.switch {
         map_to_self(identity.uid, identity.gid)?;
     }
     loopback_up()
+}
+
+/// In init, once it is in the cgroups of the run: they are the root of what it sees of cgroups.
+pub fn enter_cgroup() -> Result<(), Error> {
+    sys::unshare(libc::CLONE_NEWCGROUP)
+        .during(Layer::Namespaces, || "make a cgroup namespace".into())
 }
 
 /// Maps one user and one group to themselves in the current user namespace (user_namespaces(7)).

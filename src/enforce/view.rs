@@ -29,6 +29,47 @@ use crate::sys::{self, MountAttr};
 /// A folder that exists on every host and is not looked into while it is covered.
 const STAGE: &str = "/tmp";
 
+/// Mounts that every view has, not yet attached.
+#[derive(Debug)]
+pub struct Mounts {
+    root: OwnedFd,
+    proc: Option<OwnedFd>,
+    terminals: Option<OwnedFd>,
+}
+
+impl Mounts {
+    /// Makes them, in a mount namespace whose mounts are taken out of propagation first.
+    ///
+    /// # Errors
+    /// All are the fault of [`Layer::Namespaces`].
+    pub fn make() -> Result<Mounts, Error> {
+        mount_change(
+            "/",
+            MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
+        )
+        .during(Layer::Namespaces, || {
+            "take the mounts out of propagation".into()
+        })?;
+        let root = tmpfs(0o755, 16 << 20, None);
+        Ok(Mounts {
+            root: root.during(Layer::Namespaces, || "make the root".into())?,
+            proc: Some(proc().during(Layer::Namespaces, || "make the mount for /proc".into())?),
+            terminals: Some(
+                terminals().during(Layer::Namespaces, || "make the mount for /dev/pts".into())?,
+            ),
+        })
+    }
+
+    /// The mount for a node of which there is one.
+    fn take(&mut self, node: &Node) -> Option<OwnedFd> {
+        match node {
+            Node::Proc { .. } => self.proc.take(),
+            Node::Terminals { .. } => self.terminals.take(),
+            _ => None,
+        }
+    }
+}
+
 /// Builds the view and makes it the root of this mount namespace.
 ///
 /// What fails for want of rights alone, before any path of the project's is looked at, is the fault of
@@ -40,22 +81,17 @@ const STAGE: &str = "/tmp";
 /// namespace for binds that map the owner on disk to the sandbox user.
 pub fn build(
     view: &View,
+    mut ready: Mounts,
     late: impl Fn(&Node) -> bool,
     made: impl FnOnce() -> Result<Option<OwnedFd>, Error>,
 ) -> Result<(), Error> {
-    mount_change(
-        "/",
-        MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
-    )
-    .during(Layer::Namespaces, || {
-        "take the mounts out of propagation".into()
-    })?;
-    let early = view.nodes.iter().map(|node| match late(node) {
-        true => Ok(None),
-        false => detached(node, None),
+    let early = view.nodes.iter().map(|node| match ready.take(node) {
+        Some(mount) => Ok(Some(mount)),
+        None if late(node) => Ok(None),
+        None => detached(node, None),
     });
     let mut mounts = early.collect::<Result<Vec<_>, _>>()?;
-    let root = tmpfs(0o755, 16 << 20, None).during(Layer::Namespaces, || "make the root".into())?;
+    let root = ready.root;
     let id_map = made()?;
     for (node, mount) in view.nodes.iter().zip(&mut mounts) {
         if late(node) {
@@ -106,12 +142,8 @@ fn detached(node: &Node, id_map: Option<BorrowedFd<'_>>) -> Result<Option<OwnedF
         Node::Tmpfs {
             mode, size, owner, ..
         } => tmpfs(*mode, *size, *owner).map(Some),
-        Node::Proc { .. } => special("proc", &[]).map(Some),
-        Node::Terminals { .. } => special(
-            "devpts",
-            &[("newinstance", ""), ("ptmxmode", "0666"), ("mode", "0620")],
-        )
-        .map(Some),
+        Node::Proc { .. } => proc().map(Some),
+        Node::Terminals { .. } => terminals().map(Some),
         Node::Folder { .. } | Node::File { .. } | Node::Symlink { .. } => Ok(None),
     };
     let layer = match node {
@@ -178,6 +210,17 @@ fn tmpfs(mode: u32, size: u64, owner: Option<(u32, u32)>) -> io::Result<OwnedFd>
         options.extend([("uid", uid.as_str()), ("gid", gid)]);
     }
     special("tmpfs", &options)
+}
+
+fn proc() -> io::Result<OwnedFd> {
+    special("proc", &[])
+}
+
+fn terminals() -> io::Result<OwnedFd> {
+    special(
+        "devpts",
+        &[("newinstance", ""), ("ptmxmode", "0666"), ("mode", "0620")],
+    )
 }
 
 /// A new instance of a kernel file system; an option without a value is a flag.

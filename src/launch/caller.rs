@@ -23,6 +23,11 @@ impl Caller {
         })
     }
 
+    /// Whether the caller ignored SIGCHLD.
+    pub fn ignores_children(&self) -> bool {
+        self.ignores_children
+    }
+
     /// Puts both back.
     pub fn restore(&self) -> io::Result<()> {
         if self.ignores_children {

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
+use serde::{Deserialize, Serialize};
 
 use super::door;
 use crate::gateway::{Config, Error, Gateway, Service, Summary};
@@ -73,7 +74,7 @@ impl Gate {
 }
 
 /// What a client of the gateway needs.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 pub struct Key<'a> {
     /// The port on the loopback.
     pub port: u16,

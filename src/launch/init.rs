@@ -16,12 +16,11 @@ use super::door;
 use super::gate::{self, Key};
 use super::message::{self, Heard, Message};
 use super::processors::Processors;
-use super::{Caller, Error, Outcome, descendants, failed, supervised};
-use crate::enforce::cgroup;
+use super::{Caller, descendants, failed, supervised};
 use crate::enforce::landlock::Domain;
-use crate::enforce::{self, Context as _, Enforcement};
+use crate::enforce::{self, Begun, Context as _, Enforcement};
 use crate::notify::{Handover, Supervisor};
-use crate::plan::{Isolation, Plan, way};
+use crate::plan::{Identity, Isolation, Plan, way};
 use crate::policy::Layer;
 use crate::sys::{self, Cloned, signal};
 
@@ -39,8 +38,6 @@ pub struct Start<'a> {
     pub key: Option<Key<'a>>,
     /// The Landlock domain, to which the launcher adds while init is busy.
     pub domain: Option<Domain>,
-    /// The cgroups that hold the limits.
-    pub group: Option<&'a cgroup::Group>,
     /// Those that the command may use; init has begun on fewer.
     pub processors: Processors,
     /// The way to the launcher.
@@ -49,12 +46,18 @@ pub struct Start<'a> {
     pub caller: Caller,
 }
 
-/// Does not return: the signature lets the caller's two arms have one type.
-pub fn run(start: Start<'_>) -> Result<Outcome, Error> {
-    // First of all, so that what is inside is inside the limits too.
-    let joined = start.group.map_or(Ok(()), cgroup::Group::join);
-    let prepared = joined
-        .and_then(|()| enforce::prepare(start.plan, || wait_for_made(&start)))
+/// What init does before it needs the plan, in namespaces or not. Where that fails it tells the launcher,
+/// and ends.
+pub fn begin(namespaces_for: Option<&Identity>, socket: &OwnedFd) -> Begun {
+    enforce::begin(namespaces_for).unwrap_or_else(|error| {
+        message::send(socket, &failed(&error));
+        sys::exit_now(125)
+    })
+}
+
+/// The rest, to the end of the run.
+pub fn run(start: Start<'_>, begun: Begun) -> ! {
+    let prepared = enforce::prepare(start.plan, begun, || wait_for_made(&start))
         .and_then(|done| open_gate(&start).map(|()| done))
         .and_then(|done| wait(&start).map(|_| done));
     let status = match prepared {
@@ -67,7 +70,7 @@ pub fn run(start: Start<'_>) -> Result<Outcome, Error> {
     sys::exit_now(status)
 }
 
-/// Until the launcher has made what the run has on disk.
+/// Until the launcher has made what the run has on disk, and has moved this process into its cgroups.
 fn wait_for_made(start: &Start<'_>) -> Result<Option<OwnedFd>, enforce::Error> {
     let id_map = wait(start);
     start.processors.restore();

@@ -13,10 +13,11 @@ use crate::enforce::cgroup;
 use crate::enforce::landlock::Domain;
 use crate::enforce::{self, Enforcement, namespaces};
 use crate::gateway;
-use crate::plan::{Isolation, Plan};
+use crate::plan::{Identity, Isolation, Plan};
 use crate::policy::Layer;
 use crate::sys::{self, Cloned};
 
+pub mod ahead;
 pub mod caller;
 pub mod descendants;
 pub mod direct;
@@ -35,8 +36,9 @@ pub mod supervisor;
 pub mod wrapper;
 
 pub use crate::enforce::cgroup::Exceeded;
+use ahead::Ahead;
 use caller::Caller;
-use gate::{Gate, Watch};
+use gate::{Gate, Key, Watch};
 use message::Message;
 use processors::Processors;
 pub use supervisor::Ending;
@@ -146,24 +148,30 @@ pub fn sanitise_descriptors() -> io::Result<()> {
     sys::close_on_exec(3)
 }
 
-/// Runs the plan to its end, with `gate` for the way out where the plan has one.
+/// Runs the plan to its end, with `gate` for the way out where the plan has one, in the init that was
+/// cloned ahead where it is one for this plan.
 ///
 /// # Errors
 /// As listed in [`Error`]; the command was not executed, or was ended.
-pub fn run(plan: &Plan, gate: Option<Gate>) -> Result<Outcome, Error> {
+pub fn run(plan: &Plan, gate: Option<Gate>, ahead: Option<Ahead>) -> Result<Outcome, Error> {
     // From here on a signal waits until the command has ended and what was made is removed.
     let caller = Caller::set_aside().map_err(|e| Error::launcher("block signals", e))?;
-    let outcome = run_aside(plan, caller, gate);
+    let outcome = run_aside(plan, caller, gate, ahead);
     caller
         .restore()
         .map_err(|e| Error::launcher("restore the signal mask", e))?;
     outcome
 }
 
-fn run_aside(plan: &Plan, caller: Caller, gate: Option<Gate>) -> Result<Outcome, Error> {
+fn run_aside(
+    plan: &Plan,
+    caller: Caller,
+    gate: Option<Gate>,
+    ahead: Option<Ahead>,
+) -> Result<Outcome, Error> {
     let group = cgroup::Group::make(&plan.limits)
         .map_err(|e| Error::launcher("make a cgroup for the limits", e))?;
-    let outcome = start(plan, caller, gate, group.as_ref());
+    let outcome = start(plan, caller, gate, group.as_ref(), ahead);
     let Some(group) = group else { return outcome };
     // Init is in the cgroup until it is gone.
     let ended = outcome.map(|outcome| Outcome {
@@ -218,85 +226,149 @@ impl Made {
 
 /// Does the launcher's part while init makes namespaces and the view. Init waits for each half: what the
 /// run has on disk, and the rules for what is the same inside and outside.
-fn help(plan: &Plan, socket: &OwnedFd, domain: Option<&mut Domain>) -> Result<Made, Error> {
+fn help(plan: &Plan, child: &mut Child, group: Option<&cgroup::Group>) -> Result<Made, Error> {
+    let socket = &child.socket;
+    if let Some(group) = group {
+        group.admit(child.pid).map_err(Error::layer)?;
+    }
     let made = Made::make(plan)?;
     let id_map = id_map(plan)?;
     message::go_on(socket, id_map.as_ref().map(AsFd::as_fd));
-    if let Some(domain) = domain {
+    if let Some(domain) = &mut child.domain {
         domain.grant(plan.rules(true)).map_err(Error::layer)?;
     }
     message::go_on(socket, None);
     Ok(made)
 }
 
-/// Clones init, and waits for it.
+/// An init that has been cloned.
+#[derive(Debug)]
+struct Child {
+    pid: i32,
+    pidfd: OwnedFd,
+    /// The way to it.
+    socket: OwnedFd,
+    /// The Landlock domain, to which both add.
+    domain: Option<Domain>,
+}
+
+/// Has an init run the plan, and waits for it.
 fn start(
     plan: &Plan,
     caller: Caller,
     gate: Option<Gate>,
     group: Option<&cgroup::Group>,
+    ahead: Option<Ahead>,
 ) -> Result<Outcome, Error> {
     gate::one_thread().map_err(|e| Error::launcher("end the downloads before this", e))?;
-    let domain = plan.landlock.as_ref().map(Domain::new);
-    let mut domain = domain.transpose().map_err(Error::layer)?;
     let mut gate = open(plan, gate)?;
-    let (socket, init_socket) =
-        message::pair().map_err(|e| Error::launcher("make a pair of sockets", e))?;
     let own_pid_namespace = matches!(plan.isolation, Isolation::Namespaces(_));
-    let processors = Processors::of_caller();
-    let mut flags = 0;
     let mut spared = Vec::new();
-    if own_pid_namespace {
-        flags = namespaces::clone_flags(&plan.identity);
-    } else {
+    if !own_pid_namespace {
         set_child_subreaper(Some(Pid::INIT))
             .map_err(|e| Error::launcher("become a subreaper", e))?;
         spared = descendants::children();
     }
-    match sys::clone_process(flags) {
-        Ok(Cloned::Child) => {
-            drop(socket);
-            if let Some(gate) = &mut gate {
+    let key = gate.as_ref().map(Watch::key);
+    let mut child = match ahead.and_then(|ahead| ahead.give(plan, key)) {
+        Some(child) => child,
+        None => clone(plan, caller, &mut gate)?,
+    };
+    let helped = help(plan, &mut child, group);
+    // Init has its own, or the domain would be in force for nobody else: it goes before the command starts.
+    drop(child.domain);
+    let init = supervisor::Init {
+        pid: child.pid,
+        pidfd: child.pidfd.as_fd(),
+        socket: child.socket,
+        own_pid_namespace,
+        spared,
+    };
+    let made = match helped {
+        Ok(made) => made,
+        Err(error) => {
+            init.give_up();
+            return Err(error);
+        }
+    };
+    let ended = init
+        .wait(plan.limits.timeout, made, &mut gate)
+        .map_err(|e| Error::launcher("wait for the command", e))?;
+    let gateway = gate.map(Watch::finish);
+    Ok(Outcome {
+        gateway,
+        ..outcome(plan, ended)?
+    })
+}
+
+/// Clones an init that has the plan in its copy of the memory.
+fn clone(plan: &Plan, caller: Caller, gate: &mut Option<Watch>) -> Result<Child, Error> {
+    let domain = plan.landlock.as_ref().map(Domain::new);
+    let domain = domain.transpose().map_err(Error::layer)?;
+    let namespaces_for = match plan.isolation {
+        Isolation::Namespaces(_) => Some(&plan.identity),
+        Isolation::Shared => None,
+    };
+    match clone_init(namespaces_for, domain)? {
+        Side::Launcher(child) => Ok(child),
+        Side::Init(start) => {
+            if let Some(gate) = gate {
                 gate.leave();
             }
-            init::run(init::Start {
-                plan,
-                key: gate.as_ref().map(Watch::key),
-                domain,
-                processors,
-                group,
-                socket: init_socket,
-                caller,
-            })
+            let begun = init::begin(namespaces_for, &start.socket);
+            let key = gate.as_ref().map(Watch::key);
+            init::run(start.with(plan, key, caller), begun)
         }
+    }
+}
+
+/// In which process one is after a clone.
+enum Side {
+    Launcher(Child),
+    Init(Beginning),
+}
+
+/// What an init has from the start.
+struct Beginning {
+    socket: OwnedFd,
+    domain: Option<Domain>,
+    processors: Processors,
+}
+
+impl Beginning {
+    fn with<'a>(self, plan: &'a Plan, key: Option<Key<'a>>, caller: Caller) -> init::Start<'a> {
+        init::Start {
+            plan,
+            key,
+            caller,
+            domain: self.domain,
+            processors: self.processors,
+            socket: self.socket,
+        }
+    }
+}
+
+/// Clones init, on another processor where there is one.
+fn clone_init(namespaces_for: Option<&Identity>, domain: Option<Domain>) -> Result<Side, Error> {
+    let (socket, init_socket) =
+        message::pair().map_err(|e| Error::launcher("make a pair of sockets", e))?;
+    let processors = Processors::of_caller();
+    match sys::clone_process(namespaces_for.map_or(0, namespaces::clone_flags)) {
+        Ok(Cloned::Child) => Ok(Side::Init(Beginning {
+            socket: init_socket,
+            domain,
+            processors,
+        })),
         Ok(Cloned::Parent { pid, pidfd }) => {
             processors.send_away(pid);
-            drop(init_socket);
-            let init = supervisor::Init {
+            Ok(Side::Launcher(Child {
                 pid,
-                pidfd: pidfd.as_fd(),
+                pidfd,
                 socket,
-                own_pid_namespace,
-                spared,
-            };
-            let made = match help(plan, &init.socket, domain.as_mut()) {
-                Ok(made) => made,
-                Err(error) => {
-                    init.give_up();
-                    return Err(error);
-                }
-            };
-            drop(domain);
-            let ended = init
-                .wait(plan.limits.timeout, made, &mut gate)
-                .map_err(|e| Error::launcher("wait for the command", e))?;
-            let gateway = gate.map(Watch::finish);
-            Ok(Outcome {
-                gateway,
-                ..outcome(plan, ended)?
-            })
+                domain,
+            }))
         }
-        Err(error) if own_pid_namespace => Err(Error::Layer {
+        Err(error) if namespaces_for.is_some() => Err(Error::Layer {
             layer: Layer::Namespaces,
             action: "make namespaces".into(),
             errno: error.raw_os_error().unwrap_or(libc::EPERM),

@@ -22,7 +22,8 @@ pub fn namespaces(identity: &Identity) -> Result<(), Error> {
             ],
         };
         namespaces::enter(identity)?;
-        view::build(&view, |_| false, || Ok(None))
+        namespaces::enter_cgroup()?;
+        view::build(&view, view::Mounts::make()?, |_| false, || Ok(None))
     })
 }
 
@@ -41,7 +42,9 @@ pub fn id_mapped_mount(identity: &Identity, folder: &std::path::Path) -> Result<
             id_map: true,
         };
         namespaces::enter(identity)?;
-        view::build(&View { nodes: vec![bind] }, |_| true, || Ok(Some(mapping)))
+        let view = View { nodes: vec![bind] };
+        let mounts = view::Mounts::make()?;
+        view::build(&view, mounts, |_| true, || Ok(Some(mapping)))
     })
 }
 

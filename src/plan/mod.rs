@@ -52,7 +52,10 @@ pub struct Filter {
 }
 
 /// Everything that one run needs.
-#[derive(Clone, Debug)]
+///
+/// Serialised it is what init needs of it: an init that was cloned ahead gets it that way. Paths that are not
+/// UTF-8 cannot be serialised.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Plan {
     /// What is executed.
     pub command: Command,
@@ -81,14 +84,18 @@ pub struct Plan {
     /// What the `-exec` wrapper does for each program, where there is a wrapper.
     pub program: Option<ProgramPlan>,
     /// Protected paths to be looked at before and after the run.
+    #[serde(skip)]
     pub watched: Vec<PathBuf>,
     /// Where protected paths may be planted at any depth.
+    #[serde(skip)]
     pub planted: Option<Planted>,
     /// What the launcher makes first, and removes at the end if it is still empty.
     pub placeholders: Vec<Placeholder>,
     /// Which layer holds which guarantee.
+    #[serde(skip)]
     pub guarantees: BTreeMap<Guarantee, Holding>,
     /// What nothing confines here, in words.
+    #[serde(skip)]
     pub gaps: Vec<&'static str>,
 }
 
@@ -164,7 +171,7 @@ fn is_below(path: &Path, folder: impl AsRef<Path>) -> bool {
 }
 
 /// What init goes by where it decides calls for the processes inside.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Supervision {
     /// Folders beneath which unix sockets may be made: those that programs may write.
@@ -180,7 +187,7 @@ pub struct Supervision {
 }
 
 /// What is executed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Command {
     /// The file.
     pub path: PathBuf,
@@ -193,7 +200,7 @@ pub struct Command {
 }
 
 /// Who runs inside.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Identity {
     /// User id, never 0.
@@ -205,7 +212,7 @@ pub struct Identity {
 }
 
 /// How far the run is set apart from the host.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Isolation {
     /// User (unless root), mount, pid, net, ipc, uts and cgroup namespaces, and a root of its own.
@@ -215,7 +222,7 @@ pub enum Isolation {
 }
 
 /// rlimits of the command; `None` leaves the caller's.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Limits {
     /// Seconds after which everything is ended.
@@ -294,7 +301,7 @@ pub enum Check {
 }
 
 /// Folders on disk that belong to one run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Scratch {
     /// The folder that holds them, made by the launcher, mode 0700.
@@ -305,7 +312,7 @@ pub struct Scratch {
 
 /// A file or folder that is not there yet and is made, empty, so that it can be a mount of its own: an
 /// output that a flag names, which is granted alone, or a protected path, which is refused alone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Placeholder {
     /// Canonical folder and name.
@@ -317,7 +324,7 @@ pub struct Placeholder {
 }
 
 /// What stands at a place that is not there yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PlaceholderKind {
     /// An empty file.

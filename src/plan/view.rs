@@ -6,10 +6,10 @@
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// One thing to be placed in the new root, parents before children.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Node {
     /// A folder on the root's own tmpfs.
@@ -23,8 +23,8 @@ pub enum Node {
     File {
         /// Where.
         target: PathBuf,
-        /// What it holds.
-        #[serde(skip)]
+        /// What it holds. For a reader only how much.
+        #[serde(with = "content", rename = "bytes")]
         content: Vec<u8>,
     },
     /// A symbolic link.
@@ -98,8 +98,24 @@ impl Node {
     }
 }
 
+/// What a file holds: all of it for init, the number of bytes for a report.
+mod content {
+    use super::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(content: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        match serializer.is_human_readable() {
+            true => content.len().serialize(serializer),
+            false => content.serialize(serializer),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        Vec::deserialize(deserializer)
+    }
+}
+
 /// The whole view.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct View {
     /// What is placed, in order.

@@ -5,10 +5,10 @@
 
 use std::ffi::{OsStr, OsString};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What the command's own cage reaches on the gateway's listening socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Way {
     /// Modules, the checksum database, and the hosts that the policy names: the tool cage.

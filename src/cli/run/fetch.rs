@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use rustix::fs::{Mode, OFlags};
 
-use super::identity::Who;
+use super::identity::{self, Who};
 use super::plan::Prepared;
 use super::{Project, Session, start, way};
 use crate::cli::args::Command;
@@ -40,9 +40,10 @@ pub(super) fn missing(
         return Ok(());
     };
     let command = go(&["mod", "download"]);
-    let mut download = Prepared::new(session, workspace, policy, toolchain, &command)?;
+    let who = prepared.who().clone();
+    let mut download = Prepared::new(session, workspace, policy, who, toolchain, &command)?;
     let status = match way::can(host) {
-        Ok(()) => match start(project, host, &mut download) {
+        Ok(()) => match start(project, host, &mut download, None) {
             Ok((_, Ok(outcome))) if outcome.status == 0 => return Ok(()),
             Ok((_, Ok(outcome))) => {
                 format!("go mod download ended with status {}", outcome.status)
@@ -130,8 +131,9 @@ pub(super) fn download(
         ..*project
     };
     let command = go(&["mod", "download", module]);
-    let mut download = Prepared::new(&session, &nowhere, &policy, found, &command)?;
-    let (_, ended) = start(&alone, host, &mut download)?;
+    let who = identity::choose(&session, &policy, None)?;
+    let mut download = Prepared::new(&session, &nowhere, &policy, who, found, &command)?;
+    let (_, ended) = start(&alone, host, &mut download, None)?;
     Ok(ended.context("cannot start the sandbox")?.status)
 }
 

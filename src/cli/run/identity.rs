@@ -14,7 +14,7 @@ use crate::policy::Policy;
 const NOBODY: u32 = 65534;
 
 /// Who runs inside, and where its home on disk is, if it has one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Who {
     pub identity: Identity,
     pub name: String,

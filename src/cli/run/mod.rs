@@ -32,7 +32,7 @@ use crate::go::trust::Trust;
 use crate::go::workspace::{self, Workspace};
 use crate::go::{command, goenv};
 use crate::host::Host;
-use crate::launch;
+use crate::launch::{self, ahead::Ahead};
 use crate::plan::{Holding, Plan};
 use crate::policy::{Guarantee, Policy, Requirement};
 use crate::profile::{self, Overrides};
@@ -123,14 +123,21 @@ fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyh
         policy: &policy,
         audit,
     };
+    let tree = (!workspace.none).then_some(workspace.root.as_path());
+    let who = identity::choose(&session, &policy, tree)?;
+    let ahead = match args.dry_run {
+        true => None,
+        false => ahead(&mut host, &who),
+    };
     let toolchain = toolchain::choose(&project, &mut host, command)?;
-    let mut prepared = plan::Prepared::new(&session, &workspace, &policy, &toolchain, command)?;
+    let mut prepared =
+        plan::Prepared::new(&session, &workspace, &policy, who, &toolchain, command)?;
     if args.dry_run {
         return dry_run(&project, host, &prepared);
     }
     fetch::missing(&project, &mut host, &prepared, &toolchain)?;
     hints::before(&project, &toolchain);
-    match start(&project, &mut host, &mut prepared)? {
+    match start(&project, &mut host, &mut prepared, ahead)? {
         (_, Err(error)) => refuse(error),
         (plan, Ok(outcome)) => {
             hints::after(&project, &toolchain, &host, &prepared, (&plan, &outcome));
@@ -185,7 +192,7 @@ fn dry_run(
     } = *project;
     if host.namespaces.is_ok() {
         // A run finds out by doing; a dry run has to try.
-        if let Err(error) = launch::probe::namespaces(prepared.identity()) {
+        if let Err(error) = launch::probe::namespaces(&prepared.who().identity) {
             host.without_namespaces(error.to_string());
         }
     }
@@ -195,12 +202,31 @@ fn dry_run(
     report::dry_run(session.args, policy, &plan)
 }
 
+/// Has an init begin while the project is looked at. What goes wrong with it the run says, but for a host
+/// that refuses namespaces: there nothing is to be planned with them.
+fn ahead(host: &mut Host, who: &identity::Who) -> Option<Ahead> {
+    if host.namespaces.is_err() {
+        return None;
+    }
+    let abi = host.landlock.as_ref().ok().copied();
+    match Ahead::start(who.identity.clone(), abi) {
+        Ok(ahead) => ahead,
+        Err(error) => {
+            if error.is_about_namespaces() {
+                host.without_namespaces(error.to_string());
+            }
+            None
+        }
+    }
+}
+
 /// Starts what is prepared with what this host can hold, and waits for its end. What the host refuses
 /// is left out, once for all, and the same policy held by other layers.
 fn start(
     project: &Project<'_>,
     host: &mut Host,
     prepared: &mut plan::Prepared<'_>,
+    mut ahead: Option<Ahead>,
 ) -> anyhow::Result<(Plan, Result<launch::Outcome, launch::Error>)> {
     let verbosity = project.session.args.verbosity;
     loop {
@@ -212,7 +238,7 @@ fn start(
         }
         let gate = prepared.gate(&plan, project.audit)?;
         let guard = protected::Guard::before(&plan)?;
-        let ended = launch::run(&plan, gate);
+        let ended = launch::run(&plan, gate, ahead.take());
         progress::end();
         match ended {
             Err(error) if error.is_about_namespaces() && host.namespaces.is_ok() => {

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 
 use super::audit::Audit;
 use super::caches::{self, Caches};
-use super::identity::{self, Who};
+use super::identity::Who;
 use super::what::{What, stamping, what};
 use super::{Session, scratch, way};
 use crate::cli::args;
@@ -50,11 +50,11 @@ impl<'a> Prepared<'a> {
         session: &'a Session<'a>,
         workspace: &Workspace,
         policy: &'a Policy,
+        who: Who,
         toolchain: &'a Toolchain,
         arguments: &'a args::Command,
     ) -> anyhow::Result<Prepared<'a>> {
         let tree = (!workspace.none).then(|| workspace.root.clone());
-        let who = identity::choose(session, policy, tree.as_deref())?;
         let caches = caches::find(session, &who, tree.as_deref())?;
         // Whoever works in GOROOT/src or on an extracted module may not write it for that.
         let unwritable = [&toolchain.goroot, &caches.gomodcache, &caches.gocache];
@@ -153,8 +153,8 @@ impl<'a> Prepared<'a> {
     }
 
     /// Who runs inside.
-    pub fn identity(&self) -> &Identity {
-        &self.who.identity
+    pub fn who(&self) -> &Who {
+        &self.who
     }
 
     /// Whether the command has no way to modules whatever the host offers: it is in the program cage.
