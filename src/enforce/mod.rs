@@ -16,6 +16,7 @@ use crate::policy::Layer;
 
 pub mod capabilities;
 pub mod cgroup;
+pub mod id_map;
 pub mod identity;
 pub mod keyring;
 pub mod landlock;
@@ -90,11 +91,12 @@ pub struct Begun {
     mounts: Option<view::Mounts>,
 }
 
-/// In init, first of all: keyring, and for a run in namespaces these and what every view has.
+/// In init, first of all: keyring, and for a run in namespaces these, what every view has, and the user
+/// namespace for id-mapped binds where some are to be expected.
 ///
 /// # Errors
 /// As for [`prepare`].
-pub fn begin(namespaces_for: Option<&Identity>) -> Result<Begun, Error> {
+pub fn begin(namespaces_for: Option<&Identity>, maps: bool) -> Result<Begun, Error> {
     let mut done = Enforcement::default();
     limits::no_core_dumps()?;
     if keyring::join()? {
@@ -102,7 +104,11 @@ pub fn begin(namespaces_for: Option<&Identity>) -> Result<Begun, Error> {
     }
     let mounts = namespaces_for.map(|identity| {
         namespaces::enter(identity)?;
-        view::Mounts::make()
+        let mut mounts = view::Mounts::make()?;
+        if maps {
+            mounts.map_to(identity)?;
+        }
+        Ok(mounts)
     });
     Ok(Begun {
         done,
@@ -112,28 +118,30 @@ pub fn begin(namespaces_for: Option<&Identity>) -> Result<Begun, Error> {
 
 /// In init: the rest of the namespaces, root, identity, capabilities, `no_new_privs`.
 ///
-/// `made` waits until what the launcher makes for the run is there, meanwhile; it yields the user
-/// namespace of id-mapped binds.
+/// `made` waits until what the launcher makes for the run is there, meanwhile.
 ///
 /// # Errors
 /// The layer that failed; nothing has been executed, and the process must exit.
 pub fn prepare(
     plan: &Plan,
     begun: Begun,
-    made: impl FnOnce() -> Result<Option<OwnedFd>, Error>,
+    made: impl FnOnce() -> Result<(), Error>,
 ) -> Result<Enforcement, Error> {
     let Begun { mut done, mounts } = begun;
     match &plan.isolation {
         Isolation::Namespaces(view) => {
-            let mounts = mounts
+            let mut mounts = mounts
                 .ok_or(Errno::INVAL)
                 .during(Layer::Namespaces, || "do without namespaces".into())?;
+            if view.is_mapped() {
+                mounts.map_to(&plan.identity)?;
+            }
             view::build(view, mounts, |node| plan.is_made(node), made)?;
             done.add(Layer::MountView);
             namespaces::enter_cgroup()?;
             done.add(Layer::Namespaces);
         }
-        Isolation::Shared => made().map(drop)?,
+        Isolation::Shared => made()?,
     }
     capabilities::drop_bounding_set(plan.identity.switch)?;
     identity::switch(&plan.identity)?;

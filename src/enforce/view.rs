@@ -21,8 +21,8 @@ use rustix::mount::{
 };
 use rustix::process;
 
-use super::{Context, Error, open_without_links};
-use crate::plan::{Node, View};
+use super::{Context, Error, id_map, open_without_links};
+use crate::plan::{Identity, Node, View};
 use crate::policy::Layer;
 use crate::sys::{self, MountAttr};
 
@@ -35,6 +35,8 @@ pub struct Mounts {
     root: OwnedFd,
     proc: Option<OwnedFd>,
     terminals: Option<OwnedFd>,
+    /// The user namespace for id-mapped binds.
+    id_map: Option<OwnedFd>,
 }
 
 impl Mounts {
@@ -43,21 +45,32 @@ impl Mounts {
     /// # Errors
     /// All are the fault of [`Layer::Namespaces`].
     pub fn make() -> Result<Mounts, Error> {
-        mount_change(
-            "/",
-            MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
-        )
-        .during(Layer::Namespaces, || {
-            "take the mounts out of propagation".into()
-        })?;
-        let root = tmpfs(0o755, 16 << 20, None);
+        let layer = Layer::Namespaces;
+        let alone = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+        mount_change("/", alone).during(layer, || "take the mounts out of propagation".into())?;
+        let root = tmpfs(0o755, 16 << 20, None).during(layer, || "make the root".into())?;
+        let proc = proc().during(layer, || "make the mount for /proc".into())?;
+        let terminals = terminals().during(layer, || "make the mount for /dev/pts".into())?;
         Ok(Mounts {
-            root: root.during(Layer::Namespaces, || "make the root".into())?,
-            proc: Some(proc().during(Layer::Namespaces, || "make the mount for /proc".into())?),
-            terminals: Some(
-                terminals().during(Layer::Namespaces, || "make the mount for /dev/pts".into())?,
-            ),
+            root,
+            proc: Some(proc),
+            terminals: Some(terminals),
+            id_map: None,
         })
+    }
+
+    /// Has root's folders appear as this user's where the view binds them so. Nothing, if they already do.
+    ///
+    /// # Errors
+    /// As for [`Mounts::make`].
+    pub fn map_to(&mut self, identity: &Identity) -> Result<(), Error> {
+        if let (None, Some(proc)) = (&self.id_map, &self.proc) {
+            let made = id_map::user_namespace(identity, proc.as_fd());
+            self.id_map = Some(made.during(Layer::Namespaces, || {
+                "make a user namespace for the id-mapped work tree".into()
+            })?);
+        }
+        Ok(())
     }
 
     /// The mount for a node of which there is one.
@@ -77,13 +90,12 @@ impl Mounts {
 /// make fail is that of [`Layer::MountView`], and ends the run: no layout of a repository's chooses
 /// the weaker layers.
 ///
-/// `made` is called when nothing else is left to do but the nodes that are `late`; it yields the user
-/// namespace for binds that map the owner on disk to the sandbox user.
+/// `made` is called when nothing else is left to do but the nodes that are `late`.
 pub fn build(
     view: &View,
     mut ready: Mounts,
     late: impl Fn(&Node) -> bool,
-    made: impl FnOnce() -> Result<Option<OwnedFd>, Error>,
+    made: impl FnOnce() -> Result<(), Error>,
 ) -> Result<(), Error> {
     let early = view.nodes.iter().map(|node| match ready.take(node) {
         Some(mount) => Ok(Some(mount)),
@@ -92,10 +104,10 @@ pub fn build(
     });
     let mut mounts = early.collect::<Result<Vec<_>, _>>()?;
     let root = ready.root;
-    let id_map = made()?;
+    made()?;
     for (node, mount) in view.nodes.iter().zip(&mut mounts) {
         if late(node) {
-            *mount = detached(node, id_map.as_ref().map(AsFd::as_fd))?;
+            *mount = detached(node, ready.id_map.as_ref().map(AsFd::as_fd))?;
         }
     }
     move_mount(

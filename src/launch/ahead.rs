@@ -28,12 +28,12 @@ pub struct Ahead {
 
 impl Ahead {
     /// Clones it, for a plan that has namespaces for this user and, where there is to be any, a Landlock
-    /// domain of this ABI. `None` where the caller ignores its children: what has become of this one could
+    /// domain of this ABI; one that `maps` is likely to have root's folders appear as the user's. `None` where the caller ignores its children: what has become of this one could
     /// not be told.
     ///
     /// # Errors
     /// The host refuses namespaces.
-    pub fn start(identity: Identity, abi: Option<i32>) -> Result<Option<Ahead>, Error> {
+    pub fn start(identity: Identity, maps: bool, abi: Option<i32>) -> Result<Option<Ahead>, Error> {
         let fail = |what: &str, error: std::io::Error| Error::launcher(what, error);
         let (from, to) = pipe_with(PipeFlags::CLOEXEC)
             .map_err(|errno| fail("make a pipe for the plan", errno.into()))?;
@@ -52,7 +52,7 @@ impl Ahead {
         };
         if let Ok(Some(Side::Init(beginning))) = side {
             drop(to);
-            let begun = init::begin(Some(&identity), &beginning.socket);
+            let begun = init::begin(Some(&identity), maps, &beginning.socket);
             let mut bytes = Vec::new();
             let read = File::from(from).read_to_end(&mut bytes);
             let Ok((plan, key)) = read.map_err(drop).and_then(|_| decode(&bytes)) else {

@@ -48,8 +48,8 @@ pub struct Start<'a> {
 
 /// What init does before it needs the plan, in namespaces or not. Where that fails it tells the launcher,
 /// and ends.
-pub fn begin(namespaces_for: Option<&Identity>, socket: &OwnedFd) -> Begun {
-    enforce::begin(namespaces_for).unwrap_or_else(|error| {
+pub fn begin(namespaces_for: Option<&Identity>, maps: bool, socket: &OwnedFd) -> Begun {
+    enforce::begin(namespaces_for, maps).unwrap_or_else(|error| {
         message::send(socket, &failed(&error));
         sys::exit_now(125)
     })
@@ -59,7 +59,7 @@ pub fn begin(namespaces_for: Option<&Identity>, socket: &OwnedFd) -> Begun {
 pub fn run(start: Start<'_>, begun: Begun) -> ! {
     let prepared = enforce::prepare(start.plan, begun, || wait_for_made(&start))
         .and_then(|done| open_gate(&start).map(|()| done))
-        .and_then(|done| wait(&start).map(|_| done));
+        .and_then(|done| wait(&start).map(|()| done));
     let status = match prepared {
         Ok(done) => start_command(start, done),
         Err(error) => {
@@ -71,14 +71,14 @@ pub fn run(start: Start<'_>, begun: Begun) -> ! {
 }
 
 /// Until the launcher has made what the run has on disk, and has moved this process into its cgroups.
-fn wait_for_made(start: &Start<'_>) -> Result<Option<OwnedFd>, enforce::Error> {
-    let id_map = wait(start);
+fn wait_for_made(start: &Start<'_>) -> Result<(), enforce::Error> {
+    wait(start)?;
     start.processors.restore();
-    id_map
+    Ok(())
 }
 
 /// Until the launcher has said that it has gone on.
-fn wait(start: &Start<'_>) -> Result<Option<OwnedFd>, enforce::Error> {
+fn wait(start: &Start<'_>) -> Result<(), enforce::Error> {
     message::wait(&start.socket).during(Layer::Namespaces, || "wait for the launcher".into())
 }
 

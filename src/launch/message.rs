@@ -56,24 +56,24 @@ pub fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
     net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
 }
 
-/// Tells init that one more of the things that it waits for is done, with a descriptor where it needs one.
-pub fn go_on(socket: &OwnedFd, descriptor: Option<BorrowedFd<'_>>) {
-    let _sent_or_init_has_told_why_not = send_with(socket, b"G", descriptor);
+/// Tells init that one more of the things that it waits for is done.
+pub fn go_on(socket: &OwnedFd) {
+    let _sent_or_init_has_told_why_not = net::send(socket, GO_ON, SendFlags::NOSIGNAL);
 }
 
 /// In init, before anything runs inside: waits until the launcher has said [`go_on`] once more.
 ///
 /// # Errors
 /// EPIPE where the launcher is gone, or has failed.
-pub fn wait(socket: &OwnedFd) -> Result<Option<OwnedFd>, Errno> {
+pub fn wait(socket: &OwnedFd) -> Result<(), Errno> {
     loop {
         match poll(&mut [PollFd::new(socket, PollFlags::IN)], None) {
             Err(Errno::INTR) => continue,
             result => result?,
         };
-        let mut bytes = [0; LONGEST];
-        match receive_with(socket, &mut bytes) {
-            Ok((b"G", descriptor)) => return Ok(descriptor),
+        let mut bytes = [0; 4];
+        match net::recv(socket, &mut bytes, RecvFlags::DONTWAIT) {
+            Ok((length, _)) if bytes.get(..length) == Some(GO_ON) => return Ok(()),
             Err(Errno::AGAIN | Errno::INTR) => {}
             _ => return Err(Errno::PIPE),
         }
@@ -147,7 +147,7 @@ fn receive_with<'a>(
 /// # Errors
 /// As sendmsg(2).
 pub fn send_listening(socket: &OwnedFd, listening: BorrowedFd<'_>) -> Result<(), Errno> {
-    send_with(socket, b"L", Some(listening))
+    send_with(socket, b"L", listening)
 }
 
 /// In the command's process: hands the door for programs' sockets to the launcher.
@@ -155,7 +155,7 @@ pub fn send_listening(socket: &OwnedFd, listening: BorrowedFd<'_>) -> Result<(),
 /// # Errors
 /// As sendmsg(2).
 pub fn send_door(socket: &OwnedFd, door: BorrowedFd<'_>) -> Result<(), Errno> {
-    send_with(socket, b"D", Some(door))
+    send_with(socket, b"D", door)
 }
 
 /// What [`send_listening`] has sent.
@@ -170,20 +170,17 @@ pub fn receive_listening(socket: &OwnedFd) -> Result<OwnedFd, Errno> {
     }
 }
 
-fn send_with(
-    socket: &OwnedFd,
-    frame: &[u8],
-    descriptor: Option<BorrowedFd<'_>>,
-) -> Result<(), Errno> {
+fn send_with(socket: &OwnedFd, frame: &[u8], descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    let descriptors = Vec::from_iter(descriptor);
-    if !descriptors.is_empty() {
-        ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
-    }
+    let descriptors = [descriptor];
+    ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
     let frame = [IoSlice::new(frame)];
     net::sendmsg(socket, &frame, &mut ancillary, SendFlags::NOSIGNAL).map(drop)
 }
+
+/// Shorter than the number of a signal.
+const GO_ON: &[u8] = b"G";
 
 /// Of a frame.
 const LONGEST: usize = 2048;
@@ -316,11 +313,10 @@ mod tests {
     #[test]
     fn init_waits_for_the_launcher_and_for_no_launcher_that_is_gone() {
         let (launcher, init) = pair().unwrap();
-        let file = std::fs::File::open("/dev/null").unwrap();
-        go_on(&launcher, Some(file.as_fd()));
-        go_on(&launcher, None);
-        assert!(wait(&init).unwrap().is_some());
-        assert!(wait(&init).unwrap().is_none());
+        go_on(&launcher);
+        go_on(&launcher);
+        wait(&init).unwrap();
+        wait(&init).unwrap();
         pass_on(&launcher, 15);
         assert_eq!(
             wait(&init).unwrap_err(),

@@ -23,7 +23,6 @@ pub mod descendants;
 pub mod direct;
 mod door;
 pub mod gate;
-pub mod idmap;
 pub mod init;
 pub mod message;
 pub mod placeholder;
@@ -232,12 +231,11 @@ fn help(plan: &Plan, child: &mut Child, group: Option<&cgroup::Group>) -> Result
         group.admit(child.pid).map_err(Error::layer)?;
     }
     let made = Made::make(plan)?;
-    let id_map = id_map(plan)?;
-    message::go_on(socket, id_map.as_ref().map(AsFd::as_fd));
+    message::go_on(socket);
     if let Some(domain) = &mut child.domain {
         domain.grant(plan.rules(true)).map_err(Error::layer)?;
     }
-    message::go_on(socket, None);
+    message::go_on(socket);
     Ok(made)
 }
 
@@ -315,7 +313,7 @@ fn clone(plan: &Plan, caller: Caller, gate: &mut Option<Watch>) -> Result<Child,
             if let Some(gate) = gate {
                 gate.leave();
             }
-            let begun = init::begin(namespaces_for, &start.socket);
+            let begun = init::begin(namespaces_for, false, &start.socket);
             let key = gate.as_ref().map(Watch::key);
             init::run(start.with(plan, key, caller), begun)
         }
@@ -433,25 +431,6 @@ fn outcome(plan: &Plan, ended: supervisor::Ended) -> Result<Outcome, Error> {
             status: ended.status,
         }),
     }
-}
-
-/// The user namespace for id-mapped binds, where the view has any.
-fn id_map(plan: &Plan) -> Result<Option<OwnedFd>, Error> {
-    match &plan.isolation {
-        Isolation::Namespaces(view) if view.nodes.iter().any(is_id_mapped) => {
-            let made = idmap::user_namespace(&plan.identity);
-            made.map(Some).map_err(|error| Error::Layer {
-                layer: Layer::Namespaces,
-                action: "make a user namespace for the id-mapped work tree".into(),
-                errno: error.raw_os_error().unwrap_or(libc::EPERM),
-            })
-        }
-        _ => Ok(None),
-    }
-}
-
-fn is_id_mapped(node: &crate::plan::Node) -> bool {
-    matches!(node, crate::plan::Node::Bind { id_map: true, .. })
 }
 
 /// Puts a failed layer into words for the launcher.

@@ -1,7 +1,7 @@
 //! Whether this host really gives namespaces and a mount view: tried in a child, not read from settings.
 
 use super::message::{self, Message};
-use super::{Error, failed, idmap, supervised};
+use super::{Error, failed, supervised};
 use crate::enforce::{capabilities, identity, namespaces, view};
 use crate::plan::{Identity, Node, View};
 use crate::policy::Layer;
@@ -23,7 +23,7 @@ pub fn namespaces(identity: &Identity) -> Result<(), Error> {
         };
         namespaces::enter(identity)?;
         namespaces::enter_cgroup()?;
-        view::build(&view, view::Mounts::make()?, |_| false, || Ok(None))
+        view::build(&view, view::Mounts::make()?, |_| false, || Ok(()))
     })
 }
 
@@ -32,8 +32,6 @@ pub fn namespaces(identity: &Identity) -> Result<(), Error> {
 /// # Errors
 /// As for [`namespaces`].
 pub fn id_mapped_mount(identity: &Identity, folder: &std::path::Path) -> Result<(), Error> {
-    let mapping =
-        idmap::user_namespace(identity).map_err(|e| Error::launcher("make a user namespace", e))?;
     attempt(identity, namespaces::clone_flags(identity), || {
         let bind = Node::Bind {
             source: folder.into(),
@@ -43,8 +41,9 @@ pub fn id_mapped_mount(identity: &Identity, folder: &std::path::Path) -> Result<
         };
         namespaces::enter(identity)?;
         let view = View { nodes: vec![bind] };
-        let mounts = view::Mounts::make()?;
-        view::build(&view, mounts, |_| true, || Ok(Some(mapping)))
+        let mut mounts = view::Mounts::make()?;
+        mounts.map_to(identity)?;
+        view::build(&view, mounts, |_| true, || Ok(()))
     })
 }
 

@@ -123,6 +123,12 @@ pub struct View {
 }
 
 impl View {
+    /// Whether any bind has the owner on disk appear as the sandbox user.
+    pub fn is_mapped(&self) -> bool {
+        let is = |node: &Node| matches!(node, Node::Bind { id_map: true, .. });
+        self.nodes.iter().any(is)
+    }
+
     /// Sorts the nodes so that parents come before children, keeping the order of equals.
     pub fn sort(&mut self) {
         self.nodes

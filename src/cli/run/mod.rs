@@ -127,7 +127,7 @@ fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyh
     let who = identity::choose(&session, &policy, tree)?;
     let ahead = match args.dry_run {
         true => None,
-        false => ahead(&mut host, &who),
+        false => ahead(&mut host, &who, tree),
     };
     let toolchain = toolchain::choose(&project, &mut host, command)?;
     let mut prepared =
@@ -204,12 +204,13 @@ fn dry_run(
 
 /// Has an init begin while the project is looked at. What goes wrong with it the run says, but for a host
 /// that refuses namespaces: there nothing is to be planned with them.
-fn ahead(host: &mut Host, who: &identity::Who) -> Option<Ahead> {
+fn ahead(host: &mut Host, who: &identity::Who, tree: Option<&Path>) -> Option<Ahead> {
     if host.namespaces.is_err() {
         return None;
     }
     let abi = host.landlock.as_ref().ok().copied();
-    match Ahead::start(who.identity.clone(), abi) {
+    let maps = who.identity.switch && tree.is_some_and(plan::is_roots);
+    match Ahead::start(who.identity.clone(), maps, abi) {
         Ok(ahead) => ahead,
         Err(error) => {
             if error.is_about_namespaces() {

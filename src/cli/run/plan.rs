@@ -403,7 +403,7 @@ fn reaches(identity: &Identity, path: &Path) -> bool {
     path.ancestors().skip(1).all(|folder| permits(folder, 1)) && permits(path, 5)
 }
 
-fn is_roots(path: &Path) -> bool {
+pub(super) fn is_roots(path: &Path) -> bool {
     path.metadata().is_ok_and(|found| found.uid() == 0)
 }
 

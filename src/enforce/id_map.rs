@@ -1,7 +1,7 @@
 //! The user namespace whose mapping makes root's files appear as the sandbox user's.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use rustix::fs::{self, Mode, OFlags};
 
@@ -9,8 +9,9 @@ use crate::plan::Identity;
 use crate::sys::{self, Cloned, signal};
 
 /// Makes a user namespace in which id 0 on disk is the sandbox user, and every other id is itself
-/// (mount_setattr(2), MOUNT_ATTR_IDMAP). Its only process ends before this returns.
-pub fn user_namespace(identity: &Identity) -> io::Result<OwnedFd> {
+/// (mount_setattr(2), MOUNT_ATTR_IDMAP). Its only process ends before this returns. `proc` is a procfs of
+/// this process's pid namespace.
+pub fn user_namespace(identity: &Identity, proc: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let Cloned::Parent { pid, pidfd: _ } = sys::clone_process(libc::CLONE_NEWUSER)? else {
         // Init must hear of the launcher's end even if that is now.
         let _or_it_is_killed_soon = sys::close_all_but(&[]);
@@ -19,23 +20,20 @@ pub fn user_namespace(identity: &Identity) -> io::Result<OwnedFd> {
             rustix::event::pause();
         }
     };
-    let namespace = write(pid, "uid_map", identity.uid)
-        .and_then(|()| write(pid, "gid_map", identity.gid))
-        .and_then(|()| {
-            let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-            Ok(fs::open(
-                format!("/proc/{pid}/ns/user"),
-                flags,
-                Mode::empty(),
-            )?)
-        });
+    let open = |name: &str, mode: OFlags| {
+        let path = format!("{pid}/{name}");
+        fs::openat(proc, path, mode | OFlags::CLOEXEC, Mode::empty())
+    };
+    let write = |name: &str, id: u32| {
+        let file = open(name, OFlags::WRONLY)?;
+        rustix::io::write(&file, mapping(id).as_bytes())
+    };
+    let namespace = write("uid_map", identity.uid)
+        .and_then(|_| write("gid_map", identity.gid))
+        .and_then(|_| open("ns/user", OFlags::RDONLY));
     signal::send(pid, libc::SIGKILL)?;
     sys::wait_for(pid)?;
-    namespace
-}
-
-fn write(pid: i32, name: &str, id: u32) -> io::Result<()> {
-    std::fs::write(format!("/proc/{pid}/{name}"), mapping(id))
+    Ok(namespace?)
 }
 
 /// Lines of `first-on-disk first-seen count`. On disk, the sandbox user's own id is left without
