@@ -26,6 +26,7 @@ pub mod go;
 pub mod host;
 pub mod launch;
 pub mod notify;
+mod paths;
 pub mod plan;
 pub mod policy;
 pub mod profile;

@@ -7,14 +7,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms, and the rooms of this crate that each may name.
-const MAY_SEE: [(&str, &[&str]); 14] = [
+const MAY_SEE: [(&str, &[&str]); 15] = [
     ("sys", &[]),
     ("text", &[]),
+    ("paths", &[]),
     ("policy", &[]),
     ("profile", &["policy"]),
     ("go", &["policy", "text"]),
-    ("host", &["sys"]),
-    ("plan", &["policy", "host"]),
+    ("host", &["paths", "sys"]),
+    ("plan", &["policy", "host", "paths"]),
     ("enforce", &["policy", "plan", "sys"]),
     ("notify", &["sys"]),
     ("gateway", &["policy", "text"]),

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 pub struct Place {
     /// Its folder.
+    #[serde(with = "crate::paths")]
     pub folder: PathBuf,
     /// Which files it has.
     pub version: CgroupVersion,

@@ -53,8 +53,7 @@ pub struct Filter {
 
 /// Everything that one run needs.
 ///
-/// Serialised it is what init needs of it: an init that was cloned ahead gets it that way. Paths that are not
-/// UTF-8 cannot be serialised.
+/// Serialised it is what init needs of it: an init that was cloned ahead gets it that way.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Plan {
     /// What is executed.
@@ -175,14 +174,19 @@ fn is_below(path: &Path, folder: impl AsRef<Path>) -> bool {
 #[serde(rename_all = "kebab-case")]
 pub struct Supervision {
     /// Folders beneath which unix sockets may be made: those that programs may write.
+    #[serde(with = "crate::paths")]
     pub socket_folders: Vec<PathBuf>,
     /// Paths beneath these in which they may not.
+    #[serde(with = "crate::paths")]
     pub protected: Vec<PathBuf>,
     /// Where the command may change modes, owners and times.
+    #[serde(with = "crate::paths")]
     pub command_writes: Vec<PathBuf>,
     /// Where programs may.
+    #[serde(with = "crate::paths")]
     pub program_writes: Vec<PathBuf>,
     /// The folder in which programs may beneath every `testdata`.
+    #[serde(with = "crate::paths")]
     pub testdata_in: Option<PathBuf>,
 }
 
@@ -190,12 +194,14 @@ pub struct Supervision {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Command {
     /// The file.
+    #[serde(with = "crate::paths")]
     pub path: PathBuf,
     /// Its arguments, with the name it is called by.
     pub argv: Vec<OsString>,
     /// Its whole environment.
     pub environment: Vec<(OsString, OsString)>,
     /// The folder it starts in.
+    #[serde(with = "crate::paths")]
     pub folder: PathBuf,
 }
 
@@ -261,6 +267,7 @@ pub struct Ruleset {
 #[serde(rename_all = "kebab-case")]
 pub struct Rule {
     /// Canonical path, as seen where the domain is made.
+    #[serde(with = "crate::paths")]
     pub path: PathBuf,
     /// What may be done there.
     pub access: Access,
@@ -293,9 +300,9 @@ impl Rule {
 #[serde(rename_all = "kebab-case")]
 pub enum Check {
     /// Opening the file for writing must fail.
-    Unwritable(PathBuf),
+    Unwritable(#[serde(with = "crate::paths")] PathBuf),
     /// Opening the file for reading must fail (or it must not exist).
-    Unreadable(PathBuf),
+    Unreadable(#[serde(with = "crate::paths")] PathBuf),
     /// A system call that the filter refuses must be refused.
     Filtered,
 }
@@ -305,8 +312,10 @@ pub enum Check {
 #[serde(rename_all = "kebab-case")]
 pub struct Scratch {
     /// The folder that holds them, made by the launcher, mode 0700.
+    #[serde(with = "crate::paths")]
     pub folder: PathBuf,
     /// Names of the folders in it.
+    #[serde(with = "crate::paths")]
     pub parts: Vec<PathBuf>,
 }
 
@@ -316,6 +325,7 @@ pub struct Scratch {
 #[serde(rename_all = "kebab-case")]
 pub struct Placeholder {
     /// Canonical folder and name.
+    #[serde(with = "crate::paths")]
     pub path: PathBuf,
     /// Permission bits, less the umask.
     pub mode: u32,
@@ -346,12 +356,14 @@ pub struct ProgramPlan {
     /// Whether the wrapper makes namespaces of its own.
     pub nest: bool,
     /// Mounts that stay writable in its mount namespace.
+    #[serde(with = "crate::paths")]
     pub writable_mounts: Vec<PathBuf>,
     /// SELinux domains that are switched to at exec; AppArmor switches by its own rules.
     pub labels: Vec<(Layer, String)>,
     /// The second Landlock domain, without what depends on the program.
     pub landlock: Option<Ruleset>,
     /// The work tree.
+    #[serde(with = "crate::paths")]
     pub tree: PathBuf,
     /// What tests may write in the work tree.
     pub tree_access: crate::policy::TreeAccess,

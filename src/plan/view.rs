@@ -15,6 +15,7 @@ pub enum Node {
     /// A folder on the root's own tmpfs.
     Folder {
         /// Where.
+        #[serde(with = "crate::paths")]
         target: PathBuf,
         /// Permission bits.
         mode: u32,
@@ -22,6 +23,7 @@ pub enum Node {
     /// A file on the root's own tmpfs.
     File {
         /// Where.
+        #[serde(with = "crate::paths")]
         target: PathBuf,
         /// What it holds. For a reader only how much.
         #[serde(with = "content", rename = "bytes")]
@@ -30,13 +32,16 @@ pub enum Node {
     /// A symbolic link.
     Symlink {
         /// Where.
+        #[serde(with = "crate::paths")]
         target: PathBuf,
         /// What it points to.
+        #[serde(with = "crate::paths")]
         to: PathBuf,
     },
     /// A tmpfs of its own.
     Tmpfs {
         /// Where.
+        #[serde(with = "crate::paths")]
         target: PathBuf,
         /// Permission bits of its root.
         mode: u32,
@@ -48,8 +53,10 @@ pub enum Node {
     /// A part of the host's file system, with the mounts below it.
     Bind {
         /// The host's path.
+        #[serde(with = "crate::paths")]
         source: PathBuf,
         /// Where it appears.
+        #[serde(with = "crate::paths")]
         target: PathBuf,
         /// Whether it can be written.
         writable: bool,
@@ -59,11 +66,13 @@ pub enum Node {
     /// A fresh procfs, of the new pid namespace.
     Proc {
         /// Where.
+        #[serde(with = "crate::paths")]
         target: PathBuf,
     },
     /// A devpts instance of its own, with `ptmx`.
     Terminals {
         /// Where.
+        #[serde(with = "crate::paths")]
         target: PathBuf,
     },
 }

@@ -24,6 +24,31 @@ fn work_trees_may_lie_anywhere_and_have_odd_names() {
 }
 
 #[test]
+fn a_work_tree_whose_name_is_not_utf_8_is_built_and_run_from() {
+    use std::os::unix::ffi::OsStrExt as _;
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let site = Site::new(env);
+        let folder = site.work.join(std::ffi::OsStr::from_bytes(b"not\xffutf-8"));
+        copy_tree(&checkout().join("examples/hello"), &folder);
+        site.settle();
+        let run = |options: &[&str], words: &[&str]| {
+            Ended::of(site.gosandbox(options, words).current_dir(&folder)).expect(0)
+        };
+        let bare = Ended::of(site.bare(&["go", "run", "."]).current_dir(&folder)).expect(0);
+        assert_eq!(run(&[], &["go", "run", "."]).stdout, bare.stdout);
+        run(&[], &["go", "build", "-o", "out", "."]);
+        assert!(folder.join("out").is_file());
+        let planned = run(&["--dry-run", "--report", "-"], &["go", "run", "."]).stdout;
+        let planned: serde_json::Value = serde_json::from_str(&planned).unwrap();
+        let bytes = serde_json::json!(folder.as_os_str().as_bytes());
+        assert_eq!(planned["programs"]["tree"], bytes);
+    }
+}
+
+#[test]
 fn a_work_tree_below_the_temporary_folder_works() {
     for env in Env::ALL {
         if !env.is_here() {
