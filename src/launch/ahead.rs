@@ -61,21 +61,22 @@ impl Ahead {
             };
             init::run(beginning.with(&plan, key, caller), begun)
         }
+        let ahead = side.map(|side| match side {
+            Some(Side::Launcher(child)) => Some(Ahead {
+                child: Some(child),
+                plan: to.into(),
+                identity,
+                abi,
+            }),
+            _ => None,
+        });
         caller
             .restore()
             .map_err(|error| fail("restore the signal mask", error))?;
-        let Some(Side::Launcher(child)) = side? else {
-            return Ok(None);
-        };
-        Ok(Some(Ahead {
-            child: Some(child),
-            plan: to.into(),
-            identity,
-            abi,
-        }))
+        ahead
     }
 
-    /// Gives it the plan, if it is one for this init and can be serialised; else the init is ended.
+    /// Gives it the plan, if it is one for this init; else the init is ended.
     pub(super) fn give(mut self, plan: &Plan, key: Option<Key<'_>>) -> Option<Child> {
         let ruleset = plan.landlock.as_ref();
         let fits = matches!(plan.isolation, Isolation::Namespaces(_))
@@ -98,8 +99,8 @@ impl Drop for Ahead {
     }
 }
 
-/// `None` for paths that are not UTF-8.
 fn encode(plan: &Plan, key: Option<Key<'_>>) -> Option<Vec<u8>> {
+    // Serialising plain data to a vector does not fail.
     postcard::to_stdvec(&(plan, key)).ok()
 }
 

@@ -273,7 +273,7 @@ fn start(
         None => clone(plan, caller, &mut gate)?,
     };
     let helped = help(plan, &mut child, group);
-    // Init has its own, or the domain would be in force for nobody else: it goes before the command starts.
+    // Init has its own descriptor of it.
     drop(child.domain);
     let init = supervisor::Init {
         pid: child.pid,

@@ -1,7 +1,7 @@
 //! Folders on disk that belong to one run: made before it, removed after it. Those of a run that
 //! crashed are removed by a later one, after its command has started.
 //!
-//! A folder in use is locked (flock(2)) by launcher and init; the lock goes with the last of them.
+//! A folder in use is locked (flock(2)) by the launcher; the lock goes with it.
 
 use std::fs::{self, File};
 use std::io;

@@ -28,6 +28,38 @@ fn a_killed_launcher_leaves_nothing_alive() {
 }
 
 #[test]
+fn a_launcher_that_is_ended_at_any_time_leaves_nothing_alive() {
+    for setting in settings() {
+        let place = Place::new(setting);
+        let seconds = marked_sleep(5, setting);
+        for signal in [libc::SIGKILL, libc::SIGINT] {
+            // Before init is cloned, while it waits for the plan, while it works, and after that.
+            for after in 0..30 {
+                let mut child = place.start(&["-q", "--", "sleep", &seconds]);
+                std::thread::sleep(std::time::Duration::from_micros(after * 250));
+                kill(child.id() as i32, signal);
+                let ended = child.wait().unwrap();
+                assert!(!ended.success(), "{setting:?} {signal} {after} {ended}");
+                eventually("everything ends", || processes_with(&seconds).is_empty());
+            }
+        }
+        assert!(place.output(&["-q", "--", "true"]).status.success());
+    }
+}
+
+#[test]
+fn a_run_that_is_refused_leaves_nothing_alive() {
+    for setting in settings() {
+        let place = Place::new(setting);
+        let word = format!("absent-{}", marked_sleep(6, setting));
+        let output = place.output(&["-q", "--", &word]);
+        assert_eq!(output.status.code(), Some(127), "{setting:?}");
+        assert!(processes_with(&word).is_empty(), "{setting:?}");
+        assert!(place.is_clean());
+    }
+}
+
+#[test]
 fn a_command_that_ends_leaves_nothing_alive() {
     for setting in settings() {
         let place = Place::new(setting);
