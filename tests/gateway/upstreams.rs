@@ -1,8 +1,10 @@
 //! Upstreams: their order, their failures, and what of these the go command sees.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, mpsc};
+use std::thread;
 
 use crate::inside::{Inside, TOKEN, modules, of};
 use crate::modules::Tree;
@@ -150,6 +152,67 @@ fn a_file_is_passed_on_while_it_comes() {
     let mut rest = Vec::new();
     stream.read_to_end(&mut rest).unwrap();
     assert!([body, rest].concat() == [first, second].concat());
+}
+
+/// An upstream whose first answer on each connection is followed by something that nobody asked for, with
+/// it or a moment later. Its port, word of each connection, and word of what was sent.
+fn talkative(
+    with: &'static str,
+    later: &'static str,
+) -> (u16, Arc<AtomicUsize>, mpsc::Receiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let (said, told) = mpsc::channel();
+    let count = Arc::clone(&connections);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            count.fetch_add(1, Ordering::Relaxed);
+            let said = said.clone();
+            thread::spawn(move || {
+                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                let mut first = true;
+                while let Some(Ok(line)) = lines.next() {
+                    let version = line.split(' ').nth(1).unwrap().rsplit('/').next().unwrap();
+                    let body = version.split(".mod").next().unwrap().to_owned();
+                    while lines
+                        .next()
+                        .is_some_and(|line| line.is_ok_and(|line| !line.is_empty()))
+                    {
+                    }
+                    let length = body.len();
+                    let tail = if first { with } else { "" };
+                    let answer =
+                        format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}{tail}");
+                    stream.write_all(answer.as_bytes()).unwrap();
+                    if first && !later.is_empty() {
+                        // The gateway has put the connection by, or is about to.
+                        stream.write_all(later.as_bytes()).unwrap();
+                    }
+                    first = false;
+                    let _nobody_waits = said.send(());
+                }
+            });
+        }
+    });
+    (port, connections, told)
+}
+
+#[test]
+fn an_answer_that_nobody_asked_for_is_never_taken_for_the_next_one() {
+    const EVIL: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
+    for (with, later, expected) in [("", "", 1), (EVIL, "", 2), ("", EVIL, 2), ("", "\n", 2)] {
+        let (port, connections, told) = talkative(with, later);
+        let inside = Inside::new(modules(&format!("http://127.0.0.1:{port}")));
+        for version in ["v1.0.0", "v1.1.0"] {
+            let (status, body) = inside.get(&format!("example.com/a/@v/{version}.mod"));
+            assert_eq!((&*status, body), ("200", Ok(version.as_bytes().to_vec())));
+            told.recv().unwrap();
+        }
+        let connections = connections.load(Ordering::Relaxed);
+        assert_eq!(connections, expected, "{with:?} {later:?}");
+    }
 }
 
 #[test]
