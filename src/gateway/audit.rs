@@ -59,6 +59,11 @@ impl Audit {
         Audit(file.map(Mutex::new))
     }
 
+    /// Whether anything is written down.
+    pub(super) fn is_kept(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Writes a line, at once and in one piece.
     pub(super) fn write(&self, event: &Event<'_>) {
         let Some(file) = &self.0 else {
@@ -73,7 +78,7 @@ impl Audit {
         let Ok(text) = serde_json::to_string(&line) else {
             return;
         };
-        let mut text = in_ascii(&text);
+        let mut text = in_ascii(text);
         text.push('\n');
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
         // A full disk must not end the build; what is missing can be told from the report's counts.
@@ -82,7 +87,11 @@ impl Audit {
 }
 
 /// JSON in ASCII alone: what a terminal could take for a command, or turn round, is spelled out.
-fn in_ascii(text: &str) -> String {
+fn in_ascii(text: String) -> String {
+    // Nearly always there is nothing to spell out.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text;
+    }
     let mut ascii = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_ascii() && !c.is_ascii_control() {

@@ -133,8 +133,10 @@ impl Client {
             {
                 request = request.header(header::AUTHORIZATION, value);
             }
-            let proxy = self.proxies.of(&origin).cloned();
-            let request = request.config().proxy(proxy).build();
+            // The agent has none; a configuration of its own costs a request as much as the rest of it.
+            if let Some(proxy) = self.proxies.of(&origin) {
+                request = request.config().proxy(Some(proxy.clone())).build();
+            }
             let response = request.call().map_err(Attempt::of)?;
             let next = match response.status().as_u16() {
                 301 | 302 | 303 | 307 | 308 => location(&uri, &response),

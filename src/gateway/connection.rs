@@ -50,7 +50,7 @@ impl Drop for Open<'_> {
 }
 
 /// Serves a connection until it ends.
-pub(super) fn serve(shared: &Arc<Shared>, mut stream: TcpStream, service: Service) {
+pub(super) fn serve(shared: &Arc<Shared>, stream: TcpStream, service: Service) {
     let Ok(_open) = Open::new(shared, &stream) else {
         return;
     };
@@ -59,24 +59,28 @@ pub(super) fn serve(shared: &Arc<Shared>, mut stream: TcpStream, service: Servic
     }
     let mut buffer = Vec::new();
     let mut body = vec![0; BODY];
-    while let Some(outcome) = next(&mut stream, &mut buffer) {
+    // It is empty between answers, so that the stream can be read and written past it.
+    let mut out = BufWriter::with_capacity(SMALL, stream);
+    while let Some(outcome) = next(out.get_mut(), &mut buffer) {
         let request = match outcome {
             Ok(request) => request,
             Err(bad) => {
                 let (status, reason) = bad.status();
-                respond(&mut stream, status, reason);
+                respond(out.get_mut(), status, reason);
                 break;
             }
         };
         if request.method == Method::Connect {
-            connect(shared, &mut stream, &request, service, &buffer);
+            connect(shared, out.get_mut(), &request, service, &buffer);
             break;
         }
-        if !one(shared, &mut stream, &request, service, &mut body) {
+        if !one(shared, &mut out, &request, service, &mut body) {
             break;
         }
     }
-    let _ended = stream.shutdown(Shutdown::Both);
+    // What has come of a file that broke off.
+    let _gone = out.flush();
+    let _ended = out.get_ref().shutdown(Shutdown::Both);
 }
 
 fn set_up(stream: &TcpStream) -> io::Result<()> {
@@ -123,7 +127,7 @@ fn next(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Result<Request, 
 /// Answers one request, and says whether the connection goes on.
 fn one(
     shared: &Arc<Shared>,
-    stream: &mut TcpStream,
+    out: &mut BufWriter<TcpStream>,
     request: &Request,
     service: Service,
     body: &mut [u8],
@@ -132,14 +136,14 @@ fn one(
     // Without the token nothing is told, not even that it is missing.
     let (Some(path), Service::ModulesAndTunnel) = (path, service) else {
         stranger(shared, &request.target);
-        respond(stream, 404, "Not Found");
+        respond(out.get_mut(), 404, "Not Found");
         return false;
     };
     let reply = match route(path) {
         Some(route) => answer(shared, route),
         None => Reply::status(404, "Not Found"),
     };
-    match write(stream, reply, request, body) {
+    match write(out, reply, request, body) {
         Ok(()) => request.keep_alive && !shared.stopping.load(Ordering::Relaxed),
         Err(_) => false,
     }
@@ -231,12 +235,11 @@ fn linger(stream: &mut TcpStream) {
 }
 
 fn write(
-    stream: &mut TcpStream,
+    out: &mut BufWriter<TcpStream>,
     reply: Reply<'_>,
     request: &Request,
     buffer: &mut [u8],
 ) -> io::Result<()> {
-    let mut out = BufWriter::with_capacity(SMALL, stream);
     let connection = if request.keep_alive {
         ""
     } else {
@@ -273,7 +276,7 @@ fn write(
                 "HTTP/1.1 200 OK\r\nContent-Type: {content}\r\n{length}\r\n{connection}\r\n"
             )?;
             match request.method {
-                Method::Get => transfer.pass(&mut out, buffer),
+                Method::Get => transfer.pass(out, buffer),
                 _ => out.flush(),
             }
         }

@@ -1,6 +1,6 @@
 //! What passed so far: for the progress line while it lasts, and the summary at the end.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ pub(super) struct Counts {
 #[derive(Debug, Default)]
 struct State {
     summary: Summary,
-    modules: BTreeSet<(String, String)>,
+    modules: HashSet<(String, String)>,
     bytes: u64,
     fetching: usize,
     told: Option<Instant>,
@@ -45,7 +45,7 @@ impl Counts {
         self.state().fetching += 1;
         Fetch {
             counts: self,
-            module: (module.to_owned(), version.to_owned()),
+            module: Some((module.to_owned(), version.to_owned())),
         }
     }
 
@@ -67,18 +67,17 @@ impl Counts {
 #[derive(Debug)]
 pub(super) struct Fetch<'a> {
     counts: &'a Counts,
-    module: (String, String),
+    /// `None` once it is counted.
+    module: Option<(String, String)>,
 }
 
 impl Fetch<'_> {
     /// Bytes have come.
-    pub(super) fn received(&self, bytes: usize) {
+    pub(super) fn received(&mut self, bytes: usize) {
         let mut state = self.counts.state();
         state.bytes = state.bytes.saturating_add(bytes as u64);
         // Only what has come counts: go asks for paths that are no modules, too.
-        if !state.modules.contains(&self.module) {
-            state.modules.insert(self.module.clone());
-        }
+        state.modules.extend(self.module.take());
         let Some(progress) = self.counts.progress else {
             return;
         };
@@ -130,7 +129,7 @@ mod tests {
     fn progress_is_told_while_something_comes_and_once_at_its_end() {
         let counts = Counts::new(Some(|progress| TOLD.lock().expect("whole").push(progress)));
         drop(counts.fetch("a.b", "v9.9.9"));
-        let (one, two) = (counts.fetch("a.b", "v1.0.0"), counts.fetch("a.b", "v1.0.0"));
+        let (mut one, mut two) = (counts.fetch("a.b", "v1.0.0"), counts.fetch("a.b", "v1.0.0"));
         one.received(10);
         two.received(20);
         one.done(10);

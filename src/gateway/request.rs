@@ -49,14 +49,12 @@ impl Bad {
 
 /// The request at the start of `bytes`, and its length; `None` where its end has not come yet.
 pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Request, usize)>, Bad> {
-    check_bytes(bytes)?;
-    let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+    let Some(length) = check_bytes(bytes)? else {
         return match bytes.len() >= LONGEST {
             true => Err(Bad::TooLarge),
             false => Ok(None),
         };
     };
-    let length = end + 4;
     if length > LONGEST {
         return Err(Bad::TooLarge);
     }
@@ -93,14 +91,16 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Request, usize)>, Bad> {
 }
 
 /// Line ends are CR LF and nothing else, there are no other control bytes, and no empty lines are
-/// skipped before a request; httparse is more lenient.
-fn check_bytes(bytes: &[u8]) -> Result<(), Bad> {
+/// skipped before a request; httparse is more lenient. Returns where the empty line ends, if it has come:
+/// what follows is the next request's, or a tunnel's.
+fn check_bytes(bytes: &[u8]) -> Result<Option<usize>, Bad> {
     if bytes
         .first()
         .is_some_and(|first| !first.is_ascii_uppercase())
     {
         return Err(Bad::Malformed);
     }
+    let mut line = 0;
     for (at, byte) in bytes.iter().enumerate() {
         let fits = match byte {
             b'\n' => at > 0 && bytes[at - 1] == b'\r',
@@ -111,12 +111,14 @@ fn check_bytes(bytes: &[u8]) -> Result<(), Bad> {
         if !fits {
             return Err(Bad::Malformed);
         }
-        // What follows the headers is the next request's, or a tunnel's.
-        if bytes[..=at].ends_with(b"\r\n\r\n") {
-            break;
+        if *byte == b'\n' {
+            if at == line + 1 {
+                return Ok(Some(at + 1));
+            }
+            line = at + 1;
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// The headers that matter here.

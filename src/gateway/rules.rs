@@ -60,20 +60,20 @@ impl Rules {
 
     /// Whether a module may be fetched.
     pub(super) fn admit(&self, module: &str) -> Result<Admitted<'_>, Refusal> {
-        let matching = |list: &[String]| -> Option<String> {
-            let found = list.iter().find(|one| pattern::matches(one, module));
-            found.cloned()
-        };
-        if let Some(denied) = matching(&self.modules.deny) {
-            return Err(self.refusal("modules.deny", Some(&denied), None));
+        let matching =
+            |list: &'_ [String]| list.iter().position(|one| pattern::matches(one, module));
+        if let Some(at) = matching(&self.modules.deny) {
+            let denied = &self.modules.deny[at];
+            return Err(self.refusal("modules.deny", Some(denied), None));
         }
         if matching(&self.modules.allow).is_none() {
             let why = Some("does not name it".to_owned());
             return Err(self.refusal("modules.allow", None, why));
         }
         let own = self.own_upstreams(module);
-        let is_private = own.is_some() || matching(&self.modules.private).is_some();
-        let min_age = self.modules.min_age.filter(|_| !is_private);
+        // Not asked where nothing hangs on it: a profile may name many.
+        let is_private = || own.is_some() || matching(&self.modules.private).is_some();
+        let min_age = self.modules.min_age.filter(|_| !is_private());
         Ok(Admitted {
             upstreams: own.unwrap_or(&self.upstreams),
             min_age: min_age.map(Duration::from_secs),

@@ -1,5 +1,5 @@
 //! A file on its way from an upstream to the go command: never whole in memory, its digest made as
-//! it passes. One that breaks off looks broken to the go command too.
+//! it passes, where a log wants it. One that breaks off looks broken to the go command too.
 
 use std::io::{self, Read, Write};
 use std::time::Instant;
@@ -24,7 +24,8 @@ pub(super) struct Transfer<'a> {
 /// What has come of a file.
 #[derive(Default)]
 struct SoFar {
-    digest: Sha256,
+    /// `None` where no log wants it.
+    digest: Option<Sha256>,
     bytes: u64,
     written_down: bool,
 }
@@ -34,14 +35,18 @@ pub(super) struct Passed<'a> {
     pub(super) file: &'a File,
     pub(super) upstream: &'a str,
     pub(super) bytes: u64,
-    pub(super) digest: Sha256,
+    /// Of what has come; `None` where no log wants it.
+    pub(super) digest: Option<Sha256>,
     pub(super) started: Instant,
 }
 
 impl Transfer<'_> {
     /// Passes the body on by way of a buffer, in chunks where its length is not known.
     pub(super) fn pass(mut self, out: &mut impl Write, buffer: &mut [u8]) -> io::Result<()> {
-        let mut so_far = SoFar::default();
+        let mut so_far = SoFar {
+            digest: self.audit.is_kept().then(Sha256::new),
+            ..SoFar::default()
+        };
         let outcome = self.copy(out, buffer, &mut so_far);
         if let Err(error) = &outcome
             && !so_far.written_down
@@ -83,7 +88,9 @@ impl Transfer<'_> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
-            so_far.digest.update(&buffer[..read]);
+            if let Some(digest) = &mut so_far.digest {
+                digest.update(&buffer[..read]);
+            }
             so_far.bytes += read as u64;
             self.fetch.received(read);
             if length == Some(so_far.bytes) {
@@ -110,6 +117,14 @@ impl Transfer<'_> {
     }
 }
 
+fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or_default();
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
+}
+
 impl Passed<'_> {
     fn event(&self, event: &'static str) -> Event<'_> {
         Event {
@@ -124,12 +139,14 @@ impl Passed<'_> {
         }
     }
 
-    /// It has come whole.
+    /// It has come whole. Where there is a log, there is a digest.
     pub(super) fn write(self, audit: &Audit) {
-        let digest = self.digest.clone().finalize();
+        let Some(digest) = self.digest.clone() else {
+            return;
+        };
         let mut event = self.event("module-fetched");
         event.status = Some(200);
-        event.sha256 = Some(digest.iter().map(|byte| format!("{byte:02x}")).collect());
+        event.sha256 = Some(hex(&digest.finalize()));
         audit.write(&event);
     }
 

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
+use std::mem;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -51,6 +52,7 @@ impl<In: Transport> Connector<In> for Tcp {
             connected_by,
             tick: Duration::ZERO,
             pace: Pace::new(self.0.pace),
+            used: false,
         })))
     }
 }
@@ -96,6 +98,8 @@ pub(super) struct TcpTransport {
     /// The time-out of a read that the kernel has been told.
     tick: Duration,
     pace: Pace,
+    /// Whether it was used since it was last probed.
+    used: bool,
 }
 
 impl TcpTransport {
@@ -133,6 +137,7 @@ impl Transport for TcpTransport {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.used = true;
         let output = &self.buffers.output()[..amount];
         match (&*self.stream).write_all(output) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -160,6 +165,11 @@ impl Transport for TcpTransport {
     }
 
     fn is_open(&mut self) -> bool {
+        // Asked when it is put by and again when it is taken: then is what matters, since whatever is
+        // there at first is there still.
+        if mem::take(&mut self.used) {
+            return true;
+        }
         // What has come unasked, the end among it, makes it unfit for another request.
         let peeked = recv(
             &*self.stream,

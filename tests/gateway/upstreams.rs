@@ -1,8 +1,10 @@
 //! Upstreams: their order, their failures, and what of these the go command sees.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
+use std::thread;
 
 use crate::inside::{Inside, TOKEN, modules, of};
 use crate::modules::Tree;
@@ -150,6 +152,72 @@ fn a_file_is_passed_on_while_it_comes() {
     let mut rest = Vec::new();
     stream.read_to_end(&mut rest).unwrap();
     assert!([body, rest].concat() == [first, second].concat());
+}
+
+/// An upstream whose first answer on each connection is followed by something that nobody asked for: with
+/// it, or between two meetings at the barrier. Its port, and the number of its connections.
+fn talkative(
+    with: &'static str,
+    later: &'static str,
+    client: &Arc<Barrier>,
+) -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let (count, client) = (Arc::clone(&connections), Arc::clone(client));
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            count.fetch_add(1, Ordering::Relaxed);
+            let client = Arc::clone(&client);
+            thread::spawn(move || {
+                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                let mut first = true;
+                while let Some(Ok(line)) = lines.next() {
+                    let version = line.split(' ').nth(1).unwrap().rsplit('/').next().unwrap();
+                    let body = version.split(".mod").next().unwrap().to_owned();
+                    while lines
+                        .next()
+                        .is_some_and(|line| line.is_ok_and(|line| !line.is_empty()))
+                    {
+                    }
+                    let length = body.len();
+                    let tail = if first { with } else { "" };
+                    let answer =
+                        format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}{tail}");
+                    stream.write_all(answer.as_bytes()).unwrap();
+                    if first && !later.is_empty() {
+                        client.wait();
+                        stream.write_all(later.as_bytes()).unwrap();
+                        client.wait();
+                    }
+                    first = false;
+                }
+            });
+        }
+    });
+    (port, connections)
+}
+
+#[test]
+fn an_answer_that_nobody_asked_for_is_never_taken_for_the_next_one() {
+    const EVIL: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
+    for (with, later, expected) in [("", "", 1), (EVIL, "", 2), ("", EVIL, 2), ("", "\n", 2)] {
+        let client = Arc::new(Barrier::new(2));
+        let (port, connections) = talkative(with, later, &client);
+        let inside = Inside::new(modules(&format!("http://127.0.0.1:{port}")));
+        for version in ["v1.0.0", "v1.1.0"] {
+            let (status, body) = inside.get(&format!("example.com/a/@v/{version}.mod"));
+            assert_eq!((&*status, body), ("200", Ok(version.as_bytes().to_vec())));
+            // The gateway has put the connection by: what comes now is for no one.
+            if !later.is_empty() && version == "v1.0.0" {
+                client.wait();
+                client.wait();
+            }
+        }
+        let connections = connections.load(Ordering::Relaxed);
+        assert_eq!(connections, expected, "{with:?} {later:?}");
+    }
 }
 
 #[test]
