@@ -1,7 +1,10 @@
 //! What the module gateway costs: a large graph of modules from a server of files on loopback, bare,
 //! through the gateway alone, and in the sandbox; and what its being there costs a cached build.
 //!
-//!     cargo bench --bench gateway [-- [--short] [ROUNDS]]
+//!     cargo bench --bench gateway [-- [--short] [--plain] [ROUNDS]]
+//!
+//! The server speaks HTTP/2 over TLS, as module proxies do; with `--plain` HTTP/1.1 alone, where bare pays
+//! for next to nothing.
 //!
 //! Rounds are interleaved, each beginning with another way. What is printed are medians of the time
 //! that passed and of the processor's, and in brackets the median of the ratios to bare within a
@@ -22,6 +25,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use graph::Graph;
+use server::Upstream;
 
 /// Whom root measures as: an ordinary user.
 const ORDINARY: u32 = 1000;
@@ -54,7 +58,7 @@ struct Bench {
     folder: PathBuf,
     project: PathBuf,
     proxy: PathBuf,
-    server: String,
+    server: Upstream,
     gateway: String,
 }
 
@@ -69,7 +73,8 @@ fn main() {
         Ok(graph) => graph,
         Err(reason) => return println!("SKIPPED: no module proxy can be reached: {reason}"),
     };
-    let server = server::files(graph.proxy.clone());
+    let plain = words.iter().any(|word| word == "--plain");
+    let server = Upstream::start(reachable::goroot(), &folder, &graph.proxy, plain);
     let (gateway, through) = server::gateway(&server);
     let bench = Bench {
         project: graph.project,
@@ -106,13 +111,15 @@ impl Bench {
             .map(|host| format!("\"{}/*\"", host.unwrap().file_name().display()))
             .collect();
         let profile = |name: &str, upstream: &str| {
+            let ca = self.server.ca.as_ref();
+            let ca = ca.map_or_else(String::new, |ca| format!("ca = [\"{}\"]\n", ca.display()));
             let text = format!(
-                "extends = \"strict\"\n\n[modules]\nupstreams = \"{upstream}\"\nprivate = [{}]\n",
+                "extends = \"strict\"\n\n[modules]\nupstreams = \"{upstream}\"\nprivate = [{}]\n{ca}",
                 private.join(", ")
             );
             fs::write(self.folder.join(name), text).unwrap();
         };
-        profile("sandbox.toml", &self.server);
+        profile("sandbox.toml", &self.server.address);
         profile("without.toml", "off");
         for name in ["home", "cache"] {
             fs::create_dir_all(self.folder.join(name)).unwrap();
@@ -173,16 +180,29 @@ impl Bench {
 
     fn run(&self, words: &[&str], way: Way) -> Took {
         let mut command = self.command(words, way);
-        let before = processor();
+        let before = self.processor();
         let start = Instant::now();
         let ended = command.output().unwrap();
         let took = Took {
             elapsed: start.elapsed().as_secs_f64(),
-            processor: processor() - before,
+            processor: self.processor() - before,
         };
         let said = String::from_utf8_lossy(&ended.stderr);
         assert!(ended.status.success(), "{}: {said}", way.word());
         took
+    }
+
+    /// What this process, those that it has waited for and the server have used of the processor, in
+    /// seconds.
+    fn processor(&self) -> f64 {
+        let seconds = |text: &str| text.parse::<f64>().unwrap() / 100.0;
+        let own = fs::read_to_string("/proc/self/stat").unwrap();
+        let used = |stat: &String| -> f64 {
+            let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
+            // utime, stime, cutime, cstime, in hundredths.
+            fields.skip(11).take(4).map(seconds).sum()
+        };
+        [own, self.server.stat()].iter().map(used).sum()
     }
 
     fn command(&self, words: &[&str], way: Way) -> Command {
@@ -207,7 +227,7 @@ impl Bench {
         };
         let proxy = match way {
             Way::Gateway => &self.gateway,
-            _ => &self.server,
+            _ => &self.server.address,
         };
         command.current_dir(&self.project).env_clear();
         command.env(
@@ -224,6 +244,7 @@ impl Bench {
             .env("GOTOOLCHAIN", "local")
             .env("GOSUMDB", "off")
             .env("GOPROXY", proxy);
+        command.envs(self.server.ca.iter().map(|ca| ("SSL_CERT_FILE", ca)));
         command.env("CGO_ENABLED", "0").stdin(Stdio::null());
         if is_root() {
             command.uid(ORDINARY).gid(ORDINARY);
@@ -238,15 +259,6 @@ struct Took {
     elapsed: f64,
     /// Of all processes together, the server of files among them: a busy machine changes it less.
     processor: f64,
-}
-
-/// What this process and those that it has waited for have used of the processor, in seconds.
-fn processor() -> f64 {
-    let seconds = |text: &str| text.parse::<f64>().unwrap() / 100.0;
-    let stat = fs::read_to_string("/proc/self/stat").unwrap();
-    let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
-    // utime, stime, cutime, cstime, in hundredths.
-    fields.skip(11).take(4).map(seconds).sum()
 }
 
 fn is_root() -> bool {

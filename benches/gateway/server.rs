@@ -1,71 +1,77 @@
-//! A server of a folder's files on loopback, and the gateway in front of it without any sandbox.
+//! A module proxy on loopback that serves a folder's files, and the gateway in front of it without any
+//! sandbox.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::process::{Child, Command, Stdio};
 
 use gosandbox::gateway::{Caller, Config, Gateway, Service};
 use gosandbox::policy::{Modules, Network};
 
-/// Serves a folder as a module proxy, until the process ends; its address.
-pub fn files(root: PathBuf) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = format!("http://{}", listener.local_addr().expect("an address"));
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let root = root.clone();
-            thread::spawn(move || connection(&root, stream.expect("a client")));
-        }
-    });
-    address
+/// Go's own server, `upstream/main.go`, as a process; it ends with this.
+pub struct Upstream {
+    process: Child,
+    /// Its address.
+    pub address: String,
+    /// The file with the certificate that it is known by, over TLS.
+    pub ca: Option<PathBuf>,
 }
 
-/// One connection; its end is that of the client, which is no failure.
-fn connection(root: &Path, mut stream: TcpStream) -> Option<()> {
-    stream.set_nodelay(true).ok()?;
-    let mut reader = BufReader::new(stream.try_clone().ok()?);
-    loop {
-        let path = request(&mut reader)?;
-        let Ok(mut file) = File::open(root.join(path.trim_start_matches('/'))) else {
-            let none = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
-            stream.write_all(none).ok()?;
-            continue;
-        };
-        let length = file.metadata().ok()?.len();
-        write!(
-            stream,
-            "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n"
-        )
-        .ok()?;
-        // sendfile(2): what is measured is not this server.
-        io::copy(&mut file, &mut stream).ok()?;
+impl Upstream {
+    /// Builds and starts it, over TLS or `plain`.
+    pub fn start(goroot: &Path, folder: &Path, files: &Path, plain: bool) -> Upstream {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/gateway/upstream/main.go");
+        let program = folder.join("upstream");
+        let built = Command::new(goroot.join("bin/go"))
+            .args(["build", "-o"])
+            .args([&program, &source])
+            .env("CGO_ENABLED", "0")
+            .status();
+        assert!(
+            built.expect("go").success(),
+            "go build {}",
+            source.display()
+        );
+        let ca = folder.join("ca.pem");
+        let mut process = Command::new(program)
+            .args([files, &ca])
+            .args(plain.then_some("plain"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a process");
+        let mut address = String::new();
+        let said = process.stdout.take().expect("a pipe");
+        BufReader::new(said)
+            .read_line(&mut address)
+            .expect("its address");
+        Upstream {
+            process,
+            address: address.trim().to_owned(),
+            ca: (!plain).then_some(ca),
+        }
+    }
+
+    /// What it has used of the processor, as `/proc/PID/stat`.
+    pub fn stat(&self) -> String {
+        fs::read_to_string(format!("/proc/{}/stat", self.process.id())).expect("a process")
     }
 }
 
-/// The path that a request asks for.
-fn request(reader: &mut impl BufRead) -> Option<String> {
-    let mut first = String::new();
-    let mut line = String::new();
-    while !line.trim_end().is_empty() || first.is_empty() {
-        line.clear();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        if first.is_empty() {
-            first.clone_from(&line);
-        }
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        let _it_has_ended = self.process.kill();
+        let _nobody_asks_why = self.process.wait();
     }
-    // What is escaped of a module's path is no more than its `!`.
-    Some(first.split(' ').nth(1)?.replace("%21", "!"))
 }
 
 /// The gateway as a run has it, with an audit log, and the GOPROXY for it.
-pub fn gateway(upstream: &str) -> (Gateway, String) {
+pub fn gateway(upstream: &Upstream) -> (Gateway, String) {
     let gateway = Gateway::new(Config {
         modules: Modules {
-            upstreams: upstream.to_owned(),
+            upstreams: upstream.address.clone(),
+            ca: upstream.ca.iter().cloned().collect(),
             checksum_database: "off".to_owned(),
             allow: vec!["*".to_owned()],
             ..Modules::closed()
