@@ -185,12 +185,12 @@ pub fn restrict(
 /// there now was put there since the path was resolved (ELOOP or ENOTDIR).
 ///
 /// openat2(2) (Linux 5.6), or a walk where a filter hides it, as the tool cage's own does from the
-/// `-exec` wrapper.
+/// `-exec` wrapper. Docker before 23 answers what a filter does not name with EPERM, whatever the filter says.
 pub fn open_without_links(path: &Path) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     match fs::openat2(CWD, path, flags, Mode::empty(), resolve) {
-        Err(Errno::NOSYS) => {}
+        Err(Errno::NOSYS | Errno::PERM) => {}
         result => return result,
     }
     let mut at = fs::open("/", flags | OFlags::DIRECTORY, Mode::empty())?;

@@ -35,9 +35,26 @@ pub fn callers(all: &mut Vec<Statement>) {
         container.extend(entry(engine));
         for domain in DOMAINS {
             container.extend(image(domain, engine));
+            container.push(Allow(engine, domain, "key", KEYRING));
+        }
+        // Volumes, which engines mount.
+        for volume in VOLUMES {
+            container.push(Allow(engine, volume, "dir", MOUNT));
         }
         all.push(Optional(name, container));
     }
+    // What stands between an engine and a container holds the other end of its output.
+    let monitor = "conmon_domain";
+    let mut output = Vec::new();
+    for domain in DOMAINS {
+        output.extend([
+            Allow(domain, monitor, "fd", &["use"]),
+            Allow(domain, monitor, "fifo_file", INHERIT),
+            Allow(domain, monitor, "unix_stream_socket", SOCKET_PAIR),
+            Allow(domain, monitor, "process", &["sigchld"]),
+        ]);
+    }
+    all.push(Optional("gosandbox_container_monitor", output));
 }
 
 /// What a domain reads and executes of a container's image. What it writes are volumes with labels of ours.
@@ -51,6 +68,8 @@ fn image(domain: &'static str, engine: &'static str) -> Vec<Statement> {
             Allow(domain, file, "lnk_file", READ_LINK),
         ]);
     }
+    // A container's own /dev.
+    all.push(Allow(domain, "container_file_t", "chr_file", DEVICE));
     all
 }
 

@@ -47,6 +47,9 @@ pub const FILES: [&str; 11] = [
     PROGRAM_TMP,
 ];
 
+/// What a container is given from the host.
+pub const VOLUMES: [&str; 6] = [CACHE, MODCACHE, PROGRAM_CACHE, WORK, TESTDATA, TMP];
+
 pub const READ_FOLDER: &[&str] = &["getattr", "ioctl", "lock", "open", "read", "search"];
 pub const READ: &[&str] = &["getattr", "ioctl", "lock", "map", "open", "read"];
 pub const READ_LINK: &[&str] = &["getattr", "read"];
@@ -110,6 +113,10 @@ pub const SHARE_FOLDER: &[&str] = &[
 ];
 /// Adding to a folder, and taking nothing away.
 pub const ADD: &[&str] = &["add_name", "getattr", "open", "read", "search", "write"];
+/// What mounting a folder takes.
+pub const MOUNT: &[&str] = &["getattr", "mounton", "open", "read", "search"];
+/// A process's keys, which an engine makes for it.
+pub const KEYRING: &[&str] = &["create", "search", "setattr", "view"];
 /// On the way to something.
 pub const PASS: &[&str] = &["getattr", "search"];
 /// Files of the system's.
