@@ -11,8 +11,9 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Signal, pidfd_send_signal};
 
 use super::caller::Caller;
+use super::child::{Child, Side, clone_init};
 use super::gate::Key;
-use super::{Child, Error, Side, clone_init, init};
+use super::{Error, init};
 use crate::enforce::landlock::Domain;
 use crate::plan::{Identity, Isolation, Plan, Ruleset};
 use crate::sys;

@@ -4,21 +4,21 @@
 //! namespace; and the command. The launcher and init have one thread until the command runs.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use rustix::process::{Pid, set_child_subreaper};
 
 use crate::enforce::cgroup;
-use crate::enforce::landlock::Domain;
-use crate::enforce::{self, Enforcement, namespaces};
+use crate::enforce::{self, Enforcement};
 use crate::gateway;
-use crate::plan::{Identity, Isolation, Plan};
+use crate::plan::{Isolation, Plan};
 use crate::policy::Layer;
-use crate::sys::{self, Cloned};
+use crate::sys;
 
 pub mod ahead;
 pub mod caller;
+mod child;
 pub mod descendants;
 pub mod direct;
 mod door;
@@ -37,9 +37,9 @@ pub mod wrapper;
 pub use crate::enforce::cgroup::Exceeded;
 use ahead::Ahead;
 use caller::Caller;
-use gate::{Gate, Key, Watch};
+use child::Child;
+use gate::{Gate, Watch};
 use message::Message;
-use processors::Processors;
 pub use supervisor::Ending;
 
 /// How a run ended.
@@ -239,17 +239,6 @@ fn help(plan: &Plan, child: &mut Child, group: Option<&cgroup::Group>) -> Result
     Ok(made)
 }
 
-/// An init that has been cloned.
-#[derive(Debug)]
-struct Child {
-    pid: i32,
-    pidfd: OwnedFd,
-    /// The way to it.
-    socket: OwnedFd,
-    /// The Landlock domain, to which both add.
-    domain: Option<Domain>,
-}
-
 /// Has an init run the plan, and waits for it.
 fn start(
     plan: &Plan,
@@ -270,7 +259,7 @@ fn start(
     let key = gate.as_ref().map(Watch::key);
     let mut child = match ahead.and_then(|ahead| ahead.give(plan, key)) {
         Some(child) => child,
-        None => clone(plan, caller, &mut gate)?,
+        None => child::with_plan(plan, caller, &mut gate)?,
     };
     let helped = help(plan, &mut child, group);
     // Init has its own descriptor of it.
@@ -297,82 +286,6 @@ fn start(
         gateway,
         ..outcome(plan, ended)?
     })
-}
-
-/// Clones an init that has the plan in its copy of the memory.
-fn clone(plan: &Plan, caller: Caller, gate: &mut Option<Watch>) -> Result<Child, Error> {
-    let domain = plan.landlock.as_ref().map(Domain::new);
-    let domain = domain.transpose().map_err(Error::layer)?;
-    let namespaces_for = match plan.isolation {
-        Isolation::Namespaces(_) => Some(&plan.identity),
-        Isolation::Shared => None,
-    };
-    match clone_init(namespaces_for, domain)? {
-        Side::Launcher(child) => Ok(child),
-        Side::Init(start) => {
-            if let Some(gate) = gate {
-                gate.leave();
-            }
-            let begun = init::begin(namespaces_for, false, &start.socket);
-            let key = gate.as_ref().map(Watch::key);
-            init::run(start.with(plan, key, caller), begun)
-        }
-    }
-}
-
-/// In which process one is after a clone.
-enum Side {
-    Launcher(Child),
-    Init(Beginning),
-}
-
-/// What an init has from the start.
-struct Beginning {
-    socket: OwnedFd,
-    domain: Option<Domain>,
-    processors: Processors,
-}
-
-impl Beginning {
-    fn with<'a>(self, plan: &'a Plan, key: Option<Key<'a>>, caller: Caller) -> init::Start<'a> {
-        init::Start {
-            plan,
-            key,
-            caller,
-            domain: self.domain,
-            processors: self.processors,
-            socket: self.socket,
-        }
-    }
-}
-
-/// Clones init, on another processor where there is one.
-fn clone_init(namespaces_for: Option<&Identity>, domain: Option<Domain>) -> Result<Side, Error> {
-    let (socket, init_socket) =
-        message::pair().map_err(|e| Error::launcher("make a pair of sockets", e))?;
-    let processors = Processors::of_caller();
-    match sys::clone_process(namespaces_for.map_or(0, namespaces::clone_flags)) {
-        Ok(Cloned::Child) => Ok(Side::Init(Beginning {
-            socket: init_socket,
-            domain,
-            processors,
-        })),
-        Ok(Cloned::Parent { pid, pidfd }) => {
-            processors.send_away(pid);
-            Ok(Side::Launcher(Child {
-                pid,
-                pidfd,
-                socket,
-                domain,
-            }))
-        }
-        Err(error) if namespaces_for.is_some() => Err(Error::Layer {
-            layer: Layer::Namespaces,
-            action: "make namespaces".into(),
-            errno: error.raw_os_error().unwrap_or(libc::EPERM),
-        }),
-        Err(error) => Err(Error::launcher("start a process", error)),
-    }
 }
 
 /// The gate of a plan that has a way out. Without a net namespace of the run's own the launcher listens
