@@ -1,129 +1,108 @@
 //! Paths in what is serialised: text, and where they are not UTF-8 the array of their bytes, so that none is
 //! lost and none is refused. For `#[serde(with = "crate::paths")]`.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A path, or several.
-pub trait Paths: Sized {
-    /// What it is serialised as.
-    type Shape<'a>: Serialize
-    where
-        Self: 'a;
-    /// What is read for a reader's formats (JSON).
-    type Read: for<'de> Deserialize<'de>;
-    /// What is read for others.
-    type Exact: for<'de> Deserialize<'de>;
+/// One path as it is serialised; a format for no reader (postcard) has its bytes always.
+pub struct One<'a>(pub Cow<'a, Path>);
 
-    /// Text where it is UTF-8, for a format that tells text from bytes.
-    fn shape(&self, readable: bool) -> Self::Shape<'_>;
-    /// From what was read.
-    fn read(read: Self::Read) -> Self;
-    /// From its bytes.
-    fn exact(exact: Self::Exact) -> Self;
+impl Serialize for One<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.to_str() {
+            Some(text) if serializer.is_human_readable() => text.serialize(serializer),
+            _ => self.0.as_os_str().as_bytes().serialize(serializer),
+        }
+    }
 }
 
-/// One path as it is written.
-#[derive(Serialize)]
-#[serde(untagged)]
-pub enum Written<'a> {
-    /// UTF-8.
-    Text(&'a str),
-    /// Anything else.
-    Bytes(&'a [u8]),
-}
-
-/// One path as it is read.
+/// One path as a reader's format has it.
 #[derive(Deserialize)]
 #[serde(untagged)]
-pub enum Either {
-    /// UTF-8.
+enum Either {
     Text(String),
-    /// Anything else.
     Bytes(Vec<u8>),
 }
 
+impl<'de> Deserialize<'de> for One<'_> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = match deserializer.is_human_readable() {
+            true => match Either::deserialize(deserializer)? {
+                Either::Text(text) => text.into_bytes(),
+                Either::Bytes(bytes) => bytes,
+            },
+            false => Vec::deserialize(deserializer)?,
+        };
+        Ok(One(Cow::Owned(OsString::from_vec(bytes).into())))
+    }
+}
+
+/// A path, or several.
+pub trait Paths {
+    /// The same of [`One`].
+    type Ones<'a>: Serialize
+    where
+        Self: 'a;
+
+    /// To be serialised.
+    fn ones(&self) -> Self::Ones<'_>;
+    /// As they were read.
+    fn of(ones: Self::Ones<'static>) -> Self;
+}
+
 impl Paths for PathBuf {
-    type Shape<'a> = Written<'a>;
-    type Read = Either;
-    type Exact = Vec<u8>;
+    type Ones<'a> = One<'a>;
 
-    fn shape(&self, readable: bool) -> Written<'_> {
-        match self.to_str() {
-            Some(text) if readable => Written::Text(text),
-            _ => Written::Bytes(self.as_os_str().as_bytes()),
-        }
+    fn ones(&self) -> One<'_> {
+        One(self.into())
     }
 
-    fn read(read: Either) -> PathBuf {
-        match read {
-            Either::Text(text) => text.into(),
-            Either::Bytes(bytes) => Self::exact(bytes),
-        }
-    }
-
-    fn exact(bytes: Vec<u8>) -> PathBuf {
-        OsString::from_vec(bytes).into()
+    fn of(one: One<'static>) -> PathBuf {
+        one.0.into_owned()
     }
 }
 
-impl<T: Paths> Paths for Vec<T> {
-    type Shape<'a>
-        = Vec<T::Shape<'a>>
-    where
-        Self: 'a;
-    type Read = Vec<T::Read>;
-    type Exact = Vec<T::Exact>;
+impl Paths for Vec<PathBuf> {
+    type Ones<'a> = Vec<One<'a>>;
 
-    fn shape(&self, readable: bool) -> Self::Shape<'_> {
-        self.iter().map(|one| one.shape(readable)).collect()
+    fn ones(&self) -> Vec<One<'_>> {
+        self.iter().map(Paths::ones).collect()
     }
 
-    fn read(read: Self::Read) -> Self {
-        read.into_iter().map(T::read).collect()
-    }
-
-    fn exact(exact: Self::Exact) -> Self {
-        exact.into_iter().map(T::exact).collect()
+    fn of(ones: Vec<One<'static>>) -> Self {
+        ones.into_iter().map(PathBuf::of).collect()
     }
 }
 
-impl<T: Paths> Paths for Option<T> {
-    type Shape<'a>
-        = Option<T::Shape<'a>>
-    where
-        Self: 'a;
-    type Read = Option<T::Read>;
-    type Exact = Option<T::Exact>;
+impl Paths for Option<PathBuf> {
+    type Ones<'a> = Option<One<'a>>;
 
-    fn shape(&self, readable: bool) -> Self::Shape<'_> {
-        self.as_ref().map(|one| one.shape(readable))
+    fn ones(&self) -> Option<One<'_>> {
+        self.as_ref().map(Paths::ones)
     }
 
-    fn read(read: Self::Read) -> Self {
-        read.map(T::read)
-    }
-
-    fn exact(exact: Self::Exact) -> Self {
-        exact.map(T::exact)
+    fn of(one: Option<One<'static>>) -> Self {
+        one.map(PathBuf::of)
     }
 }
 
 /// Serialises a path, or several.
 pub fn serialize<T: Paths, S: Serializer>(paths: &T, serializer: S) -> Result<S::Ok, S::Error> {
-    let readable = serializer.is_human_readable();
-    paths.shape(readable).serialize(serializer)
+    paths.ones().serialize(serializer)
 }
 
 /// The reverse.
-pub fn deserialize<'de, T: Paths, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    match deserializer.is_human_readable() {
-        true => T::Read::deserialize(deserializer).map(T::read),
-        false => T::Exact::deserialize(deserializer).map(T::exact),
-    }
+pub fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: Paths<Ones<'static>: DeserializeOwned> + 'static,
+    D: Deserializer<'de>,
+{
+    T::Ones::<'static>::deserialize(deserializer).map(T::of)
 }
 
 #[cfg(test)]
@@ -142,7 +121,7 @@ mod tests {
 
     #[test]
     fn every_path_comes_back_and_those_that_are_text_are_text() {
-        let odd = PathBuf::exact(b"/a\xff/b".to_vec());
+        let odd = PathBuf::from(OsString::from_vec(b"/a\xff/b".to_vec()));
         let held = Held {
             one: "/ünï".into(),
             many: vec!["/a b".into(), odd.clone()],

@@ -29,8 +29,8 @@ pub struct Ahead {
 
 impl Ahead {
     /// Clones it, for a plan that has namespaces for this user and, where there is to be any, a Landlock
-    /// domain of this ABI; one that `maps` is likely to have root's folders appear as the user's. `None` where the caller ignores its children: what has become of this one could
-    /// not be told.
+    /// domain of this ABI; one that `maps` is likely to have root's folders appear as the user's. `None` where
+    /// the caller ignores its children: what has become of this one could not be told.
     ///
     /// # Errors
     /// The host refuses namespaces.
