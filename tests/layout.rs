@@ -27,7 +27,8 @@ const MAY_SEE: [(&str, &[&str]); 15] = [
     (
         "cli",
         &[
-            "policy", "profile", "go", "host", "plan", "gateway", "generate", "launch", "text",
+            "policy", "profile", "go", "host", "plan", "gateway", "generate", "launch", "paths",
+            "text",
         ],
     ),
     ("main", &["cli"]),

@@ -45,6 +45,7 @@ fn a_work_tree_whose_name_is_not_utf_8_is_built_and_run_from() {
         let planned: serde_json::Value = serde_json::from_str(&planned).unwrap();
         let bytes = serde_json::json!(folder.as_os_str().as_bytes());
         assert_eq!(planned["programs"]["tree"], bytes);
+        assert_eq!(planned["folder"], bytes);
     }
 }
 

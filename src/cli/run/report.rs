@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cli::args::{LowArgs, Output};
 use crate::launch::Outcome;
+use crate::paths::Paths as _;
 use crate::plan::{Holding, Isolation, Node, Plan, Way};
 use crate::policy::{Layer, Policy};
 
@@ -82,8 +83,8 @@ fn planned(policy: &Policy, plan: &Plan) -> Value {
         "version": env!("CARGO_PKG_VERSION"),
         "profile": policy.name,
         "command": plan.command.argv.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>(),
-        "executable": plan.command.path.to_string_lossy(),
-        "folder": plan.command.folder.to_string_lossy(),
+        "executable": plan.command.path.ones(),
+        "folder": plan.command.folder.ones(),
         "cage": plan.cage,
         "way": plan.way,
         "identity": plan.identity,
