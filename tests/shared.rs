@@ -368,6 +368,7 @@ fn plan(script: &str) -> Plan {
             path: "/bin/sh".into(),
             argv: ["sh", "-c", script].map(Into::into).into(),
             environment: std::env::vars_os().collect(),
+            settings: Vec::new(),
             folder: "/".into(),
         },
         cage: Cage::Program,

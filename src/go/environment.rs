@@ -116,6 +116,12 @@ pub enum EnvironmentError {
 /// What programs look at to find the way to hosts: in either spelling.
 pub const TO_HOSTS: [&str; 4] = ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"];
 
+/// Files of HOME, and what they say, for what the go command has no variable for.
+///
+/// Its telemetry: in a HOME that is new with each run it would start its daily process with each run, for
+/// counters that nobody reads and reports that have nowhere to go.
+pub const SETTINGS: [(&str, &str); 1] = [(".config/go/telemetry/mode", "off")];
+
 /// Makes the environment.
 pub fn rebuild(inputs: &Inputs<'_>) -> Result<Environment, EnvironmentError> {
     let mut making = Making {

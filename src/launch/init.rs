@@ -5,10 +5,13 @@
 //! a pid namespace it is the subreaper of everything inside and does the same by hand.
 
 use std::ffi::CString;
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::Mode;
 use rustix::process::{self, DumpableBehavior, Pid, Signal};
 
 use super::direct::Direct;
@@ -20,7 +23,7 @@ use super::{Caller, descendants, failed, supervised};
 use crate::enforce::landlock::Domain;
 use crate::enforce::{self, Begun, Context as _, Enforcement};
 use crate::notify::{Handover, Supervisor};
-use crate::plan::{Identity, Isolation, Plan, way};
+use crate::plan::{Identity, Isolation, Plan, Setting, way};
 use crate::policy::Layer;
 use crate::sys::{self, Cloned, signal};
 
@@ -58,6 +61,7 @@ pub fn begin(namespaces_for: Option<&Identity>, maps: bool, socket: &OwnedFd) ->
 /// The rest, to the end of the run.
 pub fn run(start: Start<'_>, begun: Begun) -> ! {
     let prepared = enforce::prepare(start.plan, begun, || wait_for_made(&start))
+        .and_then(|done| settle(&start.plan.command.settings).map(|()| done))
         .and_then(|done| open_gate(&start).map(|()| done))
         .and_then(|done| wait(&start).map(|()| done));
     let status = match prepared {
@@ -80,6 +84,24 @@ fn wait_for_made(start: &Start<'_>) -> Result<(), enforce::Error> {
 /// Until the launcher has said that it has gone on.
 fn wait(start: &Start<'_>) -> Result<(), enforce::Error> {
     message::wait(&start.socket).during(Layer::Namespaces, || "wait for the launcher".into())
+}
+
+/// Writes the command's settings, as the sandbox user, for whom alone they are.
+fn settle(settings: &[Setting]) -> Result<(), enforce::Error> {
+    let umask = process::umask(Mode::RWXG | Mode::RWXO);
+    let write = |setting: &Setting| {
+        let folder = setting.path.parent().unwrap_or("/".as_ref());
+        fs::create_dir_all(folder)?;
+        let mut file = File::create_new(&setting.path)?;
+        file.write_all(setting.content.as_bytes())
+    };
+    let settled = settings.iter().try_for_each(|setting| {
+        write(setting).during(Layer::Environment, || {
+            format!("make {}", setting.path.display())
+        })
+    });
+    process::umask(umask);
+    settled
 }
 
 /// Makes the gateway's listening socket in this net namespace, while nothing else is in it, and hands

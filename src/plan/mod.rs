@@ -200,9 +200,21 @@ pub struct Command {
     pub argv: Vec<OsString>,
     /// Its whole environment.
     pub environment: Vec<(OsString, OsString)>,
+    /// What is set for it where there is no variable.
+    pub settings: Vec<Setting>,
     /// The folder it starts in.
     #[serde(with = "crate::paths")]
     pub folder: PathBuf,
+}
+
+/// A file of HOME that sets what no variable does, written by the sandbox user before the command starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setting {
+    /// Where it appears inside.
+    #[serde(with = "crate::paths")]
+    pub path: PathBuf,
+    /// What it says.
+    pub content: String,
 }
 
 /// Who runs inside.

@@ -189,3 +189,30 @@ fn the_race_detector_is_refused_with_its_reason() {
     let site = hello(Env::E1);
     site.run(&[], &["go", "test", "-race", "./..."]).says("cgo");
 }
+
+/// In a HOME that is new with each run the go command would start its telemetry process with each run.
+#[test]
+fn the_go_command_keeps_no_telemetry() {
+    let told = "go vet . && go telemetry && find \"$HOME\" -path '*telemetry*' -type f";
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let site = program(env);
+        let bare = bare(&site, &["sh", "-c", told]);
+        bare.expect(0).says("local").says("upload.token");
+        let inside = site.run(&[], &["sh", "-c", told]).expect(0);
+        let lines: Vec<_> = inside.stdout.lines().collect();
+        let home = if env.has_namespaces() {
+            "/run/gosandbox/home"
+        } else {
+            ""
+        };
+        let [mode, file] = lines[..] else {
+            panic!("{env:?}: {lines:?}");
+        };
+        assert_eq!(mode, "off", "{env:?}");
+        let of_home = file.strip_suffix("/.config/go/telemetry/mode").unwrap();
+        assert!(of_home.starts_with(home), "{env:?}: {file}");
+    }
+}

@@ -24,7 +24,7 @@ use crate::launch::gate::Gate;
 use crate::plan::inputs::{Inputs, Outputs, Project, Run, Wraps};
 use crate::plan::own::OwnFiles;
 use crate::plan::{self, build};
-use crate::plan::{Command, EXEC_PLACE, Identity, Plan, Way};
+use crate::plan::{Command, EXEC_PLACE, Identity, Plan, Setting, Way};
 use crate::policy::{Cage, Policy};
 
 /// Everything that does not depend on which layers can be had.
@@ -263,6 +263,12 @@ impl<'a> Prepared<'a> {
                 },
                 argv: self.argv(),
                 environment: environment.pairs,
+                settings: environment::SETTINGS
+                    .map(|(path, content)| Setting {
+                        path: own.home.join(path),
+                        content: content.into(),
+                    })
+                    .into(),
                 folder: self.session.folder.clone(),
             },
             cage,

@@ -179,6 +179,13 @@ fn readable(policy: &Policy, plan: &Plan) -> String {
             value.to_string_lossy()
         ));
     }
+    for setting in &plan.command.settings {
+        line(format_args!(
+            "  {} saying \"{}\"",
+            setting.path.display(),
+            setting.content
+        ));
+    }
     line(format_args!("guarantees:"));
     for (guarantee, holding) in &plan.guarantees {
         match holding {
