@@ -61,6 +61,29 @@ fn exit_statuses_and_signals_come_back_as_without_it() {
     }
 }
 
+/// Relative folders of PATH count for nothing, as in a program's own look-up.
+#[test]
+fn a_command_in_the_callers_path_is_found() {
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let site = program(env);
+        site.file("tools/README", "");
+        site.settle();
+        site.run(&[], &["go", "build", "-o", "tools/prog", "."])
+            .expect(0);
+        let path = std::env::var("PATH").unwrap();
+        let with = |folder: &str| {
+            let mut command = site.gosandbox(&[], &["prog", "exit", "7"]);
+            command.env("PATH", format!("{path}:{folder}"));
+            Ended::of(&mut command)
+        };
+        with(site.work.join("tools").to_str().unwrap()).expect(7);
+        with("tools").expect(127).says("nor in PATH");
+    }
+}
+
 #[test]
 fn standard_input_reaches_the_command() {
     use std::io::Write;

@@ -56,7 +56,7 @@ pub(super) fn what(
     if program == Path::new("gofmt") {
         return Ok(What::Gofmt);
     }
-    let path = look_up(program, &session.folder, &toolchain.goroot)?;
+    let path = look_up(program, session, &toolchain.goroot)?;
     if is_compiler(&path) {
         bail!(
             "refusing to run {}: no C compiler, assembler or linker runs inside",
@@ -66,10 +66,11 @@ pub(super) fn what(
     Ok(What::Other(path))
 }
 
-/// Where a command is found: by its path, else in the PATH that holds inside.
-fn look_up(program: &Path, folder: &Path, goroot: &Path) -> anyhow::Result<PathBuf> {
+/// Where a command is found: by its path, else in the PATH that holds inside, and then in the caller's, as
+/// what `go install` has put into `~/go/bin`. Only the command is: what it runs finds nothing there.
+fn look_up(program: &Path, session: &Session<'_>, goroot: &Path) -> anyhow::Result<PathBuf> {
     if program.components().count() > 1 {
-        let path = folder.join(program);
+        let path = session.folder.join(program);
         return path
             .canonicalize()
             .map_err(|error| NotFound(format!("{}: {error}", path.display())).into());
@@ -80,14 +81,20 @@ fn look_up(program: &Path, folder: &Path, goroot: &Path) -> anyhow::Result<PathB
         "/usr/bin".into(),
         "/bin".into(),
     ];
+    let callers = session.variable("PATH").map(std::env::split_paths);
+    let callers = callers.into_iter().flatten().filter(|it| it.is_absolute());
     let found = folders
         .iter()
-        .find_map(|folder| folder.join(program).canonicalize().ok());
+        .cloned()
+        .chain(callers)
+        .map(|folder| folder.join(program))
+        .find_map(|path| path.canonicalize().ok().filter(|path| path.is_file()));
     found.ok_or_else(|| {
         let looked = folders
             .map(|folder| folder.display().to_string())
             .join(", ");
-        NotFound(format!("{} is in none of {looked}", program.display())).into()
+        let program = program.display();
+        NotFound(format!("{program} is in none of {looked}, nor in PATH")).into()
     })
 }
 
