@@ -27,14 +27,24 @@ impl Sockets {
     /// Makes a socket that can reach nothing but the loopback.
     pub(super) fn make(domain: i32, kind: i32, protocol: i32) -> Result<Held, Errno> {
         let socket = sys::socket(domain, kind, protocol).map_err(|error| errno(&error))?;
-        if matches!(domain, libc::AF_INET | libc::AF_INET6) {
-            sys::bind_to_device(socket.as_fd(), "lo").map_err(|_| libc::EACCES)?;
-        }
-        Ok(Held {
+        let held = Held {
             socket,
             domain,
             kind: kind & 0xf,
-        })
+        };
+        Self::tie(&held)?;
+        Ok(held)
+    }
+
+    /// Ties a socket to the loopback device; EACCES where it is tied to any already, which takes a privilege
+    /// to change.
+    pub(super) fn tie(held: &Held) -> Result<(), Errno> {
+        match held.domain {
+            libc::AF_INET | libc::AF_INET6 => {
+                sys::bind_to_device(held.socket.as_fd(), "lo").map_err(|_| libc::EACCES)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Keeps the duplicate of a socket that was handed over.

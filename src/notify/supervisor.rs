@@ -238,6 +238,7 @@ impl Supervisor {
         let inode = caller.socket(caller.int(0))?;
         self.sockets.get(inode)?;
         let bytes = Self::address(caller, caller.call.arguments[1], caller.int(2))?;
+        let lets_go = address::parse(&bytes)? == Address::Unspecified;
         let held = self.sockets.take(inode)?;
         let destination = self.destination(&held, caller, bytes);
         let destination = match destination.and_then(|found| found.ok_or(libc::ECONNREFUSED)) {
@@ -251,6 +252,11 @@ impl Supervisor {
         let flags = rustix::fs::fcntl_getfl(&held.socket).map_err(|_| libc::EPERM)?;
         if flags.contains(OFlags::NONBLOCK) || held.kind == libc::SOCK_DGRAM {
             let outcome = sys::connect(held.socket.as_fd(), &destination.bytes);
+            // A datagram socket that lets go of its peer lets go of its device as well (udp_disconnect). One
+            // that was given another meanwhile is given no address any more.
+            if lets_go && held.kind == libc::SOCK_DGRAM {
+                Sockets::tie(&held)?;
+            }
             if !is_settled(&held, &outcome) {
                 self.sockets.put(inode, held);
             }
@@ -427,6 +433,9 @@ impl Supervisor {
         }
         let (bytes, _named) = if message.name.is_empty() {
             (Vec::new(), None)
+        } else if address::parse(&message.name)? == Address::Unspecified {
+            // It lets go of no peer here: the kernel takes it for an AF_INET address (udp_sendmsg).
+            return Err(libc::EAFNOSUPPORT);
         } else {
             match self.destination(held, caller, message.name.clone())? {
                 Some(to) => (to.bytes, to.named),

@@ -13,6 +13,8 @@ pub(super) fn attack(name: &str) -> std::io::Result<()> {
         "udp6" => UdpSocket::bind("[::]:0")?
             .send_to(b"x", &argument)
             .map(drop),
+        "udp unspecified" => unspecified(&argument),
+        "udp let go" => let_go(),
         "bind" => TcpListener::bind(&argument).map(drop),
         "same port" => {
             let port = argument.rsplit(':').next().unwrap_or_default();
@@ -40,6 +42,52 @@ pub(super) fn attack(name: &str) -> std::io::Result<()> {
         }
         "race" => race(argument.parse().expect("a port")),
         _ => unreachable!("{name}"),
+    }
+}
+
+/// A datagram to an address whose family is AF_UNSPEC, which the kernel takes for AF_INET.
+fn unspecified(argument: &str) -> std::io::Result<()> {
+    let to: std::net::SocketAddrV4 = argument.parse().expect("an address");
+    let socket = UdpSocket::bind("0.0.0.0:0")?;
+    // SAFETY: all zeroes is a valid value of this plain structure.
+    let mut name: libc::sockaddr_in = unsafe { std::mem::zeroed() };
+    name.sin_port = to.port().to_be();
+    name.sin_addr.s_addr = u32::from_ne_bytes(to.ip().octets());
+    // SAFETY: data and address live through the call.
+    let sent = unsafe {
+        let (data, name) = (c"x".as_ptr().cast(), (&raw const name).cast());
+        libc::sendto(socket.as_raw_fd(), data, 1, 0, name, 16)
+    };
+    if sent < 0 {
+        Err(std::io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
+}
+
+/// Lets go of a peer; 0 where the socket is tied to no device then, which the kernel lets go of as well.
+fn let_go() -> std::io::Result<()> {
+    let mine = UdpSocket::bind("127.0.0.1:0")?;
+    let socket = UdpSocket::bind("0.0.0.0:0")?;
+    socket.connect(mine.local_addr()?)?;
+    let mut device = [0u8; 16];
+    let mut length = 16;
+    // SAFETY: a family alone is an address; `device` has room for `length` bytes.
+    let done = unsafe {
+        let nobody = (&raw const device).cast();
+        if libc::connect(socket.as_raw_fd(), nobody, 16) < 0 {
+            -1
+        } else {
+            let device = (&raw mut device).cast();
+            libc::getsockopt(socket.as_raw_fd(), 1, 25, device, &raw mut length)
+        }
+    };
+    if done < 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    match length {
+        0 => Ok(()),
+        _ => Err(std::io::Error::from_raw_os_error(libc::EBUSY)),
     }
 }
 

@@ -79,8 +79,10 @@ fn datagrams_reach_neither_the_host_nor_the_network() {
     ] {
         refused(name, &format!("{ip}:{port}"), libc::ECONNREFUSED);
     }
+    let address = format!("127.0.0.1:{port}");
+    refused("udp unspecified", &address, libc::EAFNOSUPPORT);
     let mut buffer = [0; 8];
-    for _ in 0..3 {
+    for _ in 0..4 {
         assert!(host.recv(&mut buffer).is_ok(), "the bare ones arrived");
     }
     assert!(host.recv(&mut buffer).is_err(), "those from inside did not");
@@ -107,6 +109,7 @@ fn other_networks_are_unreachable() {
 fn sockets_stay_tied_to_the_loopback_device() {
     let folder = folder();
     assert_eq!(result(folder.path(), true, "device", ""), -libc::EPERM);
+    refused("udp let go", "", libc::EBUSY);
     refused("packet information", "", libc::EPERM);
 }
 
