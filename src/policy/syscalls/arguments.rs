@@ -54,6 +54,9 @@ pub const MKNOD: &[Clause] = &[allow(&[masked(1, NODE, NODES)])];
 /// mknodat: as [`MKNOD`].
 pub const MKNODAT: &[Clause] = &[allow(&[masked(2, NODE, NODES)])];
 
+/// renameat2: RENAME_WHITEOUT leaves a device node where the file was.
+pub const RENAMEAT2: &[Clause] = &[refuse(&[any_bit(4, 4)], libc::EINVAL)];
+
 /// fcntl: F_SETOWN, F_SETSIG and F_SETOWN_EX send signals to any process or group without a kill
 /// that could be looked at; F_SETLEASE holds up others' opens.
 pub const FCNTL: &[Clause] = &[refuse(&[int(1, &[8, 10, 15, 1024])], libc::EPERM)];
