@@ -4,6 +4,7 @@
 //! `core.hooksPath = .githooks`, `include.path = ../.gitconfig` and `filter.x.clean = ./tools/clean` are
 //! common. Whoever may write the work tree must not write these.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,22 +13,37 @@ use super::gitconfig::{self, LARGEST, Setting};
 
 /// Includes of includes are followed so deep, as git does (`MAX_INCLUDE_DEPTH`).
 const DEEPEST: usize = 10;
+/// So many files are read, and again only where they are nearer than before: git gives up where one includes
+/// itself.
+const MOST: usize = 1000;
 
 /// The files and folders that the configuration of `repository`, its top folder, leads to: there or
 /// not, without `.` and `..`. What cannot be read or understood leads nowhere, as for git.
 pub fn led_to(repository: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
+    let mut seen = HashMap::new();
     let git = git_folder(repository);
     let common = common_folder(&git);
     for config in [common.join("config"), git.join("config.worktree")] {
-        follow(&config, repository, 0, &mut found);
+        follow(&config, repository, 0, &mut seen, &mut found);
     }
     found.sort();
     found.dedup();
     found
 }
 
-fn follow(config: &Path, repository: &Path, depth: usize, found: &mut Vec<PathBuf>) {
+fn follow(
+    config: &Path,
+    repository: &Path,
+    depth: usize,
+    seen: &mut HashMap<PathBuf, usize>,
+    found: &mut Vec<PathBuf>,
+) {
+    let is_known = seen.get(config).is_some_and(|nearest| *nearest <= depth);
+    if is_known || seen.len() >= MOST {
+        return;
+    }
+    seen.insert(config.to_owned(), depth);
     let settings = read(config).and_then(|text| gitconfig::parse(&text).ok());
     let Some(settings) = settings else {
         return;
@@ -48,7 +64,7 @@ fn follow(config: &Path, repository: &Path, depth: usize, found: &mut Vec<PathBu
             ("include" | "includeif", "path") => {
                 let path = clean(&folder.join(value));
                 if depth < DEEPEST {
-                    follow(&path, repository, depth + 1, found);
+                    follow(&path, repository, depth + 1, seen, found);
                 }
                 found.push(path);
             }
@@ -177,5 +193,18 @@ mod tests {
     fn a_circle_of_includes_ends() {
         let files = [(".git/config", "[include]\npath = config\n")];
         assert_eq!(led(&files), [".git/config"]);
+    }
+
+    #[test]
+    fn many_circles_of_includes_end_as_well() {
+        // Each of them ten deep: more than there will ever be time for.
+        let config = "[include]\npath = config\npath = ../one\npath = ../two\n".repeat(50);
+        let files = [
+            (".git/config", config.as_str()),
+            ("one", "[include]\npath = two\n"),
+            ("two", "[include]\npath = one\npath = three\n"),
+            ("three", "[core]\nhooksPath = four\n"),
+        ];
+        assert_eq!(led(&files), [".git/config", "four", "one", "three", "two"]);
     }
 }

@@ -11,7 +11,7 @@ use super::version::Version;
 use super::visible;
 use super::workspace::Workspace;
 
-/// A go.sum that is larger is not looked at.
+/// A go.mod or go.sum that is larger is not looked at.
 const LARGEST: u64 = 16 << 20;
 
 /// The first Go whose go.mod lists every module that builds need.
@@ -44,15 +44,13 @@ pub fn first(workspace: &Workspace, module_cache: &Path) -> Option<String> {
                 || file.replaces.iter().any(|r| !r.local && r.target == module)
         })
     };
-    sums.iter()
-        .filter_map(|file| read_sum(file))
-        .find_map(|text| {
-            let mut lines = text.lines().filter_map(entry);
-            let missing = lines.find(|(module, version)| {
-                is_asked_for(module, version) && !is_there(module_cache, module, version)
-            });
-            missing.map(|(module, version)| visible(&format!("{module}@{version}")))
-        })
+    sums.iter().filter_map(|file| read(file)).find_map(|text| {
+        let mut lines = text.lines().filter_map(entry);
+        let missing = lines.find(|(module, version)| {
+            is_asked_for(module, version) && !is_there(module_cache, module, version)
+        });
+        missing.map(|(module, version)| visible(&format!("{module}@{version}")))
+    })
 }
 
 /// The go.mod files of the modules that the project consists of.
@@ -68,12 +66,14 @@ fn module_files(workspace: &Workspace) -> Vec<PathBuf> {
 }
 
 fn read_mod(path: &Path) -> Option<ModFile> {
-    ModFile::parse(&fs::read(path).ok()?).ok()
+    ModFile::parse(read(path)?.as_bytes()).ok()
 }
 
-fn read_sum(path: &Path) -> Option<String> {
-    let small = path.metadata().ok()?.len() <= LARGEST;
-    small.then(|| fs::read_to_string(path).ok())?
+/// The text of a plain file: a FIFO would never end, and neither would `/dev/zero`.
+fn read(path: &Path) -> Option<String> {
+    let found = path.metadata().ok()?;
+    let fits = found.is_file() && found.len() <= LARGEST;
+    fits.then(|| fs::read_to_string(path).ok())?
 }
 
 fn lists_all(file: &ModFile) -> bool {
@@ -191,5 +191,20 @@ mod tests {
         assert_eq!(scene.first(), None);
         let climbing = "go 1.16\nrequire ../../etc v1\n";
         assert_eq!(Scene::new(climbing, "../../etc v1 h1:x\n").first(), None);
+    }
+
+    #[test]
+    fn what_never_ends_is_not_read() {
+        let require = "go 1.21\nrequire a.example/Up v1.0.0\n";
+        let scene = Scene::new(require, "");
+        let sum = scene.folder.path().join("go.sum");
+        fs::remove_file(&sum).expect("go.sum");
+        std::os::unix::fs::symlink("/dev/zero", &sum).expect("a link");
+        assert_eq!(scene.first(), None);
+        fs::remove_file(&sum).expect("the link");
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        let kind = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, &sum, kind, mode, 0).expect("a FIFO");
+        assert_eq!(scene.first(), None);
     }
 }
