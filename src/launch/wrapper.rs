@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use super::door::Visit;
 use crate::enforce::{self, Context as _, nested};
 use crate::plan::own::OWN_FOLDER;
+use crate::plan::tree::rules_for;
 use crate::plan::{PLAN_VARIABLE, PROGRAM_PLAN, ProgramPlan, Rule, Ruleset};
 use crate::policy::{Access, Layer, TreeAccess};
 use crate::sys;
@@ -230,7 +231,7 @@ impl Test {
         }
         // A link such as `testdata -> ..` widens nothing; the rule's own open refuses links again.
         if fs::symlink_metadata(&testdata).is_ok_and(|found| found.is_dir()) {
-            rules.push(Rule::new(testdata, Access::WriteExecute));
+            rules.extend(rules_for(&testdata, &plan.protected));
         }
         Ok(rules)
     }

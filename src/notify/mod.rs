@@ -29,7 +29,7 @@ mod supervisor;
 pub struct Rules {
     /// Folders, without symbolic links in their paths, beneath which unix sockets may be made.
     pub socket_folders: Vec<PathBuf>,
-    /// Paths beneath these in which they may not.
+    /// Paths beneath these, and beneath every `testdata`, in which they may not.
     pub protected: Vec<PathBuf>,
     /// Where the command, and what it starts without the wrapper, may change modes, owners and times.
     pub command_writes: Vec<PathBuf>,
@@ -67,6 +67,7 @@ impl Rules {
         let in_testdata = self.testdata_in.as_ref().is_some_and(|tree| {
             path.strip_prefix(tree)
                 .is_ok_and(|rest| rest.components().any(|part| part.as_os_str() == "testdata"))
+                && !beneath(&self.protected)
         });
         beneath(&self.program_writes) || in_testdata
     }

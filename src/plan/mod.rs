@@ -22,7 +22,7 @@ mod planted;
 mod program;
 mod supervision;
 pub mod system;
-mod tree;
+pub mod tree;
 pub mod view;
 pub mod way;
 
@@ -379,6 +379,9 @@ pub struct ProgramPlan {
     pub tree: PathBuf,
     /// What tests may write in the work tree.
     pub tree_access: crate::policy::TreeAccess,
+    /// What they may not write of it, where nothing can be mounted over it.
+    #[serde(with = "crate::paths")]
+    pub protected: Vec<PathBuf>,
     /// Environment variables set for programs.
     pub set: BTreeMap<String, String>,
     /// Environment variables removed for programs.

@@ -75,6 +75,10 @@ pub(super) fn program(
         landlock: ruleset(host, rules),
         tree: project.tree.clone().unwrap_or_default(),
         tree_access,
+        protected: match view {
+            true => Vec::new(),
+            false => tree.protected.clone(),
+        },
         set: run.program_environment.0.clone(),
         unset: run.program_environment.1.clone(),
         hosts: run.program_hosts.clone(),

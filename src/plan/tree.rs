@@ -85,22 +85,32 @@ impl Tree {
             return vec![Rule::new(root, Access::WriteExecute)];
         }
         let mut rules = vec![Rule::new(root, Access::Execute)];
-        self.grant_children(root, &mut rules);
+        grant_children(root, &self.protected, &mut rules);
         rules
     }
+}
 
-    fn grant_children(&self, folder: &Path, rules: &mut Vec<Rule>) {
-        let mut children = children(folder);
-        children.sort();
-        for child in children {
-            if self.protected.contains(&child) || !is_real(&child) {
-                continue;
-            }
-            if self.protected.iter().any(|path| path.starts_with(&child)) {
-                self.grant_children(&child, rules);
-            } else {
-                rules.push(Rule::optional(child, Access::WriteExecute));
-            }
+/// Rules that let a folder be written without what is protected in it, where nothing can be mounted over that.
+pub fn rules_for(folder: &Path, protected: &[PathBuf]) -> Vec<Rule> {
+    if protected.iter().any(|path| path.starts_with(folder)) {
+        let mut rules = vec![Rule::new(folder, Access::Execute)];
+        grant_children(folder, protected, &mut rules);
+        return rules;
+    }
+    vec![Rule::new(folder, Access::WriteExecute)]
+}
+
+fn grant_children(folder: &Path, protected: &[PathBuf], rules: &mut Vec<Rule>) {
+    let mut children = children(folder);
+    children.sort();
+    for child in children {
+        if protected.contains(&child) || !is_real(&child) {
+            continue;
+        }
+        if protected.iter().any(|path| path.starts_with(&child)) {
+            grant_children(&child, protected, rules);
+        } else {
+            rules.push(Rule::optional(child, Access::WriteExecute));
         }
     }
 }

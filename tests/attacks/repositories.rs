@@ -143,6 +143,85 @@ fn a_repository_that_is_there_can_be_read_and_not_changed() {
 }
 
 #[test]
+fn what_is_protected_in_testdata_can_be_read_by_a_test_and_not_changed() {
+    const TEST: &str = r#"package main
+
+import (
+	"os"
+	"testing"
+)
+
+func TestChange(t *testing.T) {
+	for _, path := range []string{"repo/.git/config", "there.git/config", ".vscode/tasks.json", "repo/.git/testdata/x"} {
+		path = "testdata/" + path
+		if _, err := os.ReadFile(path); err != nil {
+			t.Error(err)
+		}
+		os.WriteFile(path, []byte("planted\n"), 0o755)
+		os.Chmod(path, 0o777)
+	}
+	os.WriteFile("testdata/repo/.git/hooks/pre-commit", []byte("planted\n"), 0o755)
+	os.Chmod(".git/testdata/x", 0o777)
+	if err := os.WriteFile("testdata/own/made", nil, 0o644); err != nil {
+		t.Error(err)
+	}
+	if err := os.Chmod("testdata/own/made", 0o755); err != nil {
+		t.Error(err)
+	}
+}
+"#;
+    let kept = [
+        "testdata/repo/.git/config",
+        "testdata/there.git/config",
+        "testdata/.vscode/tasks.json",
+        "testdata/repo/.git/testdata/x",
+        ".git/testdata/x",
+    ];
+    let make = |env: Env| {
+        let site = Site::new(env);
+        site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
+        site.file("main_test.go", TEST);
+        for file in ["HEAD", "objects/x", "refs/x"] {
+            site.file(&format!("testdata/there.git/{file}"), "kept\n");
+        }
+        for file in kept {
+            site.file(file, "kept\n");
+        }
+        site.file("testdata/repo/.git/hooks/README", "");
+        site.file("testdata/own/README", "");
+        site.settle();
+        site
+    };
+    let changed = |site: &Site| {
+        use std::os::unix::fs::PermissionsExt;
+        let is_changed = |file: &&str| {
+            let path = site.work.join(file);
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            std::fs::read_to_string(path).unwrap() != "kept\n" || mode & 0o777 == 0o777
+        };
+        let mut found: Vec<&str> = kept.into_iter().filter(is_changed).collect();
+        if site
+            .work
+            .join("testdata/repo/.git/hooks/pre-commit")
+            .exists()
+        {
+            found.push("hook");
+        }
+        found
+    };
+    let words = ["go", "test", "-count=1", "."];
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let site = make(env);
+        let ended = site.run(&[], &words);
+        assert_eq!(changed(&site), [""; 0], "{env:?}: {ended:?}");
+        ended.expect(0);
+    }
+    let site = make(Env::E1);
+    Ended::of(&mut site.bare(&words)).expect(0);
+    assert_eq!(changed(&site).len(), kept.len() + 1);
+}
+
+#[test]
 fn hooks_and_configuration_that_git_is_led_to_are_not_written() {
     const CONFIG: &str = "[core]\n\thooksPath = own/hooks\n[include]\n\tpath = ../own/gitconfig\n\tpath = ../own/none\n\tpath = ../top\n\
         [filter \"x\"]\n\tclean = ./own/clean %f\n";
