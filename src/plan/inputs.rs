@@ -67,6 +67,12 @@ fn cleaned(path: &Path) -> PathBuf {
     cleaned
 }
 
+/// Whether a path, as it was written, lies in a folder, and what is there (`real`) does not: a link of the
+/// repository's own has chosen it. Devices are nobody's.
+pub fn leads_out(path: &Path, real: &Path, folder: &Path) -> bool {
+    cleaned(path).starts_with(folder) && !real.starts_with(folder) && !real.starts_with("/dev")
+}
+
 /// Files and folders that flags name and that lie outside the work tree.
 #[derive(Clone, Debug, Default)]
 pub struct Outputs(Vec<(PathBuf, Option<Placeholder>)>);
@@ -105,8 +111,7 @@ impl Outputs {
         };
         if let Some(tree) = tree {
             // The repository's own links do not choose: coverage.out could lead to ~/.profile.
-            let leads_out = cleaned(path).starts_with(tree) && !real.starts_with(tree);
-            if leads_out && !real.starts_with("/dev") {
+            if leads_out(path, &real, tree) {
                 return Err(fail(
                     "a symbolic link in the work tree leads out of it; remove the link",
                 ));

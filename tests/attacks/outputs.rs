@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::support::{Env, Site, goroot, write};
+use crate::support::{Ended, Env, Site, goroot, write};
 
 fn site(env: Env) -> Site {
     let site = Site::new(env);
@@ -117,4 +117,52 @@ fn no_output_is_written_to_the_toolchain_or_a_cache() {
             }
         }
     }
+}
+
+/// A program that `go run` and `go tool` have left in GOCACHE is executed again, by whatever go comes next.
+#[test]
+fn a_link_named_as_the_program_does_not_have_go_write_a_cache() {
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let site = site(env);
+        let cached = site.cache().join("go-build/00-gosandbox-attack");
+        fs::create_dir_all(cached.parent().unwrap()).unwrap();
+        fs::copy("/bin/true", &cached).unwrap();
+        let before = fs::read(&cached).unwrap();
+        let owner = fs::metadata(site.cache()).unwrap();
+        use std::os::unix::fs::MetadataExt;
+        if crate::support::is_root() {
+            std::os::unix::fs::chown(&cached, Some(owner.uid()), Some(owner.gid())).unwrap();
+        }
+        let link = site.work.join("m");
+        symlink(&cached, &link).unwrap();
+        site.settle();
+        let ended = site.run(&[], &["go", "build"]);
+        let after = fs::read(&cached).unwrap();
+        fs::remove_file(&cached).unwrap();
+        assert!(before == after, "{env:?}: {ended:?}");
+        ended.expect(125).says("remove the link");
+        // As it is for go.sum, and for what is not there yet.
+        fs::remove_file(&link).unwrap();
+        symlink(&cached, site.work.join("go.sum")).unwrap();
+        site.run(&[], &["go", "mod", "tidy"]).expect(125);
+        assert!(!cached.exists());
+    }
+}
+
+#[test]
+fn go_writes_through_such_a_link_without_gosandbox() {
+    let site = site(Env::E1);
+    let other = site.outside.join("program");
+    fs::copy("/bin/true", &other).unwrap();
+    let before = fs::read(&other).unwrap();
+    symlink(&other, site.work.join("m")).unwrap();
+    site.settle();
+    Ended::of(site.bare(&["go", "build"]).env("GOTMPDIR", "/dev/shm")).expect(0);
+    let link = fs::symlink_metadata(site.work.join("m")).unwrap();
+    let is_written = fs::read(&other).unwrap() != before;
+    // Within one file system go renames, which replaces the link.
+    assert!(is_written || !link.is_symlink());
 }

@@ -101,6 +101,57 @@ fn a_tool_prints_it_without_gosandbox() {
     Ended::of(&mut site.bare(&["go", "build", "."])).says("decoysecret");
 }
 
+/// `*.go` is enough to name it.
+#[test]
+fn a_link_that_is_named_grants_nothing_that_it_leads_to() {
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let site = Site::new(env);
+        site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
+        site.file("main.go", "package main\n\nfunc main() {}\n");
+        write(&site.outside.join("secret"), SECRET);
+        write(&site.outside.join("other.go"), "package main\n");
+        symlink("../outside/secret", site.work.join("zz_windows.go")).unwrap();
+        symlink("../outside/other.go", site.work.join("other.go")).unwrap();
+        symlink("../outside", site.work.join("folder")).unwrap();
+        site.settle();
+        for words in [
+            &["go", "run", "main.go", "zz_windows.go"][..],
+            &["go", "vet", "main.go", "zz_windows.go"],
+            &["go", "test", "main.go", "zz_windows.go"],
+            &["go", "tool", "cover", "-func=zz_windows.go"],
+            &["go", "tool", "cover", "-func=folder/secret"],
+            &["go", "build", "-pgo=folder/secret", "main.go"],
+        ] {
+            let ended = site.run(&[], words);
+            let said = format!("{}{}", ended.stdout, ended.stderr);
+            assert!(
+                !said.contains("decoysecret"),
+                "{env:?} {words:?}: {ended:?}"
+            );
+            ended.expect(125).says("--ro");
+        }
+        let other = site.outside.join("other.go");
+        let words = ["go", "run", "main.go", "other.go"];
+        site.run(&["--ro", other.to_str().unwrap()], &words)
+            .expect(0);
+    }
+}
+
+#[test]
+fn it_grants_that_without_gosandbox() {
+    let site = Site::new(Env::E1);
+    site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
+    site.file("main.go", "package main\n\nfunc main() {}\n");
+    write(&site.outside.join("secret"), SECRET);
+    symlink("../outside/secret", site.work.join("zz_windows.go")).unwrap();
+    site.settle();
+    let words = ["go", "run", "main.go", "zz_windows.go"];
+    Ended::of(&mut site.bare(&words)).says("decoysecret");
+}
+
 #[test]
 fn a_replacement_outside_the_repository_is_refused_with_the_flag_that_grants_it() {
     for env in Env::ALL {

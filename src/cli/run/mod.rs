@@ -6,6 +6,7 @@ mod fetch;
 mod hints;
 mod identity;
 mod limits;
+mod links;
 mod mandatory;
 mod plan;
 mod progress;

@@ -11,7 +11,7 @@ use super::audit::Audit;
 use super::caches::{self, Caches};
 use super::identity::Who;
 use super::what::{What, stamping, what};
-use super::{Session, scratch, way};
+use super::{Session, links, scratch, way};
 use crate::cli::args;
 use crate::go::command::{self, GoCommand, Programs};
 use crate::go::environment::{self, Environment};
@@ -85,8 +85,19 @@ impl<'a> Prepared<'a> {
         let protected = [policy.files.protected.as_slice(), &led_to].concat();
         let mut outputs = Outputs::default();
         if let What::Go(go) = &what {
-            for input in &go.inputs {
-                read.extend(input.canonicalize());
+            read.extend(links::inputs(
+                &go.inputs,
+                workspace,
+                policy,
+                tree.as_deref(),
+            )?);
+            if go.cage == Cage::Tool && go.writes_tree {
+                links::outputs(
+                    workspace,
+                    &session.folder,
+                    go.changed_dir.as_deref(),
+                    &unwritable,
+                )?;
             }
             for output in &go.outputs {
                 let is_folder = output.kind == command::Kind::Folder;
