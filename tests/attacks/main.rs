@@ -18,4 +18,5 @@ mod litter;
 mod outputs;
 mod races;
 mod readers;
+mod reports;
 mod repositories;

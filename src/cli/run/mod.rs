@@ -125,6 +125,7 @@ fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyh
         audit,
     };
     let tree = (!workspace.none).then_some(workspace.root.as_path());
+    let report = report::Place::settle(args, tree)?;
     let who = identity::choose(&session, &policy, tree)?;
     let ahead = match args.dry_run {
         true => None,
@@ -134,7 +135,7 @@ fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyh
     let mut prepared =
         plan::Prepared::new(&session, &workspace, &policy, who, &toolchain, command)?;
     if args.dry_run {
-        return dry_run(&project, host, &prepared);
+        return dry_run(&project, host, &prepared, report);
     }
     fetch::missing(&project, &mut host, &prepared, &toolchain)?;
     hints::before(&project, &toolchain);
@@ -142,7 +143,7 @@ fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyh
         (_, Err(error)) => refuse(error),
         (plan, Ok(outcome)) => {
             hints::after(&project, &toolchain, &host, &prepared, (&plan, &outcome));
-            report::write(args, &policy, &plan, &outcome)?;
+            report::write(report, &policy, &plan, &outcome)?;
             let status = finish(&outcome, &policy);
             // Last of all, this waits until the kernel has taken the sandbox apart.
             drop(plan);
@@ -187,6 +188,7 @@ fn dry_run(
     project: &Project<'_>,
     mut host: Host,
     prepared: &plan::Prepared<'_>,
+    report: Option<report::Place>,
 ) -> anyhow::Result<u8> {
     let Project {
         session, policy, ..
@@ -200,7 +202,7 @@ fn dry_run(
     let mut plan = prepared.plan(&host)?;
     limits::settle(&mut plan, &host, session.args.verbosity)?;
     require(policy, &plan, session.args.verbosity)?;
-    report::dry_run(session.args, policy, &plan)
+    report::dry_run(report, policy, &plan)
 }
 
 /// Has an init begin while the project is looked at. What goes wrong with it the run says, but for a host

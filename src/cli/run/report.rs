@@ -1,8 +1,13 @@
 //! What was planned and what was enforced, for a reader and as JSON.
 
-use std::fs;
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use rustix::fs::{CWD, Mode, OFlags};
 use serde_json::{Value, json};
 
 use crate::cli::args::{LowArgs, Output};
@@ -14,25 +19,109 @@ use crate::policy::{Layer, Policy};
 /// Version of the report's schema: raised when a member changes its meaning or goes.
 const SCHEMA: u32 = 1;
 
-/// Prints the plan, or with `--report` writes it as JSON.
-pub(super) fn dry_run(args: &LowArgs, policy: &Policy, plan: &Plan) -> anyhow::Result<u8> {
-    match &args.report {
-        Some(output) => {
-            write_json(output, &planned(policy, plan))?;
-            Ok(0)
+/// Where `--report` goes, settled before the command can change what is there: it may write that folder.
+pub(super) enum Place {
+    /// Standard output.
+    Standard,
+    /// What a link or a device led to, opened.
+    Open(File, PathBuf),
+    /// A file's name in a folder; no link that comes there meanwhile is followed.
+    Named(OwnedFd, OsString, PathBuf),
+}
+
+impl Place {
+    /// That of `--report`, if it is given.
+    ///
+    /// # Errors
+    /// There is no such folder, or a link of the work tree leads out of it.
+    pub(super) fn settle(args: &LowArgs, tree: Option<&Path>) -> anyhow::Result<Option<Place>> {
+        let place = args.report.as_ref().map(|output| match output {
+            Output::Standard => Ok(Place::Standard),
+            Output::File(path) => Place::of(path, tree)
+                .with_context(|| format!("cannot write the report {}", path.display())),
+        });
+        place.transpose()
+    }
+
+    fn of(path: &Path, tree: Option<&Path>) -> anyhow::Result<Place> {
+        let named = std::path::absolute(path)?;
+        let folder = match (named.parent(), path.as_os_str().is_empty()) {
+            (Some(folder), false) => folder.canonicalize()?,
+            _ => bail!("it names no file"),
+        };
+        let Some(name) = named.file_name() else {
+            bail!("it names no file");
+        };
+        let found = path.symlink_metadata();
+        let is_plain = found.as_ref().map_or(true, |found| found.is_file());
+        let is_in = |path: &Path| tree.is_some_and(|tree| path.starts_with(tree));
+        if is_in(&named) || is_in(&folder) {
+            // The repository's own links do not choose which file is overwritten.
+            let real = match is_plain {
+                true => folder.clone(),
+                false => path.canonicalize()?,
+            };
+            if !is_in(&real) && !real.starts_with("/dev") {
+                bail!("a symbolic link in the work tree leads out of it; remove the link");
+            }
         }
+        let path = path.to_owned();
+        if !is_plain {
+            // No truncation yet: nothing has run.
+            let mut options = OpenOptions::new();
+            let file = options
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&path)?;
+            return Ok(Place::Open(file, path));
+        }
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = rustix::fs::openat(CWD, &folder, flags, Mode::empty())?;
+        Ok(Place::Named(folder, name.to_owned(), path))
+    }
+
+    fn write(self, value: &Value) -> anyhow::Result<()> {
+        let text = format!("{value:#}\n");
+        let (written, path) = match self {
+            Place::Standard => return super::super::print(text.as_bytes()).map(drop),
+            Place::Open(mut file, path) => {
+                // A pipe or a terminal has no length.
+                let _no_length = file.set_len(0);
+                (file.write_all(text.as_bytes()), path)
+            }
+            Place::Named(folder, name, path) => (replace(&folder, &name, &text), path),
+        };
+        written.with_context(|| format!("cannot write the report {}", path.display()))
+    }
+}
+
+fn replace(folder: &OwnedFd, name: &OsString, text: &str) -> std::io::Result<()> {
+    // A FIFO has no reader (ENXIO), rather than making anybody wait.
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mode = Mode::from_raw_mode(0o666);
+    let file = rustix::fs::openat(folder, name, flags | OFlags::CLOEXEC, mode)?;
+    let mut file = File::from(file);
+    file.set_len(0)?;
+    file.write_all(text.as_bytes())
+}
+
+/// Prints the plan, or with `--report` writes it as JSON.
+pub(super) fn dry_run(place: Option<Place>, policy: &Policy, plan: &Plan) -> anyhow::Result<u8> {
+    match place {
+        Some(place) => place.write(&planned(policy, plan)).map(|()| 0),
         None => super::super::print(readable(policy, plan).as_bytes()),
     }
 }
 
 /// With `--report`, writes what was enforced.
 pub(super) fn write(
-    args: &LowArgs,
+    place: Option<Place>,
     policy: &Policy,
     plan: &Plan,
     outcome: &Outcome,
 ) -> anyhow::Result<()> {
-    let Some(output) = &args.report else {
+    let Some(place) = place else {
         return Ok(());
     };
     let mut report = planned(policy, plan);
@@ -58,16 +147,7 @@ pub(super) fn write(
             "refused": summary.refused,
         }),
     };
-    write_json(output, &report)
-}
-
-fn write_json(output: &Output, value: &Value) -> anyhow::Result<()> {
-    let text = format!("{value:#}\n");
-    match output {
-        Output::Standard => super::super::print(text.as_bytes()).map(drop),
-        Output::File(path) => fs::write(path, text)
-            .with_context(|| format!("cannot write the report {}", path.display())),
-    }
+    place.write(&report)
 }
 
 fn planned(policy: &Policy, plan: &Plan) -> Value {
