@@ -58,7 +58,7 @@ pub struct GoCommand {
     pub programs: Programs,
     /// Whether it is there to write the source.
     pub writes_tree: bool,
-    /// Whether it stamps version control information, for which it runs git.
+    /// Whether it stamps version control information by itself, for which it runs git.
     pub stamps: bool,
     /// Whether it executes a tool that it has built into GOCACHE (Go 1.25 ships few tools built).
     pub runs_cached_tool: bool,
@@ -75,8 +75,8 @@ pub struct GoCommand {
     pub versioned: bool,
     /// Whether it fuzzes, for which the test binary writes `testdata/fuzz`.
     pub fuzzes: bool,
-    /// Whether `-buildvcs` is given on the command line.
-    pub buildvcs_given: bool,
+    /// What `-buildvcs` on the command line asks for, unless that is `auto`.
+    pub buildvcs: Option<bool>,
 }
 
 /// A go command line and what it depends on.
@@ -256,7 +256,7 @@ pub fn classify(call: &Call<'_>) -> Result<GoCommand, CommandError> {
         fetches: row.is_some_and(|r| r.fetches),
         programs: programs(name, &parsed),
         writes_tree: row.is_some_and(|r| r.writes_tree) || (name == "vet" && parsed.is_set("fix")),
-        stamps: row.is_some_and(|r| r.stamps) || parsed.is_set("buildvcs"),
+        stamps: row.is_some_and(|r| r.stamps),
         runs_cached_tool: tool
             .is_some_and(|t| own_tool && call.tool_dir.is_none_or(|d| !d.join(t).exists())),
         outputs: outputs::outputs(&place),
@@ -269,9 +269,15 @@ pub fn classify(call: &Call<'_>) -> Result<GoCommand, CommandError> {
             && ["fuzz", "test.fuzz"]
                 .iter()
                 .any(|f| parsed.value(f).is_some_and(|v| !v.is_empty())),
-        buildvcs_given: parsed.flags.iter().any(|f| f.name == "buildvcs"),
+        buildvcs: buildvcs(&parsed),
         subcommand: head.subcommand,
     })
+}
+
+fn buildvcs(parsed: &Parsed) -> Option<bool> {
+    let auto = parsed.value("buildvcs").is_some_and(|v| v == "auto");
+    let given = parsed.flags.iter().any(|f| f.name == "buildvcs");
+    (given && !auto).then(|| parsed.is_set("buildvcs"))
 }
 
 fn is_versioned(argument: &OsStr) -> bool {

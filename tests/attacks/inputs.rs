@@ -206,7 +206,8 @@ fn cgo_stays_off_whatever_the_environment_says() {
     site.settle();
     for name in ["CC", "CXX", "PKG_CONFIG", "AR", "FC", "GCCGO"] {
         let mut command = site.gosandbox(&[], &["go", "build", "-o", "/dev/null", "."]);
-        let ended = Ended::of(command.env(name, &program).env("CGO_ENABLED", "1"));
+        // With cgo the file with `import "C"` would be compiled, for which there is no compiler.
+        let ended = Ended::of(command.env(name, &program).env("CGO_ENABLED", "1")).expect(0);
         assert!(!mark.exists(), "{name}: {ended:?}");
     }
 }
@@ -334,6 +335,104 @@ fn a_repository_runs_nothing_at_a_build() {
             ended.stderr.contains("no version control stamping"),
             "{env:?}: {ended:?}"
         );
+    }
+}
+
+/// Beside tests and programs a shell can be executed, and whatever lies in the tree.
+#[test]
+fn a_repository_runs_nothing_beside_programs_even_where_stamping_is_asked_for() {
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let (site, mark) = repository_with_a_monitor(env);
+        for words in [&["go", "run", "."][..], &["go", "test", "-count=1", "."]] {
+            let ended = with_in(&site, "-buildvcs=true", words);
+            assert!(!mark.exists(), "{env:?} {words:?}: {ended:?}");
+            ended.expect(0).says("no version control stamping");
+            let given = [&words[..2], &["-buildvcs=true"], &words[2..]].concat();
+            for flags in ["", "-buildvcs=false"] {
+                let ended = with_in(&site, flags, &given);
+                assert!(!mark.exists(), "{env:?} {given:?}: {ended:?}");
+                ended.expect(125).says("leave it out");
+            }
+        }
+        site.run(
+            &[],
+            &["go", "build", "-buildvcs=false", "-o", "/dev/null", "."],
+        )
+        .expect(0);
+        site.run(
+            &[],
+            &["go", "build", "-buildvcs=true", "-o", "/dev/null", "."],
+        )
+        .expect(125)
+        .says("core.fsmonitor");
+    }
+}
+
+#[test]
+fn it_runs_it_without_gosandbox() {
+    let (site, mark) = repository_with_a_monitor(Env::E1);
+    let mut command = site.bare(&["go", "run", "."]);
+    Ended::of(command.env("GOFLAGS", "-buildvcs=true"));
+    assert!(mark.exists());
+}
+
+fn with_in(site: &Site, flags: &str, words: &[&str]) -> Ended {
+    Ended::of(site.gosandbox(&[], words).env("GOFLAGS", flags))
+}
+
+/// A repository whose configuration names a program, and the mark that the program leaves in the tree.
+fn repository_with_a_monitor(env: Env) -> (Site, std::path::PathBuf) {
+    let site = site_in(env);
+    let mark = site.work.join("own/marked");
+    let program = site.file(
+        "own/monitor",
+        &format!("#!/bin/sh\n: > {}\n", mark.display()),
+    );
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    for words in [
+        &["init", "-q"][..],
+        &["add", "-A"],
+        &["commit", "-qm", "x"],
+        &["config", "core.fsmonitor", &program.to_string_lossy()],
+    ] {
+        let mut git = std::process::Command::new("git");
+        git.args(["-c", "user.name=x", "-c", "user.email=x@example.com"]);
+        let status = git.args(words).current_dir(&site.work).output().unwrap();
+        assert!(status.status.success(), "{words:?}: {status:?}");
+    }
+    site.settle();
+    fs::remove_file(&mark).ok();
+    (site, mark)
+}
+
+/// go has git run in the nearest repository of the folder that it works in.
+#[test]
+fn a_repository_within_the_module_is_not_stamped() {
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let (site, _) = repository_with_a_monitor(env);
+        site.file("sub/main.go", "package main\n\nfunc main() {}\n");
+        fs::rename(site.work.join(".git"), site.work.join("sub/.git")).unwrap();
+        let git = std::process::Command::new("git")
+            .args(["init", "-q"])
+            .current_dir(&site.work)
+            .output();
+        assert!(git.unwrap().status.success());
+        site.settle();
+        for options in [&["-C", "sub"][..], &[]] {
+            let words: &[&str] = match options {
+                [] => &["go", "-C", "sub", "build", "-o", "/dev/null", "."],
+                _ => &["go", "build", "-o", "/dev/null", "."],
+            };
+            site.run(options, words)
+                .expect(0)
+                .says("is a repository within");
+        }
     }
 }
 

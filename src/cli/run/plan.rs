@@ -70,7 +70,7 @@ impl<'a> Prepared<'a> {
         if matches!(&what, What::Go(go) if go.fuzzes) {
             caches::make_corpus(&caches, &who)?;
         }
-        let (stamping, add_flags) = stamping(session, workspace, policy, &what);
+        let (stamping, add_flags) = stamping(session, workspace, policy, &what)?;
         let mut mapped = caches.of_root.clone();
         mapped.extend(
             tree.iter()

@@ -8,7 +8,7 @@ use anyhow::bail;
 use super::caches::Caches;
 use super::{NotFound, Session};
 use crate::cli::{args, warn};
-use crate::go::command::{self, GoCommand};
+use crate::go::command::{self, GoCommand, Programs};
 use crate::go::toolchain::Toolchain;
 use crate::go::vcs::{self, Stamping};
 use crate::go::workspace::Workspace;
@@ -99,48 +99,92 @@ fn look_up(program: &Path, session: &Session<'_>, goroot: &Path) -> anyhow::Resu
 }
 
 /// Whether git stamps, and the flags that switch it off where it must not.
+///
+/// # Errors
+/// The command line asks for it by name (`-buildvcs`), which no variable takes back, where it must not.
 pub(super) fn stamping(
     session: &Session<'_>,
     workspace: &Workspace,
     policy: &Policy,
     what: &What,
-) -> (Stamping, Vec<String>) {
-    let off = || vec!["-buildvcs=false".to_owned()];
+) -> anyhow::Result<(Stamping, Vec<String>)> {
+    let off = vec!["-buildvcs=false".to_owned()];
     // In the program cage git would run on what the cage's own programs write.
     let What::Go(go) = what else {
-        return (Stamping::None, off());
+        return Ok((Stamping::None, off));
     };
-    let (true, Some(repository)) = (go.stamps, &workspace.repository) else {
-        return (Stamping::None, Vec::new());
+    let asked = go.buildvcs.or_else(|| flags_say(session));
+    let asked = asked.unwrap_or(go.stamps);
+    let (true, Some(repository)) = (asked, &workspace.repository) else {
+        return Ok((Stamping::None, Vec::new()));
     };
-    if go.cage == Cage::Program || !policy.programs.stamping {
-        return (Stamping::None, off());
+    if go.cage == Cage::Program {
+        return Ok((Stamping::None, off));
     }
-    if flags_say_no(session) {
-        return (Stamping::None, Vec::new());
-    }
-    match vcs::stamping(repository) {
-        Stamping::Unsafe { reason } => {
-            if !go.buildvcs_given {
-                warn(
-                    session.args.verbosity,
-                    &format!("no version control stamping: {reason}"),
-                );
-            }
-            (Stamping::None, off())
+    let folder = go.changed_dir.as_deref().unwrap_or(&session.folder);
+    let stamping = if !policy.programs.stamping {
+        Stamping::Unsafe {
+            reason: format!("profile {} has it off", policy.name),
         }
-        stamping => (stamping, Vec::new()),
+    } else if go.programs != Programs::None {
+        Stamping::Unsafe {
+            reason: "git would run where all that the source brings along can be executed"
+                .to_owned(),
+        }
+    } else if let Some(nested) = nested(folder, repository) {
+        Stamping::Unsafe {
+            reason: format!(
+                "{} is a repository within {}",
+                nested.display(),
+                repository.display()
+            ),
+        }
+    } else {
+        vcs::stamping(repository)
+    };
+    let Stamping::Unsafe { reason } = stamping else {
+        return Ok((stamping, Vec::new()));
+    };
+    if go.buildvcs == Some(true) {
+        bail!("cannot stamp as -buildvcs asks: {reason}; leave it out");
     }
+    if policy.programs.stamping {
+        warn(
+            session.args.verbosity,
+            &format!("no version control stamping: {reason}"),
+        );
+    }
+    Ok((Stamping::None, off))
 }
 
-/// Whether the caller's GOFLAGS switch stamping off.
-fn flags_say_no(session: &Session<'_>) -> bool {
-    let flags = session
-        .variable("GOFLAGS")
-        .map(|flags| flags.to_string_lossy().into_owned());
-    flags.is_some_and(|flags| {
-        flags
-            .split_whitespace()
-            .any(|flag| flag.trim_start_matches('-') == "buildvcs=false")
+/// The nearest folder under version control at or above the one in which go works, below the repository:
+/// go would have git run there, by that configuration.
+fn nested<'f>(folder: &'f Path, repository: &Path) -> Option<&'f Path> {
+    let below = folder.ancestors().take_while(|it| *it != repository);
+    let mut below = below.filter(|it| it.starts_with(repository));
+    below.find(|it| {
+        let names = [".git", ".hg", ".svn", ".bzr", ".fslckout"];
+        names
+            .iter()
+            .any(|name| it.join(name).symlink_metadata().is_ok())
     })
+}
+
+/// What the caller's GOFLAGS say of stamping, if anything: the last counts.
+fn flags_say(session: &Session<'_>) -> Option<bool> {
+    let flags = session.variable("GOFLAGS")?.to_string_lossy().into_owned();
+    let said = |flag: &str| match flag.trim_start_matches(['-', '"', '\'']) {
+        "buildvcs" => Some(Some(true)),
+        flag => Some(
+            match flag
+                .strip_prefix("buildvcs=")?
+                .trim_end_matches(['"', '\''])
+            {
+                "auto" => None,
+                "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+                _ => Some(true),
+            },
+        ),
+    };
+    flags.split_whitespace().rev().find_map(said).flatten()
 }
