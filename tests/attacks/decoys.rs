@@ -22,7 +22,7 @@ pub struct Decoys {
     tcp: TcpListener,
     tcp6: Option<TcpListener>,
     udp: UdpSocket,
-    _unix: (UnixListener, UnixDatagram),
+    _unix: (UnixListener, UnixListener, UnixDatagram),
     _abstract: (UnixListener, UnixDatagram),
     word: String,
 }
@@ -40,6 +40,7 @@ impl Decoys {
             .to_string_lossy()
             .into_owned();
         let (unix, dgram) = (site.outside.join("s"), site.outside.join("d"));
+        let within = site.work.join("s");
         let abstract_address = |kind: &str| {
             SocketAddr::from_abstract_name(format!("{word}-{kind}").as_bytes()).unwrap()
         };
@@ -50,6 +51,7 @@ impl Decoys {
             udp: UdpSocket::bind("127.0.0.1:0").unwrap(),
             _unix: (
                 UnixListener::bind(&unix).unwrap(),
+                UnixListener::bind(&within).unwrap(),
                 UnixDatagram::bind(&dgram).unwrap(),
             ),
             _abstract: (
@@ -69,7 +71,7 @@ impl Decoys {
             }
         });
         decoys.site.settle();
-        for socket in [unix, dgram] {
+        for socket in [unix, within, dgram] {
             fs::set_permissions(socket, fs::Permissions::from_mode(0o777)).unwrap();
         }
         decoys

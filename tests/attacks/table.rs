@@ -47,6 +47,10 @@ pub const MAYBE: &[(&str, &str)] = &[
         "has-supplementary-groups",
         "the harness gives its child none",
     ),
+    (
+        "device-by-whiteout",
+        "since Linux 5.8, on file systems that have whiteouts",
+    ),
     ("i386-getpid", "CONFIG_IA32_EMULATION may be off"),
     ("init-module", "CONFIG_MODULES may be off"),
     ("ioperm", "CONFIG_X86_IOPL_IOPERM may be off"),
@@ -149,6 +153,12 @@ pub const EXCEPTIONS: &[Exception] = &[
         &[E2],
         &[],
         "it takes CAP_SETPCAP to empty it; no_new_privs makes it moot",
+    ),
+    exception(
+        "host-unix-in-the-work-tree",
+        &[E1, E3, E5],
+        &[],
+        "what lies in the tree is granted, and neither a read-only mount nor Landlock stands before a socket",
     ),
     exception(
         "interfaces-beyond-loopback",
