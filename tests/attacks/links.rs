@@ -133,3 +133,113 @@ fn a_protected_file_in_a_folder_that_is_exchanged_does_not_stay() {
     Ended::of(&mut site.bare(&["sh", "-c", EXCHANGE])).expect(0);
     assert_eq!(planted(&site), ["below/.envrc"]);
 }
+
+/// `GOCACHE=$PWD/.cache/go-build` is how CI services have caches kept.
+#[test]
+fn a_link_in_the_work_tree_makes_no_cache_of_what_it_leads_to() {
+    const READ: &str = "package main\n\nimport (\n\t\"os\"\n\t\"testing\"\n)\n\nfunc TestRead(t *testing.T) {\n\t\
+        data, _ := os.ReadFile(\"SECRET\")\n\tprintln(string(data))\n}\n";
+    let make = |env: Env, link: &str, to: &str| {
+        let site = Site::new(env);
+        let secret = site.outside.join("keys/secret");
+        crate::support::write(&secret, "decoysecret\n");
+        fs::create_dir(site.outside.join("keys/cache")).unwrap();
+        site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
+        site.file(
+            "main_test.go",
+            &READ.replace("SECRET", secret.to_str().unwrap()),
+        );
+        let link = site.work.join(link);
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        symlink(to, link).unwrap();
+        site.settle();
+        site
+    };
+    let variables = |site: &Site, command: &mut std::process::Command| {
+        for (name, place) in [
+            ("GOCACHE", ".cache/go-build"),
+            ("GOMODCACHE", ".cache/mod"),
+            ("XDG_CACHE_HOME", ".cache"),
+        ] {
+            command.env(name, site.work.join(place));
+        }
+        Ended::of(command)
+    };
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        for (link, to) in [
+            (".cache", "../outside/keys"),
+            (".cache/go-build", "../../outside/keys"),
+            (".cache/mod", "../../outside/keys"),
+            (".cache/mod/cache/download", "../../../../outside/keys"),
+        ] {
+            let site = make(env, link, to);
+            let secret = site.outside.join("keys/secret");
+            for words in [
+                &["go", "test", "-count=1", "."][..],
+                &["cat", secret.to_str().unwrap()],
+            ] {
+                if link.ends_with("download") && words[0] == "go" {
+                    // It would compile all anew, and asks the folder for nothing.
+                    continue;
+                }
+                let mut command = site.gosandbox_apart(&[], words);
+                let ended = variables(&site, &mut command);
+                let said = format!("{}{}", ended.stdout, ended.stderr);
+                assert!(!said.contains("decoysecret"), "{env:?} {link}: {ended:?}");
+                if !link.ends_with("download") {
+                    ended.expect(125).says("a symbolic link in the work tree");
+                }
+            }
+            assert_eq!(fs::read_dir(site.outside.join("keys")).unwrap().count(), 2);
+        }
+    }
+}
+
+/// The work tree's owner is who runs inside, and has the folder that the caches are in.
+#[test]
+fn a_link_of_the_sandbox_users_makes_no_cache_of_what_is_roots() {
+    if !crate::support::is_root() {
+        crate::support::skip("a cache of another user's takes root", true);
+        return;
+    }
+    let site = Site::new(Env::E1);
+    site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
+    let secret = site.outside.join("secret");
+    let read = "package main\n\nimport (\n\t\"os\"\n\t\"testing\"\n)\n\nfunc TestRead(t *testing.T) {\n\t\
+        data, _ := os.ReadFile(\"SECRET\")\n\tprintln(string(data))\n}\n";
+    site.file(
+        "main_test.go",
+        &read.replace("SECRET", secret.to_str().unwrap()),
+    );
+    let cache = site.root.join("cache");
+    fs::create_dir(&cache).unwrap();
+    symlink("../outside", cache.join("go-build")).unwrap();
+    site.settle();
+    // What root keeps from everybody.
+    use std::os::unix::fs::PermissionsExt;
+    crate::support::write(&secret, "decoysecret\n");
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    std::os::unix::fs::chown(&site.outside, Some(0), Some(0)).unwrap();
+    let run = |option: &std::path::Path| {
+        let words = ["go", "test", "-count=1", "."];
+        let mut command = std::process::Command::new(crate::support::gosandbox());
+        command.arg("--cache-dir").arg(option).arg("--").args(words);
+        site.prepare(&mut command);
+        Ended::of(&mut command)
+    };
+    let ended = run(&cache);
+    let said = format!("{}{}", ended.stdout, ended.stderr);
+    assert!(!said.contains("decoysecret"), "{ended:?}");
+    ended.expect(125).says("--cache-dir");
+    assert_eq!(fs::read_dir(&site.outside).unwrap().count(), 1);
+    // Nor is a folder made for that user where the user could make none.
+    fs::remove_file(cache.join("go-build")).unwrap();
+    symlink("outside", site.root.join("led")).unwrap();
+    std::os::unix::fs::lchown(site.root.join("led"), Some(1000), Some(1000)).unwrap();
+    run(&site.root.join("led/own")).expect(125);
+    assert!(!site.outside.join("own").exists());
+    // Root's own folder without such a link is used as the sandbox user's.
+    let own = site.root.join("roots");
+    fs::create_dir_all(own.join("go-build")).unwrap();
+    run(&own).expect(0);
+}

@@ -207,11 +207,16 @@ impl Site {
 
     /// As [`Site::run`], with no cache but what the options name.
     pub fn run_apart(&self, options: &[&str], words: &[&str]) -> Ended {
+        Ended::of(&mut self.gosandbox_apart(options, words))
+    }
+
+    /// As [`Site::gosandbox`], with no cache but what options and variables name.
+    pub fn gosandbox_apart(&self, options: &[&str], words: &[&str]) -> Command {
         let mut command = Command::new(gosandbox());
         command.args(options).arg("--").args(words);
         self.prepare(&mut command);
         confined::enter(&mut command, self.env, self.caller());
-        Ended::of(&mut command)
+        command
     }
 
     /// Runs and returns what came of it.

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, lchown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use rustix::fs::{CWD, Gid, Mode, OFlags, Uid};
 use sha2::{Digest, Sha256};
 
 use super::Session;
@@ -37,6 +38,7 @@ pub(super) fn find(
     let folders = [&layout.gocache, &layout.gomodcache, &programs];
     let mut real = Vec::new();
     for folder in folders {
+        stays(tree, folder)?;
         let made = make_in(tree, folder, who);
         made.with_context(|| {
             format!(
@@ -53,11 +55,23 @@ pub(super) fn find(
     let [gocache, gomodcache, programs] = real
         .try_into()
         .map_err(|_| io::Error::other("three caches"))?;
-    let of_root = [&gocache, &gomodcache]
-        .into_iter()
-        .filter(|path| who.identity.switch && path.metadata().is_ok_and(|m| m.uid() == 0))
-        .cloned()
-        .collect();
+    let mut of_root = Vec::new();
+    for (path, named) in [
+        (&gocache, &layout.gocache),
+        (&gomodcache, &layout.gomodcache),
+    ] {
+        if who.identity.switch && path.metadata().is_ok_and(|m| m.uid() == 0) {
+            if is_led_by_others(named) {
+                bail!(
+                    "cannot use the cache {}: it is {}, which belongs to root, and a link of another user's leads there; \
+                     name another place with --cache-dir",
+                    named.display(),
+                    path.display()
+                );
+            }
+            of_root.push(path.clone());
+        }
+    }
     Ok(Caches {
         gocache,
         gomodcache,
@@ -95,8 +109,75 @@ pub(super) fn make_corpus(caches: &Caches, who: &Who) -> anyhow::Result<()> {
 /// `None` where it cannot be: go says so if it needs it.
 pub(super) fn sumdb(caches: &Caches, who: &Who, tree: Option<&Path>) -> Option<PathBuf> {
     let folder = caches.gopath.join("pkg/sumdb");
+    stays(tree, &folder).ok()?;
     make_in(tree, &folder, who).ok()?;
-    folder.canonicalize().ok()
+    let real = folder.canonicalize().ok()?;
+    let is_roots = who.identity.switch && real.metadata().ok()?.uid() == 0;
+    (!is_roots || !is_led_by_others(&folder)).then_some(real)
+}
+
+/// Makes sure that no link of the work tree's own leads a cache out of it: `GOCACHE=$PWD/.cache` would grant
+/// whatever folder the repository likes.
+fn stays(tree: Option<&Path>, folder: &Path) -> anyhow::Result<()> {
+    let Some(tree) = tree else { return Ok(()) };
+    let is_in = |path: &Path| path.canonicalize().is_ok_and(|real| real.starts_with(tree));
+    let mut there = folder.ancestors();
+    let deepest = there.find(|path| path.symlink_metadata().is_ok());
+    if folder.ancestors().any(is_in) && !deepest.is_some_and(is_in) {
+        bail!(
+            "cannot use the cache {}: a symbolic link in the work tree leads out of it; remove the link, or name \
+             another place with --cache-dir",
+            folder.display()
+        );
+    }
+    Ok(())
+}
+
+/// Whether a link that is not root's, or that others may exchange, is on the way to a path: whoever has made
+/// it chooses what is there.
+fn is_led_by_others(path: &Path) -> bool {
+    let mut todo = parts(path);
+    let mut at = PathBuf::from("/");
+    let mut links = 0;
+    while let Some(next) = todo.pop() {
+        if next == ".." {
+            at.pop();
+            continue;
+        }
+        let folder = at.symlink_metadata();
+        at.push(&next);
+        let found = at.symlink_metadata();
+        let Ok(to) = at.read_link() else {
+            continue;
+        };
+        let is_roots = |found: &fs::Metadata| found.uid() == 0;
+        let is_closed = |folder: &fs::Metadata| folder.mode() & 0o022 == 0;
+        links += 1;
+        if links > 40
+            || !found.is_ok_and(|found| is_roots(&found))
+            || !folder.is_ok_and(|folder| is_roots(&folder) && is_closed(&folder))
+        {
+            return true;
+        }
+        at.pop();
+        if to.is_absolute() {
+            at = PathBuf::from("/");
+        }
+        todo.extend(parts(&to));
+    }
+    false
+}
+
+/// The names of a path, the last first.
+fn parts(path: &Path) -> Vec<std::ffi::OsString> {
+    let names = path.components().filter_map(|part| match part {
+        std::path::Component::Normal(name) => Some(name.to_owned()),
+        std::path::Component::ParentDir => Some("..".into()),
+        _ => None,
+    });
+    let mut names: Vec<_> = names.collect();
+    names.reverse();
+    names
 }
 
 struct Layout {
@@ -213,20 +294,43 @@ fn make(folder: &Path, who: &Who) -> io::Result<()> {
             make(parent, who)?;
         }
     }
-    let new = |path: &Path| fs::DirBuilder::new().mode(0o700).create(path);
     if !who.identity.switch {
-        return ignore_existing(new(folder));
+        return ignore_existing(fs::DirBuilder::new().mode(0o700).create(folder));
+    }
+    give(folder, who)
+}
+
+/// Makes a folder that belongs to the sandbox user, as root: not where a link of that user's leads to what is
+/// another's.
+fn give(folder: &Path, who: &Who) -> io::Result<()> {
+    let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let within = rustix::fs::openat(CWD, parent, flags, Mode::empty())?;
+    let owner = rustix::fs::fstat(&within)?.st_uid;
+    if owner != who.identity.uid && is_led_by_others(parent) {
+        return Err(io::Error::other(format!(
+            "{} belongs to user {owner}, and a link of another user's leads there",
+            parent.display()
+        )));
     }
     // Under another name until it is the user's: a launcher that is killed leaves none that is not.
-    let name = format!(".gosandbox-new-{}", std::process::id());
-    let unfinished = folder.with_file_name(name);
-    ignore_existing(new(&unfinished))?;
-    let made = lchown(&unfinished, Some(who.identity.uid), Some(who.identity.gid))
-        .and_then(|()| fs::rename(&unfinished, folder));
-    if made.is_err() {
-        let _another_run_was_first = fs::remove_dir(&unfinished);
+    let new = format!(".gosandbox-new-{}", std::process::id());
+    match rustix::fs::mkdirat(&within, &new, Mode::RWXU) {
+        Err(rustix::io::Errno::EXIST) => {}
+        made => made?,
     }
-    if folder.is_dir() { Ok(()) } else { made }
+    let (uid, gid) = (who.identity.uid, who.identity.gid);
+    let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+    let made = rustix::fs::openat(&within, &new, flags | OFlags::NOFOLLOW, Mode::empty())
+        .and_then(|made| rustix::fs::fchown(made, uid, gid))
+        .and_then(|()| rustix::fs::renameat(&within, &new, &within, name));
+    if made.is_err() {
+        let flags = rustix::fs::AtFlags::REMOVEDIR;
+        let _another_run_was_first = rustix::fs::unlinkat(&within, &new, flags);
+    }
+    if folder.is_dir() { Ok(()) } else { Ok(made?) }
 }
 
 fn ignore_existing(made: io::Result<()>) -> io::Result<()> {

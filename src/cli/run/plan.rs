@@ -463,10 +463,13 @@ fn upstream_folders(policy: &Policy) -> Vec<PathBuf> {
 
 /// The caller's own module cache, where the sandbox user has another: what is there is served from it.
 fn own_modules(session: &Session<'_>, caches: &Caches) -> Option<PathBuf> {
-    let own = caches::module_cache(session)?.join("cache/download");
-    own.canonicalize()
-        .ok()
-        .filter(|path| !path.starts_with(&caches.gomodcache))
+    let own = caches::module_cache(session)?.canonicalize().ok()?;
+    if own.starts_with(&caches.gomodcache) {
+        return None;
+    }
+    let folder = own.join("cache/download").canonicalize().ok()?;
+    // A link in it is not followed to what is none.
+    folder.starts_with(&own).then_some(folder)
 }
 
 /// How the environment of programs differs from the command's: what is set, what is unset.
