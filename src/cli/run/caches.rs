@@ -119,11 +119,18 @@ pub(super) fn sumdb(caches: &Caches, who: &Who, tree: Option<&Path>) -> Option<P
 /// Makes sure that no link of the work tree's own leads a cache out of it: `GOCACHE=$PWD/.cache` would grant
 /// whatever folder the repository likes.
 fn stays(tree: Option<&Path>, folder: &Path) -> anyhow::Result<()> {
-    let Some(tree) = tree else { return Ok(()) };
-    let is_in = |path: &Path| path.canonicalize().is_ok_and(|real| real.starts_with(tree));
     let mut there = folder.ancestors();
     let deepest = there.find(|path| path.symlink_metadata().is_ok());
-    if folder.ancestors().any(is_in) && !deepest.is_some_and(is_in) {
+    let (Some(tree), Some(deepest)) = (tree, deepest) else {
+        return Ok(());
+    };
+    let real = deepest.canonicalize();
+    if real.as_ref().is_ok_and(|real| real == deepest) {
+        // No link at all.
+        return Ok(());
+    }
+    let is_in = |path: &Path| path.canonicalize().is_ok_and(|real| real.starts_with(tree));
+    if !real.is_ok_and(|real| real.starts_with(tree)) && folder.ancestors().any(is_in) {
         bail!(
             "cannot use the cache {}: a symbolic link in the work tree leads out of it; remove the link, or name \
              another place with --cache-dir",
