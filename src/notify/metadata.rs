@@ -13,6 +13,9 @@ use rustix::fs::{
 use super::caller::Caller;
 use super::{Errno, Rules};
 
+/// fchmodat2(2), the same on every machine; libc knows it for some.
+const FCHMODAT2: i64 = 452;
+
 /// What is to be changed.
 enum Change {
     Mode(u32),
@@ -46,7 +49,7 @@ pub(super) fn is_one(number: i64) -> bool {
             number,
             libc::SYS_fchmod
                 | libc::SYS_fchmodat
-                | libc::SYS_fchmodat2
+                | FCHMODAT2
                 | libc::SYS_fchown
                 | libc::SYS_fchownat
                 | libc::SYS_utimensat
@@ -98,7 +101,7 @@ fn understand(caller: &Caller<'_>) -> Result<(Object, Change), Errno> {
     match caller.call.number {
         libc::SYS_fchmod => Ok((opened(), Change::Mode(word(1)))),
         libc::SYS_fchmodat => Ok((at(0)?, Change::Mode(word(2)))),
-        libc::SYS_fchmodat2 => Ok((at(word(3))?, Change::Mode(word(2)))),
+        FCHMODAT2 => Ok((at(word(3))?, Change::Mode(word(2)))),
         libc::SYS_fchown => Ok((opened(), Change::Owner(word(1), word(2)))),
         libc::SYS_fchownat => Ok((at(word(4))?, Change::Owner(word(2), word(3)))),
         libc::SYS_utimensat => {
