@@ -1,5 +1,6 @@
-//! The container's system call filter, as libseccomp compiles it, against the policy's table.
+//! The policy's table against libseccomp: its numbers, and the container's filter as libseccomp compiles it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -17,6 +18,86 @@ const ERRNO: u32 = 0x0005_0000;
 const X86_64: u32 = 0xc000_003e;
 const I386: u32 = 0x4000_0003;
 
+/// Runs a script that uses libseccomp, where that is installed.
+fn libseccomp(script: &str) -> Option<Command> {
+    let python = Path::new("/usr/bin/python3");
+    let known = Command::new(python)
+        .args(["-c", "import seccomp"])
+        .stderr(Stdio::null())
+        .status();
+    if !known.is_ok_and(|status| status.success()) {
+        skip(
+            "libseccomp's Python binding is not installed (package python3-seccomp)",
+            false,
+        );
+        return None;
+    }
+    let mut command = Command::new(python);
+    command.args(["-c", script]);
+    Some(command)
+}
+
+/// The first number that all architectures have in common: a call's number there is the same on each.
+const COMMON: u32 = 424;
+
+/// Every call that libseccomp knows of an architecture, with its number.
+fn calls_of(architecture: &str) -> Option<BTreeMap<String, u32>> {
+    const SCRIPT: &str = r#"
+import seccomp, sys
+for number in range(1000):
+    try:
+        print(seccomp.resolve_syscall(seccomp.Arch(sys.argv[1]), number).decode(), number)
+    except ValueError:
+        pass  # a number that is no call's
+"#;
+    let done = libseccomp(SCRIPT)?.arg(architecture).output().unwrap();
+    let text = String::from_utf8(done.stdout).unwrap();
+    let call = |line: &str| {
+        let (name, number) = line.split_once(' ')?;
+        Some((name.to_owned(), number.parse().ok()?))
+    };
+    Some(text.lines().filter_map(call).collect())
+}
+
+#[test]
+fn numbers_are_those_that_libseccomp_knows() {
+    for (name, arch) in [("x86_64", Arch::X86_64), ("aarch64", Arch::Aarch64)] {
+        let Some(known) = calls_of(name) else {
+            return;
+        };
+        assert!(known.len() > 250, "{} calls of {name}", known.len());
+        for call in Call::ALL {
+            match known.get(call.name()) {
+                Some(number) => assert_eq!(call.number(arch), Some(*number), "{call:?} on {name}"),
+                // Newer than this libseccomp, or of the other architecture.
+                None => assert!(
+                    call.number(arch).is_none_or(|number| number >= COMMON)
+                        || *call == Call::uretprobe,
+                    "{call:?} is no call of {name}"
+                ),
+            }
+        }
+        let newest = Call::ALL.iter().filter_map(|call| call.number(arch)).max();
+        for (call, number) in known
+            .into_iter()
+            .filter(|(_, number)| Some(*number) <= newest)
+        {
+            let named = Call::ALL.iter().any(|one| one.name() == call);
+            assert!(named, "{call}, {number} on {name}, has no name here");
+        }
+    }
+}
+
+#[test]
+fn numbers_are_common_where_architectures_have_them_in_common() {
+    for call in Call::ALL {
+        let [intel, arm] = [Arch::X86_64, Arch::Aarch64].map(|arch| call.number(arch));
+        if intel.max(arm) >= Some(COMMON) {
+            assert_eq!(intel, arm, "{call:?}");
+        }
+    }
+}
+
 /// The filter as libseccomp, which every container engine uses, compiles it.
 fn compiled(form: Option<&str>) -> Option<Vec<bpf::Instruction>> {
     const SCRIPT: &str = r#"
@@ -33,18 +114,7 @@ for rule in profile["syscalls"]:
         filter.add_rule(action(rule), name, *arguments)
 filter.export_bpf(open(sys.argv[2], "wb"))
 "#;
-    let python = Path::new("/usr/bin/python3");
-    let known = Command::new(python)
-        .args(["-c", "import seccomp"])
-        .stderr(Stdio::null())
-        .status();
-    if !known.is_ok_and(|status| status.success()) {
-        skip(
-            "libseccomp's Python binding is not installed (package python3-seccomp)",
-            false,
-        );
-        return None;
-    }
+    let mut libseccomp = libseccomp(SCRIPT)?;
     let folder = folder(form.unwrap_or("launcher"));
     let (json, out) = (folder.join("filter.json"), folder.join("filter.bpf"));
     fs::write(
@@ -52,12 +122,7 @@ filter.export_bpf(open(sys.argv[2], "wb"))
         render("oci-seccomp", form, Path::new("/work")).unwrap(),
     )
     .unwrap();
-    let done = Command::new(python)
-        .args(["-c", SCRIPT])
-        .arg(&json)
-        .arg(&out)
-        .output()
-        .unwrap();
+    let done = libseccomp.arg(&json).arg(&out).output().unwrap();
     assert!(
         done.status.success(),
         "{}",
