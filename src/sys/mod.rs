@@ -267,8 +267,8 @@ pub fn unmap_own_code() {
         return;
     };
     let length = ((&raw const etext).addr() - start.addr()) & !(page - 1);
-    // SAFETY: the linker puts these round what it maps read-only from the file (ld(1), end(3)); nothing
-    // has written there, since it is position-independent, so that the file holds the same.
+    // SAFETY: the linker puts these round what it maps read-only from the file (ld(1), end(3)); nothing has
+    // written there, since it is position-independent or lies where it was linked for, so that the file holds the same.
     unsafe {
         libc::madvise(start.cast_mut().cast(), length, libc::MADV_DONTNEED);
     }
