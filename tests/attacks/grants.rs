@@ -208,3 +208,76 @@ fn caches_in_the_work_tree_are_as_trusted_as_elsewhere() {
         }
     }
 }
+
+/// Where programs may write the tree, too, what go builds beside them is out of their reach.
+#[test]
+fn a_temporary_folder_in_the_work_tree_is_not_where_go_builds() {
+    const TEST: &str = "package p\n\nimport (\n\t\"fmt\"\n\t\"path/filepath\"\n\t\"testing\"\n)\n\nfunc TestLook(t *testing.T) {\n\t\
+        for _, name := range []string{\"program.json\", \"work/go-build*\"} {\n\t\t\
+        found, _ := filepath.Glob(\"tmp/gosandbox-*/*/\" + name)\n\t\tfmt.Println(\"FOUND\", len(found))\n\t}\n\t\
+        bare, _ := filepath.Glob(\"tmp/go-build*\")\n\tfmt.Println(\"BARE\", len(bare))\n}\n";
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let site = site(env);
+        site.file("p_test.go", TEST);
+        site.file("tmp/README", "");
+        site.settle();
+        for profile in ["strict", "ci"] {
+            let words = ["go", "test", "-v", "-count=1", "."];
+            let mut command = site.gosandbox(&["--profile", profile], &words);
+            let ended = crate::support::Ended::of(command.env("TMPDIR", site.work.join("tmp")));
+            assert!(
+                !ended.stdout.contains("FOUND 1"),
+                "{env:?} {profile}: {ended:?}"
+            );
+            ended.expect(0).says("FOUND 0");
+            let mut bare = site.bare(&words);
+            crate::support::Ended::of(bare.env("TMPDIR", site.work.join("tmp"))).says("BARE 1");
+        }
+    }
+}
+
+/// A profile may name what is there on some hosts only.
+#[test]
+fn a_path_that_a_profile_lets_be_read_may_be_missing() {
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let site = site(env);
+        let file = site.outside.join("file");
+        let missing = site.outside.join("missing");
+        let text = format!("[files]\nread = [{file:?}, {missing:?}]\n");
+        let profile = site.outside.join("own.toml");
+        crate::support::write(&profile, &text);
+        site.settle();
+        if crate::support::is_root() {
+            let caller = Some(site.caller());
+            std::os::unix::fs::chown(&profile, caller, caller).unwrap();
+        }
+        let options = ["--profile", profile.to_str().unwrap()];
+        site.run(&options, &["cat", file.to_str().unwrap()])
+            .expect(0)
+            .says("text");
+        assert!(!missing.exists());
+    }
+}
+
+#[test]
+fn a_layer_that_is_required_and_not_there_is_named_with_its_reason_and_nothing_runs() {
+    let site = site(Env::E2);
+    let ended = site.run(&["--require", "namespaces"], &["touch", "started"]);
+    assert!(ended.stderr.contains("namespaces"), "{ended:?}");
+    ended.expect(125).says("gosandbox doctor");
+    assert!(!site.work.join("started").exists());
+    let ended = site.run(&["--require", "landlock"], &["cat", "go.mod"]);
+    ended.expect(0);
+    let e5 = Env::E5;
+    let site = self::site(e5);
+    site.run(&["--require", "landlock"], &["touch", "started"])
+        .expect(125)
+        .says("landlock");
+    assert!(!site.work.join("started").exists());
+}

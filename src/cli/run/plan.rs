@@ -129,6 +129,7 @@ impl<'a> Prepared<'a> {
         let own_modules = own_modules(session, &caches);
         let mut proxy_folders = upstream_folders(policy);
         proxy_folders.extend(own_modules.clone());
+        let scratch = scratch::choose(session, written(tree.as_ref(), policy))?;
         let project = Project {
             tree,
             mapped,
@@ -145,7 +146,7 @@ impl<'a> Prepared<'a> {
             user_name: who.name.clone(),
             launcher: std::fs::read_link("/proc/self/exe")
                 .context("cannot find gosandbox's own executable")?,
-            scratch: scratch::choose(session)?,
+            scratch,
         };
         Ok(Prepared {
             session,
@@ -208,7 +209,8 @@ impl<'a> Prepared<'a> {
 
     /// Another run's folder, for a second attempt.
     pub fn renew(&mut self) -> anyhow::Result<()> {
-        self.project.scratch = scratch::choose(self.session)?;
+        let written = written(self.project.tree.as_ref(), self.policy);
+        self.project.scratch = scratch::choose(self.session, written)?;
         Ok(())
     }
 
@@ -403,6 +405,11 @@ impl<'a> Prepared<'a> {
         }
         argv
     }
+}
+
+/// Folders that code of the source may write.
+fn written<'p>(tree: Option<&'p PathBuf>, policy: &'p Policy) -> impl Iterator<Item = &'p PathBuf> {
+    tree.into_iter().chain(&policy.files.write)
 }
 
 /// Whether the sandbox user can walk to a path and open it for reading, by the permission bits.

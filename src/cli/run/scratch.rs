@@ -11,9 +11,13 @@ use super::Session;
 
 const TMPFS_MAGIC: i64 = 0x0102_1994;
 
-/// A name for a new run's folder, in a folder that only the caller can write.
-pub(super) fn choose(session: &Session<'_>) -> anyhow::Result<PathBuf> {
-    let base = base(session).join(format!("gosandbox-{}", session.host.uid));
+/// A name for a new run's folder, in a folder that only the caller can write, and that lies in none of those
+/// that are `written` inside: what go builds there is not for its programs to write.
+pub(super) fn choose<'p>(
+    session: &Session<'_>,
+    written: impl Iterator<Item = &'p PathBuf>,
+) -> anyhow::Result<PathBuf> {
+    let base = base(session, written).join(format!("gosandbox-{}", session.host.uid));
     own_folder(&base, session).with_context(|| {
         format!(
             "cannot use the folder {} for temporary files",
@@ -28,12 +32,14 @@ pub(super) fn choose(session: &Session<'_>) -> anyhow::Result<PathBuf> {
 
 /// The caller's GOTMPDIR or TMPDIR, else /tmp, or /var/tmp where that lies in memory: links of large
 /// programs need gigabytes. Containers with a read-only root often have /tmp alone.
-fn base(session: &Session<'_>) -> PathBuf {
+fn base<'p>(session: &Session<'_>, mut written: impl Iterator<Item = &'p PathBuf>) -> PathBuf {
     let named = ["GOTMPDIR", "TMPDIR"]
         .iter()
         .find_map(|name| session.variable(name))
         .map(PathBuf::from);
-    if let Some(real) = named.and_then(|path| path.canonicalize().ok()) {
+    if let Some(real) = named.and_then(|path| path.canonicalize().ok())
+        && !written.any(|folder| real.starts_with(folder))
+    {
         return real;
     }
     let in_memory = rustix::fs::statfs("/tmp").is_ok_and(|found| found.f_type == TMPFS_MAGIC);

@@ -45,7 +45,8 @@ pub(super) fn check(
     }
     let goroot = cached.goroot;
     let fingerprint = dirhash::fingerprint(goroot)?;
-    let record = record(session, goroot);
+    // Where the work tree has it, whoever may write that could have written it.
+    let record = record(session, goroot).filter(|path| !path.starts_with(&project.workspace.root));
     if record
         .as_ref()
         .is_some_and(|path| is_recorded(path, session, &fingerprint))
