@@ -14,8 +14,12 @@ use crate::policy::Layer;
 pub fn run(checks: &[Check]) -> Result<(), Error> {
     for check in checks {
         let (layer, refused) = match check {
-            Check::Unwritable(path) => (Layer::Landlock, is_refused(path, OFlags::WRONLY)),
-            Check::Unreadable(path) => (Layer::Landlock, is_refused(path, OFlags::RDONLY)),
+            Check::Unwritable(path) => (Layer::Landlock, open(path, OFlags::WRONLY).is_err()),
+            Check::Closed(path) => (
+                Layer::Landlock,
+                // Not that it is not there.
+                open(path, OFlags::DIRECTORY) == Err(Errno::ACCESS),
+            ),
             Check::Filtered => (Layer::Seccomp, super::seccomp::is_in_force()),
         };
         if !refused {
@@ -26,19 +30,15 @@ pub fn run(checks: &[Check]) -> Result<(), Error> {
     Ok(())
 }
 
-fn is_refused(path: &std::path::Path, access: OFlags) -> bool {
-    fs::open(
-        path,
-        access | OFlags::CLOEXEC | OFlags::NONBLOCK,
-        Mode::empty(),
-    )
-    .is_err()
+fn open(path: &std::path::Path, access: OFlags) -> Result<(), Errno> {
+    let flags = access | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    fs::open(path, flags, Mode::empty()).map(drop)
 }
 
 fn object(check: &Check) -> String {
     match check {
         Check::Unwritable(path) => format!("writing {}", path.display()),
-        Check::Unreadable(path) => format!("reading {}", path.display()),
+        Check::Closed(path) => format!("listing {}", path.display()),
         Check::Filtered => "a filtered system call".into(),
     }
 }

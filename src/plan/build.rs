@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::grants::{grants, ruleset};
 use super::inputs::{Error, Inputs, Project, Run};
 use super::mounts::view;
-use super::own::OwnFiles;
+use super::own::{OWN_FOLDER, OwnFiles};
 use super::program::program;
 use super::system::{self, System};
 use super::tree::Tree;
@@ -76,7 +76,11 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
             options: filter(host, run.wraps.is_some()),
         },
         supervision,
-        checks: checks(host, &[project.goroot.join("VERSION")]),
+        checks: [
+            checks(host, &[project.goroot.join("VERSION")]),
+            closed(host, project),
+        ]
+        .concat(),
         scratch: Some(Scratch {
             folder: project.scratch.clone(),
             parts: match namespaces {
@@ -183,6 +187,18 @@ pub(super) fn checks(host: &Host, unwritable: &[PathBuf]) -> Vec<Check> {
         .map(Check::Unwritable)
         .chain([Check::Filtered])
         .collect()
+}
+
+/// What only Landlock refuses: the folder that holds the run's own, which is the user's or open to all. GOROOT
+/// is mostly root's, and refuses to be written whatever is in force.
+fn closed(host: &Host, project: &Project) -> Vec<Check> {
+    let folder = match host.namespaces.is_ok() {
+        true => PathBuf::from(OWN_FOLDER),
+        false => project.scratch.clone(),
+    };
+    let has_landlock = host.landlock.is_ok();
+    let closed = has_landlock.then_some(Check::Closed(folder));
+    closed.into_iter().collect()
 }
 
 /// Puts `-exec` into the command's arguments: the first place after the subcommand.

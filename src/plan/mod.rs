@@ -313,8 +313,8 @@ impl Rule {
 pub enum Check {
     /// Opening the file for writing must fail.
     Unwritable(#[serde(with = "crate::paths")] PathBuf),
-    /// Opening the file for reading must fail (or it must not exist).
-    Unreadable(#[serde(with = "crate::paths")] PathBuf),
+    /// Listing the folder must be refused, though it is there and its permission bits let it.
+    Closed(#[serde(with = "crate::paths")] PathBuf),
     /// A system call that the filter refuses must be refused.
     Filtered,
 }

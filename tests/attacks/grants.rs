@@ -281,3 +281,24 @@ fn a_layer_that_is_required_and_not_there_is_named_with_its_reason_and_nothing_r
         .says("landlock");
     assert!(!site.work.join("started").exists());
 }
+
+/// The command's process shows itself that it is confined: what was asked for may not have happened.
+#[test]
+fn a_landlock_that_is_not_in_force_is_noticed_and_nothing_runs() {
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let site = site(env);
+        site.file("own/README", "");
+        site.settle();
+        for words in [&["touch", "own/started"][..], &["go", "version"]] {
+            let mut command = site.gosandbox(&[], words);
+            crate::support::confined::with_landlock_pretended(&mut command);
+            crate::support::Ended::of(&mut command)
+                .expect(125)
+                .says("cannot show that");
+        }
+        assert!(!site.work.join("own/started").exists(), "{env:?}");
+    }
+}
