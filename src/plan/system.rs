@@ -151,10 +151,14 @@ fn dynamic_nodes(whole: bool) -> Vec<Node> {
 
 /// The Landlock rules that go with the nodes; `view` tells whether there is a view of our own.
 pub fn rules(system: System, execute: &[PathBuf], view: bool) -> Vec<Rule> {
+    // Writing below /proc is for a process's own files (its id maps among them). Among the host's processes
+    // it is for nobody: the kernel lets a user write files of all that are the same user's (oom_score_adj).
+    let proc = match view {
+        true => Access::Write,
+        false => Access::Read,
+    };
     let mut rules = vec![
-        // Writing below /proc is for a process's own files (its id maps among them); what is not
-        // its own is refused by the kernel's permission checks.
-        Rule::optional("/proc", Access::Write),
+        Rule::optional("/proc", proc),
         Rule::optional("/dev/null", Access::Write),
         Rule::optional("/sys/kernel/mm/transparent_hugepage", Access::Read),
     ];
