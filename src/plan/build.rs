@@ -12,7 +12,8 @@ use super::program::program;
 use super::system::{self, System};
 use super::tree::Tree;
 use super::{
-    Check, Command, Filter, Isolation, Limits, Plan, Scratch, guarantees, supervision::supervision,
+    Check, Command, Filter, Isolation, Limits, Plan, Rule, Scratch, guarantees,
+    supervision::supervision,
 };
 use crate::host::Host;
 use crate::policy::Cage;
@@ -50,6 +51,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
     }
     let grants = grants(inputs, &own, system, &execute, &tree);
     let program = run.wraps.map(|_| program(inputs, &own, &execute, &tree));
+    let closed = closed(host, project, &grants);
     let supervision = supervision(inputs, &own, &tree, &grants, program.as_ref());
     let isolation = if namespaces {
         Isolation::Namespaces(view(inputs, &own, system, &grants, program.as_ref(), &tree))
@@ -78,7 +80,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
         supervision,
         checks: [
             checks(host, &[project.goroot.join("VERSION")]),
-            closed(host, project),
+            closed.into_iter().collect(),
         ]
         .concat(),
         scratch: Some(Scratch {
@@ -191,14 +193,14 @@ pub(super) fn checks(host: &Host, unwritable: &[PathBuf]) -> Vec<Check> {
 
 /// What only Landlock refuses: the folder that holds the run's own, which is the user's or open to all. GOROOT
 /// is mostly root's, and refuses to be written whatever is in force.
-fn closed(host: &Host, project: &Project) -> Vec<Check> {
+fn closed(host: &Host, project: &Project, grants: &[Rule]) -> Option<Check> {
     let folder = match host.namespaces.is_ok() {
-        true => PathBuf::from(OWN_FOLDER),
-        false => project.scratch.clone(),
+        true => Path::new(OWN_FOLDER),
+        false => &project.scratch,
     };
-    let has_landlock = host.landlock.is_ok();
-    let closed = has_landlock.then_some(Check::Closed(folder));
-    closed.into_iter().collect()
+    // Whoever grants /tmp grants what is in it.
+    let is_granted = grants.iter().any(|rule| folder.starts_with(&rule.path));
+    (host.landlock.is_ok() && !is_granted).then(|| Check::Closed(folder.to_owned()))
 }
 
 /// Puts `-exec` into the command's arguments: the first place after the subcommand.

@@ -302,3 +302,19 @@ fn a_landlock_that_is_not_in_force_is_noticed_and_nothing_runs() {
         assert!(!site.work.join("own/started").exists(), "{env:?}");
     }
 }
+
+/// What is granted cannot be what shows that the domain is in force.
+#[test]
+fn a_temporary_folder_that_is_granted_is_no_reason_to_refuse() {
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let site = site(env);
+        let place = site.outside.to_str().unwrap();
+        for option in ["--ro", "--rw"] {
+            let mut command = site.gosandbox(&[option, place], &["cat", "go.mod"]);
+            crate::support::Ended::of(command.env("TMPDIR", &site.outside)).expect(0);
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! Symbolic links of the repository's own, which choose neither what is read besides it nor what is written.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
@@ -44,7 +45,7 @@ pub(super) fn inputs(
 }
 
 /// Makes sure that nothing which go writes by a name of its own choice (the program that `go build` makes,
-/// go.sum) is a link into a cache or GOROOT: go writes through links, and may write the caches.
+/// go.sum) is a link into a cache: go writes through links, and may write the caches.
 ///
 /// # Errors
 /// One is.
@@ -68,7 +69,11 @@ pub(super) fn outputs(
             let Some(real) = is_link.then(|| end_of(&entry.path())).flatten() else {
                 continue;
             };
-            if !real.is_dir() && held.iter().any(|held| real.starts_with(held)) {
+            // The files of extracted modules are not writable, and have links lead to them now and then.
+            let is_writable = real
+                .metadata()
+                .map_or(true, |found| found.is_file() && found.mode() & 0o222 != 0);
+            if is_writable && held.iter().any(|held| real.starts_with(held)) {
                 bail!(
                     "cannot let go write in {}: {} is a symbolic link to {}, which only go itself may choose to write; \
                      remove the link",

@@ -92,12 +92,8 @@ impl<'a> Prepared<'a> {
                 tree.as_deref(),
             )?);
             if go.cage == Cage::Tool && go.writes_tree {
-                links::outputs(
-                    workspace,
-                    &session.folder,
-                    go.changed_dir.as_deref(),
-                    &unwritable,
-                )?;
+                let held = [&caches.gomodcache, &caches.gocache];
+                links::outputs(workspace, &session.folder, go.changed_dir.as_deref(), &held)?;
             }
             for output in &go.outputs {
                 let is_folder = output.kind == command::Kind::Folder;

@@ -113,7 +113,9 @@ pub(super) fn stamping(
     let What::Go(go) = what else {
         return Ok((Stamping::None, off));
     };
-    let asked = go.buildvcs.or_else(|| flags_say(session));
+    // GOFLAGS are for commands that load packages.
+    let by_flags = || flags_say(session).filter(|_| go.fetches);
+    let asked = go.buildvcs.or_else(by_flags);
     let asked = asked.unwrap_or(go.stamps);
     let (true, Some(repository)) = (asked, &workspace.repository) else {
         return Ok((Stamping::None, Vec::new()));
