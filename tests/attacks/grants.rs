@@ -318,3 +318,48 @@ fn a_temporary_folder_that_is_granted_is_no_reason_to_refuse() {
         }
     }
 }
+
+/// The user's own launcher, in a folder of the user's, while it is the wrapper of the program (CVE-2019-5736).
+#[test]
+fn the_launchers_own_executable_stays_as_it_is() {
+    use std::os::unix::fs::PermissionsExt;
+    const TEST: &str = "package p\n\nimport (\n\t\"os\"\n\t\"testing\"\n)\n\nfunc TestExchange(t *testing.T) {\n\t\
+        for _, path := range []string{\"LAUNCHER\", \"/run/gosandbox/gosandbox\"} {\n\t\tos.Chmod(path, 0o777)\n\t\t\
+        os.Rename(path, path+\"-moved\")\n\t\tos.Remove(path)\n\t\tos.WriteFile(path, []byte(\"planted\"), 0o755)\n\t}\n}\n";
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let site = site(env);
+        let launcher = site.root.join("own/gosandbox");
+        let make = || {
+            fs::create_dir_all(launcher.parent().unwrap()).unwrap();
+            fs::copy(crate::support::gosandbox(), &launcher).unwrap();
+            fs::set_permissions(&launcher, fs::Permissions::from_mode(0o755)).unwrap();
+            site.file(
+                "p_test.go",
+                &TEST.replace("LAUNCHER", launcher.to_str().unwrap()),
+            );
+            site.settle();
+        };
+        make();
+        let before = fs::read(&launcher).unwrap();
+        let is_kept = || {
+            let mode = fs::metadata(&launcher).map(|found| found.permissions().mode() & 0o777);
+            mode.is_ok_and(|mode| mode == 0o755) && fs::read(&launcher).unwrap() == before
+        };
+        let mut command = std::process::Command::new(&launcher);
+        let cache = site.cache();
+        command
+            .arg("--cache-dir")
+            .arg(cache)
+            .args(["--", "go", "test", "-count=1", "."]);
+        site.prepare(&mut command);
+        crate::support::confined::enter(&mut command, env, site.caller());
+        let ended = crate::support::Ended::of(&mut command);
+        assert!(is_kept(), "{env:?}: {ended:?}");
+        ended.expect(0);
+        crate::support::Ended::of(&mut site.bare(&["go", "test", "-count=1", "."]));
+        assert!(!is_kept(), "{env:?}: it stays bare, too");
+    }
+}
