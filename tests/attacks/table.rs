@@ -147,7 +147,7 @@ pub const EXCEPTIONS: &[Exception] = &[
     exception("ancestor-environ-read", ALL, BELOW, OWN_CAGE),
     exception("ancestor-exe-open", ALL, BELOW, OWN_CAGE),
     exception("ancestor-maps-read", ALL, BELOW, OWN_CAGE),
-    exception("ancestor-mem-open", ALL, BELOW, OWN_CAGE),
+    exception("ancestor-mem-open", &[E1, E3, E5], BELOW, OWN_CAGE),
     exception(
         "has-bounding-set",
         &[E2],

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::Session;
 use super::identity::Who;
+use crate::go::flags::clean;
 
 /// Caches of users without a home, when the launcher is root.
 const SYSTEM: &str = "/var/cache/gosandbox";
@@ -126,11 +127,14 @@ fn stays(tree: Option<&Path>, folder: &Path) -> anyhow::Result<()> {
     };
     let real = deepest.canonicalize();
     if real.as_ref().is_ok_and(|real| real == deepest) {
-        // No link at all.
+        // No link at all: it is where its name says.
         return Ok(());
     }
     let is_in = |path: &Path| path.canonicalize().is_ok_and(|real| real.starts_with(tree));
-    if !real.is_ok_and(|real| real.starts_with(tree)) && folder.ancestors().any(is_in) {
+    // Whoever goes in and out again (`..`) does not stay.
+    let mut after = folder.ancestors().take_while(|path| !path.ends_with(".."));
+    let enters = clean(folder).starts_with(tree) || after.any(is_in);
+    if enters && !real.is_ok_and(|real| real.starts_with(tree)) {
         bail!(
             "cannot use the cache {}: a symbolic link in the work tree leads out of it; remove the link, or name \
              another place with --cache-dir",
