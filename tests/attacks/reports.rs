@@ -66,6 +66,39 @@ fn a_link_of_the_repository_does_not_choose_where_the_report_goes() {
     }
 }
 
+/// A line of it has what the repository makes gosandbox say, and a shell would execute some of that.
+#[test]
+fn a_link_of_the_repository_does_not_choose_where_the_audit_log_goes() {
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let site = site(env);
+        symlink("../../outside/profile", site.work.join("own/log")).unwrap();
+        symlink("../../outside/new", site.work.join("own/nowhere")).unwrap();
+        symlink("../outside", site.work.join("folder")).unwrap();
+        for (place, said) in [
+            ("own/log", "a symbolic link in the work tree"),
+            ("folder/profile", "a symbolic link in the work tree"),
+            ("own/nowhere", "cannot open the audit log"),
+        ] {
+            let options = ["--audit-log", place];
+            let ended = site.run(&options, &["true"]);
+            assert!(kept(&site), "{env:?}: {ended:?}");
+            ended.expect(125).says(said);
+            // Nor before it is known whose link it is.
+            write(&site.work.join(".gosandbox.toml"), "nonsense");
+            site.run(&options, &["true"]).expect(125);
+            assert!(kept(&site), "{env:?} {place}");
+            fs::remove_file(site.work.join(".gosandbox.toml")).unwrap();
+        }
+        assert!(!site.outside.join("new").exists(), "{env:?}");
+        let link = site.outside.join("link");
+        symlink("profile", &link).unwrap();
+        site.run(&["--audit-log", link.to_str().unwrap()], &["gcc"])
+            .expect(125);
+        let text = fs::read_to_string(site.outside.join("profile")).unwrap();
+        assert!(text.contains("run-refused"), "the user's own: {text}");
+    }
+}
+
 #[test]
 fn it_goes_where_the_users_own_links_and_devices_lead() {
     let site = site(Env::E1);

@@ -1,5 +1,6 @@
 //! `--audit-log`: opened before anything runs, where nothing inside can write it.
 
+use std::cell::Cell;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -8,6 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde_json::json;
 
+use crate::go::flags::clean;
+use crate::plan::inputs::leads_out;
 use crate::plan::{Isolation, Node, Plan};
 use crate::policy::Access;
 use crate::text::visible;
@@ -19,22 +22,48 @@ const SCHEMA: u32 = 1;
 #[derive(Debug)]
 pub(super) struct Audit {
     file: File,
+    named: PathBuf,
     path: PathBuf,
+    /// Not yet where a link leads there, of which only the work tree tells whose it is.
+    settled: Cell<bool>,
 }
 
 impl Audit {
-    /// Opens the file for appending, or makes it.
+    /// Opens the file for appending, or makes it: not where a link leads to what is not there.
     pub fn open(path: &Path) -> anyhow::Result<Audit> {
-        let opened = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .custom_flags(libc::O_NOCTTY)
-            .open(path)
-            .and_then(|file| Ok((file, path.canonicalize()?)));
-        let (file, path) =
-            opened.with_context(|| format!("cannot open the audit log {}", path.display()))?;
-        Ok(Audit { file, path })
+        let is_link = path
+            .symlink_metadata()
+            .is_ok_and(|found| found.is_symlink());
+        let open = || {
+            let file = OpenOptions::new()
+                .append(true)
+                .create(!is_link)
+                .mode(0o600)
+                .custom_flags(libc::O_NOCTTY)
+                .open(path)?;
+            let named = clean(&std::path::absolute(path)?);
+            let path = path.canonicalize()?;
+            Ok(Audit {
+                file,
+                settled: Cell::new(path == named),
+                named,
+                path,
+            })
+        };
+        let opened: std::io::Result<Audit> = open();
+        opened.with_context(|| format!("cannot open the audit log {}", path.display()))
+    }
+
+    /// Makes sure that no link of the work tree's own has led there. Nothing is written before.
+    pub fn settle(&self, tree: Option<&Path>) -> anyhow::Result<()> {
+        if tree.is_some_and(|tree| leads_out(&self.named, &self.path, tree)) {
+            bail!(
+                "cannot use the audit log {}: a symbolic link in the work tree leads out of it; remove the link",
+                self.named.display()
+            );
+        }
+        self.settled.set(true);
+        Ok(())
     }
 
     /// For the gateway, which writes a line for every fetch.
@@ -76,6 +105,9 @@ impl Audit {
 
     /// A run that did not start. A log that cannot be written does not hide why.
     pub fn refused(&self, reason: &str) {
+        if !self.settled.get() {
+            return;
+        }
         let line = json!({
             "schema": SCHEMA,
             "time": format!("{:.3}", jiff::Timestamp::now()),

@@ -125,6 +125,7 @@ fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyh
         audit,
     };
     let tree = (!workspace.none).then_some(workspace.root.as_path());
+    audit.map_or(Ok(()), |audit| audit.settle(tree))?;
     let report = report::Place::settle(args, tree)?;
     let who = identity::choose(&session, &policy, tree)?;
     let ahead = match args.dry_run {
