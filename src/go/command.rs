@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::flags::{self, FlagError, Judge, Parsed, clean};
-use super::outputs;
+use super::{outputs, quoted};
 use crate::policy::Cage;
 
 /// Which programs built from source a command runs by itself.
@@ -272,6 +272,14 @@ pub fn classify(call: &Call<'_>) -> Result<GoCommand, CommandError> {
         buildvcs: buildvcs(&parsed),
         subcommand: head.subcommand,
     })
+}
+
+/// What `-buildvcs` in GOFLAGS asks for, as [`GoCommand::buildvcs`]. Nothing, where they cannot be taken apart:
+/// no command runs with such.
+pub fn buildvcs_in_goflags(text: &str) -> Option<bool> {
+    let words = quoted::split(text).ok()?;
+    let words: Vec<OsString> = words.into_iter().map(OsString::from).collect();
+    buildvcs(&flags::parse("build", &words))
 }
 
 fn buildvcs(parsed: &Parsed) -> Option<bool> {

@@ -347,9 +347,11 @@ fn a_repository_runs_nothing_beside_programs_even_where_stamping_is_asked_for() 
         }
         let (site, mark) = repository_with_a_monitor(env);
         for words in [&["go", "run", "."][..], &["go", "test", "-count=1", "."]] {
-            let ended = with_in(&site, "-buildvcs=true", words);
-            assert!(!mark.exists(), "{env:?} {words:?}: {ended:?}");
-            ended.expect(0).says("no version control stamping");
+            for flags in ["-buildvcs=true", "-buildvcs=true '-tags=a -buildvcs=false'"] {
+                let ended = with_in(&site, flags, words);
+                assert!(!mark.exists(), "{env:?} {flags} {words:?}: {ended:?}");
+                ended.expect(0).says("no version control stamping");
+            }
             let given = [&words[..2], &["-buildvcs=true"], &words[2..]].concat();
             for flags in ["", "-buildvcs=false"] {
                 let ended = with_in(&site, flags, &given);

@@ -114,7 +114,8 @@ pub(super) fn stamping(
         return Ok((Stamping::None, off));
     };
     // GOFLAGS are for commands that load packages.
-    let by_flags = || flags_say(session).filter(|_| go.fetches);
+    let flags = session.variable("GOFLAGS").filter(|_| go.fetches);
+    let by_flags = || command::buildvcs_in_goflags(&flags?.to_string_lossy());
     let asked = go.buildvcs.or_else(by_flags);
     let asked = asked.unwrap_or(go.stamps);
     let (true, Some(repository)) = (asked, &workspace.repository) else {
@@ -170,23 +171,4 @@ fn nested<'f>(folder: &'f Path, repository: &Path) -> Option<&'f Path> {
             .iter()
             .any(|name| it.join(name).symlink_metadata().is_ok())
     })
-}
-
-/// What the caller's GOFLAGS say of stamping, if anything: the last counts.
-fn flags_say(session: &Session<'_>) -> Option<bool> {
-    let flags = session.variable("GOFLAGS")?.to_string_lossy().into_owned();
-    let said = |flag: &str| match flag.trim_start_matches(['-', '"', '\'']) {
-        "buildvcs" => Some(Some(true)),
-        flag => Some(
-            match flag
-                .strip_prefix("buildvcs=")?
-                .trim_end_matches(['"', '\''])
-            {
-                "auto" => None,
-                "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
-                _ => Some(true),
-            },
-        ),
-    };
-    flags.split_whitespace().rev().find_map(said).flatten()
 }

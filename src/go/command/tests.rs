@@ -169,3 +169,20 @@ fn what_cannot_work_is_refused_by_name() {
         assert!(call(line).is_ok(), "{line}");
     }
 }
+
+#[test]
+fn what_goflags_say_of_stamping_is_what_go_reads() {
+    for (text, says) in [
+        ("", None),
+        ("-v", None),
+        ("-buildvcs", Some(true)),
+        ("--buildvcs=true -buildvcs=F", Some(false)),
+        ("-buildvcs=false '-buildvcs=1'", Some(true)),
+        ("-buildvcs=true -buildvcs=auto", None),
+        // What stands within quotes is another flag's.
+        ("-buildvcs=true '-tags=a -buildvcs=false'", Some(true)),
+        ("'-buildvcs=true", None),
+    ] {
+        assert_eq!(buildvcs_in_goflags(text), says, "{text}");
+    }
+}
