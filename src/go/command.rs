@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::flags::{self, FlagError, Judge, Parsed, clean};
+use super::toolchain::Toolchain;
 use super::{outputs, quoted};
 use crate::policy::Cage;
 
@@ -94,8 +95,8 @@ pub struct Call<'a> {
     pub gobin: Option<&'a Path>,
     /// The caller's GOCOVERDIR.
     pub gocoverdir: Option<&'a OsStr>,
-    /// `$GOROOT/pkg/tool/linux_ARCH`.
-    pub tool_dir: Option<&'a Path>,
+    /// The Go that will run.
+    pub toolchain: Option<&'a Toolchain>,
 }
 
 /// Why a command line is not run.
@@ -116,7 +117,8 @@ pub enum CommandError {
     },
 }
 
-/// Tools that are Go's own; `go tool` runs them from GOROOT or builds them from GOROOT's source.
+/// Tools that are Go's own; `go tool` runs them from GOROOT or builds them from GOROOT's source. Where a
+/// release has none of that name, go takes a module's: [`is_own_tool`].
 pub const OWN_TOOLS: &[&str] = &[
     "addr2line",
     "asm",
@@ -237,7 +239,7 @@ pub fn classify(call: &Call<'_>) -> Result<GoCommand, CommandError> {
     refuse_pointless(name, &parsed)?;
     let row = TABLE.iter().find(|row| row.names.contains(&name));
     let tool = (name == "tool").then(|| parsed.arguments.first()).flatten();
-    let own_tool = tool.is_none_or(|t| OWN_TOOLS.iter().any(|own| t == own));
+    let own_tool = tool.is_none_or(|tool| is_own_tool(tool, call.toolchain));
     let place = outputs::Place {
         call,
         name,
@@ -258,7 +260,7 @@ pub fn classify(call: &Call<'_>) -> Result<GoCommand, CommandError> {
         writes_tree: row.is_some_and(|r| r.writes_tree) || (name == "vet" && parsed.is_set("fix")),
         stamps: row.is_some_and(|r| r.stamps),
         runs_cached_tool: tool
-            .is_some_and(|t| own_tool && call.tool_dir.is_none_or(|d| !d.join(t).exists())),
+            .is_some_and(|tool| own_tool && !call.toolchain.is_some_and(|it| it.has_built(tool))),
         outputs: outputs::outputs(&place),
         inputs: outputs::inputs(&place),
         changed_dir: head.chdir.is_some().then_some(cwd.clone()),
@@ -272,6 +274,12 @@ pub fn classify(call: &Call<'_>) -> Result<GoCommand, CommandError> {
         buildvcs: buildvcs(&parsed),
         subcommand: head.subcommand,
     })
+}
+
+/// Whether `go tool` runs Go's own tool for a name, rather than one that go.mod names (`tool example.com/x/doc`).
+fn is_own_tool(name: &OsStr, toolchain: Option<&Toolchain>) -> bool {
+    let is_known = OWN_TOOLS.iter().any(|own| name == *own);
+    is_known && toolchain.is_none_or(|it| it.has_built(name) || it.builds(name))
 }
 
 /// What `-buildvcs` in GOFLAGS asks for, as [`GoCommand::buildvcs`]. Nothing, where they cannot be taken apart:

@@ -33,6 +33,25 @@ pub struct Toolchain {
     pub settings: Vec<(String, String)>,
 }
 
+/// The first Go whose `go tool` builds tools that are not there.
+const BUILDS_TOOLS: &str = "1.25";
+
+impl Toolchain {
+    /// Whether a tool is there, built.
+    pub fn has_built(&self, tool: &OsStr) -> bool {
+        self.tool_dir.join(tool).exists()
+    }
+
+    /// Whether `go tool` builds a tool, from GOROOT's source.
+    pub fn builds(&self, tool: &OsStr) -> bool {
+        let first = BUILDS_TOOLS.parse::<Version>();
+        let source = self.goroot.join("src/cmd").join(tool).read_dir();
+        let mut files = source.into_iter().flatten().flatten();
+        first.is_ok_and(|first| self.version >= first)
+            && files.any(|file| file.path().extension().is_some_and(|it| it == "go"))
+    }
+}
+
 /// What to look for, and for whom.
 #[derive(Clone, Copy, Debug)]
 pub struct Choice<'a> {

@@ -116,6 +116,43 @@ fn flags_on_the_command_line_cannot_run_a_program() {
     }
 }
 
+/// Go 1.25 has no tool of that name any more, and takes the module's.
+#[test]
+fn a_module_names_no_tool_of_its_own_as_go_names_its_own() {
+    for env in [Env::E1, Env::E2] {
+        let site = site_in(env);
+        site.file(
+            "go.mod",
+            "module example.com/m\n\ngo 1.24\n\ntool example.com/m/doc\n",
+        );
+        site.file(
+            "doc/doc.go",
+            "package main\n\nimport \"os\"\n\nfunc main() {\n\tfor _, name := range []string{\"GOCACHE\", \"GOMODCACHE\"} {\n\t\t_ = os.WriteFile(os.Getenv(name)+\"/planted\", nil, 0o644)\n\t}\n}\n",
+        );
+        site.settle();
+        let caches = ["go-build", "mod"].map(|name| site.cache().join(name).join("planted"));
+        // Go keeps what it has built, and executes it there the second time.
+        for _ in 0..2 {
+            let ended = site.run(&[], &["go", "tool", "doc"]);
+            let planted = caches.iter().filter(|path| fs::remove_file(path).is_ok());
+            assert_eq!(planted.count(), 0, "{env:?}: {ended:?}");
+        }
+    }
+    let site = site();
+    let mark = site.outside.join("marked");
+    site.file(
+        "go.mod",
+        "module example.com/m\n\ngo 1.24\n\ntool example.com/m/doc\n",
+    );
+    let program = format!(
+        "package main\n\nimport \"os\"\n\nfunc main() {{ _ = os.WriteFile({mark:?}, nil, 0o644) }}\n"
+    );
+    site.file("doc/doc.go", &program);
+    site.settle();
+    let bare = Ended::of(&mut site.bare(&["go", "tool", "doc"]));
+    assert!(mark.exists(), "bare: {bare:?}");
+}
+
 #[test]
 fn a_goenv_file_has_no_effect() {
     let site = site();

@@ -50,7 +50,7 @@ pub(super) fn what(
             allow_flags: &policy.programs.allow_flags,
             gobin: Some(&gobin),
             gocoverdir: session.variable("GOCOVERDIR").map(OsString::as_os_str),
-            tool_dir: Some(&toolchain.tool_dir),
+            toolchain: Some(toolchain),
         })?));
     }
     if program == Path::new("gofmt") {

@@ -13,7 +13,7 @@ fn call(line: &str) -> Result<GoCommand, CommandError> {
         allow_flags: &[],
         gobin: Some(Path::new("/home/u/go/bin")),
         gocoverdir: None,
-        tool_dir: None,
+        toolchain: None,
     })
 }
 

@@ -158,3 +158,24 @@ fn a_tool_that_others_can_write_is_refused() {
         Err(ToolchainError::Untrusted { .. })
     ));
 }
+
+#[test]
+fn a_tool_that_go_has_neither_built_nor_the_source_of_is_not_gos_own() {
+    let scene = Scene::new();
+    scene.program("go/src/cmd/pprof/main.go", b"");
+    scene.program("go/src/cmd/doc/README", b"");
+    let path = scene.base.join("go/bin");
+    let path = path.to_str().expect("text");
+    let found = scene.discover(path, None, None).expect("found");
+    let is_own = |tool: &str| {
+        let tool = OsStr::new(tool);
+        (found.has_built(tool), found.builds(tool))
+    };
+    assert_eq!(is_own("link"), (true, false));
+    assert_eq!(is_own("pprof"), (false, true));
+    assert_eq!(is_own("doc"), (false, false));
+    // Such a Go has another than its own run in its place.
+    scene.program("go/VERSION", b"go1.24.9\n");
+    let found = scene.discover(path, None, None).expect("found");
+    assert!(!found.builds(OsStr::new("pprof")));
+}
