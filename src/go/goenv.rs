@@ -4,8 +4,9 @@
 //! to say what bare go would have used.
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::Path;
+
+use super::{LARGEST, read_plain};
 
 /// What `go env -w` has written to the file that bare go would read; empty where there is none.
 pub fn written(caller: &[(OsString, OsString)]) -> Vec<(String, String)> {
@@ -24,7 +25,8 @@ pub fn written(caller: &[(OsString, OsString)]) -> Vec<(String, String)> {
             .map(|config| config.join("go/env"))
             .or_else(|| Some(folder("HOME")?.join(".config/go/env"))),
     };
-    let text = file.and_then(|file| fs::read_to_string(file).ok());
+    let content = file.and_then(|file| read_plain(&file, LARGEST).ok());
+    let text = content.and_then(|content| String::from_utf8(content).ok());
     text.map(|text| parse(&text)).unwrap_or_default()
 }
 
@@ -47,6 +49,8 @@ pub fn parse(text: &str) -> Vec<(String, String)> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -5,11 +5,11 @@
 //! common. Whoever may write the work tree must not write these.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::flags::clean;
 use super::gitconfig::{self, LARGEST, Setting};
+use super::read_plain;
 
 /// Includes of includes are followed so deep, as git does (`MAX_INCLUDE_DEPTH`).
 const DEEPEST: usize = 10;
@@ -102,17 +102,15 @@ fn common_folder(git: &Path) -> PathBuf {
     }
 }
 
-/// The text of a plain file of a sensible size: an include can name a pipe or a device.
+/// The text of a file, which an include may have named.
 fn read(path: &Path) -> Option<String> {
-    let found = fs::metadata(path).ok()?;
-    if !found.is_file() || found.len() > LARGEST {
-        return None;
-    }
-    fs::read_to_string(path).ok()
+    String::from_utf8(read_plain(path, LARGEST).ok()?).ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn led(files: &[(&str, &str)]) -> Vec<String> {

@@ -25,7 +25,36 @@ pub mod workspace;
 mod gitconfig;
 mod outputs;
 
+use std::fs::OpenOptions;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+/// What is in a plain file of a sensible size. Names that a repository or a variable has chosen may lead to a
+/// FIFO, whose other end nobody opens, or to `/dev/zero`.
+pub(crate) fn read_plain(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(path)?;
+    let found = file.metadata()?;
+    if found.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !found.is_file() {
+        return Err(io::Error::other("it is no plain file"));
+    }
+    if found.len() > largest {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    let mut content = Vec::new();
+    file.take(largest).read_to_end(&mut content)?;
+    Ok(content)
+}
+
+/// The largest file of the go command's own (go.mod, go.sum, `go env -w`) that is read.
+const LARGEST: u64 = 16 << 20;
 
 /// As [`crate::text::visible`], owned.
 pub(crate) fn visible(text: &str) -> String {
@@ -51,3 +80,24 @@ pub const fn host_arch() -> &'static str {
 
 #[cfg(test)]
 mod real;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_never_ends_and_what_is_too_large_is_not_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let fifo = folder.path().join("fifo");
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        let kind = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, kind, mode, 0).expect("a FIFO");
+        assert!(read_plain(&fifo, 9).is_err());
+        assert!(read_plain(Path::new("/dev/zero"), 9).is_err());
+        assert!(read_plain(folder.path(), 9).is_err());
+        let file = folder.path().join("file");
+        std::fs::write(&file, "0123456789").expect("a file");
+        assert!(read_plain(&file, 9).is_err());
+        assert_eq!(read_plain(&file, 10).expect("read"), b"0123456789");
+    }
+}
