@@ -3,16 +3,12 @@
 //! A cheap look before a command that runs without any network: it may say that something is missing
 //! which go would not need, and go is then asked in vain; it starts nothing and fetches nothing.
 
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use super::modfile::ModFile;
 use super::version::Version;
-use super::visible;
 use super::workspace::Workspace;
-
-/// A go.mod or go.sum that is larger is not looked at.
-const LARGEST: u64 = 16 << 20;
+use super::{LARGEST, read_plain, visible};
 
 /// The first Go whose go.mod lists every module that builds need.
 const COMPLETE: &str = "1.17";
@@ -44,7 +40,10 @@ pub fn first(workspace: &Workspace, module_cache: &Path) -> Option<String> {
                 || file.replaces.iter().any(|r| !r.local && r.target == module)
         })
     };
-    sums.iter().filter_map(|file| read(file)).find_map(|text| {
+    // What a link leads to outside is the user's, and a line of it is not to be shown.
+    let is_own = |file: &&PathBuf| file.canonicalize().is_ok_and(|real| workspace.holds(&real));
+    let mut texts = sums.iter().filter(is_own).filter_map(|file| read(file));
+    texts.find_map(|text| {
         let mut lines = text.lines().filter_map(entry);
         let missing = lines.find(|(module, version)| {
             is_asked_for(module, version) && !is_there(module_cache, module, version)
@@ -69,11 +68,8 @@ fn read_mod(path: &Path) -> Option<ModFile> {
     ModFile::parse(read(path)?.as_bytes()).ok()
 }
 
-/// The text of a plain file: a FIFO would never end, and neither would `/dev/zero`.
 fn read(path: &Path) -> Option<String> {
-    let found = path.metadata().ok()?;
-    let fits = found.is_file() && found.len() <= LARGEST;
-    fits.then(|| fs::read_to_string(path).ok())?
+    String::from_utf8(read_plain(path, LARGEST).ok()?).ok()
 }
 
 fn lists_all(file: &ModFile) -> bool {
@@ -120,6 +116,8 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     struct Scene {

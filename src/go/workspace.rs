@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::modfile::{ModFile, ModFileError, Word};
-use super::shown;
+use super::{LARGEST, read_plain, shown};
 
 /// Where a project begins and what belongs to it. All paths are real paths.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +36,14 @@ pub struct Workspace {
     pub vendor: bool,
     /// Whether there is no module and the current folder is too wide to be granted.
     pub none: bool,
+}
+
+impl Workspace {
+    /// Whether a real path is the project's own: in its work tree, or elsewhere in its repository.
+    pub fn holds(&self, real: &Path) -> bool {
+        let around = [Some(&self.root), self.repository.as_ref()];
+        around.into_iter().flatten().any(|it| real.starts_with(it))
+    }
 }
 
 /// The lines that say which Go a project wants.
@@ -83,6 +91,20 @@ pub enum WorkspaceError {
         path: PathBuf,
         /// The cause.
         source: io::Error,
+    },
+    /// A go.mod or go.work of the repository's that is a link out of it: what it leads to is the user's, and
+    /// what is wrong with a line of it would be shown.
+    #[error(
+        "cannot read {}: it is a symbolic link to {}, outside the repository; allow reading that with --ro {}",
+        shown(path),
+        shown(real),
+        shown(real)
+    )]
+    Linked {
+        /// The link.
+        path: PathBuf,
+        /// The real path it leads to.
+        real: PathBuf,
     },
     /// A go.mod or go.work that makes no sense.
     #[error("cannot read {}: {source}", shown(path))]
@@ -192,7 +214,7 @@ fn read_files(workspace: &mut Workspace, granted: &[PathBuf]) -> Result<(), Work
     let mut lines = Lines::default();
     let mut modules = Vec::new();
     if let Some(path) = targets.workspace.go_work.clone() {
-        let file = read(&path)?;
+        let file = targets.read(&path)?;
         lines = Lines {
             go: Line::of(&path, file.go.as_ref()),
             toolchain: Line::of(&path, file.toolchain.as_ref()),
@@ -205,7 +227,7 @@ fn read_files(workspace: &mut Workspace, granted: &[PathBuf]) -> Result<(), Work
         targets.take_replaces(&path, &file)?;
     }
     if let Some(path) = targets.workspace.go_mod.clone() {
-        let file = read(&path)?;
+        let file = targets.read(&path)?;
         if targets.workspace.go_work.is_none() {
             lines = Lines {
                 go: Line::of(&path, file.go.as_ref()),
@@ -217,7 +239,7 @@ fn read_files(workspace: &mut Workspace, granted: &[PathBuf]) -> Result<(), Work
     }
     for path in modules {
         if path.is_file() {
-            let file = read(&path)?;
+            let file = targets.read(&path)?;
             targets.take_replaces(&path, &file)?;
         }
     }
@@ -236,6 +258,27 @@ struct Targets<'a> {
 }
 
 impl Targets<'_> {
+    fn is_granted(&self, real: &Path) -> bool {
+        self.granted.iter().any(|granted| real.starts_with(granted))
+    }
+
+    /// A go.mod or go.work.
+    fn read(&self, path: &Path) -> Result<ModFile, WorkspaceError> {
+        let real = real(path)?;
+        if !self.workspace.holds(&real) && !self.is_granted(&real) {
+            let path = path.to_owned();
+            return Err(WorkspaceError::Linked { path, real });
+        }
+        let content = read_plain(&real, LARGEST).map_err(|source| WorkspaceError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        ModFile::parse(&content).map_err(|source| WorkspaceError::ModFile {
+            path: path.to_owned(),
+            source,
+        })
+    }
+
     fn take_replaces(&mut self, file: &Path, content: &ModFile) -> Result<(), WorkspaceError> {
         for replace in content.replaces.iter().filter(|r| r.local) {
             let word = Word {
@@ -258,17 +301,10 @@ impl Targets<'_> {
         let Ok(path) = fs::canonicalize(base.join(&word.text)) else {
             return Ok(None);
         };
-        if path.starts_with(&self.workspace.root)
-            || self.granted.iter().any(|g| path.starts_with(g))
-        {
+        if path.starts_with(&self.workspace.root) || self.is_granted(&path) {
             return Ok(Some(path));
         }
-        let same = self
-            .workspace
-            .repository
-            .as_ref()
-            .is_some_and(|r| path.starts_with(r));
-        if same && path.join("go.mod").is_file() {
+        if self.workspace.holds(&path) && path.join("go.mod").is_file() {
             self.found.push(path.clone());
             return Ok(Some(path));
         }
@@ -370,17 +406,6 @@ pub fn too_wide(folder: &Path, home: Option<&Path>) -> Option<&'static str> {
 
 fn real(path: &Path) -> Result<PathBuf, WorkspaceError> {
     fs::canonicalize(path).map_err(|source| WorkspaceError::Read {
-        path: path.to_owned(),
-        source,
-    })
-}
-
-fn read(path: &Path) -> Result<ModFile, WorkspaceError> {
-    let text = fs::read(path).map_err(|source| WorkspaceError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    ModFile::parse(&text).map_err(|source| WorkspaceError::ModFile {
         path: path.to_owned(),
         source,
     })

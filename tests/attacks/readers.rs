@@ -4,7 +4,8 @@ use std::os::unix::fs::symlink;
 
 use crate::support::{Ended, Env, Site, write};
 
-const SECRET: &str = "decoysecret is here\n";
+/// Of a form that readers of go.mod show where they stumble over it.
+const SECRET: &str = "decoysecret=\"is here\"\n";
 
 /// Prepares a project.
 type Make = Box<dyn Fn(&Site)>;
@@ -38,6 +39,14 @@ fn sources() -> Vec<(&'static str, Make)> {
             Box::new(|site: &Site| {
                 std::fs::remove_file(site.work.join("go.mod")).unwrap();
                 symlink("../outside/secret", site.work.join("go.mod")).unwrap();
+            }),
+        ),
+        (
+            "a linked go.sum",
+            Box::new(|site: &Site| {
+                // Before Go 1.17 every line of go.sum may be of a module that is needed.
+                site.file("go.mod", "module example.com/m\n\ngo 1.16\n");
+                symlink("../outside/secret", site.work.join("go.sum")).unwrap();
             }),
         ),
         (
@@ -79,6 +88,7 @@ fn no_tool_prints_a_line_of_a_file_outside() {
                 &["go", "build", "-o", "/dev/null", "."][..],
                 &["go", "vet", "."],
                 &["go", "run", "."],
+                &["sh", "-c", "true"],
             ] {
                 let ended = site.run(&[], words);
                 let said = format!("{}{}", ended.stdout, ended.stderr);

@@ -14,8 +14,8 @@ use sha2::{Digest, Sha256};
 
 use super::identity::Who;
 use super::{Project, Session, fetch, token};
-use crate::go::dirhash;
 use crate::go::toolchain::Toolchain;
+use crate::go::{self, dirhash};
 use crate::host::Host;
 
 /// A toolchain in a module cache.
@@ -84,7 +84,7 @@ fn compare(cache: &Path, module: &str, goroot: &Path, hash: &str) -> anyhow::Res
     let file = cache
         .join("cache/download/golang.org/toolchain/@v")
         .join(format!("{version}.ziphash"));
-    let known = fs::read_to_string(&file).with_context(|| {
+    let known = read_hash(&file).with_context(|| {
         format!(
             "cannot use the toolchain in {}: what it must be is not known, for want of {}; remove the folder, and it is \
              fetched again",
@@ -101,6 +101,17 @@ fn compare(cache: &Path, module: &str, goroot: &Path, hash: &str) -> anyhow::Res
         );
     }
     Ok(())
+}
+
+/// What a file of a module cache says, which the work tree may have brought along. It is shown where it is not
+/// what it must be, so that no link is followed.
+fn read_hash(file: &Path) -> std::io::Result<String> {
+    const LONGEST: u64 = 1024;
+    if file.symlink_metadata()?.is_symlink() {
+        return Err(std::io::Error::other("it is a symbolic link"));
+    }
+    let content = go::read_plain(file, LONGEST)?;
+    String::from_utf8(content).map_err(std::io::Error::other)
 }
 
 /// Where it is noted that a toolchain was compared: out of reach of what runs inside.
@@ -135,4 +146,20 @@ fn write(path: &Path, fingerprint: &str) -> std::io::Result<()> {
         .open(&temporary)?;
     file.write_all(fingerprint.as_bytes())?;
     fs::rename(&temporary, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_that_is_a_link_to_a_file_of_the_users_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let secret = folder.path().join("secret");
+        fs::write(&secret, "decoysecret").unwrap();
+        let hash = folder.path().join("v0.0.1.ziphash");
+        std::os::unix::fs::symlink(&secret, &hash).unwrap();
+        assert!(read_hash(&hash).is_err());
+        assert_eq!(read_hash(&secret).unwrap(), "decoysecret");
+    }
 }
