@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use self::args::{LowArgs, Mode, Verbosity};
+use crate::go::workspace::Workspace;
 use crate::launch;
 use crate::profile::{self, Caller, Overrides};
 use crate::text::visible;
@@ -124,8 +125,8 @@ fn clean_lines(text: &str) -> String {
         .collect()
 }
 
-/// On whose behalf profiles are read, from the environment.
-pub fn caller() -> Caller {
+/// On whose behalf profiles are read, from the environment; for a project, where there is one.
+pub fn caller(workspace: Option<&Workspace>) -> Caller {
     let absolute = |name: &str| {
         let path = PathBuf::from(std::env::var_os(name)?);
         path.is_absolute().then_some(path)
@@ -134,6 +135,7 @@ pub fn caller() -> Caller {
         uid: rustix::process::geteuid().as_raw(),
         config_home: absolute("XDG_CONFIG_HOME")
             .or_else(|| absolute("HOME").map(|home| home.join(".config"))),
+        source: workspace.and_then(Workspace::source).map(Path::to_owned),
     }
 }
 

@@ -40,7 +40,7 @@ pub fn show(args: &LowArgs) -> anyhow::Result<String> {
         profile: &args.profile,
         work_tree: Some(&workspace.root),
         overrides: &overrides,
-        caller: &caller(),
+        caller: &caller(Some(&workspace)),
     })?;
     if args.json {
         json(&resolved)
@@ -51,7 +51,7 @@ pub fn show(args: &LowArgs) -> anyhow::Result<String> {
 
 /// The profiles that can be named.
 pub fn list(args: &LowArgs) -> anyhow::Result<String> {
-    let listed = profile::list(&caller());
+    let listed = profile::list(&caller(None));
     if args.json {
         return list_json(&listed);
     }

@@ -44,6 +44,12 @@ impl Workspace {
         let around = [Some(&self.root), self.repository.as_ref()];
         around.into_iter().flatten().any(|it| real.starts_with(it))
     }
+
+    /// The folder with all that comes with the source: the repository, else the work tree.
+    pub fn source(&self) -> Option<&Path> {
+        let around = self.repository.as_ref().unwrap_or(&self.root);
+        (!self.none).then_some(around)
+    }
 }
 
 /// The lines that say which Go a project wants.

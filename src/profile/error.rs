@@ -31,6 +31,8 @@ pub enum Error {
     },
     #[error("profile `{name}` is built in, and {} has the same name: rename that file, or use it with `--profile {}`", path.display(), path.display())]
     Shadowed { name: String, path: PathBuf },
+    #[error("profile `{name}` is {}, which comes with the source: if you trust it, use it with `--profile {}`", path.display(), path.display())]
+    OfSource { name: String, path: PathBuf },
     #[error("cannot extend profile `{name}` at {at}: it extends itself ({})", chain.join(" → "))]
     Loop {
         name: String,

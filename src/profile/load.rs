@@ -143,6 +143,7 @@ fn find(selection: &Selection, caller: &Caller) -> Result<(Document, Option<Iden
     }
     let places: Vec<PathBuf> = places(name, caller).collect();
     for place in &places {
+        refuse_of_source(name, place, caller)?;
         match file(place, caller) {
             Ok((document, identity)) => return Ok((document, Some(identity))),
             Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
@@ -165,6 +166,20 @@ pub(super) fn refuse_shadow(name: &str, caller: &Caller) -> Result<(), Error> {
             path,
         }),
         None => Ok(()),
+    }
+}
+
+/// The configuration may lie in the work tree (CI services set HOME so), and then the repository would say
+/// what a name means.
+fn refuse_of_source(name: &str, place: &Path, caller: &Caller) -> Result<(), Error> {
+    let real = place.canonicalize();
+    let is_in = |source: &PathBuf| real.is_ok_and(|real| real.starts_with(source));
+    match caller.source.as_ref().is_some_and(is_in) {
+        true => Err(Error::OfSource {
+            name: name.to_owned(),
+            path: place.to_owned(),
+        }),
+        false => Ok(()),
     }
 }
 

@@ -78,6 +78,8 @@ pub struct Caller {
     pub uid: u32,
     /// `$XDG_CONFIG_HOME`, or `~/.config`.
     pub config_home: Option<PathBuf>,
+    /// The folder of the source, as a real path. A name finds no profile in there, wherever the configuration is.
+    pub source: Option<PathBuf>,
 }
 
 /// What a policy is resolved from.

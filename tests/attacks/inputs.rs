@@ -538,6 +538,24 @@ fn configuration_in_the_work_tree_only_tightens() {
 }
 
 #[test]
+fn no_profile_of_the_repository_is_found_by_its_name() {
+    let site = site();
+    let profile = site.file("ci/gosandbox/ours.toml", "extends = \"dev\"\n");
+    site.settle();
+    let run = |named: &str, configuration: &Path| {
+        let mut command = site.gosandbox(&["--profile", named], &["go", "version"]);
+        Ended::of(command.env("XDG_CONFIG_HOME", configuration))
+    };
+    let ours = site.work.join("ci");
+    run("ours", &ours).expect(125).says("comes with the source");
+    run(profile.to_str().unwrap(), &ours).expect(0);
+    let theirs = site.home.join(".config/gosandbox/ours.toml");
+    write(&theirs, "extends = \"dev\"\n");
+    site.settle();
+    run("ours", &site.home.join(".config")).expect(0);
+}
+
+#[test]
 fn a_testdata_link_widens_nothing() {
     for env in Env::ALL {
         if !env.is_here() {

@@ -171,7 +171,7 @@ fn resolve(
         profile: &session.args.profile,
         work_tree: Some(&workspace.root),
         overrides,
-        caller: &caller(),
+        caller: &caller(Some(&workspace)),
     })?;
     Ok((workspace, policy))
 }

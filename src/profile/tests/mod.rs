@@ -16,6 +16,7 @@ fn caller() -> Caller {
     Caller {
         uid: rustix::process::geteuid().as_raw(),
         config_home: None,
+        source: None,
     }
 }
 

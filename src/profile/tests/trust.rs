@@ -203,7 +203,7 @@ fn a_profile_that_others_can_write_is_refused() {
     assert!(error.contains("others may write it"), "{error}");
     let stranger = Caller {
         uid: caller().uid.wrapping_add(1),
-        config_home: None,
+        ..caller()
     };
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("mode set");
     let found = load::profile(&Selection::File(path), &stranger).map(|_| ());
@@ -245,4 +245,33 @@ fn names_are_searched_and_built_in_ones_cannot_be_shadowed() {
         load::profile(&name("ci"), &caller),
         Err(Error::Shadowed { .. })
     ));
+}
+
+#[test]
+fn a_name_finds_no_profile_that_comes_with_the_source() {
+    let home = tempfile::tempdir().expect("a folder");
+    let real = home.path().canonicalize().expect("real");
+    let folder = real.join("tree/.config/gosandbox");
+    fs::create_dir_all(&folder).expect("made");
+    write(&folder.join("mine.toml"), "files.write = [\"/srv\"]\n");
+    write(&real.join("p.toml"), "extends = \"mine\"\n");
+    symlink("tree/.config", real.join("link")).expect("linked");
+    for config_home in [real.join("tree/.config"), real.join("link")] {
+        let caller = Caller {
+            config_home: Some(config_home),
+            source: Some(real.join("tree")),
+            ..caller()
+        };
+        for selection in [name("mine"), Selection::File(real.join("p.toml"))] {
+            let found = load::profile(&selection, &caller).map(|_| ());
+            assert!(matches!(found, Err(Error::OfSource { .. })), "{found:?}");
+        }
+        let file = Selection::File(folder.join("mine.toml"));
+        assert!(load::profile(&file, &caller).is_ok());
+        let elsewhere = Caller {
+            source: Some(real.join("other")),
+            ..caller
+        };
+        assert!(load::profile(&name("mine"), &elsewhere).is_ok());
+    }
 }
