@@ -73,6 +73,17 @@ pub fn leads_out(path: &Path, real: &Path, folder: &Path) -> bool {
     cleaned(path).starts_with(folder) && !real.starts_with(folder) && !real.starts_with("/dev")
 }
 
+/// Whether a real path is one of a tree's protected names, at any depth, or lies in one of the protected paths
+/// (absolute).
+pub fn is_protected(real: &Path, tree: &Path, protected: &[PathBuf]) -> bool {
+    let has_name = |path: &Path| {
+        let mut parts = path.components();
+        parts.any(|part| protected.iter().any(|name| name == part.as_os_str()))
+    };
+    let mut led_to = protected.iter().filter(|path| path.is_absolute());
+    led_to.any(|path| real.starts_with(path)) || real.strip_prefix(tree).is_ok_and(has_name)
+}
+
 /// Files and folders that flags name and that lie outside the work tree.
 #[derive(Clone, Debug, Default)]
 pub struct Outputs(Vec<(PathBuf, Option<Placeholder>)>);
@@ -116,18 +127,7 @@ impl Outputs {
                     "a symbolic link in the work tree leads out of it; remove the link",
                 ));
             }
-            let is_led_to = protected
-                .iter()
-                .any(|path| path.is_absolute() && real.starts_with(path));
-            let is_protected = is_led_to
-                || real.strip_prefix(tree).is_ok_and(|path| {
-                    path.components().any(|part| {
-                        protected
-                            .iter()
-                            .any(|name| name.as_os_str() == part.as_os_str())
-                    })
-                });
-            if is_protected {
+            if is_protected(&real, tree, protected) {
                 return Err(fail("it is protected; name another place"));
             }
         }

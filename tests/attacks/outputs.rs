@@ -136,20 +136,78 @@ fn a_link_named_as_the_program_does_not_have_go_write_a_cache() {
         if crate::support::is_root() {
             std::os::unix::fs::chown(&cached, Some(owner.uid()), Some(owner.gid())).unwrap();
         }
+        fs::create_dir(site.work.join("bin")).unwrap();
         let link = site.work.join("m");
-        symlink(&cached, &link).unwrap();
-        site.settle();
-        let ended = site.run(&[], &["go", "build"]);
-        let after = fs::read(&cached).unwrap();
+        for (link, words) in [
+            (link.clone(), &["go", "build"][..]),
+            (
+                site.work.join("bin/m"),
+                &["go", "build", "-o", "bin/", "./..."],
+            ),
+            (site.work.join("m.test"), &["go", "test", "-c"]),
+        ] {
+            symlink(&cached, &link).unwrap();
+            site.settle();
+            let ended = site.run(&[], words);
+            let after = fs::read(&cached).unwrap();
+            assert!(before == after, "{env:?} {words:?}: {ended:?}");
+            ended.expect(125).says("remove the link");
+            fs::remove_file(&link).unwrap();
+        }
         fs::remove_file(&cached).unwrap();
-        assert!(before == after, "{env:?}: {ended:?}");
-        ended.expect(125).says("remove the link");
+        symlink(&cached, &link).unwrap();
         // As it is for go.sum, and for what is not there yet.
         fs::remove_file(&link).unwrap();
         symlink(&cached, site.work.join("go.sum")).unwrap();
         site.run(&[], &["go", "mod", "tidy"]).expect(125);
         assert!(!cached.exists());
     }
+}
+
+/// Deep in the tree, and where there are no mounts, go may write there. Within one file system it renames, which
+/// replaces the link: the folder for what it builds is on another.
+#[test]
+fn a_link_named_as_the_program_does_not_have_go_write_a_protected_path() {
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        for place in [
+            ".git/hooks/post-checkout",
+            "sub/.git/hooks/post-checkout",
+            ".envrc",
+        ] {
+            let site = site(env);
+            site.file("sub/.git/hooks/README", "");
+            fs::create_dir(site.work.join("bin")).unwrap();
+            let place = site.work.join(place);
+            for (name, words) in [
+                ("m", &["go", "build"][..]),
+                ("bin/m", &["go", "build", "-o", "bin", "."]),
+                ("go.sum", &["go", "mod", "tidy"]),
+            ] {
+                let link = site.work.join(name);
+                symlink(&place, &link).unwrap();
+                site.settle();
+                let mut command = site.gosandbox(&[], words);
+                let ended = Ended::of(command.env("GOTMPDIR", "/dev/shm"));
+                assert!(!place.exists(), "{env:?} {words:?}: {ended:?}");
+                ended.expect(125).says("remove the link");
+                fs::remove_file(&link).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn links_to_texts_in_protected_folders_are_no_reason_to_refuse() {
+    let site = site(Env::E1);
+    site.file(".github/README.md", "read me\n");
+    symlink(".github/README.md", site.work.join("README.md")).unwrap();
+    symlink(".github", site.work.join("folder")).unwrap();
+    site.settle();
+    site.run(&[], &["go", "build"]).expect(0);
+    assert!(site.work.join("m").exists());
 }
 
 #[test]

@@ -1,12 +1,16 @@
 //! Symbolic links of the repository's own, which choose neither what is read besides it nor what is written.
 
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
+use crate::go::command::{GoCommand, Kind};
 use crate::go::workspace::Workspace;
-use crate::plan::inputs::leads_out;
+use crate::plan::inputs::{self, leads_out};
 use crate::policy::Policy;
 
 /// What the files that a command line names are, to be granted for reading.
@@ -44,20 +48,62 @@ pub(super) fn inputs(
     Ok(read)
 }
 
+/// What the go command may write in the cage, and must not because a link of the repository's says so.
+pub(super) struct Held<'a> {
+    /// GOCACHE and GOMODCACHE.
+    pub caches: [&'a PathBuf; 2],
+    pub tree: Option<&'a Path>,
+    /// Names protected in the tree, and paths (absolute).
+    pub protected: &'a [PathBuf],
+}
+
+impl Held<'_> {
+    /// Whether go would write what a link named `name` leads to.
+    fn is_written(&self, name: &OsStr, real: &Path) -> bool {
+        let found = real.metadata();
+        if found.as_ref().is_ok_and(|found| !found.is_file()) {
+            return false;
+        }
+        if self.caches.iter().any(|cache| real.starts_with(cache)) {
+            // The files of extracted modules are not writable, and have links lead to them now and then.
+            return found.map_or(true, |found| found.mode() & 0o222 != 0);
+        }
+        let is_protected = |tree| inputs::is_protected(real, tree, self.protected);
+        // No program is written over a text (README.md -> .github/README.md).
+        let is_replaced = || GO_FILES.iter().any(|file| name == *file) || is_program(real);
+        self.tree.is_some_and(is_protected) && (found.is_err() || is_replaced())
+    }
+}
+
+/// Files that go writes by names of its own.
+const GO_FILES: [&str; 4] = ["go.mod", "go.sum", "go.work", "go.work.sum"];
+
+/// Whether go would write a program over a file: over one that is there already, or is empty.
+fn is_program(path: &Path) -> bool {
+    const PROGRAMS: [&[u8]; 2] = [b"\x7fELF", b"!<ar"];
+    let mut start = [0; 4];
+    let length = File::open(path).and_then(|mut file| file.read(&mut start));
+    length.is_ok_and(|length| length == 0 || PROGRAMS.contains(&&start[..length]))
+}
+
 /// Makes sure that nothing which go writes by a name of its own choice (the program that `go build` makes,
-/// go.sum) is a link into a cache: go writes through links, and may write the caches.
+/// go.sum) is a link into a cache or to what is protected: go writes through links, and may write the caches, and
+/// what is protected deep in the tree or where there are no namespaces.
 ///
 /// # Errors
 /// One is.
 pub(super) fn outputs(
     workspace: &Workspace,
+    go: &GoCommand,
     folder: &Path,
-    changed: Option<&Path>,
-    held: &[&PathBuf],
+    held: &Held<'_>,
 ) -> anyhow::Result<()> {
-    let mut folders = vec![changed.unwrap_or(folder)];
+    let mut folders = vec![go.changed_dir.as_deref().unwrap_or(folder)];
     folders.extend(workspace.module_root.as_deref());
     folders.push(&workspace.root);
+    // Files in there (`-o bin/`); what is a file itself is looked at where it is granted.
+    let named = go.outputs.iter().filter(|it| it.kind == Kind::Folder);
+    folders.extend(named.map(|output| output.path.as_path()));
     folders.sort();
     folders.dedup();
     for folder in folders {
@@ -69,11 +115,7 @@ pub(super) fn outputs(
             let Some(real) = is_link.then(|| end_of(&entry.path())).flatten() else {
                 continue;
             };
-            // The files of extracted modules are not writable, and have links lead to them now and then.
-            let is_writable = real
-                .metadata()
-                .map_or(true, |found| found.is_file() && found.mode() & 0o222 != 0);
-            if is_writable && held.iter().any(|held| real.starts_with(held)) {
+            if held.is_written(&entry.file_name(), &real) {
                 bail!(
                     "cannot let go write in {}: {} is a symbolic link to {}, which only go itself may choose to write; \
                      remove the link",

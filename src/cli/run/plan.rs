@@ -91,9 +91,14 @@ impl<'a> Prepared<'a> {
                 policy,
                 tree.as_deref(),
             )?);
-            if go.cage == Cage::Tool && go.writes_tree {
-                let held = [&caches.gomodcache, &caches.gocache];
-                links::outputs(workspace, &session.folder, go.changed_dir.as_deref(), &held)?;
+            // Whatever loads packages may write go.work.sum, and `go test` leaves the test's program.
+            if go.cage == Cage::Tool && (go.writes_tree || go.fetches) {
+                let held = links::Held {
+                    caches: [&caches.gomodcache, &caches.gocache],
+                    tree: tree.as_deref(),
+                    protected: &protected,
+                };
+                links::outputs(workspace, go, &session.folder, &held)?;
             }
             for output in &go.outputs {
                 let is_folder = output.kind == command::Kind::Folder;
