@@ -37,7 +37,11 @@ pub(super) fn grants(
             .map(|path| Rule::new(path, Access::Read)),
     );
     rules.push(Rule::new(&own.tmp, written));
-    rules.push(Rule::new(&own.work, written));
+    // Go executes a tool where it has built it, before it keeps it.
+    rules.push(match run.runs_cached {
+        true => Rule::new(&own.work, Access::WriteExecute),
+        false => Rule::new(&own.work, written),
+    });
     rules.push(Rule::new(&own.home, written));
     match run.cage {
         Cage::Tool => {

@@ -239,3 +239,29 @@ fn the_go_command_keeps_no_telemetry() {
         assert!(of_home.starts_with(home), "{env:?}: {file}");
     }
 }
+
+/// Go 1.25 ships few of its tools built: it builds one where it builds everything, executes it there, and only
+/// then keeps it in GOCACHE.
+#[test]
+fn a_tool_of_gos_own_runs_also_where_go_builds_it_first() {
+    for site in sites() {
+        let site = program(site.env);
+        site.run(&[], &["go", "build", "-o", "program"]).expect(0);
+        for _ in 0..2 {
+            forget(&site.cache().join("go-build"), "buildid");
+            let ended = site.run(&[], &["go", "tool", "buildid", "program"]);
+            ended.expect(0).says("/");
+        }
+    }
+}
+
+/// Takes a tool out of GOCACHE.
+fn forget(cache: &std::path::Path, tool: &str) {
+    for folder in fs::read_dir(cache).unwrap().flatten() {
+        for entry in fs::read_dir(folder.path()).into_iter().flatten().flatten() {
+            if entry.path().join(tool).exists() {
+                fs::remove_dir_all(entry.path()).unwrap();
+            }
+        }
+    }
+}
