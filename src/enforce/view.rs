@@ -23,7 +23,7 @@ use rustix::process;
 
 use super::{Context, Error, id_map, open_without_links};
 use crate::plan::{Identity, Node, View};
-use crate::policy::Layer;
+use crate::policy::{self, Layer};
 use crate::sys::{self, MountAttr};
 
 /// A folder that exists on every host and is not looked into while it is covered.
@@ -160,7 +160,7 @@ fn detached(node: &Node, id_map: Option<BorrowedFd<'_>>) -> Result<Option<OwnedF
     };
     let layer = match node {
         Node::Bind { id_map: true, .. } => Layer::Identity,
-        Node::Bind { source, .. } if !source.starts_with("/dev") => Layer::MountView,
+        Node::Bind { source, .. } if !policy::is_device(source) => Layer::MountView,
         _ => Layer::Namespaces,
     };
     mount.during(layer, || match node {

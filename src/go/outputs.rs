@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::command::{Call, Kind, Output};
 use super::flags::{Parsed, clean};
+use crate::policy::is_device;
 
 /// A command line at its place.
 pub(super) struct Place<'a> {
@@ -41,7 +42,7 @@ struct Sink<'a> {
 impl Sink<'_> {
     fn add(&mut self, base: &Path, value: &OsStr, kind: Kind, flag: &'static str) {
         // Device files are there already, and need no grant of their own.
-        if !value.is_empty() && !Path::new(value).starts_with("/dev") {
+        if !value.is_empty() && !is_device(Path::new(value)) {
             self.outputs.push(Output {
                 path: clean(&base.join(value)),
                 kind,

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::{Command, Identity, Placeholder, PlaceholderKind, Way};
 use crate::host::Host;
-use crate::policy::{Cage, Policy};
+use crate::policy::{Cage, Policy, is_device};
 
 /// Everything that is known about the project and its toolchain. All paths are canonical.
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ fn cleaned(path: &Path) -> PathBuf {
 /// Whether a path, as it was written, lies in a folder, and what is there (`real`) does not: a link of the
 /// repository's own has chosen it. Devices are nobody's.
 pub fn leads_out(path: &Path, real: &Path, folder: &Path) -> bool {
-    cleaned(path).starts_with(folder) && !real.starts_with(folder) && !real.starts_with("/dev")
+    cleaned(path).starts_with(folder) && !real.starts_with(folder) && !is_device(real)
 }
 
 /// Whether a real path is one of a tree's protected names, at any depth, or lies in one of the protected paths
@@ -133,7 +133,7 @@ impl Outputs {
         }
         // In the tree a file is granted with it, and the wrapper makes what a program writes.
         let in_tree = tree.is_some_and(|tree| real.starts_with(tree));
-        if in_tree && (!is_folder || !real.exists()) || real.starts_with("/dev") {
+        if in_tree && (!is_folder || !real.exists()) || is_device(&real) {
             return Ok(());
         }
         if is_folder && real.components().count() < 3 {

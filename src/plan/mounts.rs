@@ -61,7 +61,7 @@ pub(super) fn view(
     }
     let mut binds: Vec<(PathBuf, bool)> = grants
         .iter()
-        .filter(|rule| !is_inside_view(&rule.path, own))
+        .filter(|rule| run.outputs.contains(&rule.path) || !is_inside_view(&rule.path, own))
         // Bound as a whole below, and rarely written to: what is, is a mount of its own.
         .filter(|rule| {
             let in_usr = system == System::Dynamic && whole && is_below(&rule.path, "/usr");

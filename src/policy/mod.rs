@@ -78,6 +78,11 @@ pub const PROTECTED: [&str; 12] = [
     ".vscode",
 ];
 
+/// Whether a path is for a device, which is inside what it is outside. Shared memory is files, and a run's own.
+pub fn is_device(path: &Path) -> bool {
+    path.starts_with("/dev") && !path.starts_with("/dev/shm")
+}
+
 impl Guarantee {
     /// Every guarantee, in the order in which they are shown.
     pub const ALL: [Guarantee; 8] = [

@@ -125,3 +125,35 @@ fn outputs_outside_the_work_tree_are_written() {
         fs::remove_file(tmp).unwrap();
     }
 }
+
+/// Inside, `/dev/shm` is the run's own.
+#[test]
+fn outputs_in_shared_memory_are_written() {
+    for site in sites() {
+        site.copy(&checkout().join("examples/hello"));
+        site.settle();
+        let name = format!("gosandbox-compat-{}-{:?}", std::process::id(), site.env);
+        let place = std::path::Path::new("/dev/shm").join(name);
+        let [app, cover, cpu] = ["app", "c.out", "cpu.out"].map(|name| place.with_extension(name));
+        let flags = [
+            format!("-coverprofile={}", cover.display()),
+            format!("-cpuprofile={}", cpu.display()),
+        ];
+        for words in [
+            &["go", "build", "-o", app.to_str().unwrap(), "."][..],
+            &["go", "test", "-count=1", &flags[0], &flags[1], "./greeting"],
+        ] {
+            site.run(&[], words).expect(0);
+        }
+        for path in [app, cover, cpu] {
+            let size = fs::metadata(&path).map(|found| found.len());
+            fs::remove_file(&path).ok();
+            assert!(
+                size.as_ref().is_ok_and(|size| *size > 0),
+                "{:?} {}: {size:?}",
+                site.env,
+                path.display()
+            );
+        }
+    }
+}

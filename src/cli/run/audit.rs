@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::go::flags::clean;
 use crate::plan::inputs::leads_out;
 use crate::plan::{Isolation, Node, Plan};
-use crate::policy::Access;
+use crate::policy::{Access, is_device};
 use crate::text::visible;
 
 /// Version of a line's schema, which is the gateway's.
@@ -92,8 +92,9 @@ impl Audit {
             _ => None,
         });
         // A view shows its own /dev, and nothing of the host's below it.
+        let is_own = |folder: &Path| is_device(folder) || folder == Path::new("/dev/shm");
         let mut written = granted.chain(bound);
-        match written.find(|folder| self.path.starts_with(folder) && !folder.starts_with("/dev")) {
+        match written.find(|folder| self.path.starts_with(folder) && !is_own(folder)) {
             Some(folder) => bail!(
                 "cannot use the audit log {}: the run can write {}; name a file elsewhere",
                 self.path.display(),

@@ -14,7 +14,7 @@ use crate::cli::args::{LowArgs, Output};
 use crate::launch::Outcome;
 use crate::paths::Paths as _;
 use crate::plan::{Holding, Isolation, Node, Plan, Way};
-use crate::policy::{Layer, Policy};
+use crate::policy::{Layer, Policy, is_device};
 
 /// Version of the report's schema: raised when a member changes its meaning or goes.
 const SCHEMA: u32 = 1;
@@ -61,7 +61,7 @@ impl Place {
                 true => folder.clone(),
                 false => path.canonicalize()?,
             };
-            if !is_in(&real) && !real.starts_with("/dev") {
+            if !is_in(&real) && !is_device(&real) {
                 bail!("a symbolic link in the work tree leads out of it; remove the link");
             }
         }
