@@ -32,6 +32,27 @@ pub enum Stamping {
     },
 }
 
+/// What makes a folder the top of a checkout for the go command (`cmd/go/internal/vcs`), and whether it is a
+/// folder itself: the `.git` file of a submodule or of a linked work tree does not count.
+const ROOTS: [(&str, bool); 6] = [
+    (".git", true),
+    (".hg", true),
+    (".svn", true),
+    (".bzr", true),
+    (".fslckout", false),
+    ("_FOSSIL_", false),
+];
+
+/// The top of the checkout that go stamps where it works in `folder`: the nearest at or above it.
+pub fn checkout(folder: &Path) -> Option<&Path> {
+    let is_root = |folder: &Path, (name, is_folder): (&str, bool)| {
+        let found = folder.join(name).metadata();
+        found.is_ok_and(|found| found.is_dir() == is_folder)
+    };
+    let mut above = folder.ancestors();
+    above.find(|folder| ROOTS.into_iter().any(|root| is_root(folder, root)))
+}
+
 /// Judges the version control of `repository`, its top folder.
 pub fn stamping(repository: &Path) -> Stamping {
     let git = repository.join(".git");
@@ -65,6 +86,7 @@ fn other_reason(repository: &Path) -> Option<String> {
         (".svn", "Subversion"),
         (".bzr", "Bazaar"),
         (".fslckout", "Fossil"),
+        ("_FOSSIL_", "Fossil"),
     ]
     .into_iter()
     .find(|(name, _)| repository.join(name).symlink_metadata().is_ok())
@@ -375,6 +397,22 @@ mod tests {
         fs::remove_file(dir.path().join(".git")).expect("removed");
         std::os::unix::fs::symlink("/etc", dir.path().join(".git")).expect("link");
         assert!(matches!(stamping(dir.path()), Stamping::Unsafe { .. }));
+    }
+
+    #[test]
+    fn the_checkout_is_the_one_that_go_finds() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let inner = dir.path().join("a/b/c");
+        fs::create_dir_all(&inner).expect("folders");
+        let outside = checkout(&inner).map(Path::to_owned);
+        assert!(outside.is_none_or(|found| dir.path().starts_with(found)));
+        fs::create_dir(dir.path().join(".git")).expect("folder");
+        assert_eq!(checkout(&inner), Some(dir.path()));
+        fs::write(dir.path().join("a/.git"), "gitdir: ../.git/modules/a\n").expect("file");
+        fs::create_dir(dir.path().join("a/_FOSSIL_")).expect("folder");
+        assert_eq!(checkout(&inner), Some(dir.path()));
+        fs::write(dir.path().join("a/b/_FOSSIL_"), "").expect("file");
+        assert_eq!(checkout(&inner), Some(dir.path().join("a/b").as_path()));
     }
 
     #[test]

@@ -475,6 +475,35 @@ fn a_repository_within_the_module_is_not_stamped() {
     }
 }
 
+/// go looks for a repository up to the root, and passes over the file that a submodule has for one. What is around
+/// the project it must not run git in, and cannot see where there are mounts.
+#[test]
+fn a_repository_around_the_projects_is_not_stamped() {
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let site = site_in(env);
+        for words in [&["init", "-q"][..], &["add", "-A"], &["commit", "-qm", "x"]] {
+            let mut git = std::process::Command::new("git");
+            git.args(["-c", "user.name=x", "-c", "user.email=x@example.com"]);
+            let status = git.args(words).current_dir(&site.work).output().unwrap();
+            assert!(status.status.success(), "{words:?}: {status:?}");
+        }
+        site.file("sub/.git", "gitdir: ../.git/modules/sub\n");
+        site.file("sub/go.mod", "module example.com/sub\n\ngo 1.21\n");
+        site.file("sub/main.go", "package main\n\nfunc main() {}\n");
+        site.settle();
+        let words = ["go", "build", "-o", "program"];
+        site.run(&["-C", "sub"], &words)
+            .expect(0)
+            .says("is a repository around the project's");
+        site.run(&["-C", "sub"], &[&words[..], &["-buildvcs=true"]].concat())
+            .expect(125)
+            .says("leave it out");
+    }
+}
+
 #[test]
 fn a_nested_foreign_repository_runs_nothing() {
     let site = site();

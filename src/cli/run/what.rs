@@ -118,13 +118,16 @@ pub(super) fn stamping(
     let by_flags = || command::buildvcs_in_goflags(&flags?.to_string_lossy());
     let asked = go.buildvcs.or_else(by_flags);
     let asked = asked.unwrap_or(go.stamps);
-    let (true, Some(repository)) = (asked, &workspace.repository) else {
+    // Go works in the real one, whatever the way to it that -C names.
+    let changed = go.changed_dir.as_ref();
+    let changed = changed.and_then(|folder| folder.canonicalize().ok());
+    let folder = changed.as_ref().unwrap_or(&session.folder);
+    let (true, Some(checkout)) = (asked, vcs::checkout(folder)) else {
         return Ok((Stamping::None, Vec::new()));
     };
     if go.cage == Cage::Program {
         return Ok((Stamping::None, off));
     }
-    let folder = go.changed_dir.as_deref().unwrap_or(&session.folder);
     let stamping = if !policy.programs.stamping {
         Stamping::Unsafe {
             reason: format!("profile {} has it off", policy.name),
@@ -134,16 +137,24 @@ pub(super) fn stamping(
             reason: "git would run where all that the source brings along can be executed"
                 .to_owned(),
         }
-    } else if let Some(nested) = nested(folder, repository) {
-        Stamping::Unsafe {
-            reason: format!(
-                "{} is a repository within {}",
-                nested.display(),
-                repository.display()
-            ),
-        }
     } else {
-        vcs::stamping(repository)
+        match workspace.repository.as_deref() {
+            Some(repository) if repository == checkout => vcs::stamping(repository),
+            Some(repository) if checkout.starts_with(repository) => Stamping::Unsafe {
+                reason: format!(
+                    "{} is a repository within {}",
+                    checkout.display(),
+                    repository.display()
+                ),
+            },
+            // A submodule's, whose own .git is a file; or that of a home folder, which is none of a project.
+            _ => Stamping::Unsafe {
+                reason: format!(
+                    "{} is a repository around the project's, and is not shown inside",
+                    checkout.display()
+                ),
+            },
+        }
     };
     let Stamping::Unsafe { reason } = stamping else {
         return Ok((stamping, Vec::new()));
@@ -158,17 +169,4 @@ pub(super) fn stamping(
         );
     }
     Ok((Stamping::None, off))
-}
-
-/// The nearest folder under version control at or above the one in which go works, below the repository:
-/// go would have git run there, by that configuration.
-fn nested<'f>(folder: &'f Path, repository: &Path) -> Option<&'f Path> {
-    let below = folder.ancestors().take_while(|it| *it != repository);
-    let mut below = below.filter(|it| it.starts_with(repository));
-    below.find(|it| {
-        let names = [".git", ".hg", ".svn", ".bzr", ".fslckout"];
-        names
-            .iter()
-            .any(|name| it.join(name).symlink_metadata().is_ok())
-    })
 }
