@@ -110,11 +110,13 @@ impl Outputs {
             Ok(real) => real,
             Err(_) => {
                 let name = path.file_name().ok_or_else(|| fail("it names no file"))?;
-                let parent = path.parent().and_then(|parent| match is_folder {
-                    // The go command makes those above it too (GOBIN).
-                    true => real_as_far_as_it_goes(parent),
-                    false => parent.canonicalize().ok(),
-                });
+                let parent = path
+                    .parent()
+                    .and_then(|parent| match is_folder || flag == "-o" {
+                        // The go command makes those above it too.
+                        true => real_as_far_as_it_goes(parent),
+                        false => parent.canonicalize().ok(),
+                    });
                 parent
                     .ok_or_else(|| fail("its folder does not exist; make it first"))?
                     .join(name)
@@ -131,9 +133,11 @@ impl Outputs {
                 return Err(fail("it is protected; name another place"));
             }
         }
-        // In the tree a file is granted with it, and the wrapper makes what a program writes.
+        // In the tree a file is granted with it, and the wrapper makes what a program writes; but not the one
+        // folder that a program makes itself.
         let in_tree = tree.is_some_and(|tree| real.starts_with(tree));
-        if in_tree && (!is_folder || !real.exists()) || is_device(&real) {
+        let is_made = !is_folder || !real.exists() && flag != "-artifacts";
+        if in_tree && is_made || is_device(&real) {
             return Ok(());
         }
         if is_folder && real.components().count() < 3 {

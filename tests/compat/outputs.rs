@@ -126,6 +126,25 @@ fn outputs_outside_the_work_tree_are_written() {
     }
 }
 
+/// As bare: the folders of what is built are made, and that of a test's artifacts.
+#[test]
+fn folders_of_outputs_are_made() {
+    for site in sites() {
+        site.copy(&checkout().join("examples/hello"));
+        site.file("greeting/made_test.go", "//go:build go1.26\n\npackage greeting\n\nimport (\n\t\"os\"\n\t\"path/filepath\"\n\t\"testing\"\n)\n\nfunc TestArtifact(t *testing.T) {\n\tif err := os.WriteFile(filepath.Join(t.ArtifactDir(), \"made\"), nil, 0o644); err != nil {\n\t\tt.Error(err)\n\t}\n}\n");
+        site.settle();
+        let outside = site.outside.join("new/folder/app");
+        for place in ["bin/new/app", outside.to_str().unwrap()] {
+            site.run(&[], &["go", "build", "-o", place, "."]).expect(0);
+            assert!(site.work.join(place).is_file(), "{:?} {place}", site.env);
+        }
+        site.run(&[], &["go", "test", "-artifacts", "./greeting"])
+            .expect(0);
+        let is_made = site.work.join("_artifacts").is_dir();
+        assert!(is_made, "{:?}", site.env);
+    }
+}
+
 /// Inside, `/dev/shm` is the run's own.
 #[test]
 fn outputs_in_shared_memory_are_written() {
