@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::flags::clean;
 use super::gitconfig::{self, LARGEST, Setting};
 use super::read_plain;
+use super::vcs::each_submodule;
 
 /// Includes of includes are followed so deep, as git does (`MAX_INCLUDE_DEPTH`).
 const DEEPEST: usize = 10;
@@ -17,8 +18,8 @@ const DEEPEST: usize = 10;
 /// itself.
 const MOST: usize = 1000;
 
-/// The files and folders that the configuration of `repository`, its top folder, leads to: there or
-/// not, without `.` and `..`. What cannot be read or understood leads nowhere, as for git.
+/// The files and folders that the configuration of `repository`, its top folder, leads to, and that of its
+/// submodules: there or not, without `.` and `..`. What cannot be read or understood leads nowhere, as for git.
 pub fn led_to(repository: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut seen = HashMap::new();
@@ -27,9 +28,33 @@ pub fn led_to(repository: &Path) -> Vec<PathBuf> {
     for config in [common.join("config"), git.join("config.worktree")] {
         follow(&config, repository, 0, &mut seen, &mut found);
     }
+    let _what_is_wrong_leads_nowhere =
+        follow_submodules(&common.join("modules"), 0, &mut seen, &mut found);
     found.sort();
     found.dedup();
     found
+}
+
+/// A submodule's own configuration, which lies in its repository's folder, and says where its files are.
+fn follow_submodules(
+    modules: &Path,
+    depth: usize,
+    seen: &mut HashMap<PathBuf, usize>,
+    found: &mut Vec<PathBuf>,
+) -> Result<(), String> {
+    let mut look = |git: &Path, depth: usize| {
+        let config = git.join("config");
+        let settings = read(&config).and_then(|text| gitconfig::parse(&text).ok());
+        let mut settings = settings.unwrap_or_default().into_iter();
+        let tree = settings.find(|it| it.section == "core" && it.key == "worktree");
+        if let Some(tree) = tree.and_then(|it| it.value) {
+            let tree = clean(&git.join(tree));
+            follow(&config, &tree, 0, seen, found);
+            follow(&git.join("config.worktree"), &tree, 0, seen, found);
+        }
+        follow_submodules(&git.join("modules"), depth, seen, found)
+    };
+    each_submodule(modules, depth, &mut look)
 }
 
 fn follow(
@@ -158,6 +183,38 @@ mod tests {
             ("bare/config", "[core]\nhooksPath = two\n"),
         ];
         assert_eq!(led(&files), ["one", "two"]);
+    }
+
+    #[test]
+    fn a_submodules_configuration_leads_from_its_own_folder() {
+        let config = "[core]\n\tworktree = ../../../../sub/a\n\thooksPath = hooks\n";
+        let inner = "[core]\n\tworktree = ../../../../../../sub/a/b\n\thooksPath = ../more\n";
+        let files = [
+            (".git/config", ""),
+            (".git/modules/sub/a/HEAD", ""),
+            (".git/modules/sub/a/config", config),
+            (".git/modules/sub/a/modules/b/HEAD", ""),
+            (".git/modules/sub/a/modules/b/config", inner),
+        ];
+        assert_eq!(led(&files), ["sub/a/hooks", "sub/a/more"]);
+    }
+
+    #[test]
+    fn a_circle_of_submodules_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let modules = folder.path().join(".git/modules");
+        fs::create_dir_all(&modules).unwrap();
+        for n in 0..20 {
+            std::os::unix::fs::symlink(".", modules.join(format!("m{n}"))).unwrap();
+        }
+        assert!(led_to(folder.path()).is_empty());
+        // Also where each is a repository: the depth counts these as well.
+        fs::write(modules.join("HEAD"), "").unwrap();
+        fs::create_dir(modules.join("modules")).unwrap();
+        for n in 0..20 {
+            std::os::unix::fs::symlink("..", modules.join(format!("modules/m{n}"))).unwrap();
+        }
+        assert!(led_to(folder.path()).is_empty());
     }
 
     #[test]

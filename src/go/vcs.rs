@@ -141,27 +141,33 @@ fn check_git(git: &Path, depth: usize) -> Result<(), String> {
             judge(&setting, &path, depth)?;
         }
     }
-    check_submodules(&git.join("modules"), depth)
+    each_submodule(&git.join("modules"), depth, &mut check_git)
 }
 
-fn check_submodules(folder: &Path, depth: usize) -> Result<(), String> {
-    let entries = match fs::read_dir(folder) {
+/// Has the git directories of a repository's submodules looked at, in `modules` of its own; ends at the first that
+/// something is wrong with.
+pub(super) fn each_submodule(
+    modules: &Path,
+    depth: usize,
+    visit: &mut dyn FnMut(&Path, usize) -> Result<(), String>,
+) -> Result<(), String> {
+    let entries = match fs::read_dir(modules) {
         Ok(entries) => entries,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(e) => return Err(format!("{} cannot be read: {e}", shown(folder))),
+        Err(e) => return Err(format!("{} cannot be read: {e}", shown(modules))),
     };
     if depth >= 8 {
-        return Err(format!("{} is too deep", shown(folder)));
+        return Err(format!("{} is too deep", shown(modules)));
     }
     for entry in entries {
         let path = entry
-            .map_err(|e| format!("{} cannot be read: {e}", shown(folder)))?
+            .map_err(|e| format!("{} cannot be read: {e}", shown(modules)))?
             .path();
         // A submodule whose name has slashes lies in folders that are not repositories.
         if path.join("HEAD").exists() {
-            check_git(&path, depth + 1)?;
+            visit(&path, depth + 1)?;
         } else if path.is_dir() {
-            check_submodules(&path, depth + 1)?;
+            each_submodule(&path, depth + 1, visit)?;
         }
     }
     Ok(())

@@ -255,6 +255,33 @@ fn hooks_and_configuration_that_git_is_led_to_are_not_written() {
     }
 }
 
+/// git executes these in a submodule, and in the repository that the project is a submodule of.
+#[test]
+fn hooks_of_submodules_and_of_the_repository_around_are_not_written() {
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let (site, _) = site(env);
+        site.file(".git/config", "[core]\n\thooksPath = sub/outer\n");
+        site.file(".git/modules/sub/HEAD", "");
+        let config = "[core]\n\tworktree = ../../../sub\n\thooksPath = inner\n";
+        site.file(".git/modules/sub/config", config);
+        site.file("sub/.git", "gitdir: ../.git/modules/sub\n");
+        site.file("sub/go.mod", "module example.com/sub\n\ngo 1.21\n");
+        for file in ["sub/outer/pre-commit", "sub/inner/pre-commit"] {
+            site.file(file, "# kept\n");
+        }
+        site.settle();
+        let script = "for hooks in outer inner; do echo planted > $hooks/pre-commit; \
+            mv $hooks gone; mkdir -p $hooks; echo planted > $hooks/pre-commit; done; true";
+        let within = format!("cd sub && {{ {script}; }}");
+        site.run(&["-C", "sub"], &["sh", "-c", script]);
+        site.run(&[], &["sh", "-c", &within]);
+        for file in ["sub/outer/pre-commit", "sub/inner/pre-commit"] {
+            let text = std::fs::read_to_string(site.work.join(file)).unwrap();
+            assert_eq!(text, "# kept\n", "{env:?} {file}");
+        }
+    }
+}
+
 #[test]
 fn hooks_are_written_and_executed_without_gosandbox() {
     let (site, marker) = site(Env::E1);

@@ -81,7 +81,7 @@ impl<'a> Prepared<'a> {
         if let Stamping::Safe { read: folders, .. } = &stamping {
             read.extend(folders.iter().cloned());
         }
-        let led_to = led_to(workspace, policy, tree.as_deref());
+        let led_to = led_to(policy, tree.as_deref());
         let protected = [policy.files.protected.as_slice(), &led_to].concat();
         let mut outputs = Outputs::default();
         if let What::Go(go) = &what {
@@ -434,12 +434,14 @@ pub(super) fn is_roots(path: &Path) -> bool {
 
 /// What of the work tree is protected besides the policy's names: what git executes or reads as its
 /// configuration outside, and what links of these names lead to.
-pub(super) fn led_to(workspace: &Workspace, policy: &Policy, tree: Option<&Path>) -> Vec<PathBuf> {
+pub(super) fn led_to(policy: &Policy, tree: Option<&Path>) -> Vec<PathBuf> {
     let Some(tree) = tree else {
         return Vec::new();
     };
-    let repository = workspace.repository.as_deref();
-    let mut found = repository.map(hooks::led_to).unwrap_or_default();
+    // A submodule's, and those around it, up to that of a home folder.
+    let is_repository = |folder: &&Path| folder.join(".git").symlink_metadata().is_ok();
+    let repositories = tree.ancestors().filter(is_repository);
+    let mut found: Vec<_> = repositories.flat_map(hooks::led_to).collect();
     let real: Vec<_> = found.iter().flat_map(|path| path.canonicalize()).collect();
     found.extend(real);
     found.extend(plan::ends_of_links(tree, &policy.files.protected));
