@@ -212,6 +212,19 @@ pub fn changed_dir(words: &[OsString], cwd: &Path) -> Option<PathBuf> {
     Some(clean(&cwd.join(Head::of(words).chdir?)))
 }
 
+/// Has `-C`, which is there, name another folder.
+pub fn set_changed_dir(words: &mut [OsString], folder: &Path) {
+    let end = Head::of(words).end;
+    let is_flag = |word: &OsString| word == "-C" || word == "--C";
+    let has_value = |word: &OsString| strip(word, "-C=").or(strip(word, "--C=")).is_some();
+    if let Some(flag) = words[..end].iter().position(is_flag) {
+        words[flag + 1] = folder.into();
+    } else if let Some(flag) = words[..end].iter().position(has_value) {
+        words[flag] = "-C=".into();
+        words[flag].push(folder);
+    }
+}
+
 /// Understands `call`, or says why it is not run.
 pub fn classify(call: &Call<'_>) -> Result<GoCommand, CommandError> {
     let head = Head::of(call.words);

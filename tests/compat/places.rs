@@ -128,3 +128,38 @@ fn a_missing_go_says_where_it_looked() {
     ended.says("/nonexistent/decoy");
     let _ = goroot();
 }
+
+/// With `-C` of go's own, of which the caller's folder is no part of the project.
+#[test]
+fn a_module_beside_the_current_folder_is_built_and_stamped_as_bare() {
+    for site in sites() {
+        for module in ["app", "tools"] {
+            site.file(
+                &format!("{module}/go.mod"),
+                &format!("module example.com/{module}\n\ngo 1.21\n"),
+            );
+            site.file(
+                &format!("{module}/main.go"),
+                "package main\n\nfunc main() { println(\"ran\") }\n",
+            );
+        }
+        site.file(".gitignore", "program\n");
+        for words in [&["init", "-q"][..], &["add", "-A"], &["commit", "-qm", "x"]] {
+            let mut git = std::process::Command::new("git");
+            git.args(["-c", "user.name=x", "-c", "user.email=x@example.com"]);
+            let status = git.args(words).current_dir(&site.work).output().unwrap();
+            assert!(status.status.success(), "{words:?}: {status:?}");
+        }
+        site.settle();
+        let within = |words: &[&str]| {
+            let mut command = site.gosandbox(&[], words);
+            Ended::of(command.current_dir(site.work.join("app"))).expect(0)
+        };
+        within(&["go", "-C", "../tools", "build", "-o", "program"]);
+        within(&["go", "run", "-C=../tools", "."]).says("ran");
+        let program = site.work.join("tools/program");
+        within(&["go", "version", "-m", program.to_str().unwrap()])
+            .says("vcs.revision=")
+            .says("vcs.modified=false");
+    }
+}

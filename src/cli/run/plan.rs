@@ -80,6 +80,9 @@ impl<'a> Prepared<'a> {
         let mut read = workspace.local_modules.clone();
         if let Stamping::Safe { read: folders, .. } = &stamping {
             read.extend(folders.iter().cloned());
+            // What git does not see is missing to it, and the build is stamped as changed.
+            let around = workspace.repository.as_ref();
+            read.extend(around.filter(|it| tree.as_ref() != Some(it)).cloned());
         }
         let led_to = led_to(policy, tree.as_deref());
         let protected = [policy.files.protected.as_slice(), &led_to].concat();
@@ -283,7 +286,7 @@ impl<'a> Prepared<'a> {
                         content: content.into(),
                     })
                     .into(),
-                folder: self.session.folder.clone(),
+                folder: self.folder(),
             },
             cage,
             way,
@@ -395,10 +398,24 @@ impl<'a> Prepared<'a> {
         Ok(())
     }
 
+    /// The folder in which the command starts: go in the one that its own `-C` names, for there may be no other
+    /// inside.
+    fn folder(&self) -> PathBuf {
+        let changed = match &self.what {
+            What::Go(go) => go.changed_dir.as_ref(),
+            _ => None,
+        };
+        let real = changed.and_then(|folder| folder.canonicalize().ok());
+        real.unwrap_or_else(|| self.session.folder.clone())
+    }
+
     /// The words of the command, with a place for `-exec`.
     fn argv(&self) -> Vec<OsString> {
         let mut argv = vec![self.arguments.program.clone()];
         argv.extend(self.arguments.arguments.iter().cloned());
+        if matches!(&self.what, What::Go(go) if go.changed_dir.is_some()) {
+            command::set_changed_dir(&mut argv[1..], &self.folder());
+        }
         if let What::Go(go) = &self.what
             && go.programs != Programs::None
         {

@@ -68,6 +68,21 @@ fn chdir_counts_before_and_after_the_subcommand() {
 }
 
 #[test]
+fn chdir_can_be_set_to_another_folder() {
+    for (line, changed) in [
+        ("-C sub test -C x", "-C /q test -C x"),
+        ("test --C sub -v", "test --C /q -v"),
+        ("mod tidy -C=sub", "mod tidy -C=/q"),
+        ("test -v -C=sub", "test -v -C=sub"),
+        ("test . -C", "test . -C"),
+    ] {
+        let mut found = words(line);
+        set_changed_dir(&mut found, Path::new("/q"));
+        assert_eq!(found, words(changed));
+    }
+}
+
+#[test]
 fn named_outputs_are_resolved() {
     let file = |p: &str| (p.to_owned(), Kind::File);
     let folder = |p: &str| (p.to_owned(), Kind::Folder);
