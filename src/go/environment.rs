@@ -33,7 +33,7 @@ pub struct Environment {
 /// What the environment is made from.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
-    /// The caller's environment.
+    /// The caller's environment, each name once.
     pub caller: &'a [(OsString, OsString)],
     /// The Go that will run.
     pub toolchain: &'a Toolchain,
@@ -245,7 +245,6 @@ impl Making {
         let given = inputs
             .caller
             .iter()
-            .rev()
             .find(|(n, _)| n == "GOFLAGS")
             .map(|(_, v)| v.to_string_lossy());
         let mut flags = goflags::filter(
@@ -270,8 +269,7 @@ impl Making {
     fn set_policys(&mut self, inputs: &Inputs<'_>) -> Result<(), EnvironmentError> {
         for name in &inputs.policy.pass {
             reserved(name)?;
-            // The last one counts, as for the go command itself.
-            if let Some((_, value)) = inputs.caller.iter().rev().find(|(n, _)| n == name.as_str()) {
+            if let Some((_, value)) = inputs.caller.iter().find(|(n, _)| n == name.as_str()) {
                 self.put(name, value);
             }
         }

@@ -13,7 +13,6 @@ pub fn written(caller: &[(OsString, OsString)]) -> Vec<(String, String)> {
     let get = |name: &str| {
         caller
             .iter()
-            .rev()
             .find(|(n, v)| n == name && !v.is_empty())
             .map(|(_, v)| Path::new(v))
     };

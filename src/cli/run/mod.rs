@@ -57,7 +57,7 @@ pub(in crate::cli) struct Session<'a> {
 impl<'a> Session<'a> {
     fn open(args: &'a LowArgs) -> anyhow::Result<Session<'a>> {
         let host = Host::probe();
-        let environment: Vec<_> = std::env::vars_os().collect();
+        let environment = first_mentions(std::env::vars_os());
         let home = std::env::var_os("HOME")
             .map(PathBuf::from)
             .filter(|home| home.is_absolute());
@@ -96,6 +96,17 @@ impl<'a> Session<'a> {
     fn trust(&self) -> Trust<'static> {
         Trust::new(self.host.uid, self.host.gid)
     }
+}
+
+/// An environment without what is in it twice: go and libc take the first, and a shell would take the last. What
+/// is judged here is what go gets.
+fn first_mentions(
+    variables: impl Iterator<Item = (OsString, OsString)>,
+) -> Vec<(OsString, OsString)> {
+    let mut variables: Vec<_> = variables.collect();
+    variables.sort_by(|a, b| a.0.cmp(&b.0));
+    variables.dedup_by(|a, b| a.0 == b.0);
+    variables
 }
 
 /// Runs the command; its exit status, or an error where it was not started.
@@ -366,4 +377,22 @@ fn finish(outcome: &launch::Outcome, policy: &Policy) -> anyhow::Result<u8> {
         return Ok(128 + libc::SIGKILL as u8);
     }
     Ok(u8::try_from(outcome.status).unwrap_or(REFUSED))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_variable_that_is_there_twice_the_first_counts() {
+        let pairs = [
+            ("GOWORK", "off"),
+            ("A", "b"),
+            ("GOWORK", "/x.work"),
+            ("A", ""),
+        ];
+        let pairs = pairs.map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        let kept = first_mentions(pairs.clone().into_iter());
+        assert_eq!(kept, [pairs[1].clone(), pairs[0].clone()]);
+    }
 }
