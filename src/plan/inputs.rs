@@ -1,6 +1,8 @@
 //! What a plan is made from: the project, the command, and what flags name.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 use super::{Command, Identity, Placeholder, PlaceholderKind, Way};
@@ -140,6 +142,13 @@ impl Outputs {
         if in_tree && is_made || is_device(&real) {
             return Ok(());
         }
+        // A variable has named it, and code of the source gets it as it is.
+        if flag == "GOCOVERDIR" && holds_more_than_coverage(&real) {
+            return Err(fail(
+                "it holds more than coverage data, which tests could read and write; name an empty folder, or \
+                 allow it with --rw",
+            ));
+        }
         if is_folder && real.components().count() < 3 {
             return Err(fail(
                 "the folder is too wide to be granted; name one below it",
@@ -174,6 +183,22 @@ impl Outputs {
             .iter()
             .filter_map(|(_, placeholder)| placeholder.clone())
             .collect()
+    }
+}
+
+/// Whether a folder has anything in it but what `runtime/coverage` writes, and what keeps it in a repository. One
+/// that cannot be listed has.
+fn holds_more_than_coverage(folder: &Path) -> bool {
+    const EXPECTED: [&[u8]; 4] = [b"covmeta.", b"covcounters.", b".gitignore", b".gitkeep"];
+    let is_expected = |name: &OsStr| {
+        let name = name.as_encoded_bytes();
+        EXPECTED.iter().any(|start| name.starts_with(start))
+    };
+    match folder.read_dir() {
+        Ok(entries) => entries
+            .into_iter()
+            .any(|entry| !entry.is_ok_and(|entry| is_expected(&entry.file_name()))),
+        Err(error) => error.kind() != ErrorKind::NotFound,
     }
 }
 

@@ -224,3 +224,37 @@ fn go_writes_through_such_a_link_without_gosandbox() {
     // Within one file system go renames, which replaces the link.
     assert!(is_written || !link.is_symlink());
 }
+
+/// It is a variable that has named it, and tests get it as a whole.
+#[test]
+fn a_folder_for_coverage_that_holds_something_else_is_not_handed_to_tests() {
+    const TEST: &str = "package main\n\nimport (\n\t\"os\"\n\t\"testing\"\n)\n\nfunc TestKey(t *testing.T) {\n\tkey, _ := os.ReadFile(os.Getenv(\"GOCOVERDIR\") + \"/key\")\n\tt.Log(string(key))\n}\n";
+    let words = ["go", "test", "-count=1", "-v", "."];
+    let make = |env: Env| {
+        let site = site(env);
+        site.file("key_test.go", TEST);
+        write(&site.outside.join("keys/key"), "decoykey\n");
+        write(&site.outside.join("cover/covmeta.0"), "");
+        site.settle();
+        site
+    };
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let site = make(env);
+        let run = |options: &[&str], folder: &str| {
+            let mut command = site.gosandbox(options, &words);
+            Ended::of(command.env("GOCOVERDIR", site.outside.join(folder)))
+        };
+        let ended = run(&[], "keys");
+        assert!(!ended.stdout.contains("decoykey"), "{env:?}: {ended:?}");
+        ended.expect(125).says("--rw");
+        run(&[], "cover").expect(0);
+        let keys = site.outside.join("keys");
+        run(&["--rw", keys.to_str().unwrap()], "keys").expect(0);
+    }
+    let site = make(Env::E1);
+    let mut bare = site.bare(&words);
+    Ended::of(bare.env("GOCOVERDIR", site.outside.join("keys"))).says("decoykey");
+}

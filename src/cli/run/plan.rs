@@ -103,7 +103,14 @@ impl<'a> Prepared<'a> {
                 };
                 links::outputs(workspace, go, &session.folder, &held)?;
             }
+            let is_granted = |output: &command::Output| {
+                let real = output.path.canonicalize();
+                real.is_ok_and(|real| policy.files.write.iter().any(|it| real.starts_with(it)))
+            };
             for output in &go.outputs {
+                if output.flag == "GOCOVERDIR" && is_granted(output) {
+                    continue;
+                }
                 let is_folder = output.kind == command::Kind::Folder;
                 outputs.add(
                     &output.path,
