@@ -41,7 +41,7 @@ impl Tree {
         let named = names.iter().filter(|name| !written || !is_plain(name));
         let mut protected: Vec<_> = named.map(|name| root.join(name)).collect();
         protected.extend(project.protected.iter().cloned());
-        protected.retain(|path| is_real(path));
+        protected.retain(|path| is_real(path) && is_way_real(root, path));
         let mut placeholders = Vec::new();
         let mut testdata = Vec::new();
         let mut planted = None;
@@ -187,6 +187,15 @@ fn children(folder: &Path) -> Vec<PathBuf> {
 /// Whether a path is there and is no symbolic link, which cannot be mounted over.
 fn is_real(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_symlink())
+}
+
+/// Whether no symbolic link lies on the way from the tree to a path: else it is what the way leads to that is
+/// mounted over.
+fn is_way_real(root: &Path, path: &Path) -> bool {
+    let within = path.ancestors().skip(1);
+    within
+        .take_while(|folder| folder.starts_with(root) && *folder != root)
+        .all(is_real)
 }
 
 #[cfg(test)]

@@ -250,13 +250,8 @@ fn a_path_that_a_profile_lets_be_read_may_be_missing() {
         let file = site.outside.join("file");
         let missing = site.outside.join("missing");
         let text = format!("[files]\nread = [{file:?}, {missing:?}]\n");
-        let profile = site.outside.join("own.toml");
-        crate::support::write(&profile, &text);
         site.settle();
-        if crate::support::is_root() {
-            let caller = Some(site.caller());
-            std::os::unix::fs::chown(&profile, caller, caller).unwrap();
-        }
+        let profile = site.profile(&text);
         let options = ["--profile", profile.to_str().unwrap()];
         site.run(&options, &["cat", file.to_str().unwrap()])
             .expect(0)
