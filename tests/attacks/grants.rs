@@ -314,6 +314,26 @@ fn a_temporary_folder_that_is_granted_is_no_reason_to_refuse() {
     }
 }
 
+/// Root gives the run's folders to the sandbox user by name: another user must not have put others in their place.
+#[test]
+fn a_temporary_folder_in_which_others_can_rename_is_not_used() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let site = site(env);
+        let folder = site.outside.join("tmp");
+        std::fs::create_dir(&folder).unwrap();
+        site.settle();
+        let is_own = site.root.metadata().unwrap().uid() == site.caller();
+        for (mode, is_used) in [(0o777, false), (0o755, is_own)] {
+            std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode)).unwrap();
+            let mut command = site.gosandbox(&[], &["cat", "go.mod"]);
+            crate::support::Ended::of(command.env("TMPDIR", &folder)).expect(0);
+            let found = std::fs::read_dir(&folder).unwrap().count();
+            assert_eq!(found, usize::from(is_used), "{env:?} {mode:o}");
+        }
+    }
+}
+
 /// The user's own launcher, in a folder of the user's, while it is the wrapper of the program (CVE-2019-5736).
 #[test]
 fn the_launchers_own_executable_stays_as_it_is() {
