@@ -24,10 +24,14 @@ pub(super) fn choose<'p>(
             base.display()
         )
     })?;
+    Ok(base.join(unguessable().context("cannot get random numbers")?))
+}
+
+/// A name that nobody else can know before it is used: sixteen hexadecimal digits.
+pub(super) fn unguessable() -> io::Result<String> {
     let mut random = [0; 8];
-    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
-        .context("cannot get random numbers")?;
-    Ok(base.join(format!("{:016x}", u64::from_ne_bytes(random))))
+    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())?;
+    Ok(format!("{:016x}", u64::from_ne_bytes(random)))
 }
 
 /// The caller's GOTMPDIR or TMPDIR where nobody else decides what lies there, else /tmp, or /var/tmp where that
