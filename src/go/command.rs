@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::flags::{self, FlagError, Judge, Parsed, clean};
+use super::flags::{self, FlagError, Judge, Parsed};
 use super::{outputs, quoted};
+use crate::paths::clean;
 use crate::policy::Cage;
 
 /// Which programs built from source a command runs by itself.

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::flags::clean;
 use super::gitconfig::{self, LARGEST, Setting};
+use crate::paths::clean;
 
 /// Includes of includes are followed so deep, as git does (`MAX_INCLUDE_DEPTH`).
 const DEEPEST: usize = 10;

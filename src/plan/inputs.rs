@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::{Command, Identity, Placeholder, PlaceholderKind, Way};
 use crate::host::Host;
+use crate::paths::clean;
 use crate::policy::{Cage, Policy};
 
 /// Everything that is known about the project and its toolchain. All paths are canonical.
@@ -52,25 +53,10 @@ impl Project {
     }
 }
 
-/// A path without `.` and `..`, by its words alone.
-fn cleaned(path: &Path) -> PathBuf {
-    let mut cleaned = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                cleaned.pop();
-            }
-            part => cleaned.push(part),
-        }
-    }
-    cleaned
-}
-
 /// Whether a path, as it was written, lies in a folder, and what is there (`real`) does not: a link of the
 /// repository's own has chosen it. Devices are nobody's.
 pub fn leads_out(path: &Path, real: &Path, folder: &Path) -> bool {
-    cleaned(path).starts_with(folder) && !real.starts_with(folder) && !real.starts_with("/dev")
+    clean(path).starts_with(folder) && !real.starts_with(folder) && !real.starts_with("/dev")
 }
 
 /// Files and folders that flags name and that lie outside the work tree.

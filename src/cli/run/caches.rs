@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::identity::Who;
 use super::{Session, scratch};
-use crate::go::flags::clean;
+use crate::paths::clean;
 
 /// Caches of users without a home, when the launcher is root.
 const SYSTEM: &str = "/var/cache/gosandbox";
