@@ -230,6 +230,8 @@ pub struct Run {
     pub runs_cached: bool,
     /// Whether fuzzing writes its corpus into GOCACHE.
     pub fuzzes: bool,
+    /// Whether the controlling terminal can be opened by its name.
+    pub terminal: bool,
     /// Environment of programs that differs from the command's: set and unset.
     pub program_environment: (BTreeMap<String, String>, Vec<String>),
     /// Hosts that programs which the wrapper starts reach by name.
