@@ -8,9 +8,20 @@ use super::planted::{Planted, walk};
 use super::{Placeholder, PlaceholderKind, Rule};
 use crate::policy::{Access, Cage, TreeAccess};
 
-/// Folders of version control. An empty one would make tools believe in it, go among them: none is
-/// ever made, and one that a run makes is put away after it.
-const VERSION_CONTROL: [&str; 4] = [".git", ".hg", ".jj", ".svn"];
+/// Folders of version control, of which an empty one would make tools believe in it, go among them; what an agent
+/// that has started the run may make meanwhile; and what nothing reads before somebody calls it. None is ever made,
+/// and one that a run makes is put away after it.
+const NEVER_MADE: [&str; 9] = [
+    ".circleci",
+    ".claude",
+    ".cursor",
+    ".git",
+    ".hg",
+    ".jj",
+    ".mcp.json",
+    ".pre-commit-config.yaml",
+    ".svn",
+];
 
 /// What is known of the work tree for one run.
 #[derive(Clone, Debug, Default)]
@@ -164,7 +175,7 @@ fn is_plain(name: &Path) -> bool {
 
 fn placeholder(root: &Path, name: &Path) -> Option<Placeholder> {
     let text = name.to_str()?;
-    if !is_plain(name) || VERSION_CONTROL.contains(&text) || !text.starts_with('.') {
+    if !is_plain(name) || NEVER_MADE.contains(&text) || !text.starts_with('.') {
         return None;
     }
     // In a folder that cannot be written it cannot be made inside either.
