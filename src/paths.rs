@@ -1,13 +1,28 @@
 //! Paths in what is serialised: text, and where they are not UTF-8 the array of their bytes, so that none is
-//! lost and none is refused. For `#[serde(with = "crate::paths")]`.
+//! lost and none is refused. For `#[serde(with = "crate::paths")]`. And what a path says by its words alone.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// `path` without `.`, `..` and doubled slashes, by its text alone as Go's `filepath.Clean`.
+pub fn clean(path: &Path) -> PathBuf {
+    let mut cleaned = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => {
+                cleaned.pop();
+            }
+            Component::CurDir => {}
+            other => cleaned.push(other),
+        }
+    }
+    cleaned
+}
 
 /// One path as it is serialised; a format for no reader (postcard) has its bytes always.
 pub struct One<'a>(pub Cow<'a, Path>);

@@ -13,7 +13,7 @@ const MAY_SEE: [(&str, &[&str]); 15] = [
     ("paths", &[]),
     ("policy", &[]),
     ("profile", &["policy"]),
-    ("go", &["policy", "text"]),
+    ("go", &["policy", "paths", "text"]),
     ("host", &["paths", "sys"]),
     ("plan", &["policy", "host", "paths"]),
     ("enforce", &["policy", "plan", "sys"]),

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::flags::{self, FlagError, Judge, Parsed, clean};
+use super::flags::{self, FlagError, Judge, Parsed};
 use super::toolchain::Toolchain;
 use super::{outputs, quoted};
+use crate::paths::clean;
 use crate::policy::Cage;
 
 /// Which programs built from source a command runs by itself.

@@ -6,12 +6,13 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use thiserror::Error;
 
 use super::toolflags::{self, Tool};
 use super::visible;
+use crate::paths::clean;
 
 /// A flag that is not let through.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -393,21 +394,6 @@ impl Judge<'_> {
 /// Whether `command` is there to change go.mod.
 pub fn may_change_requirements(command: &str) -> bool {
     matches!(command.split(' ').next(), Some("get" | "mod" | "work"))
-}
-
-/// `path` without `.`, `..` and doubled slashes, by its text alone as Go's `filepath.Clean`.
-pub fn clean(path: &Path) -> PathBuf {
-    let mut cleaned = PathBuf::new();
-    for component in path.components() {
-        match component {
-            std::path::Component::ParentDir => {
-                cleaned.pop();
-            }
-            std::path::Component::CurDir => {}
-            other => cleaned.push(other),
-        }
-    }
-    cleaned
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::flags::clean;
 use super::gitconfig::{self, LARGEST, Setting};
 use super::read_plain;
 use super::vcs::each_submodule;
+use crate::paths::clean;
 
 /// Includes of includes are followed so deep, as git does (`MAX_INCLUDE_DEPTH`).
 const DEEPEST: usize = 10;

@@ -7,7 +7,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::command::{Call, Kind, Output};
-use super::flags::{Parsed, clean};
+use super::flags::Parsed;
+use crate::paths::clean;
 use crate::policy::is_device;
 
 /// A command line at its place.

@@ -28,6 +28,7 @@ pub mod message;
 pub mod placeholder;
 pub mod probe;
 pub mod processors;
+pub mod quarantine;
 pub mod remove;
 pub mod scratch;
 mod supervised;

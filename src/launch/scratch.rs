@@ -5,7 +5,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, chown};
+use std::os::unix::fs::{DirBuilderExt, lchown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -64,27 +64,29 @@ impl Drop for Guard {
 fn make(scratch: &Scratch, plan: &Plan) -> io::Result<Guard> {
     let identity = &plan.identity;
     let owner = identity.switch.then_some((identity.uid, identity.gid));
-    make_folder(&scratch.folder, 0o700, owner)?;
+    make_folder(&scratch.folder)?;
     let guard = Guard {
         folder: scratch.folder.clone(),
         _lock: lock(&scratch.folder),
     };
-    for part in &scratch.parts {
-        make_folder(&scratch.folder.join(part), 0o700, owner)?;
-    }
+    let parts = scratch.parts.iter().map(|part| scratch.folder.join(part));
+    let parts: Vec<_> = parts.collect();
+    parts.iter().try_for_each(|part| make_folder(part))?;
     if let (Isolation::Shared, Some(program)) = (&plan.isolation, &plan.program) {
         let content = serde_json::to_vec(program)?;
         fs::write(scratch.folder.join(PROGRAM_PLAN), content)?;
     }
+    if let Some((uid, gid)) = owner {
+        // What holds the others last: from then on its owner can exchange them.
+        for folder in parts.iter().chain([&scratch.folder]) {
+            lchown(folder, Some(uid), Some(gid))?;
+        }
+    }
     Ok(guard)
 }
 
-fn make_folder(path: &Path, mode: u32, owner: Option<(u32, u32)>) -> io::Result<()> {
-    fs::DirBuilder::new().mode(mode).create(path)?;
-    if let Some((uid, gid)) = owner {
-        chown(path, Some(uid), Some(gid))?;
-    }
-    Ok(())
+fn make_folder(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().mode(0o700).create(path)
 }
 
 /// `None`: another process has it, or the file system knows no locks (then nothing is ever swept).

@@ -22,7 +22,7 @@ pub(super) fn grants(
         project, run, host, ..
     } = *inputs;
     let view = host.namespaces.is_ok();
-    let mut rules = system::rules(system, execute, view);
+    let mut rules = system::rules(system, execute, view, run.terminal);
     let executes_built = run.wraps.is_some() || run.cage == Cage::Program;
     let written = if executes_built {
         Access::WriteExecute

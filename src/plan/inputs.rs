@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::{Command, Identity, Placeholder, PlaceholderKind, Way};
 use crate::host::Host;
+use crate::paths::clean;
 use crate::policy::{Cage, Policy, is_device};
 
 /// Everything that is known about the project and its toolchain. All paths are canonical.
@@ -54,25 +55,10 @@ impl Project {
     }
 }
 
-/// A path without `.` and `..`, by its words alone.
-fn cleaned(path: &Path) -> PathBuf {
-    let mut cleaned = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                cleaned.pop();
-            }
-            part => cleaned.push(part),
-        }
-    }
-    cleaned
-}
-
 /// Whether a path, as it was written, lies in a folder, and what is there (`real`) does not: a link of the
 /// repository's own has chosen it. Devices are nobody's.
 pub fn leads_out(path: &Path, real: &Path, folder: &Path) -> bool {
-    cleaned(path).starts_with(folder) && !real.starts_with(folder) && !is_device(real)
+    clean(path).starts_with(folder) && !real.starts_with(folder) && !is_device(real)
 }
 
 /// Whether a real path is one of a tree's protected names, at any depth, or lies in one of the protected paths
@@ -273,6 +259,8 @@ pub struct Run {
     pub runs_cached: bool,
     /// Whether fuzzing writes its corpus into GOCACHE.
     pub fuzzes: bool,
+    /// Whether the controlling terminal can be opened by its name.
+    pub terminal: bool,
     /// Environment of programs that differs from the command's: set and unset.
     pub program_environment: (BTreeMap<String, String>, Vec<String>),
     /// Hosts that programs which the wrapper starts reach by name.

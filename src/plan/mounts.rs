@@ -34,7 +34,7 @@ pub(super) fn view(
         home: &own.home,
     };
     let whole = host.landlock.is_ok();
-    let mut nodes = system::nodes(system, &account, whole);
+    let mut nodes = system::nodes(system, &account, whole, run.terminal);
     if system == System::Dynamic && !whole {
         let names = [policy.programs.execute.clone(), run.programs.clone()].concat();
         nodes.extend(system::links(&names));

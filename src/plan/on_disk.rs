@@ -50,8 +50,12 @@ impl Link {
     }
 }
 
-/// What links of these names at the top of a tree lead to, where that is in the tree too.
-pub fn ends_of_links(tree: &Path, names: &[PathBuf]) -> Vec<PathBuf> {
-    let links = names.iter().filter_map(|name| Link::at(&tree.join(name)));
-    links.filter_map(|link| link.end_in(tree)).collect()
+/// What paths of a tree lead to that are links, or have links on their way, where that is in the tree too.
+pub fn ends_of_links(tree: &Path, paths: &[PathBuf]) -> Vec<PathBuf> {
+    let led = |path: &PathBuf| {
+        let path = tree.join(path);
+        let end = path.canonicalize().ok()?;
+        (end != path && end != tree && end.starts_with(tree)).then_some(end)
+    };
+    paths.iter().filter_map(led).collect()
 }

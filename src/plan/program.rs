@@ -24,7 +24,8 @@ pub(super) fn program(
         host, project, run, ..
     } = *inputs;
     let view = host.namespaces.is_ok();
-    let mut rules = system::rules(System::Dynamic, &[], view);
+    // Whatever this run's terminal, so that a result of a test is the same in each: the tool cage decides.
+    let mut rules = system::rules(System::Dynamic, &[], view, true);
     // The tool cage's domain holds the list of executables already; domains only ever narrow.
     rules.push(Rule::new("/usr", Access::Execute));
     if !view {

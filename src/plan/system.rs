@@ -54,14 +54,16 @@ const DEVICES: [&str; 5] = [
     "/dev/random",
     "/dev/urandom",
 ];
+/// The controlling terminal of whoever opens it (tty(4)): the caller's, or one that a program has made itself.
+const TERMINAL: &str = "/dev/tty";
 /// Top-level folders that most hosts have as links into `/usr`.
 const TOP: [&str; 5] = ["/bin", "/lib", "/lib32", "/lib64", "/sbin"];
 
 /// The nodes of the view.
 ///
 /// `whole` binds `/usr` as it is, for a Landlock domain to narrow. Without one the view itself must
-/// hold no more than what is granted, program by program.
-pub fn nodes(system: System, account: &Account<'_>, whole: bool) -> Vec<Node> {
+/// hold no more than what is granted, program by program. `terminal`: with [`TERMINAL`].
+pub fn nodes(system: System, account: &Account<'_>, whole: bool, terminal: bool) -> Vec<Node> {
     let mut nodes = vec![
         Node::Proc {
             target: "/proc".into(),
@@ -108,6 +110,9 @@ pub fn nodes(system: System, account: &Account<'_>, whole: bool) -> Vec<Node> {
     nodes.extend(copied.iter().filter_map(|path| copy(path)));
     if system == System::Dynamic {
         nodes.extend(dynamic_nodes(whole));
+        if terminal && Path::new(TERMINAL).exists() {
+            nodes.push(Node::bind(TERMINAL, true));
+        }
     }
     nodes
 }
@@ -150,7 +155,7 @@ fn dynamic_nodes(whole: bool) -> Vec<Node> {
 }
 
 /// The Landlock rules that go with the nodes; `view` tells whether there is a view of our own.
-pub fn rules(system: System, execute: &[PathBuf], view: bool) -> Vec<Rule> {
+pub fn rules(system: System, execute: &[PathBuf], view: bool, terminal: bool) -> Vec<Rule> {
     // Writing below /proc is for a process's own files (its id maps among them). Among the host's processes
     // it is for nobody: the kernel lets a user write files of all that are the same user's (oom_score_adj).
     let proc = match view {
@@ -184,6 +189,9 @@ pub fn rules(system: System, execute: &[PathBuf], view: bool) -> Vec<Rule> {
     }
     for device in &DEVICES[1..] {
         rules.push(Rule::optional(*device, Access::Write));
+    }
+    if terminal {
+        rules.push(Rule::optional(TERMINAL, Access::Write));
     }
     if view {
         rules.push(Rule::new("/dev/pts", Access::Write));

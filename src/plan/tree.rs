@@ -8,9 +8,20 @@ use super::planted::{Planted, walk};
 use super::{Placeholder, PlaceholderKind, Rule};
 use crate::policy::{Access, Cage, TreeAccess};
 
-/// Folders of version control. An empty one would make tools believe in it, go among them: none is
-/// ever made, and one that a run makes is put away after it.
-const VERSION_CONTROL: [&str; 4] = [".git", ".hg", ".jj", ".svn"];
+/// Folders of version control, of which an empty one would make tools believe in it, go among them; what an agent
+/// that has started the run may make meanwhile; and what nothing reads before somebody calls it. None is ever made,
+/// and one that a run makes is put away after it.
+const NEVER_MADE: [&str; 9] = [
+    ".circleci",
+    ".claude",
+    ".cursor",
+    ".git",
+    ".hg",
+    ".jj",
+    ".mcp.json",
+    ".pre-commit-config.yaml",
+    ".svn",
+];
 
 /// What is known of the work tree for one run.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +52,7 @@ impl Tree {
         let named = names.iter().filter(|name| !written || !is_plain(name));
         let mut protected: Vec<_> = named.map(|name| root.join(name)).collect();
         protected.extend(project.protected.iter().cloned());
-        protected.retain(|path| is_real(path));
+        protected.retain(|path| is_real(path) && is_way_real(root, path));
         let mut placeholders = Vec::new();
         let mut testdata = Vec::new();
         let mut planted = None;
@@ -164,7 +175,7 @@ fn is_plain(name: &Path) -> bool {
 
 fn placeholder(root: &Path, name: &Path) -> Option<Placeholder> {
     let text = name.to_str()?;
-    if !is_plain(name) || VERSION_CONTROL.contains(&text) || !text.starts_with('.') {
+    if !is_plain(name) || NEVER_MADE.contains(&text) || !text.starts_with('.') {
         return None;
     }
     // In a folder that cannot be written it cannot be made inside either.
@@ -187,6 +198,15 @@ fn children(folder: &Path) -> Vec<PathBuf> {
 /// Whether a path is there and is no symbolic link, which cannot be mounted over.
 fn is_real(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_symlink())
+}
+
+/// Whether no symbolic link lies on the way from the tree to a path: else it is what the way leads to that is
+/// mounted over.
+fn is_way_real(root: &Path, path: &Path) -> bool {
+    let within = path.ancestors().skip(1);
+    within
+        .take_while(|folder| folder.starts_with(root) && *folder != root)
+        .all(is_real)
 }
 
 #[cfg(test)]

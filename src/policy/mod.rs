@@ -63,7 +63,10 @@ pub enum Guarantee {
 
 /// Names that are never writable in a work tree, whatever a profile says: what runs later, or on
 /// another machine, is configured there.
-pub const PROTECTED: [&str; 12] = [
+pub const PROTECTED: [&str; 17] = [
+    ".circleci",
+    ".claude",
+    ".cursor",
     ".devcontainer",
     ".envrc",
     ".git",
@@ -74,6 +77,8 @@ pub const PROTECTED: [&str; 12] = [
     ".husky",
     ".idea",
     ".jj",
+    ".mcp.json",
+    ".pre-commit-config.yaml",
     ".svn",
     ".vscode",
 ];

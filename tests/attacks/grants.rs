@@ -250,13 +250,8 @@ fn a_path_that_a_profile_lets_be_read_may_be_missing() {
         let file = site.outside.join("file");
         let missing = site.outside.join("missing");
         let text = format!("[files]\nread = [{file:?}, {missing:?}]\n");
-        let profile = site.outside.join("own.toml");
-        crate::support::write(&profile, &text);
         site.settle();
-        if crate::support::is_root() {
-            let caller = Some(site.caller());
-            std::os::unix::fs::chown(&profile, caller, caller).unwrap();
-        }
+        let profile = site.profile(&text);
         let options = ["--profile", profile.to_str().unwrap()];
         site.run(&options, &["cat", file.to_str().unwrap()])
             .expect(0)
@@ -315,6 +310,26 @@ fn a_temporary_folder_that_is_granted_is_no_reason_to_refuse() {
         for option in ["--ro", "--rw"] {
             let mut command = site.gosandbox(&[option, place], &["cat", "go.mod"]);
             crate::support::Ended::of(command.env("TMPDIR", &site.outside)).expect(0);
+        }
+    }
+}
+
+/// Root gives the run's folders to the sandbox user by name: another user must not have put others in their place.
+#[test]
+fn a_temporary_folder_in_which_others_can_rename_is_not_used() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let site = site(env);
+        let folder = site.outside.join("tmp");
+        std::fs::create_dir(&folder).unwrap();
+        site.settle();
+        let is_own = site.root.metadata().unwrap().uid() == site.caller();
+        for (mode, is_used) in [(0o777, false), (0o755, is_own)] {
+            std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode)).unwrap();
+            let mut command = site.gosandbox(&[], &["cat", "go.mod"]);
+            crate::support::Ended::of(command.env("TMPDIR", &folder)).expect(0);
+            let found = std::fs::read_dir(&folder).unwrap().count();
+            assert_eq!(found, usize::from(is_used), "{env:?} {mode:o}");
         }
     }
 }

@@ -81,6 +81,60 @@ fn much_is_planted_through_them_without_gosandbox() {
     );
 }
 
+/// A profile protects paths too, and git is led to some: `deploy` and `ci` are links here.
+const WAYS: [&str; 3] = ["deploy/run.sh", "deploy/late.sh", "ci/hooks/pre-push"];
+
+const PROFILE: &str =
+    "extends = \"strict\"\nfiles.protected = [\"deploy/run.sh\", \"deploy/late.sh\"]\n";
+
+/// Writes them, makes the one that is missing, and lets the links lead elsewhere.
+const OVER_WAYS: &str = "for file in deploy/run.sh tools/deploy/late.sh ci/hooks/pre-push; do echo planted > $file; done; \
+    rm deploy ci; mkdir -p own/hooks; ln -s own deploy; ln -s own ci; \
+    for file in run.sh late.sh hooks/pre-push; do echo planted > own/$file; done; true";
+
+fn site_of_ways(env: Env) -> Site {
+    let site = Site::new(env);
+    site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
+    site.file("tools/deploy/run.sh", "kept\n");
+    site.file("tools/ci/hooks/pre-push", "kept\n");
+    site.file("own/README", "");
+    site.file(".git/HEAD", "ref: refs/heads/main\n");
+    site.file(".git/config", "[core]\n\thooksPath = ci/hooks\n");
+    symlink("tools/deploy", site.work.join("deploy")).unwrap();
+    symlink("tools/ci", site.work.join("ci")).unwrap();
+    site.settle();
+    site
+}
+
+fn planted_by_ways(site: &Site) -> Vec<&'static str> {
+    let is_planted = |file: &&str| {
+        fs::read_to_string(site.work.join(file)).is_ok_and(|text| text.contains("planted"))
+    };
+    WAYS.into_iter().filter(is_planted).collect()
+}
+
+#[test]
+fn nothing_is_planted_at_protected_paths_that_links_lead_to() {
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let site = site_of_ways(env);
+        let profile = site.profile(PROFILE);
+        let options = ["--profile", profile.to_str().unwrap()];
+        let read = ["cat", "deploy/run.sh", "ci/hooks/pre-push"];
+        site.run(&options, &read).expect(0).says("kept\nkept\n");
+        site.run(&options, &["sh", "-c", OVER_WAYS]);
+        assert_eq!(planted_by_ways(&site), [""; 0], "{env:?}");
+        let kept = fs::read_to_string(site.work.join("tools/deploy/run.sh")).unwrap();
+        assert_eq!(kept, "kept\n", "{env:?}");
+    }
+}
+
+#[test]
+fn all_is_planted_there_without_gosandbox() {
+    let site = site_of_ways(Env::E1);
+    Ended::of(&mut site.bare(&["sh", "-c", OVER_WAYS])).expect(0);
+    assert_eq!(planted_by_ways(&site), WAYS);
+}
+
 /// An editor that saves by renaming takes away what is mounted over the file, in every mount namespace.
 #[test]
 fn a_protected_file_that_is_replaced_from_outside_does_not_stay_with_what_a_run_wrote_to_it() {

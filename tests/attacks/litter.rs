@@ -33,7 +33,7 @@ fn runs_leave_no_litter_in_the_work_tree() {
             &[
                 "sh",
                 "-c",
-                "mkdir .git .github 2>/dev/null; echo x > .envrc; true",
+                "mkdir .git .github .claude .circleci 2>/dev/null; echo x > .envrc; echo x > .mcp.json; true",
             ],
         );
         let litter: Vec<_> = site

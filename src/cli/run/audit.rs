@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde_json::json;
 
-use crate::go::flags::clean;
+use crate::paths::clean;
 use crate::plan::inputs::leads_out;
 use crate::plan::{Isolation, Node, Plan};
 use crate::policy::{Access, is_device};

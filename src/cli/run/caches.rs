@@ -2,16 +2,18 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use rustix::fs::{CWD, Gid, Mode, OFlags, Uid};
+use rustix::fs::{CWD, Dir, Gid, Mode, OFlags, Uid};
+use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
-use super::Session;
 use super::identity::Who;
-use crate::go::flags::clean;
+use super::{Session, scratch};
+use crate::paths::clean;
 
 /// Caches of users without a home, when the launcher is root.
 const SYSTEM: &str = "/var/cache/gosandbox";
@@ -327,21 +329,30 @@ fn give(folder: &Path, who: &Who) -> io::Result<()> {
         )));
     }
     // Under another name until it is the user's: a launcher that is killed leaves none that is not.
-    let new = format!(".gosandbox-new-{}", std::process::id());
-    match rustix::fs::mkdirat(&within, &new, Mode::RWXU) {
-        Err(rustix::io::Errno::EXIST) => {}
-        made => made?,
-    }
-    let (uid, gid) = (who.identity.uid, who.identity.gid);
-    let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+    let new = format!(".gosandbox-new-{}", scratch::unguessable()?);
+    rustix::fs::mkdirat(&within, &new, Mode::RWXU)?;
     let made = rustix::fs::openat(&within, &new, flags | OFlags::NOFOLLOW, Mode::empty())
-        .and_then(|made| rustix::fs::fchown(made, uid, gid))
+        .and_then(|made| hand_over(made.as_fd(), who))
         .and_then(|()| rustix::fs::renameat(&within, &new, &within, name));
     if made.is_err() {
         let flags = rustix::fs::AtFlags::REMOVEDIR;
         let _another_run_was_first = rustix::fs::unlinkat(&within, &new, flags);
     }
     if folder.is_dir() { Ok(()) } else { Ok(made?) }
+}
+
+/// Gives a new folder to the sandbox user.
+///
+/// # Errors
+/// ENOTEMPTY: it is another one of root's, which the user has put in its place.
+fn hand_over(folder: BorrowedFd<'_>, who: &Who) -> Result<(), Errno> {
+    for entry in Dir::read_from(folder)? {
+        if !matches!(entry?.file_name().to_bytes(), b"." | b"..") {
+            return Err(Errno::NOTEMPTY);
+        }
+    }
+    let (uid, gid) = (who.identity.uid, who.identity.gid);
+    rustix::fs::fchown(folder, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
 }
 
 fn ignore_existing(made: io::Result<()>) -> io::Result<()> {

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io::{stderr, stdin, stdout};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use super::audit::Audit;
 use super::caches::{self, Caches};
@@ -309,6 +313,7 @@ impl<'a> Prepared<'a> {
             runs_cached: matches!(&self.what, What::Go(go) if go.runs_cached_tool)
                 || wraps.is_some(),
             fuzzes: matches!(&self.what, What::Go(go) if go.fuzzes),
+            terminal: has_terminal(),
         };
         let identity = &self.who.identity;
         Ok(build::build(&Inputs {
@@ -473,6 +478,24 @@ pub(super) fn led_to(policy: &Policy, tree: Option<&Path>) -> Vec<PathBuf> {
     found.sort();
     found.dedup();
     found
+}
+
+/// Whether `/dev/tty` gives nothing that standard input, output or error does not give: they are the controlling
+/// terminal, for reading and writing, or there is none. A person who sends all three elsewhere has a terminal still.
+fn has_terminal() -> bool {
+    let is_it = |descriptor: BorrowedFd<'_>| {
+        let flags = rustix::fs::fcntl_getfl(descriptor);
+        // Only the controlling terminal tells its session (TIOCGSID in tty_ioctl(4)).
+        flags.is_ok_and(|flags| flags.contains(OFlags::RDWR))
+            && rustix::termios::tcgetsid(descriptor).is_ok()
+    };
+    let (stdin, stdout, stderr) = (stdin(), stdout(), stderr());
+    let descriptors = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
+    descriptors.into_iter().any(is_it)
+        || matches!(
+            rustix::fs::open("/dev/tty", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()),
+            Err(Errno::NXIO)
+        )
 }
 
 /// The value of GOPROXY where there is no way out: folders only. `off` ends it, since go believes a folder

@@ -3,11 +3,11 @@
 //! Those that are there are read-only mounts, or not granted. Those that are not cannot be mounted
 //! over without being made; nothing is made for their sake.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use crate::launch::quarantine;
 use crate::plan::{OnDisk, Plan, Planted};
 
 /// The protected paths, as they were before the run.
@@ -47,7 +47,11 @@ impl Guard {
         appeared.sort();
         appeared.dedup();
         for path in appeared {
-            let place = quarantine(&path)?;
+            // What led to it may have gone before.
+            if OnDisk::at(&path).is_none() {
+                continue;
+            }
+            let (path, place) = put_away(&path)?;
             self.planted
                 .iter()
                 .try_for_each(|planted| disarm(planted, &place))?;
@@ -67,28 +71,17 @@ impl Guard {
 /// A repository is one under any name: what makes it one goes too.
 fn disarm(planted: &Planted, place: &Path) -> anyhow::Result<()> {
     for path in planted.within(place.to_owned()) {
-        disarm(planted, &quarantine(&path)?)?;
+        disarm(planted, &put_away(&path)?.1)?;
     }
     Ok(())
 }
 
-/// Renames within the same folder, so that it cannot fail half-way, to a name that nothing looks for.
-fn quarantine(path: &Path) -> anyhow::Result<PathBuf> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let place = (0..1000)
-        .map(|n| {
-            path.with_file_name(format!(
-                "gosandbox-quarantine-{}-{n}",
-                name.trim_start_matches('.')
-            ))
-        })
-        .find(|place| fs::symlink_metadata(place).is_err())
-        .with_context(|| format!("cannot find a free name beside {}", path.display()))?;
-    fs::rename(path, &place).with_context(|| {
+/// Moves it to a name that nothing looks for: what has moved, and where it is now.
+fn put_away(path: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
+    quarantine::put_away(path).with_context(|| {
         format!(
             "cannot move {}, which the run made, out of the way; remove it",
             path.display()
         )
-    })?;
-    Ok(place)
+    })
 }

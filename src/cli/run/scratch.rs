@@ -24,14 +24,18 @@ pub(super) fn choose<'p>(
             base.display()
         )
     })?;
-    let mut random = [0; 8];
-    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
-        .context("cannot get random numbers")?;
-    Ok(base.join(format!("{:016x}", u64::from_ne_bytes(random))))
+    Ok(base.join(unguessable().context("cannot get random numbers")?))
 }
 
-/// The caller's GOTMPDIR or TMPDIR, else /tmp, or /var/tmp where that lies in memory: links of large
-/// programs need gigabytes. Containers with a read-only root often have /tmp alone.
+/// A name that nobody else can know before it is used: sixteen hexadecimal digits.
+pub(super) fn unguessable() -> io::Result<String> {
+    let mut random = [0; 8];
+    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())?;
+    Ok(format!("{:016x}", u64::from_ne_bytes(random)))
+}
+
+/// The caller's GOTMPDIR or TMPDIR where nobody else decides what lies there, else /tmp, or /var/tmp where that
+/// lies in memory: links of large programs need gigabytes. Containers with a read-only root often have /tmp alone.
 fn base<'p>(session: &Session<'_>, mut written: impl Iterator<Item = &'p PathBuf>) -> PathBuf {
     let named = ["GOTMPDIR", "TMPDIR"]
         .iter()
@@ -39,6 +43,7 @@ fn base<'p>(session: &Session<'_>, mut written: impl Iterator<Item = &'p PathBuf
         .map(PathBuf::from);
     if let Some(real) = named.and_then(|path| path.canonicalize().ok())
         && !written.any(|folder| real.starts_with(folder))
+        && real.ancestors().all(|folder| is_held(folder, session))
     {
         return real;
     }
@@ -51,6 +56,19 @@ fn base<'p>(session: &Session<'_>, mut written: impl Iterator<Item = &'p PathBuf
         true => "/var/tmp",
         false => "/tmp",
     })
+}
+
+/// Whether nobody but root and the caller can rename what is in a folder: root would give a user whatever that user
+/// had put in the place of what it has made there.
+fn is_held(folder: &Path, session: &Session<'_>) -> bool {
+    const STICKY: u32 = 0o1000;
+    let Ok(found) = fs::symlink_metadata(folder) else {
+        return false;
+    };
+    let is_owned = found.uid() == 0 || found.uid() == session.host.uid;
+    let is_own_group = found.gid() == 0 || found.gid() == session.host.gid;
+    let others = if is_own_group { 0o002 } else { 0o022 };
+    is_owned && (found.mode() & others == 0 || found.mode() & STICKY != 0)
 }
 
 /// Makes the folder, or makes sure that the one that is there is the caller's own and nobody else's.

@@ -37,7 +37,7 @@ pub(in crate::cli) fn find(args: &LowArgs) -> anyhow::Result<(Policy, Site)> {
         let real = paths.iter().filter_map(|path| path.canonicalize().ok());
         real.map(|path| (path.clone(), path.is_dir())).collect()
     };
-    let mut system: Vec<_> = system::rules(System::Dynamic, &programs, false)
+    let mut system: Vec<_> = system::rules(System::Dynamic, &programs, false, false)
         .into_iter()
         // The formats have lines of their own for what differs from process to process.
         .filter(|rule| {
