@@ -236,6 +236,18 @@ pub const SETSOCKOPT: &[Clause] = &[
     // SOL_SOCKET, SO_ATTACH_FILTER, SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_CBPF, SO_ATTACH_REUSEPORT_EBPF
     refuse(&[int(1, &[1]), int(2, &[26, 50, 51, 52])], libc::EPERM),
 ];
+/// setsockopt in the host's network: no multicast group is joined, whatever device a socket is tied to. The
+/// kernel tells the neighbours of it, and an address of a group can hold anything. ENODEV, as where no device
+/// leads there.
+pub const SETSOCKOPT_SHARED: &[Clause] = &[
+    SETSOCKOPT[0],
+    SETSOCKOPT[1],
+    SETSOCKOPT[2],
+    // IP_ADD_MEMBERSHIP, IP_ADD_SOURCE_MEMBERSHIP, MCAST_JOIN_GROUP, MCAST_JOIN_SOURCE_GROUP
+    refuse(&[int(1, &[0]), int(2, &[35, 39, 42, 46])], libc::ENODEV),
+    // IPV6_ADD_MEMBERSHIP, IPV6_JOIN_ANYCAST, MCAST_JOIN_GROUP, MCAST_JOIN_SOURCE_GROUP
+    refuse(&[int(1, &[41]), int(2, &[20, 27, 42, 46])], libc::ENODEV),
+];
 
 /// MSG_FASTOPEN connects while sending, past any rule on connect.
 const FAST_OPEN: u64 = 0x2000_0000;
