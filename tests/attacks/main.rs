@@ -20,3 +20,4 @@ mod races;
 mod readers;
 mod reports;
 mod repositories;
+mod supervisor;

@@ -1,0 +1,41 @@
+//! What programs do to whoever answers their calls where there are no namespaces.
+
+use std::fs;
+use std::io;
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+use crate::support::Env::{E2, E4};
+use crate::support::{Ended, Site, in_child};
+
+const DESCRIPTORS: &str = include_str!("../fixtures/supervisor/descriptors.go");
+
+#[test]
+fn what_uses_up_the_supervisors_descriptors_ends_with_the_command() {
+    for env in [E2, E4].into_iter().filter(|env| env.is_here()) {
+        let site = Site::new(env);
+        site.file("go.mod", "module example.com/m\n\ngo 1.22\n");
+        site.file("main.go", DESCRIPTORS);
+        let left = site.file("left", "");
+        site.settle();
+        let words = ["go", "run", "main.go"];
+        let commands = [site.bare(&words), site.gosandbox(&[], &words)];
+        for (mut command, lives) in commands.into_iter().zip([true, false]) {
+            // Few, so that few processes can use them up.
+            let few = Some(200);
+            in_child(&mut command, move || {
+                let limit = Rlimit {
+                    current: few,
+                    maximum: few,
+                };
+                setrlimit(Resource::Nofile, limit).map_err(io::Error::from)
+            });
+            fs::write(&left, "").unwrap();
+            Ended::of(&mut command).expect(0);
+            std::thread::sleep(Duration::from_secs(3));
+            let text = fs::read_to_string(&left).unwrap();
+            assert_eq!(!text.is_empty(), lives, "{env:?}: {command:?}");
+        }
+    }
+}
