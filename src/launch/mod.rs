@@ -30,6 +30,7 @@ pub mod probe;
 pub mod processors;
 pub mod remove;
 pub mod scratch;
+pub mod streams;
 mod supervised;
 pub mod supervisor;
 pub mod wrapper;

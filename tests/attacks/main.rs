@@ -20,4 +20,5 @@ mod races;
 mod readers;
 mod reports;
 mod repositories;
+mod streams;
 mod supervisor;
