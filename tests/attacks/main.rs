@@ -8,6 +8,7 @@ mod support;
 mod decoys;
 mod table;
 
+mod arguments;
 mod contained;
 mod disk;
 mod grants;

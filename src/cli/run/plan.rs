@@ -261,6 +261,7 @@ impl<'a> Prepared<'a> {
             program_environment: program_environment(
                 &environment,
                 &self.caches.programs,
+                &own.tmp,
                 program_way.as_deref(),
             ),
             program_hosts,
@@ -328,7 +329,12 @@ impl<'a> Prepared<'a> {
             module_cache: &self.caches.gomodcache,
             gopath: &self.caches.gopath,
             home: &own.home,
-            tmp: &own.tmp,
+            // The go command writes there what the compiler is to do, where that is too long for a command line.
+            tmp: if cage == Cage::Tool {
+                &own.work
+            } else {
+                &own.tmp
+            },
             user: &self.who.name,
             proxy: if cage == Cage::Tool { &proxy } else { "off" },
             hosts,
@@ -479,9 +485,10 @@ fn own_modules(session: &Session<'_>, caches: &Caches) -> Option<PathBuf> {
 fn program_environment(
     environment: &Environment,
     cache: &Path,
+    tmp: &Path,
     hosts: Option<&str>,
 ) -> (BTreeMap<String, String>, Vec<String>) {
-    let programs = environment::for_programs(environment, cache);
+    let programs = environment::for_programs(environment, cache, tmp);
     let mut kept: BTreeMap<_, _> = programs.pairs.iter().cloned().collect();
     kept.retain(|_, value| !plan::way::is_secret(value));
     if let Some(hosts) = hosts {
