@@ -358,11 +358,16 @@ fn check_go_env(
     Ok(())
 }
 
-/// The environment of code built from source: a build cache and a temporary folder of its own and no way to
-/// modules.
-pub fn for_programs(environment: &Environment, program_cache: &Path, tmp: &Path) -> Environment {
+/// The environment of code built from source: a build cache, HOME and TMPDIR of its own and no way to modules.
+pub fn for_programs(
+    environment: &Environment,
+    program_cache: &Path,
+    home: &Path,
+    tmp: &Path,
+) -> Environment {
     let mut set: BTreeMap<OsString, OsString> = environment.pairs.iter().cloned().collect();
     set.insert("GOCACHE".into(), program_cache.into());
+    set.insert("HOME".into(), home.into());
     set.insert("TMPDIR".into(), tmp.into());
     set.insert("GOPROXY".into(), "off".into());
     // No stamping: it would run git, on what programs of the same cage may have written.

@@ -1,16 +1,22 @@
-//! A test beside the compiler of another package: what go tells that is not the test's to write.
+//! A test beside the compiler of another package: what go and its tools read is not the test's to write.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use crate::support::{Ended, Env, Site};
 
-const TEST: &str = include_str!("../fixtures/arguments_test.go");
+const ARGUMENTS: &str = include_str!("../fixtures/arguments_test.go");
+const COUNTERS: &str = include_str!("../fixtures/counters_test.go");
+
+/// What the first package needs is compiled before.
+const FIRST: [&str; 4] = ["go", "test", "-run=^$", "./a"];
+const BOTH: [&str; 5] = ["go", "test", "-v", "./a", "./b"];
 
 /// A package whose compiler needs more arguments than a command line takes, above one that takes so long to
 /// compile that a test of a third runs before.
-fn project(site: &Site) {
+fn project(site: &Site, attack: &str) {
     site.file("go.mod", "module example.com/m\n\ngo 1.22\n");
-    site.file("a/arguments_test.go", TEST);
+    site.file("a/a_test.go", attack);
     for number in 0..180 {
         let name = format!("b/{}{number}.go", "y".repeat(200));
         site.file(&name, "package b\n");
@@ -34,18 +40,40 @@ fn project(site: &Site) {
 
 #[test]
 fn a_test_cannot_write_what_go_tells_the_compiler_of_another_package() {
-    // With what the first needs compiled before.
-    let first = ["go", "test", "-run=^$", "./a"];
-    let words = ["go", "test", "-v", "./a", "./b"];
     let bare = Site::new(Env::E1);
-    project(&bare);
-    Ended::of(&mut bare.bare(&first)).expect(0);
-    Ended::of(&mut bare.bare(&words)).expect(0).says("evil");
+    project(&bare, ARGUMENTS);
+    Ended::of(&mut bare.bare(&FIRST)).expect(0);
+    // In no folder that it shares with the other test here.
+    let mut command = bare.bare(&BOTH);
+    command.env("TMPDIR", &bare.outside);
+    Ended::of(&mut command).expect(0).says("evil");
     for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
         let site = Site::new(env);
-        project(&site);
-        site.run(&[], &first).expect(0);
-        let ended = site.run(&[], &words).expect(0).says("honest");
+        project(&site, ARGUMENTS);
+        site.run(&[], &FIRST).expect(0);
+        let ended = site.run(&[], &BOTH).expect(0).says("honest");
         assert!(!ended.stdout.contains("evil"), "{env:?}: {ended:?}");
+    }
+}
+
+/// They count in HOME, where a link that they follow may be.
+#[test]
+fn a_test_cannot_have_the_go_tools_write_where_it_cannot() {
+    let counted = |site: &Site| {
+        let is_one = |path: &&Path| path.extension().is_some_and(|name| name == "count");
+        let all = site.listing();
+        all.iter().map(|path| path.as_path()).filter(is_one).count()
+    };
+    let bare = Site::new(Env::E1);
+    project(&bare, COUNTERS);
+    Ended::of(&mut bare.bare(&FIRST)).expect(0);
+    Ended::of(&mut bare.bare(&BOTH)).expect(0);
+    assert!(counted(&bare) > 0);
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let site = Site::new(env);
+        project(&site, COUNTERS);
+        site.run(&[], &FIRST).expect(0);
+        site.run(&[], &BOTH).expect(0);
+        assert_eq!(counted(&site), 0, "{env:?}");
     }
 }
