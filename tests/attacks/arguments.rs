@@ -1,12 +1,16 @@
-//! A test beside the compiler of another package: what go and its tools read is not the test's to write.
+//! A test beside the go command and the compiler of another package: what these read, and where they write,
+//! is not the test's to say.
 
 use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::support::{Ended, Env, Site};
 
 const ARGUMENTS: &str = include_str!("../fixtures/arguments_test.go");
 const COUNTERS: &str = include_str!("../fixtures/counters_test.go");
+const BINARY: &str = include_str!("../fixtures/binary_test.go");
 
 /// What the first package needs is compiled before.
 const FIRST: [&str; 4] = ["go", "test", "-run=^$", "./a"];
@@ -75,5 +79,40 @@ fn a_test_cannot_have_the_go_tools_write_where_it_cannot() {
         site.run(&[], &FIRST).expect(0);
         site.run(&[], &BOTH).expect(0);
         assert_eq!(counted(&site), 0, "{env:?}");
+    }
+}
+
+/// Where a flag makes go keep a test's binary, and the test may write the tree, as in the profile ci.
+#[test]
+fn a_test_cannot_have_go_write_its_binary_through_a_link() {
+    let words = ["go", "test", "-count=1", "-cpuprofile=cpu.out", "."];
+    // As an archive begins: go overwrites nothing that is no object.
+    let archive = "!<arch>\n";
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let site = Site::new(env);
+        site.file("go.mod", "module example.com/m\n\ngo 1.22\n");
+        site.file("a/a_test.go", BINARY);
+        let theirs = site.outside.join("victim");
+        fs::write(&theirs, archive).unwrap();
+        site.settle();
+        let folder = site.work.join("a");
+        let mut bare = site.bare(&words);
+        // From another file system it is copied, as it is inside.
+        bare.current_dir(&folder).env("GOTMPDIR", "/dev/shm");
+        Ended::of(bare.env("VICTIM", &theirs)).expect(0);
+        assert_ne!(fs::read(&theirs).unwrap(), archive.as_bytes(), "{env:?}");
+        for made in ["a.test", "cpu.out"] {
+            fs::remove_file(folder.join(made)).unwrap();
+        }
+        let name = format!("victim-{env:?}");
+        let cached = site.cache().join("go-build").join(&name);
+        site.run(&[], &["go", "test", "-run=^$", "./a"]).expect(0);
+        fs::write(&cached, archive).unwrap();
+        fs::set_permissions(&cached, fs::Permissions::from_mode(0o666)).unwrap();
+        let victim = format!("VICTIM={}", cached.display());
+        let mut inside = site.gosandbox(&["--profile", "ci", "--env", &victim], &words);
+        Ended::of(inside.current_dir(&folder)).expect(0);
+        assert_eq!(fs::read(&cached).unwrap(), archive.as_bytes(), "{env:?}");
+        fs::remove_file(&cached).unwrap();
     }
 }
