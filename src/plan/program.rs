@@ -43,7 +43,8 @@ pub(super) fn program(
     rules.push(Rule::new(&project.gomodcache, Access::Read));
     rules.push(Rule::new(&project.gocache, Access::Execute));
     if run.fuzzes {
-        rules.push(Rule::new(project.gocache.join("fuzz"), Access::Write));
+        // It is kept, and later runs, outside too, write new entries where a link there leads.
+        rules.push(Rule::new(project.gocache.join("fuzz"), Access::Write).without_links());
     }
     let tree_access = program_access(inputs);
     if let Some(root) = &project.tree {

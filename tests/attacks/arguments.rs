@@ -10,6 +10,7 @@ use crate::support::{Ended, Env, Site};
 
 const ARGUMENTS: &str = include_str!("../fixtures/arguments_test.go");
 const COUNTERS: &str = include_str!("../fixtures/counters_test.go");
+const CORPUS: &str = include_str!("../fixtures/corpus_test.go");
 const BINARY: &str = include_str!("../fixtures/binary_test.go");
 
 /// What the first package needs is compiled before.
@@ -114,5 +115,22 @@ fn a_test_cannot_have_go_write_its_binary_through_a_link() {
         Ended::of(inside.current_dir(&folder)).expect(0);
         assert_eq!(fs::read(&cached).unwrap(), archive.as_bytes(), "{env:?}");
         fs::remove_file(&cached).unwrap();
+    }
+}
+
+/// What is found by fuzzing is kept in the build cache, and written there by later runs.
+#[test]
+fn fuzzing_leaves_no_link_in_its_corpus() {
+    let words = ["go", "test", "-run=^$", "-fuzz=.", "-fuzztime=1x", "."];
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let site = Site::new(env);
+        site.file("go.mod", "module example.com/m\n\ngo 1.22\n");
+        site.file("corpus_test.go", CORPUS);
+        fs::create_dir(site.work.join("testdata")).unwrap();
+        site.settle();
+        let bare = Ended::of(&mut site.bare(&words)).expect(0);
+        bare.says("the link: <nil>");
+        let inside = site.run(&[], &words).expect(0);
+        inside.says("a file: <nil>").says("permission denied");
     }
 }
