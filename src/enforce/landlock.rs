@@ -54,7 +54,10 @@ impl Domain {
             else {
                 continue;
             };
-            let rights = rights(rule.access, self.abi);
+            let mut rights = rights(rule.access, self.abi);
+            if !rule.links {
+                rights.remove(AccessFs::MakeSym);
+            }
             (&mut self.created)
                 .add_rule(PathBeneath::new(file, rights))
                 .map_err(std::io::Error::other)

@@ -356,10 +356,17 @@ fn check_go_env(
     Ok(())
 }
 
-/// The environment of code built from source: a build cache of its own and no way to modules.
-pub fn for_programs(environment: &Environment, program_cache: &Path) -> Environment {
+/// The environment of code built from source: a build cache, HOME and TMPDIR of its own and no way to modules.
+pub fn for_programs(
+    environment: &Environment,
+    program_cache: &Path,
+    home: &Path,
+    tmp: &Path,
+) -> Environment {
     let mut set: BTreeMap<OsString, OsString> = environment.pairs.iter().cloned().collect();
     set.insert("GOCACHE".into(), program_cache.into());
+    set.insert("HOME".into(), home.into());
+    set.insert("TMPDIR".into(), tmp.into());
     set.insert("GOPROXY".into(), "off".into());
     // No stamping: it would run git, on what programs of the same cage may have written.
     const UNSTAMPED: &str = "-buildvcs=false";

@@ -1,42 +1,58 @@
 //! Ends every descendant of this process by hand, where there is no pid namespace that does it.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read as _, Seek as _};
 
 use crate::sys::{self, signal};
 
-/// Kills all but the children in `spared`, and reaps them, until none is left.
-///
-/// For a subreaper: whatever a child leaves behind when it dies, however often it forked and whatever
-/// session it moved to, becomes a child of this process, and the next round's.
-pub fn kill(spared: &[i32]) {
-    loop {
-        let mut any = false;
-        for pid in children() {
-            if !spared.contains(&pid) {
-                any |= signal::send(pid, libc::SIGKILL).is_ok();
-            }
-        }
-        if !any {
-            return;
-        }
-        // At least one has been killed, so that this ends; then those that ended with it.
-        let mut waited = sys::wait_any(0);
-        while let Ok(Some(_)) = waited {
-            waited = sys::wait_any(libc::WNOHANG);
-        }
-    }
-}
+/// The list of this process's children (proc(5)), held open: what runs inside can use up this process's
+/// descriptors, and the host's.
+#[derive(Debug)]
+pub struct Children(Option<File>);
 
-/// The children of this process, ended ones included (proc(5)).
-pub fn children() -> Vec<i32> {
-    let numbers = |text: String| {
+impl Children {
+    /// Of the calling thread, which is the one that clones. Where the kernel has no CONFIG_PROC_CHILDREN all
+    /// processes are looked through each time.
+    pub fn open() -> Children {
+        Children(File::open("/proc/thread-self/children").ok())
+    }
+
+    /// Their ids, ended ones included.
+    pub fn list(&self) -> Vec<i32> {
+        let read = |mut file: &File| {
+            let mut text = String::new();
+            file.rewind()
+                .and_then(|()| file.read_to_string(&mut text))?;
+            std::io::Result::Ok(text)
+        };
+        let Some(Ok(text)) = self.0.as_ref().map(read) else {
+            return by_parent(std::process::id() as i32);
+        };
         let words = text.split_whitespace();
         words.filter_map(|word| word.parse().ok()).collect()
-    };
-    match fs::read_to_string("/proc/thread-self/children") {
-        Ok(text) => numbers(text),
-        // A kernel without CONFIG_PROC_CHILDREN.
-        Err(_) => by_parent(std::process::id() as i32),
+    }
+
+    /// Kills all but those in `spared`, and reaps them, until none is left.
+    ///
+    /// For a subreaper: whatever a child leaves behind when it dies, however often it forked and whatever
+    /// session it moved to, becomes a child of this process, and the next round's.
+    pub fn kill(&self, spared: &[i32]) {
+        loop {
+            let mut any = false;
+            for pid in self.list() {
+                if !spared.contains(&pid) {
+                    any |= signal::send(pid, libc::SIGKILL).is_ok();
+                }
+            }
+            if !any {
+                return;
+            }
+            // At least one has been killed, so that this ends; then those that ended with it.
+            let mut waited = sys::wait_any(0);
+            while let Ok(Some(_)) = waited {
+                waited = sys::wait_any(libc::WNOHANG);
+            }
+        }
     }
 }
 
@@ -70,7 +86,11 @@ mod tests {
         let pid = child.id() as i32;
         assert_eq!(parent_of(pid), Some(std::process::id() as i32));
         assert!(by_parent(std::process::id() as i32).contains(&pid));
-        assert!(children().contains(&pid));
+        let children = Children::open();
+        assert!(children.list().contains(&pid));
+        let mut other = std::process::Command::new("true").spawn().unwrap();
+        assert!(children.list().contains(&(other.id() as i32)), "read again");
+        other.wait().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
     }

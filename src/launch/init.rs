@@ -14,12 +14,13 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::Mode;
 use rustix::process::{self, DumpableBehavior, Pid, Signal};
 
+use super::descendants::Children;
 use super::direct::Direct;
 use super::door;
 use super::gate::{self, Key};
 use super::message::{self, Heard, Message};
 use super::processors::Processors;
-use super::{Caller, descendants, failed, supervised};
+use super::{Caller, failed, supervised};
 use crate::enforce::landlock::Domain;
 use crate::enforce::{self, Begun, Context as _, Enforcement};
 use crate::notify::{Handover, Supervisor};
@@ -142,7 +143,7 @@ fn start_command(start: Start<'_>, done: Enforcement) -> i32 {
                 Ok(supervisor) => supervisor.flatten(),
                 Err(message) => {
                     message::send(&start.socket, &message);
-                    end_the_rest(own_pid_namespace);
+                    end_the_rest(children(own_pid_namespace).as_ref());
                     return 125;
                 }
             };
@@ -279,6 +280,7 @@ fn look_after(
     let Ok(signals) = signal::descriptor() else {
         return 125;
     };
+    let children = children(own_pid_namespace);
     let mut direct = Direct::default();
     loop {
         let mut ready = Vec::with_capacity(3);
@@ -304,7 +306,8 @@ fn look_after(
             direct.note(number);
         }
         if let Some(status) = reap(command, socket) {
-            end_the_rest(own_pid_namespace);
+            drop(supervisor);
+            end_the_rest(children.as_ref());
             return status;
         }
         loop {
@@ -315,7 +318,8 @@ fn look_after(
                     let _command_may_have_ended = signal::send(command, number);
                 }
                 Heard::End => {
-                    end_the_rest(own_pid_namespace);
+                    drop(supervisor);
+                    end_the_rest(children.as_ref());
                     return 128 + libc::SIGKILL;
                 }
             }
@@ -339,12 +343,17 @@ fn reap(command: i32, socket: &OwnedFd) -> Option<i32> {
     ended
 }
 
+/// What it takes to end what the command leaves behind, where the kernel does not.
+fn children(own_pid_namespace: bool) -> Option<Children> {
+    (!own_pid_namespace).then(Children::open)
+}
+
 /// Ends what the command has left behind. In a pid namespace kill(-1) reaches exactly that.
-fn end_the_rest(own_pid_namespace: bool) {
-    if own_pid_namespace {
+fn end_the_rest(children: Option<&Children>) {
+    let Some(children) = children else {
         let _nothing_is_left = signal::send(-1, libc::SIGKILL);
         while let Ok(Some(_)) = sys::wait_any(0) {}
-    } else {
-        descendants::kill(&[]);
-    }
+        return;
+    };
+    children.kill(&[]);
 }

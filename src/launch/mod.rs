@@ -31,6 +31,7 @@ pub mod processors;
 pub mod quarantine;
 pub mod remove;
 pub mod scratch;
+pub mod streams;
 mod supervised;
 pub mod supervisor;
 pub mod wrapper;
@@ -39,6 +40,7 @@ pub use crate::enforce::cgroup::Exceeded;
 use ahead::Ahead;
 use caller::Caller;
 use child::Child;
+use descendants::Children;
 use gate::{Gate, Watch};
 use message::Message;
 pub use supervisor::Ending;
@@ -255,7 +257,7 @@ fn start(
     if !own_pid_namespace {
         set_child_subreaper(Some(Pid::INIT))
             .map_err(|e| Error::launcher("become a subreaper", e))?;
-        spared = descendants::children();
+        spared = Children::open().list();
     }
     let key = gate.as_ref().map(Watch::key);
     let mut child = match ahead.and_then(|ahead| ahead.give(plan, key)) {

@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
+use super::Made;
+use super::descendants::Children;
 use super::gate::Watch;
 use super::message::{self, Message};
-use super::{Made, descendants};
 use crate::sys::{self, signal};
 
 /// Between SIGTERM to the command and SIGKILL to everything, when the time has run out.
@@ -208,7 +209,7 @@ impl Init<'_> {
         ended.status = sys::exit_code(status);
         if ended.init_lost && !self.own_pid_namespace {
             // The launcher is the next subreaper.
-            descendants::kill(&self.spared);
+            Children::open().kill(&self.spared);
         }
         forget_the_last(signals)?;
         Ok(ended)

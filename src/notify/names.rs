@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, Mode, OFlags, StatxFlags, open, openat, statx};
+use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use super::{Errno, Rules};
 
@@ -63,14 +64,31 @@ impl Names {
         }
     }
 
-    /// Remembers the file that has just been made.
-    pub(super) fn add(&mut self, folder: &Opened, name: &[u8]) -> Result<(), Errno> {
+    /// Remembers the file that has just been made; EACCES where it is older than that, since the path was
+    /// exchanged meanwhile, and the file is another's.
+    pub(super) fn add(&mut self, folder: &Opened, name: &[u8], since: Time) -> Result<(), Errno> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = openat(&folder.file, OsStr::from_bytes(name), flags, Mode::empty())
             .map_err(rustix::io::Errno::raw_os_error)?;
-        self.files.insert(Opened { file }.identity()?);
+        let identity = Opened { file }.identity()?;
+        let (.., seconds, fraction) = identity;
+        // Not every file system tells.
+        let is_older = (seconds, fraction) != (0, 0) && (seconds, fraction) < since;
+        if is_older {
+            return Err(libc::EACCES);
+        }
+        self.files.insert(identity);
         Ok(())
     }
+}
+
+/// Seconds and nanoseconds.
+type Time = (i64, u32);
+
+/// The time, as files that are made now have it at the least.
+pub(super) fn now() -> Time {
+    let Timespec { tv_sec, tv_nsec } = clock_gettime(ClockId::RealtimeCoarse);
+    (tv_sec, tv_nsec as u32)
 }
 
 /// The folder in which a socket file is to be made, if the rules grant it, and the file's name.

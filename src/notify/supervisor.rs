@@ -351,12 +351,13 @@ impl Supervisor {
         let name_there = address::unix(path)?;
         let umask = Mode::from_raw_mode(caller.umask()?);
         let before = rustix::process::umask(umask);
+        let since = names::now();
         let bound = self.bind_held(inode, &name_there);
         rustix::process::umask(before);
         // Nothing keeps the folder busy.
         let _stays_there = rustix::process::chdir("/");
         bound?;
-        self.names.add(&folder, name)
+        self.names.add(&folder, name, since)
     }
 
     fn listen(&mut self, caller: &Caller<'_>) -> Result<Answer, Errno> {

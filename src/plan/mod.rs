@@ -285,15 +285,26 @@ pub struct Rule {
     pub access: Access,
     /// Whether the path may be missing.
     pub optional: bool,
+    /// Whether symbolic links may be made, where anything may.
+    pub links: bool,
 }
 
 impl Rule {
+    /// The same grant, less making symbolic links or giving one another name.
+    pub fn without_links(self) -> Rule {
+        Rule {
+            links: false,
+            ..self
+        }
+    }
+
     /// A grant of a path that must exist.
     pub fn new(path: impl Into<PathBuf>, access: Access) -> Rule {
         Rule {
             path: path.into(),
             access,
             optional: false,
+            links: true,
         }
     }
 
@@ -303,6 +314,7 @@ impl Rule {
             path: path.into(),
             access,
             optional: true,
+            links: true,
         }
     }
 }

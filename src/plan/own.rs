@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::inputs::Project;
+use crate::policy::Cage;
 
 /// Where the sandbox keeps its own files inside.
 pub const OWN_FOLDER: &str = "/run/gosandbox";
@@ -18,7 +19,7 @@ pub struct OwnFiles {
     pub tmp: PathBuf,
     /// go's `$WORK`.
     pub work: PathBuf,
-    /// HOME.
+    /// Programs' HOME.
     pub home: PathBuf,
     /// The launcher, to be used as `-exec` wrapper; `None` where it is used in its own place.
     pub wrapper: Option<PathBuf>,
@@ -56,6 +57,16 @@ impl OwnFiles {
             work: own.join("work"),
             home: own.join("home"),
             wrapper: view.then(|| own.join("gosandbox")),
+        }
+    }
+
+    /// HOME and TMPDIR of a cage's processes. Those of the tool cage are where programs, which run beside them,
+    /// cannot write: the go command keeps a compiler's arguments in its TMPDIR where they are long, and its
+    /// tools write counters where HOME says.
+    pub fn of_cage(&self, cage: Cage) -> (PathBuf, PathBuf) {
+        match cage {
+            Cage::Tool => (self.work.join("home"), self.work.clone()),
+            Cage::Program => (self.home.clone(), self.tmp.clone()),
         }
     }
 }

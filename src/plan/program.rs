@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::build::{checks, filter};
 use super::grants::{common, ruleset};
-use super::inputs::Inputs;
+use super::inputs::{Inputs, Wraps};
 use super::own::OwnFiles;
 use super::system::{self, System};
 use super::tree::{Tree, program_access};
@@ -44,11 +44,18 @@ pub(super) fn program(
     rules.push(Rule::new(&project.gomodcache, Access::Read));
     rules.push(Rule::new(&project.gocache, Access::Execute));
     if run.fuzzes {
-        rules.push(Rule::new(project.gocache.join("fuzz"), Access::Write));
+        // It is kept, and later runs, outside too, write new entries where a link there leads.
+        rules.push(Rule::new(project.gocache.join("fuzz"), Access::Write).without_links());
     }
     let tree_access = program_access(inputs);
     if let Some(root) = &project.tree {
         match tree_access {
+            // The go command, which goes on beside tests, writes their binaries into the tree, and through
+            // links that lie in the way.
+            TreeAccess::Write if run.wraps == Some(Wraps::Tests) => {
+                let written = tree.write_rules(root, view).into_iter();
+                rules.extend(written.map(Rule::without_links));
+            }
             TreeAccess::Write => rules.extend(tree.write_rules(root, view)),
             TreeAccess::Read | TreeAccess::Testdata => rules.push(Rule::new(root, Access::Execute)),
         }

@@ -8,6 +8,7 @@ mod support;
 mod decoys;
 mod table;
 
+mod arguments;
 mod contained;
 mod disk;
 mod grants;
@@ -20,3 +21,5 @@ mod races;
 mod readers;
 mod reports;
 mod repositories;
+mod streams;
+mod supervisor;

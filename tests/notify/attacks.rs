@@ -40,6 +40,13 @@ pub(super) fn attack(name: &str) -> std::io::Result<()> {
                 Ok(())
             }
         }
+        "group" => match argument.as_str() {
+            "4" => UdpSocket::bind("127.0.0.1:0")?
+                .join_multicast_v4(&"239.1.2.3".parse().expect("a group"), &Ipv4Addr::LOCALHOST),
+            "6" => UdpSocket::bind("[::1]:0")?
+                .join_multicast_v6(&"ff12::9".parse().expect("a group"), 1),
+            _ => join_by_request(argument.parse().expect("a number")),
+        },
         "race" => race(argument.parse().expect("a port")),
         _ => unreachable!("{name}"),
     }
@@ -114,6 +121,36 @@ fn packet_information(_: &str) -> std::io::Result<()> {
     } else {
         Ok(())
     }
+}
+
+/// By an option that takes a group of any family, and for `MCAST_JOIN_SOURCE_GROUP` a source.
+fn join_by_request(option: i32) -> std::io::Result<()> {
+    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    // struct group_source_req: the number of the loopback device, a group and a source of 128 bytes each.
+    let mut request = [0u64; 33];
+    request[0] = 1;
+    let name = |ip: [u8; 4]| {
+        let [a, b, c, d] = ip;
+        u64::from_ne_bytes([libc::AF_INET as u8, 0, 0, 0, a, b, c, d])
+    };
+    request[1] = name([239, 1, 2, 4]);
+    request[17] = name([127, 0, 0, 1]);
+    let length = if option == 42 { 136 } else { 264 };
+    // SAFETY: the request lives through the call, which reads `length` bytes of it.
+    let done = unsafe {
+        let request = request.as_ptr().cast();
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_IP,
+            option,
+            request,
+            length,
+        )
+    };
+    if done < 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    Ok(())
 }
 
 /// Exchanges the port while the call waits for its answer. The listener of the other port is the

@@ -113,6 +113,15 @@ fn sockets_stay_tied_to_the_loopback_device() {
     refused("packet information", "", libc::EPERM);
 }
 
+/// The kernel tells the neighbours on the network which groups are listened to.
+#[test]
+fn no_multicast_group_is_joined() {
+    // MCAST_JOIN_GROUP and MCAST_JOIN_SOURCE_GROUP among them.
+    for way in ["4", "6", "42", "46"] {
+        refused("group", way, libc::ENODEV);
+    }
+}
+
 #[test]
 fn the_hosts_unix_sockets_are_out_of_reach() {
     let place = folder();

@@ -31,7 +31,9 @@ pub fn attack(name: &str) -> i64 {
         }
         "socket" | "socketpair" => sockets(detail),
         "sendto" | "sendmsg" | "sendmmsg" | "SO_ATTACH_FILTER" | "TCP_ULP" | "F_SETOWN"
-        | "F_SETOWN_EX" | "F_SETSIG" | "FIOSETOWN" | "SIOCSPGRP" => on_a_socket(call),
+        | "F_SETOWN_EX" | "F_SETSIG" | "O_ASYNC" | "FIOASYNC" | "FIOSETOWN" | "SIOCSPGRP" => {
+            on_a_socket(call)
+        }
         _ if call.starts_with("TIOC") => terminal(call, detail),
         "x32" | "i386" => conventions(call, detail),
         "unshare" | "clone" | "clone3" | "seccomp" | "kill" | "setpriority" | "ioprio_set"
@@ -179,6 +181,11 @@ fn on_a_socket(call: &str) -> i64 {
             [listener, 15, address(&[1i32, pid as i32]), 0, 0, 0],
         ),
         "F_SETSIG" => raw(libc::SYS_fcntl, [listener, 10, 9, 0, 0, 0]),
+        "O_ASYNC" => raw(
+            libc::SYS_fcntl,
+            [listener, 4, i64::from(libc::O_ASYNC), 0, 0, 0],
+        ),
+        "FIOASYNC" => raw(libc::SYS_ioctl, [listener, 0x5452, address(&1i32), 0, 0, 0]),
         "FIOSETOWN" => raw(
             libc::SYS_ioctl,
             [listener, 0x8901, address(&(pid as i32)), 0, 0, 0],

@@ -56,6 +56,8 @@ fn signals_cannot_be_directed_at_other_processes_through_descriptors() {
         "F_SETOWN",
         "F_SETOWN_EX",
         "F_SETSIG",
+        "O_ASYNC",
+        "FIOASYNC",
         "FIOSETOWN",
         "SIOCSPGRP",
     ] {

@@ -121,6 +121,7 @@ pub fn run(args: &LowArgs, command: &Command) -> anyhow::Result<u8> {
 }
 
 fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyhow::Result<u8> {
+    launch::streams::check()?;
     let session = Session::open(args)?;
     let mut host = session.host.clone();
     let overrides = overrides(args)?;

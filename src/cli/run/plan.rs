@@ -280,6 +280,7 @@ impl<'a> Prepared<'a> {
             program_environment: program_environment(
                 &environment,
                 &self.caches.programs,
+                &own,
                 program_way.as_deref(),
             ),
             program_hosts,
@@ -291,12 +292,7 @@ impl<'a> Prepared<'a> {
                 },
                 argv: self.argv(),
                 environment: environment.pairs,
-                settings: environment::SETTINGS
-                    .map(|(path, content)| Setting {
-                        path: own.home.join(path),
-                        content: content.into(),
-                    })
-                    .into(),
+                settings: settings(&own, cage, wraps),
                 folder: self.folder(),
             },
             cage,
@@ -337,6 +333,7 @@ impl<'a> Prepared<'a> {
             Some(Way::Modules) if way::has_upstreams(self.policy) => plan::way::modules(),
             _ => proxy(project),
         };
+        let (home, tmp) = own.of_cage(cage);
         let mut made = environment::rebuild(&environment::Inputs {
             caller: &self.session.environment,
             toolchain: self.toolchain,
@@ -347,8 +344,8 @@ impl<'a> Prepared<'a> {
             },
             module_cache: &self.caches.gomodcache,
             gopath: &self.caches.gopath,
-            home: &own.home,
-            tmp: &own.tmp,
+            home: &home,
+            tmp: &tmp,
             user: &self.who.name,
             proxy: if cage == Cage::Tool { &proxy } else { "off" },
             hosts,
@@ -529,13 +526,28 @@ fn own_modules(session: &Session<'_>, caches: &Caches) -> Option<PathBuf> {
     folder.starts_with(&own).then_some(folder)
 }
 
+/// The settings in HOME, also in that of programs which the command starts by the wrapper.
+fn settings(own: &OwnFiles, cage: Cage, wraps: Option<Wraps>) -> Vec<Setting> {
+    let cages = std::iter::once(cage).chain(wraps.map(|_| Cage::Program));
+    let homes = cages.map(|cage| own.of_cage(cage).0);
+    let all = homes.flat_map(|home| {
+        environment::SETTINGS.map(|(path, content)| Setting {
+            path: home.join(path),
+            content: content.into(),
+        })
+    });
+    all.collect()
+}
+
 /// How the environment of programs differs from the command's: what is set, what is unset.
 fn program_environment(
     environment: &Environment,
     cache: &Path,
+    own: &OwnFiles,
     hosts: Option<&str>,
 ) -> (BTreeMap<String, String>, Vec<String>) {
-    let programs = environment::for_programs(environment, cache);
+    let (home, tmp) = own.of_cage(Cage::Program);
+    let programs = environment::for_programs(environment, cache, &home, &tmp);
     let mut kept: BTreeMap<_, _> = programs.pairs.iter().cloned().collect();
     kept.retain(|_, value| !plan::way::is_secret(value));
     if let Some(hosts) = hosts {

@@ -246,7 +246,7 @@ fn a_profile_passes_and_sets_but_not_what_is_reserved() {
 }
 
 #[test]
-fn programs_get_a_cache_of_their_own_and_no_modules() {
+fn programs_get_a_cache_and_folders_of_their_own_and_no_modules() {
     let made = make(&[("GOFLAGS", "-v")], &[], &Default::default()).expect("made");
     let mut pairs = made.pairs.clone();
     pairs.retain(|(n, _)| n != "GOFLAGS");
@@ -257,8 +257,12 @@ fn programs_get_a_cache_of_their_own_and_no_modules() {
             dropped: Vec::new(),
         },
         Path::new("/p/cache"),
+        Path::new("/p/home"),
+        Path::new("/p/tmp"),
     );
     assert_eq!(value(&programs, "GOCACHE"), Some("/p/cache"));
+    assert_eq!(value(&programs, "HOME"), Some("/p/home"));
+    assert_eq!(value(&programs, "TMPDIR"), Some("/p/tmp"));
     assert_eq!(value(&programs, "GOPROXY"), Some("off"));
     assert_eq!(value(&programs, "GOFLAGS"), Some("-v -buildvcs=false"));
 }

@@ -58,8 +58,12 @@ pub const MKNODAT: &[Clause] = &[allow(&[masked(2, NODE, NODES)])];
 pub const RENAMEAT2: &[Clause] = &[refuse(&[any_bit(4, 4)], libc::EINVAL)];
 
 /// fcntl: F_SETOWN, F_SETSIG and F_SETOWN_EX send signals to any process or group without a kill
-/// that could be looked at; F_SETLEASE holds up others' opens.
-pub const FCNTL: &[Clause] = &[refuse(&[int(1, &[8, 10, 15, 1024])], libc::EPERM)];
+/// that could be looked at; F_SETLEASE holds up others' opens. F_SETFL with O_ASYNC needs no owner to be
+/// set on a terminal: its input is a SIGIO for the caller's process group, also after the run.
+pub const FCNTL: &[Clause] = &[
+    refuse(&[int(1, &[8, 10, 15, 1024])], libc::EPERM),
+    refuse(&[int(1, &[4]), any_bit(2, 0o20_000)], libc::EPERM),
+];
 
 /// ioctl: the requests that terminals, shells, cp and net.Interfaces make. Others are answered
 /// as for a file that has no such request (ENOTTY), the notorious ones with EPERM.
@@ -73,7 +77,7 @@ pub const IOCTL: &[Clause] = &[
         0x5409, 0x540a, 0x540b, 0x5425, // TCSBRK, TCXONC, TCFLSH, TCSBRKP
         0x5405, 0x5406, 0x5407, 0x5408, // TCGETA, TCSETA, TCSETAW, TCSETAF
         0x540c, 0x540d, 0x540e, 0x5422, // TIOCEXCL, TIOCNXCL, TIOCSCTTY, TIOCNOTTY
-        0x5411, 0x5420, 0x5424, 0x5452, 0x5460, // TIOCOUTQ, TIOCPKT, TIOCGETD, FIOASYNC, FIOQSIZE
+        0x5411, 0x5420, 0x5424, 0x5460, // TIOCOUTQ, TIOCPKT, TIOCGETD, FIOQSIZE
         0x8004_5430, 0x4004_5431, 0x5441, 0x8004_5432, // TIOCGPTN, TIOCSPTLCK, TIOCGPTPEER, TIOCGDEV
         0x8004_5438, 0x8004_5439, 0x8004_5440, // TIOCGPKT, TIOCGPTLCK, TIOCGEXCL
         0x802c_542a, 0x402c_542b, 0x402c_542c, 0x402c_542d, // TCGETS2, TCSETS2, TCSETSW2, TCSETSF2
@@ -85,7 +89,7 @@ pub const IOCTL: &[Clause] = &[
     ])]),
     refuse(&[int(1, &[
         0x5412, 0x541c, 0x5423, 0x541d, // TIOCSTI, TIOCLINUX, TIOCSETD, TIOCCONS
-        0x8901, 0x8902, // FIOSETOWN, SIOCSPGRP: as F_SETOWN
+        0x8901, 0x8902, 0x5452, // FIOSETOWN, SIOCSPGRP, FIOASYNC: as F_SETOWN and O_ASYNC
         0x5437, 0x4004_5436, // TIOCVHANGUP, TIOCSIG
     ])], libc::EPERM),
 ];
@@ -231,6 +235,18 @@ pub const SETSOCKOPT: &[Clause] = &[
     refuse(&[int(1, &[6]), int(2, &[31])], libc::ENOPROTOOPT),
     // SOL_SOCKET, SO_ATTACH_FILTER, SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_CBPF, SO_ATTACH_REUSEPORT_EBPF
     refuse(&[int(1, &[1]), int(2, &[26, 50, 51, 52])], libc::EPERM),
+];
+/// setsockopt in the host's network: no multicast group is joined, whatever device a socket is tied to. The
+/// kernel tells the neighbours of it, and an address of a group can hold anything. ENODEV, as where no device
+/// leads there.
+pub const SETSOCKOPT_SHARED: &[Clause] = &[
+    SETSOCKOPT[0],
+    SETSOCKOPT[1],
+    SETSOCKOPT[2],
+    // IP_ADD_MEMBERSHIP, IP_ADD_SOURCE_MEMBERSHIP, MCAST_JOIN_GROUP, MCAST_JOIN_SOURCE_GROUP
+    refuse(&[int(1, &[0]), int(2, &[35, 39, 42, 46])], libc::ENODEV),
+    // IPV6_ADD_MEMBERSHIP, IPV6_JOIN_ANYCAST, MCAST_JOIN_GROUP, MCAST_JOIN_SOURCE_GROUP
+    refuse(&[int(1, &[41]), int(2, &[20, 27, 42, 46])], libc::ENODEV),
 ];
 
 /// MSG_FASTOPEN connects while sending, past any rule on connect.

@@ -114,7 +114,17 @@ pub(super) fn differences(cage: Cage, options: &Options) -> impl Iterator<Item =
         .chain(ipc)
         .chain(signals)
         .chain(sockets)
-        .chain([(socket, only(socket_clauses(&options), libc::EAFNOSUPPORT))])
+        .chain([
+            (socket, only(socket_clauses(&options), libc::EAFNOSUPPORT)),
+            (setsockopt, unless(setsockopt_clauses(&options))),
+        ])
+}
+
+fn setsockopt_clauses(options: &Options) -> &'static [super::Clause] {
+    match options.network {
+        Network::Namespace => arguments::SETSOCKOPT,
+        Network::None | Network::Notify => arguments::SETSOCKOPT_SHARED,
+    }
 }
 
 fn socket_clauses(options: &Options) -> &'static [super::Clause] {

@@ -146,7 +146,6 @@ pub const CHECKED: &[Row] = &[
     (setpriority, only(arguments::SETPRIORITY, libc::EPERM)),
     (ioprio_set, only(arguments::IOPRIO_SET, libc::EPERM)),
     (socketpair, only(arguments::SOCKETPAIR, libc::EAFNOSUPPORT)),
-    (setsockopt, unless(arguments::SETSOCKOPT)),
 ];
 
 /// Every verdict before the differences of [`super::cages`]; those calls start as unknown.

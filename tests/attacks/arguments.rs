@@ -1,0 +1,136 @@
+//! A test beside the go command and the compiler of another package: what these read, and where they write,
+//! is not the test's to say.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use crate::support::{Ended, Env, Site};
+
+const ARGUMENTS: &str = include_str!("../fixtures/arguments_test.go");
+const COUNTERS: &str = include_str!("../fixtures/counters_test.go");
+const CORPUS: &str = include_str!("../fixtures/corpus_test.go");
+const BINARY: &str = include_str!("../fixtures/binary_test.go");
+
+/// What the first package needs is compiled before.
+const FIRST: [&str; 4] = ["go", "test", "-run=^$", "./a"];
+const BOTH: [&str; 5] = ["go", "test", "-v", "./a", "./b"];
+
+/// A package whose compiler needs more arguments than a command line takes, above one that takes so long to
+/// compile that a test of a third runs before.
+fn project(site: &Site, attack: &str) {
+    site.file("go.mod", "module example.com/m\n\ngo 1.22\n");
+    site.file("a/a_test.go", attack);
+    for number in 0..180 {
+        let name = format!("b/{}{number}.go", "y".repeat(200));
+        site.file(&name, "package b\n");
+    }
+    let b = "package b\n\nimport _ \"example.com/m/slow\"\n\nconst Says = `honest`\n";
+    site.file("b/b.go", b);
+    let test = "package b_test\n\nimport (\n\t\"testing\"\n\n\t\"example.com/m/b\"\n)\n\n\
+                func TestB(t *testing.T) { t.Log(b.Says) }\n";
+    site.file("b/b_test.go", test);
+    let mut slow = "package slow\n\n".to_owned();
+    for number in 0..4000 {
+        writeln!(
+            slow,
+            "func F{number}(n int) (s int) {{ for i := range n {{ for j := range i {{ s += i*j%(s+{number}+1) }} }}; return }}"
+        )
+        .unwrap();
+    }
+    site.file("slow/slow.go", &slow);
+    site.settle();
+}
+
+#[test]
+fn a_test_cannot_write_what_go_tells_the_compiler_of_another_package() {
+    let bare = Site::new(Env::E1);
+    project(&bare, ARGUMENTS);
+    Ended::of(&mut bare.bare(&FIRST)).expect(0);
+    // In no folder that it shares with the other test here.
+    let mut command = bare.bare(&BOTH);
+    command.env("TMPDIR", &bare.outside);
+    Ended::of(&mut command).expect(0).says("evil");
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let site = Site::new(env);
+        project(&site, ARGUMENTS);
+        site.run(&[], &FIRST).expect(0);
+        let ended = site.run(&[], &BOTH).expect(0).says("honest");
+        assert!(!ended.stdout.contains("evil"), "{env:?}: {ended:?}");
+    }
+}
+
+/// They count in HOME, where a link that they follow may be.
+#[test]
+fn a_test_cannot_have_the_go_tools_write_where_it_cannot() {
+    let counted = |site: &Site| {
+        let is_one = |path: &&Path| path.extension().is_some_and(|name| name == "count");
+        let all = site.listing();
+        all.iter().map(|path| path.as_path()).filter(is_one).count()
+    };
+    let bare = Site::new(Env::E1);
+    project(&bare, COUNTERS);
+    Ended::of(&mut bare.bare(&FIRST)).expect(0);
+    Ended::of(&mut bare.bare(&BOTH)).expect(0);
+    assert!(counted(&bare) > 0);
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let site = Site::new(env);
+        project(&site, COUNTERS);
+        site.run(&[], &FIRST).expect(0);
+        site.run(&[], &BOTH).expect(0);
+        assert_eq!(counted(&site), 0, "{env:?}");
+    }
+}
+
+/// Where a flag makes go keep a test's binary, and the test may write the tree, as in the profile ci.
+#[test]
+fn a_test_cannot_have_go_write_its_binary_through_a_link() {
+    let words = ["go", "test", "-count=1", "-cpuprofile=cpu.out", "."];
+    // As an archive begins: go overwrites nothing that is no object.
+    let archive = "!<arch>\n";
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let site = Site::new(env);
+        site.file("go.mod", "module example.com/m\n\ngo 1.22\n");
+        site.file("a/a_test.go", BINARY);
+        let theirs = site.outside.join("victim");
+        fs::write(&theirs, archive).unwrap();
+        site.settle();
+        let folder = site.work.join("a");
+        let mut bare = site.bare(&words);
+        // From another file system it is copied, as it is inside.
+        bare.current_dir(&folder).env("GOTMPDIR", "/dev/shm");
+        Ended::of(bare.env("VICTIM", &theirs)).expect(0);
+        assert_ne!(fs::read(&theirs).unwrap(), archive.as_bytes(), "{env:?}");
+        for made in ["a.test", "cpu.out"] {
+            fs::remove_file(folder.join(made)).unwrap();
+        }
+        let name = format!("victim-{env:?}");
+        let cached = site.cache().join("go-build").join(&name);
+        site.run(&[], &["go", "test", "-run=^$", "./a"]).expect(0);
+        fs::write(&cached, archive).unwrap();
+        fs::set_permissions(&cached, fs::Permissions::from_mode(0o666)).unwrap();
+        let victim = format!("VICTIM={}", cached.display());
+        let mut inside = site.gosandbox(&["--profile", "ci", "--env", &victim], &words);
+        Ended::of(inside.current_dir(&folder)).expect(0);
+        assert_eq!(fs::read(&cached).unwrap(), archive.as_bytes(), "{env:?}");
+        fs::remove_file(&cached).unwrap();
+    }
+}
+
+/// What is found by fuzzing is kept in the build cache, and written there by later runs.
+#[test]
+fn fuzzing_leaves_no_link_in_its_corpus() {
+    let words = ["go", "test", "-run=^$", "-fuzz=.", "-fuzztime=1x", "."];
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let site = Site::new(env);
+        site.file("go.mod", "module example.com/m\n\ngo 1.22\n");
+        site.file("corpus_test.go", CORPUS);
+        fs::create_dir(site.work.join("testdata")).unwrap();
+        site.settle();
+        let bare = Ended::of(&mut site.bare(&words)).expect(0);
+        bare.says("the link: <nil>");
+        let inside = site.run(&[], &words).expect(0);
+        inside.says("a file: <nil>").says("permission denied");
+    }
+}
