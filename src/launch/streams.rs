@@ -3,9 +3,11 @@
 
 use std::os::fd::BorrowedFd;
 
-use rustix::fs::{FileType, fstat};
+use rustix::fs::{FileType, Mode, OFlags, fcntl_getfl, fstat, open};
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, getpeername, sockopt};
 use rustix::stdio::{stderr as errors, stdin as input, stdout as output};
+use rustix::termios::tcgetsid;
 
 /// A stream that would lead out.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +55,21 @@ fn is_settled(socket: BorrowedFd<'_>) -> bool {
     sockopt::socket_domain(socket).is_ok_and(|domain| domain == AddressFamily::UNIX)
         && sockopt::socket_type(socket).is_ok_and(is_stream)
         && getpeername(socket).is_ok()
+}
+
+/// Whether `/dev/tty` gives nothing that standard input, output or error does not give: they are the controlling
+/// terminal, for reading and writing, or there is none. A person who sends all three elsewhere has a terminal still.
+pub fn has_terminal() -> bool {
+    let is_it = |descriptor: BorrowedFd<'_>| {
+        let flags = fcntl_getfl(descriptor);
+        // Only the controlling terminal tells its session (TIOCGSID in tty_ioctl(4)).
+        flags.is_ok_and(|flags| flags.contains(OFlags::RDWR)) && tcgetsid(descriptor).is_ok()
+    };
+    [input(), output(), errors()].into_iter().any(is_it)
+        || matches!(
+            open("/dev/tty", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()),
+            Err(Errno::NXIO)
+        )
 }
 
 #[cfg(test)]

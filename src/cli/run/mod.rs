@@ -9,6 +9,7 @@ mod limits;
 mod links;
 mod mandatory;
 mod plan;
+mod programs;
 mod progress;
 mod protected;
 mod report;

@@ -1,34 +1,29 @@
 //! From the project and the command to what [`crate::plan::build`] decides from.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{stderr, stdin, stdout};
-use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
 
 use super::audit::Audit;
 use super::caches::{self, Caches};
 use super::identity::Who;
 use super::what::{What, stamping, what};
-use super::{Session, links, scratch, way};
+use super::{Session, links, programs, protected, scratch, way};
 use crate::cli::args;
 use crate::go::command::{self, GoCommand, Programs};
 use crate::go::environment::{self, Environment};
-use crate::go::hooks;
 use crate::go::toolchain::Toolchain;
 use crate::go::vcs::Stamping;
 use crate::go::workspace::Workspace;
 use crate::host::Host;
 use crate::launch::gate::Gate;
+use crate::launch::streams;
 use crate::plan::inputs::{Inputs, Outputs, Project, Run, Wraps};
 use crate::plan::own::OwnFiles;
 use crate::plan::{self, build};
-use crate::plan::{Command, EXEC_PLACE, Identity, Plan, Setting, Way};
+use crate::plan::{Command, EXEC_PLACE, Identity, Plan, Way};
 use crate::policy::{Cage, Policy};
 
 /// Everything that does not depend on which layers can be had.
@@ -88,7 +83,7 @@ impl<'a> Prepared<'a> {
             let around = workspace.repository.as_ref();
             read.extend(around.filter(|it| tree.as_ref() != Some(it)).cloned());
         }
-        let led_to = led_to(policy, tree.as_deref());
+        let led_to = protected::led_to(policy, tree.as_deref());
         let protected = [policy.files.protected.as_slice(), &led_to].concat();
         let mut outputs = Outputs::default();
         if let What::Go(go) = &what {
@@ -141,8 +136,8 @@ impl<'a> Prepared<'a> {
             .flatten();
         let of_root = |path: &&PathBuf| who.identity.switch && is_roots(path);
         mapped.extend(sumdb.iter().filter(of_root).cloned());
-        let own_modules = own_modules(session, &caches);
-        let mut proxy_folders = upstream_folders(policy);
+        let own_modules = way::own_modules(session, &caches);
+        let mut proxy_folders = way::upstream_folders(policy);
         proxy_folders.extend(own_modules.clone());
         let scratch = scratch::choose(session, written(tree.as_ref(), policy))?;
         let project = Project {
@@ -277,7 +272,7 @@ impl<'a> Prepared<'a> {
         };
         let environment = self.environment(&own, cage, way, hosts.as_deref(), &project)?;
         let run = Run {
-            program_environment: program_environment(
+            program_environment: programs::environment(
                 &environment,
                 &self.caches.programs,
                 &own,
@@ -292,7 +287,7 @@ impl<'a> Prepared<'a> {
                 },
                 argv: self.argv(),
                 environment: environment.pairs,
-                settings: settings(&own, cage, wraps),
+                settings: programs::settings(&own, cage, wraps),
                 folder: self.folder(),
             },
             cage,
@@ -309,7 +304,7 @@ impl<'a> Prepared<'a> {
             runs_cached: matches!(&self.what, What::Go(go) if go.runs_cached_tool)
                 || wraps.is_some(),
             fuzzes: matches!(&self.what, What::Go(go) if go.fuzzes),
-            terminal: has_terminal(),
+            terminal: streams::has_terminal(),
         };
         let identity = &self.who.identity;
         Ok(build::build(&Inputs {
@@ -331,7 +326,7 @@ impl<'a> Prepared<'a> {
     ) -> anyhow::Result<Environment> {
         let proxy = match way {
             Some(Way::Modules) if way::has_upstreams(self.policy) => plan::way::modules(),
-            _ => proxy(project),
+            _ => way::folders(project),
         };
         let (home, tmp) = own.of_cage(cage);
         let mut made = environment::rebuild(&environment::Inputs {
@@ -456,116 +451,4 @@ fn reaches(identity: &Identity, path: &Path) -> bool {
 
 pub(super) fn is_roots(path: &Path) -> bool {
     path.metadata().is_ok_and(|found| found.uid() == 0)
-}
-
-/// What of the work tree is protected besides the policy's names: what git executes or reads as its
-/// configuration outside, and what links of these names lead to.
-pub(super) fn led_to(policy: &Policy, tree: Option<&Path>) -> Vec<PathBuf> {
-    let Some(tree) = tree else {
-        return Vec::new();
-    };
-    // A submodule's, and those around it, up to that of a home folder.
-    let is_repository = |folder: &&Path| folder.join(".git").symlink_metadata().is_ok();
-    let repositories = tree.ancestors().filter(is_repository);
-    let mut found: Vec<_> = repositories.flat_map(hooks::led_to).collect();
-    let real: Vec<_> = found.iter().flat_map(|path| path.canonicalize()).collect();
-    found.extend(real);
-    found.extend(plan::ends_of_links(tree, &policy.files.protected));
-    found.retain(|path| path != tree && path.starts_with(tree));
-    found.sort();
-    found.dedup();
-    found
-}
-
-/// Whether `/dev/tty` gives nothing that standard input, output or error does not give: they are the controlling
-/// terminal, for reading and writing, or there is none. A person who sends all three elsewhere has a terminal still.
-fn has_terminal() -> bool {
-    let is_it = |descriptor: BorrowedFd<'_>| {
-        let flags = rustix::fs::fcntl_getfl(descriptor);
-        // Only the controlling terminal tells its session (TIOCGSID in tty_ioctl(4)).
-        flags.is_ok_and(|flags| flags.contains(OFlags::RDWR))
-            && rustix::termios::tcgetsid(descriptor).is_ok()
-    };
-    let (stdin, stdout, stderr) = (stdin(), stdout(), stderr());
-    let descriptors = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
-    descriptors.into_iter().any(is_it)
-        || matches!(
-            rustix::fs::open("/dev/tty", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()),
-            Err(Errno::NXIO)
-        )
-}
-
-/// The value of GOPROXY where there is no way out: folders only. `off` ends it, since go believes a folder
-/// that stands alone about toolchains where GOSUMDB is off, as it believes no other proxy.
-fn proxy(project: &Project) -> String {
-    let folders = project.proxy_folders.iter();
-    let mut proxies: Vec<String> = folders
-        .map(|path| format!("file://{}", path.display()))
-        .collect();
-    proxies.push("off".to_owned());
-    proxies.join(",")
-}
-
-/// The policy's `file://` upstreams.
-fn upstream_folders(policy: &Policy) -> Vec<PathBuf> {
-    let upstreams = policy.modules.upstreams.split([',', '|']);
-    upstreams
-        .filter_map(|upstream| upstream.trim().strip_prefix("file://"))
-        .filter_map(|path| Path::new(path).canonicalize().ok())
-        .collect()
-}
-
-/// The caller's own module cache, where the sandbox user has another: what is there is served from it.
-fn own_modules(session: &Session<'_>, caches: &Caches) -> Option<PathBuf> {
-    let own = caches::module_cache(session)?.canonicalize().ok()?;
-    if own.starts_with(&caches.gomodcache) {
-        return None;
-    }
-    let folder = own.join("cache/download").canonicalize().ok()?;
-    // A link in it is not followed to what is none.
-    folder.starts_with(&own).then_some(folder)
-}
-
-/// The settings in HOME, also in that of programs which the command starts by the wrapper.
-fn settings(own: &OwnFiles, cage: Cage, wraps: Option<Wraps>) -> Vec<Setting> {
-    let cages = std::iter::once(cage).chain(wraps.map(|_| Cage::Program));
-    let homes = cages.map(|cage| own.of_cage(cage).0);
-    let all = homes.flat_map(|home| {
-        environment::SETTINGS.map(|(path, content)| Setting {
-            path: home.join(path),
-            content: content.into(),
-        })
-    });
-    all.collect()
-}
-
-/// How the environment of programs differs from the command's: what is set, what is unset.
-fn program_environment(
-    environment: &Environment,
-    cache: &Path,
-    own: &OwnFiles,
-    hosts: Option<&str>,
-) -> (BTreeMap<String, String>, Vec<String>) {
-    let (home, tmp) = own.of_cage(Cage::Program);
-    let programs = environment::for_programs(environment, cache, &home, &tmp);
-    let mut kept: BTreeMap<_, _> = programs.pairs.iter().cloned().collect();
-    kept.retain(|_, value| !plan::way::is_secret(value));
-    if let Some(hosts) = hosts {
-        kept.extend(environment::TO_HOSTS.map(|name| (name.into(), hosts.into())));
-    }
-    let had: BTreeMap<_, _> = environment.pairs.iter().cloned().collect();
-    let text = |text: &OsString| text.to_string_lossy().into_owned();
-    let set = kept
-        .iter()
-        .filter(|(name, value)| had.get(*name) != Some(*value));
-    let mut unset: Vec<String> = had
-        .keys()
-        .filter(|name| !kept.contains_key(*name))
-        .map(text)
-        .collect();
-    unset.push("GOTMPDIR".into());
-    (
-        set.map(|(name, value)| (text(name), text(value))).collect(),
-        unset,
-    )
 }

@@ -1,4 +1,5 @@
-//! Protected paths before and after a run: one that was not there and has appeared is put away.
+//! Protected paths besides the policy's names, and all of them before and after a run: one that was not there and has
+//! appeared is put away.
 //!
 //! Those that are there are read-only mounts, or not granted. Those that are not cannot be mounted
 //! over without being made; nothing is made for their sake.
@@ -7,8 +8,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use crate::go::hooks;
 use crate::launch::quarantine;
-use crate::plan::{OnDisk, Plan, Planted};
+use crate::plan::{self, OnDisk, Plan, Planted};
+use crate::policy::Policy;
 
 /// The protected paths, as they were before the run.
 pub(super) struct Guard {
@@ -84,4 +87,23 @@ fn put_away(path: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
             path.display()
         )
     })
+}
+
+/// What of the work tree is protected besides the policy's names: what git executes or reads as its
+/// configuration outside, and what links of these names lead to.
+pub(super) fn led_to(policy: &Policy, tree: Option<&Path>) -> Vec<PathBuf> {
+    let Some(tree) = tree else {
+        return Vec::new();
+    };
+    // A submodule's, and those around it, up to that of a home folder.
+    let is_repository = |folder: &&Path| folder.join(".git").symlink_metadata().is_ok();
+    let repositories = tree.ancestors().filter(is_repository);
+    let mut found: Vec<_> = repositories.flat_map(hooks::led_to).collect();
+    let real: Vec<_> = found.iter().flat_map(|path| path.canonicalize()).collect();
+    found.extend(real);
+    found.extend(plan::ends_of_links(tree, &policy.files.protected));
+    found.retain(|path| path != tree && path.starts_with(tree));
+    found.sort();
+    found.dedup();
+    found
 }

@@ -1,13 +1,15 @@
 //! The way out of a run: what its command needs, what this host can hold, and what the gateway goes by.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::audit::Audit;
+use super::caches::{self, Caches};
 use super::{Session, progress, token};
 use crate::gateway::{Caller, Config};
 use crate::go::command::GoCommand;
 use crate::host::Host;
 use crate::launch::gate::Gate;
+use crate::plan::inputs::Project;
 use crate::plan::{Plan, Way};
 use crate::policy::{Cage, Modules, Policy};
 
@@ -92,4 +94,35 @@ fn caller(session: &Session<'_>) -> Caller {
         no_proxy: text(["NO_PROXY", "no_proxy"]),
         netrc: netrc.or_else(|| Some(session.home.as_ref()?.join(".netrc"))),
     }
+}
+
+/// The value of GOPROXY where there is no way out: folders only. `off` ends it, since go believes a folder
+/// that stands alone about toolchains where GOSUMDB is off, as it believes no other proxy.
+pub(super) fn folders(project: &Project) -> String {
+    let folders = project.proxy_folders.iter();
+    let mut proxies: Vec<String> = folders
+        .map(|path| format!("file://{}", path.display()))
+        .collect();
+    proxies.push("off".to_owned());
+    proxies.join(",")
+}
+
+/// The policy's `file://` upstreams.
+pub(super) fn upstream_folders(policy: &Policy) -> Vec<PathBuf> {
+    let upstreams = policy.modules.upstreams.split([',', '|']);
+    upstreams
+        .filter_map(|upstream| upstream.trim().strip_prefix("file://"))
+        .filter_map(|path| Path::new(path).canonicalize().ok())
+        .collect()
+}
+
+/// The caller's own module cache, where the sandbox user has another: what is there is served from it.
+pub(super) fn own_modules(session: &Session<'_>, caches: &Caches) -> Option<PathBuf> {
+    let own = caches::module_cache(session)?.canonicalize().ok()?;
+    if own.starts_with(&caches.gomodcache) {
+        return None;
+    }
+    let folder = own.join("cache/download").canonicalize().ok()?;
+    // A link in it is not followed to what is none.
+    folder.starts_with(&own).then_some(folder)
 }

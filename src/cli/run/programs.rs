@@ -1,0 +1,55 @@
+//! What programs that the wrapper starts have in their environment and their HOME, apart from the command's.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+
+use crate::go::environment::{Environment, SETTINGS, TO_HOSTS, for_programs};
+use crate::plan::inputs::Wraps;
+use crate::plan::own::OwnFiles;
+use crate::plan::{self, Setting};
+use crate::policy::Cage;
+
+/// The settings in HOME, also in that of programs which the command starts by the wrapper.
+pub(super) fn settings(own: &OwnFiles, cage: Cage, wraps: Option<Wraps>) -> Vec<Setting> {
+    let cages = std::iter::once(cage).chain(wraps.map(|_| Cage::Program));
+    let homes = cages.map(|cage| own.of_cage(cage).0);
+    let all = homes.flat_map(|home| {
+        SETTINGS.map(|(path, content)| Setting {
+            path: home.join(path),
+            content: content.into(),
+        })
+    });
+    all.collect()
+}
+
+/// How the environment of programs differs from the command's: what is set, what is unset.
+pub(super) fn environment(
+    environment: &Environment,
+    cache: &Path,
+    own: &OwnFiles,
+    hosts: Option<&str>,
+) -> (BTreeMap<String, String>, Vec<String>) {
+    let (home, tmp) = own.of_cage(Cage::Program);
+    let programs = for_programs(environment, cache, &home, &tmp);
+    let mut kept: BTreeMap<_, _> = programs.pairs.iter().cloned().collect();
+    kept.retain(|_, value| !plan::way::is_secret(value));
+    if let Some(hosts) = hosts {
+        kept.extend(TO_HOSTS.map(|name| (name.into(), hosts.into())));
+    }
+    let had: BTreeMap<_, _> = environment.pairs.iter().cloned().collect();
+    let text = |text: &OsString| text.to_string_lossy().into_owned();
+    let set = kept
+        .iter()
+        .filter(|(name, value)| had.get(*name) != Some(*value));
+    let mut unset: Vec<String> = had
+        .keys()
+        .filter(|name| !kept.contains_key(*name))
+        .map(text)
+        .collect();
+    unset.push("GOTMPDIR".into());
+    (
+        set.map(|(name, value)| (text(name), text(value))).collect(),
+        unset,
+    )
+}
