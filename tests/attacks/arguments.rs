@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 use crate::support::{Ended, Env, Site};
@@ -12,6 +12,7 @@ const ARGUMENTS: &str = include_str!("../fixtures/arguments_test.go");
 const COUNTERS: &str = include_str!("../fixtures/counters_test.go");
 const CORPUS: &str = include_str!("../fixtures/corpus_test.go");
 const BINARY: &str = include_str!("../fixtures/binary_test.go");
+const EXCHANGE: &str = include_str!("../fixtures/exchange_test.go");
 
 /// What the first package needs is compiled before.
 const FIRST: [&str; 4] = ["go", "test", "-run=^$", "./a"];
@@ -112,6 +113,46 @@ fn a_test_cannot_have_go_write_its_binary_through_a_link() {
         fs::set_permissions(&cached, fs::Permissions::from_mode(0o666)).unwrap();
         let victim = format!("VICTIM={}", cached.display());
         let mut inside = site.gosandbox(&["--profile", "ci", "--env", &victim], &words);
+        Ended::of(inside.current_dir(&folder)).expect(0);
+        assert_eq!(fs::read(&cached).unwrap(), archive.as_bytes(), "{env:?}");
+        fs::remove_file(&cached).unwrap();
+    }
+}
+
+#[test]
+fn a_folder_that_came_with_a_link_cannot_be_put_where_go_writes_a_tests_binary() {
+    let words = ["go", "test", "-count=1", "-cpuprofile=/dev/null", "."];
+    let archive = "!<arch>\n";
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let site = Site::new(env);
+        site.file("go.mod", "module example.com/m\n\ngo 1.22\n");
+        let cached = site.cache().join("go-build").join(format!("kept-{env:?}"));
+        let project = |victim: &Path| {
+            let _none_yet = fs::remove_dir_all(site.work.join("away"));
+            let _none_yet = fs::remove_dir_all(site.work.join("a"));
+            site.file("a/a_test.go", EXCHANGE);
+            site.file("kept/README", "");
+            symlink(victim, site.work.join("kept/a.test")).unwrap();
+            fs::write(victim, archive).unwrap();
+            fs::set_permissions(victim, fs::Permissions::from_mode(0o666)).unwrap();
+            site.settle();
+        };
+        let folder = site.work.join("a");
+        let theirs = site.outside.join("victim");
+        project(&theirs);
+        let mut bare = site.bare(&words);
+        bare.current_dir(&folder).env("GOTMPDIR", "/dev/shm");
+        Ended::of(&mut bare).expect(0);
+        assert_ne!(fs::read(&theirs).unwrap(), archive.as_bytes(), "{env:?}");
+        site.run(&[], &["true"]).expect(0);
+        fs::create_dir_all(cached.parent().unwrap()).unwrap();
+        project(&cached);
+        let mut inside = site.gosandbox(&["--profile", "ci"], &words);
+        Ended::of(inside.current_dir(&folder))
+            .expect(125)
+            .says("kept/a.test is a symbolic link");
+        // Where tests cannot write the tree there is no reason to refuse.
+        let mut inside = site.gosandbox(&[], &words);
         Ended::of(inside.current_dir(&folder)).expect(0);
         assert_eq!(fs::read(&cached).unwrap(), archive.as_bytes(), "{env:?}");
         fs::remove_file(&cached).unwrap();

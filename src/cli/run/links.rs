@@ -55,6 +55,8 @@ pub(super) struct Held<'a> {
     pub tree: Option<&'a Path>,
     /// Names protected in the tree, and paths (absolute).
     pub protected: &'a [PathBuf],
+    /// Whether tests, before go is done, can put any folder of the tree in the place of that in which go writes.
+    pub exchanged: bool,
 }
 
 impl Held<'_> {
@@ -104,6 +106,8 @@ pub(super) fn outputs(
     // Files in there (`-o bin/`); what is a file itself is looked at where it is granted.
     let named = go.outputs.iter().filter(|it| it.kind == Kind::Folder);
     folders.extend(named.map(|output| output.path.as_path()));
+    let all = held.tree.filter(|_| held.exchanged).map(folders_of);
+    folders.extend(all.iter().flatten().map(PathBuf::as_path));
     folders.sort();
     folders.dedup();
     for folder in folders {
@@ -127,6 +131,20 @@ pub(super) fn outputs(
         }
     }
     Ok(())
+}
+
+/// All folders of a tree.
+fn folders_of(tree: &Path) -> Vec<PathBuf> {
+    let mut found = vec![tree.to_owned()];
+    let mut at = 0;
+    while let Some(folder) = found.get(at) {
+        at += 1;
+        let entries = folder.read_dir().into_iter().flatten().flatten();
+        let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        let below: Vec<_> = folders.map(|entry| entry.path()).collect();
+        found.extend(below);
+    }
+    found
 }
 
 /// What a link leads to, there or not.

@@ -24,7 +24,7 @@ use crate::plan::inputs::{Inputs, Outputs, Project, Run, Wraps};
 use crate::plan::own::OwnFiles;
 use crate::plan::{self, build};
 use crate::plan::{Command, EXEC_PLACE, Identity, Plan, Way};
-use crate::policy::{Cage, Policy};
+use crate::policy::{Cage, Policy, TreeAccess};
 
 /// Everything that does not depend on which layers can be had.
 pub(super) struct Prepared<'a> {
@@ -99,6 +99,8 @@ impl<'a> Prepared<'a> {
                     caches: [&caches.gomodcache, &caches.gocache],
                     tree: tree.as_deref(),
                     protected: &protected,
+                    exchanged: go.programs == Programs::Test
+                        && policy.files.test == TreeAccess::Write,
                 };
                 links::outputs(workspace, go, &session.folder, &held)?;
             }
