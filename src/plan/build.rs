@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::grants::{grants, ruleset};
 use super::inputs::{Error, Inputs, Project, Run};
 use super::mounts::view;
-use super::own::{OWN_FOLDER, OwnFiles};
+use super::own::{OWN_FOLDER, OwnFiles, TOOL_HOME};
 use super::program::program;
 use super::system::{self, System};
 use super::tree::Tree;
@@ -88,7 +88,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
             parts: match namespaces {
                 true if has_one_folder(run) => Vec::new(),
                 true => vec!["tmp".into(), "work".into()],
-                false => vec!["tmp".into(), "work".into(), "home".into()],
+                false => ["tmp", "work", "home", TOOL_HOME].map(PathBuf::from).into(),
             },
         }),
         program,

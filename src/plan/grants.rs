@@ -42,7 +42,10 @@ pub(super) fn grants(
         true => Rule::new(&own.work, Access::WriteExecute),
         false => Rule::new(&own.work, written),
     });
-    rules.push(Rule::new(&own.home, written));
+    rules.extend(
+        run.cages()
+            .map(|cage| Rule::new(own.of_cage(cage).0, written)),
+    );
     match run.cage {
         Cage::Tool => {
             let cache = if run.runs_cached || executes_built {

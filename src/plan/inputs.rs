@@ -267,6 +267,13 @@ pub struct Run {
     pub program_hosts: Vec<String>,
 }
 
+impl Run {
+    /// The cages there are in it: the command's, and that of programs which the command starts by the wrapper.
+    pub fn cages(&self) -> impl Iterator<Item = Cage> {
+        std::iter::once(self.cage).chain(self.wraps.map(|_| Cage::Program))
+    }
+}
+
 /// What the wrapper is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wraps {

@@ -27,11 +27,13 @@ pub(super) fn view(
         run,
         ..
     } = *inputs;
+    let homes: Vec<_> = run.cages().map(|cage| own.of_cage(cage).0).collect();
     let account = Account {
         name: &project.user_name,
         uid: identity.uid,
         gid: identity.gid,
-        home: &own.home,
+        // Programs look it up.
+        home: homes.last().unwrap_or(&own.home),
     };
     let whole = host.landlock.is_ok();
     let mut nodes = system::nodes(system, &account, whole, run.terminal);
@@ -39,13 +41,13 @@ pub(super) fn view(
         let names = [policy.programs.execute.clone(), run.programs.clone()].concat();
         nodes.extend(system::links(&names));
     }
-    nodes.push(Node::Tmpfs {
-        target: own.home.clone(),
+    nodes.extend(homes.into_iter().map(|target| Node::Tmpfs {
+        target,
         mode: 0o700,
         size: 256 << 20,
         // Mounted by root where root changes to another user.
         owner: identity.switch.then_some((identity.uid, identity.gid)),
-    });
+    }));
     for (part, target) in [("tmp", &own.tmp), ("work", &own.work)] {
         let source = if has_one_folder(run) {
             project.scratch.clone()

@@ -8,6 +8,9 @@ use crate::policy::Cage;
 /// Where the sandbox keeps its own files inside.
 pub const OWN_FOLDER: &str = "/run/gosandbox";
 
+/// The part of it, and of the run's folder on disk where there is no view, that is [`OwnFiles::tool_home`].
+pub const TOOL_HOME: &str = "tool-home";
+
 /// Where the run's own folders are, inside.
 ///
 /// No grant may lie below a wider one: Landlock decides by the whole way up to the root, mount
@@ -21,6 +24,8 @@ pub struct OwnFiles {
     pub work: PathBuf,
     /// Programs' HOME.
     pub home: PathBuf,
+    /// HOME of the go command and its tools.
+    pub tool_home: PathBuf,
     /// The launcher, to be used as `-exec` wrapper; `None` where it is used in its own place.
     pub wrapper: Option<PathBuf>,
 }
@@ -56,6 +61,7 @@ impl OwnFiles {
             },
             work: own.join("work"),
             home: own.join("home"),
+            tool_home: own.join(TOOL_HOME),
             wrapper: view.then(|| own.join("gosandbox")),
         }
     }
@@ -65,7 +71,7 @@ impl OwnFiles {
     /// tools write counters where HOME says.
     pub fn of_cage(&self, cage: Cage) -> (PathBuf, PathBuf) {
         match cage {
-            Cage::Tool => (self.work.join("home"), self.work.clone()),
+            Cage::Tool => (self.tool_home.clone(), self.work.clone()),
             Cage::Program => (self.home.clone(), self.tmp.clone()),
         }
     }

@@ -153,6 +153,7 @@ fn launched(lines: &mut Vec<String>, subject: Subject) {
     lines.push("owner /run/gosandbox/{work,tmp,home}/{,**} rwkl,".into());
     match subject {
         Subject::Tool => {
+            lines.push("owner /run/gosandbox/tool-home/{,**} rwkl,".into());
             lines.push("/run/gosandbox/gosandbox mrix,".into());
             lines.push("/run/gosandbox/program.json r,".into());
             lines.push("# The wrapper's own user namespace; in the host's the launcher has dropped every capability.".into());
