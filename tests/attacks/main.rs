@@ -21,5 +21,6 @@ mod races;
 mod readers;
 mod reports;
 mod repositories;
+mod stamping;
 mod streams;
 mod supervisor;
