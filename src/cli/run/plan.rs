@@ -306,7 +306,7 @@ impl<'a> Prepared<'a> {
             runs_cached: matches!(&self.what, What::Go(go) if go.runs_cached_tool)
                 || wraps.is_some(),
             fuzzes: matches!(&self.what, What::Go(go) if go.fuzzes),
-            terminal: streams::has_terminal(),
+            terminal: (wraps.is_some() || cage == Cage::Program) && streams::has_terminal(),
         };
         let identity = &self.who.identity;
         Ok(build::build(&Inputs {
