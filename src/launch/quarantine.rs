@@ -14,6 +14,8 @@ use crate::enforce::open_without_links;
 
 /// More of one name than anybody leaves there.
 const MOST: usize = 1000;
+/// So many characters of the old name are in the new one, which may be no longer than a name can be (NAME_MAX).
+const LONGEST: usize = 50;
 
 /// Renames what is at an absolute path within its folder, so that it cannot fail half-way, to a name that nothing
 /// looks for, and returns what has moved and its new place. Where a symbolic link leads to the path, that is the link:
@@ -29,7 +31,8 @@ pub fn put_away(path: &Path) -> io::Result<(PathBuf, PathBuf)> {
     let folder = open_without_links(folder)?;
     let folder = folder.as_fd();
     let shown = name.to_string_lossy();
-    let shown = shown.trim_start_matches('.');
+    let shown = shown.trim_start_matches('.').chars().take(LONGEST);
+    let shown: String = shown.collect();
     for n in 0..MOST {
         let new = format!("gosandbox-quarantine-{shown}-{n}");
         match rename(folder, Path::new(name), Path::new(&new)) {
@@ -89,6 +92,15 @@ mod tests {
             fs::read(folder.join("gosandbox-quarantine-git-0")).unwrap(),
             b"kept"
         );
+    }
+
+    #[test]
+    fn a_name_that_is_as_long_as_can_be_is_no_reason_to_stay() {
+        let (_base, tree) = scene();
+        let planted = tree.join("é".repeat(127));
+        fs::write(&planted, "planted").unwrap();
+        let (_, place) = put_away(&planted).unwrap();
+        assert!(place.is_file() && !planted.exists());
     }
 
     #[test]
