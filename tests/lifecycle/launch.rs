@@ -102,6 +102,16 @@ impl Place {
         if self.setting.root {
             command.env("HOME", self.folder.path().join("tmp"));
         }
+        // A shell has what it starts in the background ignore them, the tests too.
+        // SAFETY: system calls only.
+        unsafe {
+            command.pre_exec(|| {
+                for signal in [libc::SIGINT, libc::SIGQUIT] {
+                    libc::signal(signal, libc::SIG_DFL);
+                }
+                Ok(())
+            })
+        };
         if !self.setting.namespaces {
             // SAFETY: refuse_namespaces makes system calls only.
             unsafe { command.pre_exec(refuse_namespaces) };
