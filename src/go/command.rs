@@ -30,8 +30,14 @@ pub enum Programs {
 pub enum Kind {
     /// One file, made or replaced.
     File,
+    /// What is built, with the folders above it.
+    Program,
     /// A folder in which files are made.
     Folder,
+    /// The folder of `-artifacts`, which tests make.
+    Artifacts,
+    /// The caller's GOCOVERDIR, which code of the source gets as it is.
+    Coverage,
 }
 
 /// A place outside the work tree that the command line asks to be written.

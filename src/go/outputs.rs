@@ -53,9 +53,9 @@ impl Sink<'_> {
     }
 
     /// `-o`: a folder where it ends in a slash or is one.
-    fn add_binary(&mut self, value: &OsStr) {
+    fn add_binary(&mut self, value: &OsStr, file: Kind) {
         let folder = value.as_encoded_bytes().ends_with(b"/") || self.cwd.join(value).is_dir();
-        let kind = if folder { Kind::Folder } else { Kind::File };
+        let kind = if folder { Kind::Folder } else { file };
         self.add(self.cwd, value, kind, "-o");
     }
 }
@@ -71,7 +71,7 @@ pub(super) fn outputs(place: &Place<'_>) -> Vec<Output> {
         "build" | "test" => parsed
             .value("o")
             .into_iter()
-            .for_each(|v| sink.add_binary(v)),
+            .for_each(|v| sink.add_binary(v, Kind::Program)),
         "mod vendor" | "work vendor" => {
             parsed
                 .value("o")
@@ -89,7 +89,7 @@ pub(super) fn outputs(place: &Place<'_>) -> Vec<Output> {
     if matches!(place.name, "test" | "run")
         && let Some(folder) = place.call.gocoverdir
     {
-        sink.add(place.cwd, folder, Kind::Folder, "GOCOVERDIR");
+        sink.add(place.cwd, folder, Kind::Coverage, "GOCOVERDIR");
     }
     for (name, flag) in DEBUG {
         parsed
@@ -126,7 +126,8 @@ fn test(place: &Place<'_>, sink: &mut Sink<'_>) {
             .for_each(|v| sink.add(&base, v, Kind::File, flag));
     }
     if place.parsed.is_set("artifacts") || place.parsed.is_set("test.artifacts") {
-        sink.add(&base, OsStr::new("_artifacts"), Kind::Folder, "-artifacts");
+        let name = OsStr::new("_artifacts");
+        sink.add(&base, name, Kind::Artifacts, "-artifacts");
     }
     // Given to the test binary itself, which knows them under their long names only.
     for word in &place.parsed.program {
@@ -155,6 +156,10 @@ fn test(place: &Place<'_>, sink: &mut Sink<'_>) {
 /// Go's own tools write where `-o` or `-output` says.
 fn tool(place: &Place<'_>, sink: &mut Sink<'_>) {
     let words = &place.parsed.arguments;
+    let file = match words.first() {
+        Some(tool) if tool == "link" => Kind::Program,
+        _ => Kind::File,
+    };
     for (i, word) in words.iter().enumerate() {
         let Some(word) = word.to_str() else { continue };
         let flag = word
@@ -162,12 +167,12 @@ fn tool(place: &Place<'_>, sink: &mut Sink<'_>) {
             .or_else(|| word.strip_prefix('-'))
             .unwrap_or_default();
         match flag.split_once('=') {
-            Some(("o" | "output", value)) => sink.add_binary(OsStr::new(value)),
+            Some(("o" | "output", value)) => sink.add_binary(OsStr::new(value), file),
             None if flag == "o" || flag == "output" => {
                 words
                     .get(i + 1)
                     .into_iter()
-                    .for_each(|v| sink.add_binary(v));
+                    .for_each(|v| sink.add_binary(v, file));
             }
             _ => {}
         }

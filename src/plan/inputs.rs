@@ -1,11 +1,9 @@
 //! What a plan is made from: the project, the command, and what flags name.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::io::ErrorKind;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-use super::{Command, Identity, Placeholder, PlaceholderKind, Way};
+use super::{Command, Identity, Placeholder, Way};
 use crate::host::Host;
 use crate::paths::clean;
 use crate::policy::{Cage, Policy, is_device};
@@ -70,133 +68,6 @@ pub fn is_protected(real: &Path, tree: &Path, protected: &[PathBuf]) -> bool {
     };
     let mut led_to = protected.iter().filter(|path| path.is_absolute());
     led_to.any(|path| real.starts_with(path)) || real.strip_prefix(tree).is_ok_and(has_name)
-}
-
-/// Files and folders that flags name and that lie outside the work tree.
-#[derive(Clone, Debug, Default)]
-pub struct Outputs(Vec<(PathBuf, Option<Placeholder>)>);
-
-impl Outputs {
-    /// Adds one, resolved. What lies in the work tree is granted with it.
-    ///
-    /// # Errors
-    /// Where its folder does not exist, or is one that is never granted.
-    pub fn add(
-        &mut self,
-        path: &Path,
-        is_folder: bool,
-        flag: &str,
-        tree: Option<&Path>,
-        protected: &[PathBuf],
-    ) -> Result<(), Error> {
-        let fail = |why: &'static str| Error::Output {
-            flag: flag.to_owned(),
-            path: path.to_owned(),
-            why,
-        };
-        let real = match path.canonicalize() {
-            Ok(real) => real,
-            Err(_) => {
-                let name = path.file_name().ok_or_else(|| fail("it names no file"))?;
-                let parent = path
-                    .parent()
-                    .and_then(|parent| match is_folder || flag == "-o" {
-                        // The go command makes those above it too.
-                        true => real_as_far_as_it_goes(parent),
-                        false => parent.canonicalize().ok(),
-                    });
-                parent
-                    .ok_or_else(|| fail("its folder does not exist; make it first"))?
-                    .join(name)
-            }
-        };
-        if let Some(tree) = tree {
-            // The repository's own links do not choose: coverage.out could lead to ~/.profile.
-            if leads_out(path, &real, tree) {
-                return Err(fail(
-                    "a symbolic link in the work tree leads out of it; remove the link",
-                ));
-            }
-            if is_protected(&real, tree, protected) {
-                return Err(fail("it is protected; name another place"));
-            }
-        }
-        // In the tree a file is granted with it, and the wrapper makes what a program writes; but not the one
-        // folder that a program makes itself.
-        let in_tree = tree.is_some_and(|tree| real.starts_with(tree));
-        let is_made = !is_folder || !real.exists() && flag != "-artifacts";
-        if in_tree && is_made || is_device(&real) {
-            return Ok(());
-        }
-        // A variable has named it, and code of the source gets it as it is.
-        if flag == "GOCOVERDIR" && holds_more_than_coverage(&real) {
-            return Err(fail(
-                "it holds more than coverage data, which tests could read and write; name an empty folder, or \
-                 allow it with --rw",
-            ));
-        }
-        if is_folder && real.components().count() < 3 {
-            return Err(fail(
-                "the folder is too wide to be granted; name one below it",
-            ));
-        }
-        // As the go command makes them, less the umask.
-        let mode = if is_folder || flag == "-o" {
-            0o777
-        } else {
-            0o666
-        };
-        let placeholder = (!real.exists()).then(|| Placeholder {
-            path: real.clone(),
-            mode,
-            kind: match is_folder {
-                true => PlaceholderKind::Folder,
-                false => PlaceholderKind::File,
-            },
-        });
-        self.0.push((real, placeholder));
-        Ok(())
-    }
-
-    /// All of them.
-    pub fn paths(&self) -> Vec<PathBuf> {
-        self.0.iter().map(|(path, _)| path.clone()).collect()
-    }
-
-    /// Files that do not exist yet.
-    pub fn placeholders(&self) -> Vec<Placeholder> {
-        self.0
-            .iter()
-            .filter_map(|(_, placeholder)| placeholder.clone())
-            .collect()
-    }
-}
-
-/// Whether a folder has anything in it but what `runtime/coverage` writes, and what keeps it in a repository. One
-/// that cannot be listed has.
-fn holds_more_than_coverage(folder: &Path) -> bool {
-    const EXPECTED: [&[u8]; 4] = [b"covmeta.", b"covcounters.", b".gitignore", b".gitkeep"];
-    let is_expected = |name: &OsStr| {
-        let name = name.as_encoded_bytes();
-        EXPECTED.iter().any(|start| name.starts_with(start))
-    };
-    match folder.read_dir() {
-        Ok(entries) => entries
-            .into_iter()
-            .any(|entry| !entry.is_ok_and(|entry| is_expected(&entry.file_name()))),
-        Err(error) => error.kind() != ErrorKind::NotFound,
-    }
-}
-
-/// A folder's canonical path, where only those at its end are missing.
-fn real_as_far_as_it_goes(folder: &Path) -> Option<PathBuf> {
-    if folder.components().any(|part| part == Component::ParentDir) {
-        return folder.canonicalize().ok();
-    }
-    folder.ancestors().find_map(|above| {
-        let real = above.canonicalize().ok()?;
-        Some(real.join(folder.strip_prefix(above).ok()?))
-    })
 }
 
 /// Why there is no plan.

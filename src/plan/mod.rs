@@ -17,6 +17,7 @@ pub mod guarantees;
 pub mod inputs;
 mod mounts;
 mod on_disk;
+pub mod outputs;
 pub mod own;
 mod planted;
 mod program;

@@ -104,7 +104,8 @@ pub(super) fn outputs(
     folders.extend(workspace.module_root.as_deref());
     folders.push(&workspace.root);
     // Files in there (`-o bin/`); what is a file itself is looked at where it is granted.
-    let named = go.outputs.iter().filter(|it| it.kind == Kind::Folder);
+    let is_folder = |kind| !matches!(kind, Kind::File | Kind::Program);
+    let named = go.outputs.iter().filter(|it| is_folder(it.kind));
     folders.extend(named.map(|output| output.path.as_path()));
     let all = held.tree.filter(|_| held.exchanged).map(folders_of);
     folders.extend(all.iter().flatten().map(PathBuf::as_path));

@@ -20,7 +20,8 @@ use crate::go::workspace::Workspace;
 use crate::host::Host;
 use crate::launch::gate::Gate;
 use crate::launch::streams;
-use crate::plan::inputs::{Inputs, Outputs, Project, Run, Wraps};
+use crate::plan::inputs::{Inputs, Project, Run, Wraps};
+use crate::plan::outputs::{self, Outputs};
 use crate::plan::own::OwnFiles;
 use crate::plan::{self, build};
 use crate::plan::{Command, EXEC_PLACE, Identity, Plan, Way};
@@ -109,17 +110,15 @@ impl<'a> Prepared<'a> {
                 real.is_ok_and(|real| policy.files.write.iter().any(|it| real.starts_with(it)))
             };
             for output in &go.outputs {
-                if output.flag == "GOCOVERDIR" && is_granted(output) {
-                    continue;
-                }
-                let is_folder = output.kind == command::Kind::Folder;
-                outputs.add(
-                    &output.path,
-                    is_folder,
-                    output.flag,
-                    tree.as_deref(),
-                    &protected,
-                )?;
+                let kind = match output.kind {
+                    command::Kind::Coverage if is_granted(output) => continue,
+                    command::Kind::Coverage => outputs::Kind::Coverage,
+                    command::Kind::File => outputs::Kind::File,
+                    command::Kind::Program => outputs::Kind::Program,
+                    command::Kind::Folder => outputs::Kind::Folder,
+                    command::Kind::Artifacts => outputs::Kind::Artifacts,
+                };
+                outputs.add(&output.path, kind, output.flag, tree.as_deref(), &protected)?;
             }
         }
         if who.identity.switch {

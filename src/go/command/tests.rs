@@ -85,14 +85,15 @@ fn chdir_can_be_set_to_another_folder() {
 #[test]
 fn named_outputs_are_resolved() {
     let file = |p: &str| (p.to_owned(), Kind::File);
+    let program = |p: &str| (p.to_owned(), Kind::Program);
     let folder = |p: &str| (p.to_owned(), Kind::Folder);
     for (line, expected) in [
-        ("build -o /tmp/app .", vec![file("/tmp/app")]),
+        ("build -o /tmp/app .", vec![program("/tmp/app")]),
         ("build -o ../bin/ ./...", vec![folder("/bin")]),
         ("build -o /tmp .", vec![folder("/tmp")]),
         ("build -o /dev/null .", vec![]),
         ("build .", vec![]),
-        ("-C /q build -o x .", vec![file("/q/x")]),
+        ("-C /q build -o x .", vec![program("/q/x")]),
         (
             "test -coverprofile=/tmp/c.out ./...",
             vec![file("/tmp/c.out")],
@@ -109,14 +110,18 @@ fn named_outputs_are_resolved() {
             "test . -args -test.gocoverdir=/tmp/cov",
             vec![folder("/tmp/cov")],
         ),
-        ("test -c -o /tmp/x.test .", vec![file("/tmp/x.test")]),
-        ("test -artifacts .", vec![folder("/p/_artifacts")]),
+        ("test -c -o /tmp/x.test .", vec![program("/tmp/x.test")]),
+        (
+            "test -artifacts .",
+            vec![("/p/_artifacts".to_owned(), Kind::Artifacts)],
+        ),
         ("install ./cmd/x", vec![folder("/home/u/go/bin")]),
         ("mod vendor -o ../v", vec![folder("/v")]),
         (
             "tool covdata textfmt -i=in -o /tmp/c.txt",
             vec![file("/tmp/c.txt")],
         ),
+        ("tool link -o /tmp/x x.o", vec![program("/tmp/x")]),
     ] {
         let mut expected = expected;
         expected.sort();
