@@ -91,6 +91,7 @@ fn confine(words: &[OsString]) -> Result<Execution, Error> {
     argv.extend(arguments.iter().map(c));
     if let Some(test) = &test {
         extra.push(Rule::new(&test.work, Access::WriteExecute));
+        extra.extend(test.coverage_of_others());
         let mut tree_rules = test.tree_rules(&plan, &folder)?;
         let apart = |rule: &Rule| is_mount_point(&rule.path);
         if !tree_rules.iter().all(apart) || plan.tree_access == TreeAccess::Write {
@@ -206,6 +207,31 @@ impl Test {
             outputs,
             fuzzes: value("-test.fuzz").is_some(),
         })
+    }
+
+    /// What this test reads of other packages' parts of `$WORK`: with `-coverpkg` go describes packages that
+    /// have no tests in a file each, and names these in the test's folder of counters.
+    fn coverage_of_others(&self) -> Vec<Rule> {
+        #[derive(serde::Deserialize)]
+        struct Named {
+            #[serde(rename = "MetaFileFragments")]
+            files: Option<Vec<PathBuf>>,
+        }
+        let named = fs::read(self.work.join("gocoverdir/metafiles.txt"))
+            .ok()
+            .and_then(|bytes| serde_json::from_slice::<Named>(&bytes).ok())
+            .and_then(|named| named.files);
+        let is_one = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().as_bytes();
+            let work = path.parent().and_then(Path::parent);
+            name.starts_with(b"covmeta.") && work == self.work.parent()
+        };
+        named
+            .unwrap_or_default()
+            .into_iter()
+            .filter(is_one)
+            .map(|path| Rule::new(path, Access::Read))
+            .collect()
     }
 
     /// What of the work tree this test may write: `testdata` of its own package, and files that

@@ -95,6 +95,27 @@ fn coverage_and_profiles_are_written_where_they_are_asked_for() {
     }
 }
 
+/// go describes packages without tests in their parts of `$WORK`, for each test to read.
+#[test]
+fn coverage_counts_packages_without_tests() {
+    for site in sites() {
+        site.copy(&checkout().join("examples/hello"));
+        site.settle();
+        let words = |file: &'static str| ["go", "test", "-coverpkg=./...", file, "./..."];
+        let ended = site.run(&[], &words("-coverprofile=within.out")).expect(0);
+        let without = bare(&site, &words("-coverprofile=without.out")).expect(0);
+        assert_eq!(masked(&ended.stdout), masked(&without.stdout));
+        // Each test lists the packages in an order of its own, bare too.
+        let read = |name: &str| {
+            let text = fs::read_to_string(site.work.join(name)).unwrap();
+            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            lines.sort();
+            lines
+        };
+        assert_eq!(read("within.out"), read("without.out"), "{:?}", site.env);
+    }
+}
+
 #[test]
 fn outputs_outside_the_work_tree_are_written() {
     for site in sites() {
