@@ -30,10 +30,9 @@ pub fn attack(name: &str) -> i64 {
             files(call, detail)
         }
         "socket" | "socketpair" => sockets(detail),
-        "sendto" | "sendmsg" | "sendmmsg" | "SO_ATTACH_FILTER" | "TCP_ULP" | "F_SETOWN"
-        | "F_SETOWN_EX" | "F_SETSIG" | "O_ASYNC" | "FIOASYNC" | "FIOSETOWN" | "SIOCSPGRP" => {
-            on_a_socket(call)
-        }
+        "sendto" | "sendmsg" | "sendmmsg" | "SO_ATTACH_FILTER" | "TCP_ULP" | "F_SETDELEG"
+        | "F_SETOWN" | "F_SETOWN_EX" | "F_SETSIG" | "O_ASYNC" | "FIOASYNC" | "FIOSETOWN"
+        | "SIOCSPGRP" => on_a_socket(call),
         _ if call.starts_with("TIOC") => terminal(call, detail),
         "x32" | "i386" => conventions(call, detail),
         "unshare" | "clone" | "clone3" | "seccomp" | "kill" | "setpriority" | "ioprio_set"
@@ -179,6 +178,10 @@ fn on_a_socket(call: &str) -> i64 {
         "F_SETOWN_EX" => raw(
             libc::SYS_fcntl,
             [listener, 15, address(&[1i32, pid as i32]), 0, 0, 0],
+        ),
+        "F_SETDELEG" => raw(
+            libc::SYS_fcntl,
+            [listener, 1040, address(&[0u64; 2]), 0, 0, 0],
         ),
         "F_SETSIG" => raw(libc::SYS_fcntl, [listener, 10, 9, 0, 0, 0]),
         "O_ASYNC" => raw(

@@ -66,6 +66,11 @@ fn signals_cannot_be_directed_at_other_processes_through_descriptors() {
 }
 
 #[test]
+fn delegations_which_hold_up_others_are_refused() {
+    refused("F_SETDELEG", libc::EPERM);
+}
+
+#[test]
 fn the_callers_process_group_is_out_of_reach() {
     refused_and_works_bare("kill group", libc::EPERM);
     allowed(PROGRAM, "kill self");

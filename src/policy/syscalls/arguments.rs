@@ -58,10 +58,11 @@ pub const MKNODAT: &[Clause] = &[allow(&[masked(2, NODE, NODES)])];
 pub const RENAMEAT2: &[Clause] = &[refuse(&[any_bit(4, 4)], libc::EINVAL)];
 
 /// fcntl: F_SETOWN, F_SETSIG and F_SETOWN_EX send signals to any process or group without a kill
-/// that could be looked at; F_SETLEASE holds up others' opens. F_SETFL with O_ASYNC needs no owner to be
-/// set on a terminal: its input is a SIGIO for the caller's process group, also after the run.
+/// that could be looked at; F_SETLEASE and F_SETDELEG (Linux 6.19) hold up others' opens and more. F_SETFL with
+/// O_ASYNC needs no owner to be set on a terminal: its input is a SIGIO for the caller's process group, also after
+/// the run.
 pub const FCNTL: &[Clause] = &[
-    refuse(&[int(1, &[8, 10, 15, 1024])], libc::EPERM),
+    refuse(&[int(1, &[8, 10, 15, 1024, 1040])], libc::EPERM),
     refuse(&[int(1, &[4]), any_bit(2, 0o20_000)], libc::EPERM),
 ];
 
