@@ -6,6 +6,7 @@ pub(super) fn attack(name: &str) -> std::io::Result<()> {
     let argument = std::env::var("NOTIFY_TEST_ARGUMENT").unwrap_or_default();
     match name {
         "tcp" => TcpStream::connect(&argument).map(drop),
+        "tcp later" => later(),
         "udp" => UdpSocket::bind("0.0.0.0:0")?
             .send_to(b"x", &argument)
             .map(drop),
@@ -51,6 +52,39 @@ pub(super) fn attack(name: &str) -> std::io::Result<()> {
         _ => unreachable!("{name}"),
     }
 }
+
+/// A connection to a port that is the program's own as it is asked for, and another's as it is made.
+fn later() -> std::io::Result<()> {
+    let own = TcpListener::bind("127.0.0.1:0")?;
+    let port = own.local_addr()?.port();
+    // SAFETY: the option is readable for its length, and socket(2) takes integers.
+    let (socket, set) = unsafe {
+        let socket = libc::socket(libc::AF_INET, libc::SOCK_STREAM, 0);
+        let set = |option| libc::setsockopt(socket, 6, option, (&raw const ON).cast(), 4);
+        // TCP_FASTOPEN_NO_COOKIE, TCP_FASTOPEN_CONNECT
+        (socket, set(34) + set(30))
+    };
+    if socket < 0 || set < 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    // SAFETY: the socket is new, and nobody else owns it.
+    let mut stream = unsafe { TcpStream::from_raw_fd(socket) };
+    // SAFETY: all zeroes is a valid value of this plain structure.
+    let mut name: libc::sockaddr_in = unsafe { std::mem::zeroed() };
+    name.sin_family = libc::AF_INET as u16;
+    name.sin_port = port.to_be();
+    name.sin_addr.s_addr = Ipv4Addr::LOCALHOST.to_bits().to_be();
+    // SAFETY: the address is readable for its length.
+    if unsafe { libc::connect(socket, (&raw const name).cast(), 16) } < 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    drop(own);
+    let host = TcpListener::bind(("127.0.0.1", port))?;
+    stream.write_all(b"x")?;
+    host.accept().map(drop)
+}
+
+static ON: i32 = 1;
 
 /// A datagram to an address whose family is AF_UNSPEC, which the kernel takes for AF_INET.
 fn unspecified(argument: &str) -> std::io::Result<()> {

@@ -66,6 +66,11 @@ fn exchanging_the_address_after_the_check_gains_nothing() {
 }
 
 #[test]
+fn no_connection_is_put_off_until_the_port_is_anothers() {
+    refused("tcp later", "", libc::EOPNOTSUPP);
+}
+
+#[test]
 fn datagrams_reach_neither_the_host_nor_the_network() {
     let host = UdpSocket::bind("[::]:0").expect("a port");
     host.set_read_timeout(Some(Duration::from_millis(100)))

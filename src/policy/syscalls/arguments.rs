@@ -248,6 +248,9 @@ pub const SETSOCKOPT_SHARED: &[Clause] = &[
     refuse(&[int(1, &[0]), int(2, &[35, 39, 42, 46])], libc::ENODEV),
     // IPV6_ADD_MEMBERSHIP, IPV6_JOIN_ANYCAST, MCAST_JOIN_GROUP, MCAST_JOIN_SOURCE_GROUP
     refuse(&[int(1, &[41]), int(2, &[20, 27, 42, 46])], libc::ENODEV),
+    // SOL_TCP, TCP_FASTOPEN_CONNECT: connects when the first data is written, long after the supervisor has
+    // looked whose the port is. EOPNOTSUPP, as where the host has it switched off.
+    refuse(&[int(1, &[6]), int(2, &[30])], libc::EOPNOTSUPP),
 ];
 
 /// MSG_FASTOPEN connects while sending, past any rule on connect.
