@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _};
+use std::os::fd::{AsFd as _, BorrowedFd};
 
 use crate::sys::{self, signal};
 
@@ -15,6 +16,11 @@ impl Children {
     /// processes are looked through each time.
     pub fn open() -> Children {
         Children(File::open("/proc/thread-self/children").ok())
+    }
+
+    /// What is held open.
+    pub fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.0.as_ref().map(File::as_fd)
     }
 
     /// Their ids, ended ones included.

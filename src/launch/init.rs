@@ -10,8 +10,9 @@ use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::Mode;
+use rustix::io::Errno;
 use rustix::process::{self, DumpableBehavior, Pid, Signal};
 
 use super::descendants::Children;
@@ -27,12 +28,6 @@ use crate::notify::{Handover, Supervisor};
 use crate::plan::{Identity, Isolation, Plan, Setting, way};
 use crate::policy::Layer;
 use crate::sys::{self, Cloned, signal};
-
-/// After so long without anything to do, init lets go of sockets that nobody inside has any more.
-const PAUSE: Timespec = Timespec {
-    tv_sec: 1,
-    tv_nsec: 0,
-};
 
 /// What init is given by the launcher.
 pub struct Start<'a> {
@@ -269,44 +264,48 @@ fn open_door(plan: &Plan, socket: &OwnedFd) -> Result<(), enforce::Error> {
         })
 }
 
-/// Reaps, passes signals on, answers notified calls, and returns the command's status when it has ended
+/// Reaps, passes signals on, has notified calls answered, and returns the command's status when it has ended
 /// and nothing else runs.
 fn look_after(
     command: i32,
     socket: &OwnedFd,
     own_pid_namespace: bool,
-    mut supervisor: Option<Supervisor>,
+    supervisor: Option<Supervisor>,
 ) -> i32 {
     let Ok(signals) = signal::descriptor() else {
         return 125;
     };
     let children = children(own_pid_namespace);
+    if let Some(supervisor) = supervisor {
+        supervised::serve_beside(
+            supervisor,
+            [
+                Some(socket.as_fd()),
+                Some(signals.as_fd()),
+                children.as_ref().and_then(Children::as_fd),
+            ],
+        );
+    }
     let mut direct = Direct::default();
     loop {
-        let mut ready = Vec::with_capacity(3);
-        ready.push(PollFd::new(&signals, PollFlags::IN));
-        ready.push(PollFd::new(socket, PollFlags::IN));
-        ready.extend(
-            supervisor
-                .as_ref()
-                .map(|one| PollFd::new(one, PollFlags::IN)),
-        );
-        let pause = supervisor.as_ref().filter(|one| one.is_untidy());
-        let pause = pause.map(|_| PAUSE);
-        let Ok(count) = poll(&mut ready, pause.as_ref()) else {
-            continue;
-        };
-        let calls = ready
-            .get(2)
-            .map(PollFd::revents)
-            .unwrap_or(PollFlags::empty());
-        supervised::serve(&mut supervisor, calls, count == 0);
+        let mut ready = [
+            PollFd::new(&signals, PollFlags::IN),
+            PollFd::new(socket, PollFlags::IN),
+        ];
+        match poll(&mut ready, None) {
+            Ok(_) => {}
+            // Programs can take init's limit of descriptors from it (prlimit(2)), where they see it.
+            Err(Errno::INVAL) => {
+                end_the_rest(children.as_ref());
+                return 128 + libc::SIGKILL;
+            }
+            Err(_) => continue,
+        }
         // Before the launcher's: a signal to the process group gets here first.
         while let Ok(Some(number)) = signal::read(signals.as_fd()) {
             direct.note(number);
         }
         if let Some(status) = reap(command, socket) {
-            drop(supervisor);
             end_the_rest(children.as_ref());
             return status;
         }
@@ -318,7 +317,6 @@ fn look_after(
                     let _command_may_have_ended = signal::send(command, number);
                 }
                 Heard::End => {
-                    drop(supervisor);
                     end_the_rest(children.as_ref());
                     return 128 + libc::SIGKILL;
                 }

@@ -1,7 +1,7 @@
 //! Init as the supervisor of notified calls, where there are no namespaces.
 //!
-//! The command's process loads the filter and hands its listener over; init answers in its own loop,
-//! beside signals and the launcher. A supervisor that fails is dropped: the kernel then refuses what
+//! The command's process loads the filter and hands its listener over; init answers in a thread beside its
+//! loop, which is for signals and the launcher. A supervisor that fails is dropped: the kernel then refuses what
 //! it would have decided.
 
 use std::io;
@@ -19,6 +19,15 @@ use crate::plan::{Filter, Plan, Supervision, way};
 use crate::policy::syscalls::Options;
 use crate::policy::{Cage, Layer};
 use crate::sys::{self, Cloned};
+
+/// After so long without a call, what nobody inside has any more is let go of.
+const PAUSE: Timespec = Timespec {
+    tv_sec: 1,
+    tv_nsec: 0,
+};
+
+/// Messages lie elsewhere.
+const STACK: usize = 256 << 10;
 
 /// How long a trial waits for the other side.
 const PATIENCE: Timespec = Timespec {
@@ -82,9 +91,34 @@ fn raise_limit() {
     let _few_must_do = setrlimit(Resource::Nofile, limit);
 }
 
+/// Answers calls in a thread of its own: programs can make one that is performed for them wait, as a connect
+/// whose O_NONBLOCK another thread takes away, and init goes on hearing the launcher. Where no thread can be
+/// had the supervisor is dropped.
+///
+/// From then on the caller has descriptors of its own, and of those `kept` alone: what uses up the
+/// supervisor's leaves it some.
+pub(super) fn serve_beside(supervisor: Supervisor, kept: [Option<BorrowedFd<'_>>; 3]) {
+    let work = move || {
+        let mut supervisor = Some(supervisor);
+        while let Some(one) = &supervisor {
+            let pause = Some(&PAUSE).filter(|_| one.is_untidy());
+            let mut ready = [PollFd::new(one, PollFlags::IN)];
+            if let Ok(count) = poll(&mut ready, pause) {
+                let calls = ready[0].revents();
+                serve(&mut supervisor, calls, count == 0);
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().stack_size(STACK);
+    if thread.spawn(work).is_ok() && sys::notify::own_descriptors().is_ok() {
+        let kept: Vec<_> = kept.into_iter().flatten().collect();
+        let _open_here_too = sys::close_all_but(&kept);
+    }
+}
+
 /// Answers the call that waits, if there is one, or tidies up in a pause; drops a supervisor that
 /// fails, or that nobody is left for.
-pub(super) fn serve(supervisor: &mut Option<Supervisor>, calls: PollFlags, pause: bool) {
+fn serve(supervisor: &mut Option<Supervisor>, calls: PollFlags, pause: bool) {
     let Some(one) = supervisor else { return };
     if pause {
         one.tidy();

@@ -1,17 +1,19 @@
-//! What programs do to whoever answers their calls where there are no namespaces.
+//! What programs do to init, and to whoever answers their calls where there are no namespaces.
 
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use crate::support::Env::{E2, E4};
+use crate::support::Env::{E1, E2, E3, E4};
 use crate::support::{Ended, Site, in_child};
 
 const DESCRIPTORS: &str = include_str!("../fixtures/supervisor/descriptors.go");
+const LIMITS: &str = include_str!("../fixtures/supervisor/limits.go");
+const WAITS: &str = include_str!("../fixtures/supervisor/waits.go");
 const NAMES: &str = include_str!("../fixtures/supervisor/names.go");
 
 #[test]
@@ -63,5 +65,71 @@ fn a_path_that_is_exchanged_makes_no_socket_of_the_hosts_the_programs_own() {
         site.settle();
         let inside = site.run(&[], &words).expect(0).says("made true");
         assert!(!inside.stdout.contains("REACHED"), "{env:?}: {inside:?}");
+    }
+}
+
+#[test]
+fn a_call_that_is_made_to_wait_keeps_nothing_alive() {
+    for env in [E2, E4].into_iter().filter(|env| env.is_here()) {
+        let site = Site::new(env);
+        site.file("go.mod", "module example.com/m\n\ngo 1.22\n");
+        site.file("main.go", WAITS);
+        let left = site.file("left", "");
+        site.settle();
+        let has = |word: &str| fs::read_to_string(&left).unwrap().contains(word);
+        let words = ["go", "run", "main.go"];
+        let commands = [
+            (site.gosandbox(&[], &words), "waits", false),
+            (site.bare(&words), "alive", true),
+        ];
+        for (mut command, sign, lives) in commands {
+            fs::write(&left, "").unwrap();
+            let mut launcher = command.spawn().unwrap();
+            let begin = Instant::now();
+            while !has(sign) {
+                assert!(
+                    begin.elapsed() < Duration::from_secs(35),
+                    "{env:?}: not seen: {sign}"
+                );
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            launcher.kill().unwrap();
+            launcher.wait().unwrap();
+            std::thread::sleep(Duration::from_secs(1));
+            fs::write(&left, "").unwrap();
+            std::thread::sleep(Duration::from_secs(2));
+            assert_eq!(has("alive"), lives, "{env:?}: {command:?}");
+        }
+    }
+}
+
+#[test]
+fn an_init_whose_limits_are_taken_ends_the_run() {
+    for env in [E1, E3].into_iter().filter(|env| env.is_here()) {
+        let site = Site::new(env);
+        site.file("go.mod", "module example.com/m\n\ngo 1.22\n");
+        site.file("main.go", LIMITS);
+        site.settle();
+        // A child of its own, which is nobody else's business.
+        let words = ["go", "run", "main.go"];
+        site.run(&[], &words).expect(0).says("taken true");
+        let words = ["go", "run", "main.go", "1"];
+        let mut launcher = site.gosandbox(&[], &words).spawn().unwrap();
+        let begin = Instant::now();
+        let ended = loop {
+            match launcher.try_wait().unwrap() {
+                None if begin.elapsed() < Duration::from_secs(60) => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                ended => break ended,
+            }
+        };
+        launcher.kill().unwrap();
+        launcher.wait().unwrap();
+        assert_eq!(
+            ended.and_then(|ended| ended.code()),
+            Some(128 + libc::SIGKILL),
+            "{env:?}"
+        );
     }
 }
