@@ -106,7 +106,7 @@ impl Place {
         // SAFETY: system calls only.
         unsafe {
             command.pre_exec(|| {
-                for signal in [libc::SIGINT, libc::SIGQUIT] {
+                for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT] {
                     libc::signal(signal, libc::SIG_DFL);
                 }
                 Ok(())
