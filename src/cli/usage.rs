@@ -40,7 +40,9 @@ pub enum UsageError {
         arguments: &'static str,
         word: String,
     },
-    #[error("`{sub}` needs one of {arguments}")]
+    #[error(
+        "`{sub}` needs an argument: gosandbox {sub} {arguments}; `gosandbox help {sub}` says what there is"
+    )]
     NoArgument {
         sub: &'static str,
         arguments: &'static str,

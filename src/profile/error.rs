@@ -39,6 +39,14 @@ pub enum Error {
         at: Origin,
         chain: Vec<String>,
     },
+    #[error(
+        "cannot extend profile `{name}` at {at}: more than {most} profiles stand on each other; put some of them together"
+    )]
+    Deep {
+        name: String,
+        at: Origin,
+        most: usize,
+    },
     #[error("{at}: {message}")]
     Syntax { at: Origin, message: String },
     #[error("{at}: unknown {what} `{name}`{hint}")]

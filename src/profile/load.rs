@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::merge;
-use super::origin::{Origins, Source};
+use super::origin::{Origin, Origins, Source};
 use super::parse::{Document, parse};
 use super::setting::Item;
 use super::{BUILT_IN, BuiltIn, Caller, DEFAULT, Error, Resolved, Selection, nearest};
@@ -15,6 +15,9 @@ use crate::policy::Policy;
 
 /// No profile is longer; what is longer is a mistake or an attack.
 const LONGEST: u64 = 1 << 20;
+
+/// No more profiles stand on each other.
+const DEEPEST: usize = 16;
 
 /// Where the machine's own profiles lie.
 const SYSTEM: &str = "/etc/gosandbox";
@@ -117,17 +120,38 @@ fn base(
     {
         *path = folder.join(&*path);
     }
-    let (document, _) = find(&selection, caller)?;
-    let looped = chain.iter().any(|(_, one)| one.source == document.source);
-    if looped || chain.len() > 16 {
+    let at = || last.source.at(*line);
+    let (document, _) = find(&selection, caller).map_err(|error| missing_base(error, at()))?;
+    if chain.iter().any(|(_, one)| one.source == document.source) {
         let names = chain.iter().map(|(name, _)| name.clone());
         return Err(Error::Loop {
             name: name.clone(),
-            at: last.source.at(*line),
+            at: at(),
             chain: names.chain([name.clone()]).collect(),
         });
     }
+    if chain.len() > DEEPEST {
+        return Err(Error::Deep {
+            name: name.clone(),
+            at: at(),
+            most: DEEPEST,
+        });
+    }
     Ok(Some((name.clone(), document)))
+}
+
+/// A profile that is not there is looked for in the one that names it.
+fn missing_base(error: Error, at: Origin) -> Error {
+    let problem = match &error {
+        Error::Unknown { .. } => error.to_string(),
+        Error::Read { source, .. } => format!("{error}: {source}"),
+        _ => return error,
+    };
+    Error::Value {
+        at,
+        key: "extends".to_owned(),
+        problem,
+    }
 }
 
 fn find(selection: &Selection, caller: &Caller) -> Result<(Document, Option<Identity>), Error> {
@@ -203,7 +227,7 @@ fn built_in(one: BuiltIn) -> Result<Document, Error> {
 fn file(path: &Path, caller: &Caller) -> Result<(Document, Identity), Error> {
     let opened = open(path, 0)?.ok_or_else(|| Error::Read {
         path: path.to_owned(),
-        source: io::ErrorKind::NotFound.into(),
+        source: rustix::io::Errno::NOENT.into(),
     })?;
     trust(path, &opened, caller)?;
     read(path, opened)

@@ -158,7 +158,10 @@ fn mistakes_are_named_with_what_to_write_instead() {
             "policy show --dry-run",
             "`--dry-run` does not go with `policy`",
         ),
-        ("policy", "`policy` needs one of show|list"),
+        (
+            "policy",
+            "`policy` needs an argument: gosandbox policy show|list; `gosandbox help policy` says what there is",
+        ),
         (
             "policy shw",
             "`policy` takes show|list, and was given `shw`",

@@ -31,7 +31,9 @@ pub(super) fn choose(
     let host = &session.host;
     if !host.is_root() {
         if policy.identity.user.is_some() {
-            bail!("cannot change to another user: only root can; leave out --user");
+            bail!(
+                "cannot change to another user: only root can; leave out --user, and identity.user in the profile"
+            );
         }
         let identity = Identity {
             uid: host.uid,

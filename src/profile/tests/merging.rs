@@ -154,6 +154,35 @@ fn a_profile_that_extends_itself_is_refused() {
 }
 
 #[test]
+fn a_profile_that_cannot_be_extended_is_named_with_what_extends_it() {
+    for (name, says) in [
+        (
+            "nosuch",
+            "p.toml:1: `extends`: there is no profile `nosuch`",
+        ),
+        (
+            "./nosuch.toml",
+            "p.toml:1: `extends`: cannot read profile ./nosuch.toml: No such file or directory",
+        ),
+    ] {
+        let folder = Folder::new(&format!("extends = \"{name}\"\n"), None);
+        let error = folder.resolve().expect_err("not there");
+        assert!(error.contains(says), "{error}");
+    }
+    let folder = Folder::new("extends = \"./1.toml\"\n", None);
+    for number in 1..30 {
+        let text = format!("extends = \"./{}.toml\"\n", number + 1);
+        write(&folder.0.path().join(format!("{number}.toml")), &text);
+    }
+    write(&folder.0.path().join("30.toml"), "");
+    let error = folder.resolve().expect_err("too deep");
+    assert!(
+        error.contains("more than 16 profiles stand on each other"),
+        "{error}"
+    );
+}
+
+#[test]
 fn private_modules_are_a_list_or_a_table_and_both_can_be_shown() {
     let resolved = profile(
         "[modules.private]\n\"a.example\" = {}\n\"b.example\" = { upstream = \"https://b.example\" }\n\
