@@ -9,6 +9,7 @@ mod decoys;
 mod table;
 
 mod arguments;
+mod caches;
 mod contained;
 mod disk;
 mod grants;

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
 use super::identity::Who;
-use super::{Session, scratch};
+use super::{Session, foreign, scratch};
 use crate::paths::clean;
 
 /// Caches of users without a home, when the launcher is root.
@@ -39,9 +39,16 @@ pub(super) fn find(
     let place = tree.unwrap_or(&session.folder);
     let programs = layout.programs.join(key(place)).join("go-build");
     let folders = [&layout.gocache, &layout.gomodcache, &programs];
-    let mut real = Vec::new();
     for folder in folders {
         stays(tree, folder)?;
+    }
+    for (name, folder) in ["GOCACHE", "GOMODCACHE"].into_iter().zip(folders) {
+        if session.args.cache_dir.is_none() && session.go_variable(name).is_some() {
+            foreign::refuse(name, folder, &folders.map(PathBuf::as_path), tree)?;
+        }
+    }
+    let mut real = Vec::new();
+    for folder in folders {
         let made = make_in(tree, folder, who);
         made.with_context(|| {
             format!(

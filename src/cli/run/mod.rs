@@ -3,6 +3,7 @@
 mod audit;
 mod caches;
 mod fetch;
+mod foreign;
 mod hints;
 mod identity;
 mod limits;
