@@ -18,6 +18,7 @@
 //! | [`gateway`] | the module gateway and the tunnel: the way out, outside the sandbox |
 //! | [`launch`] | fork, init, signals, exit status, the `-exec` wrapper |
 
+pub mod changes;
 pub mod cli;
 pub mod enforce;
 pub mod gateway;

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms, and the rooms of this crate that each may name.
-const MAY_SEE: [(&str, &[&str]); 15] = [
+const MAY_SEE: [(&str, &[&str]); 16] = [
     ("sys", &[]),
     ("text", &[]),
     ("paths", &[]),
@@ -18,6 +18,7 @@ const MAY_SEE: [(&str, &[&str]); 15] = [
     ("plan", &["policy", "host", "paths"]),
     ("enforce", &["policy", "plan", "sys"]),
     ("notify", &["sys"]),
+    ("changes", &["paths", "sys", "text"]),
     ("gateway", &["policy", "text"]),
     ("generate", &["policy", "text"]),
     (
@@ -27,8 +28,8 @@ const MAY_SEE: [(&str, &[&str]); 15] = [
     (
         "cli",
         &[
-            "policy", "profile", "go", "host", "plan", "gateway", "generate", "launch", "paths",
-            "text",
+            "changes", "policy", "profile", "go", "host", "plan", "gateway", "generate", "launch",
+            "paths", "text",
         ],
     ),
     ("main", &["cli"]),

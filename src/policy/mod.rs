@@ -253,6 +253,72 @@ impl TreeAccess {
     }
 }
 
+/// What becomes of the changes that programs make to the work tree.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Staging {
+    /// They are dropped.
+    Discard,
+    /// They stay staged until somebody applies them.
+    Review,
+    /// They are applied when every process has ended, except refused ones.
+    #[default]
+    Apply,
+    /// Nothing is staged: programs write the live work tree, except protected paths.
+    Direct,
+}
+
+impl Staging {
+    /// Every value, the tightest first.
+    pub const ALL: [Staging; 4] = [
+        Staging::Discard,
+        Staging::Review,
+        Staging::Apply,
+        Staging::Direct,
+    ];
+
+    /// The word used in profiles, `--stage`, reports and messages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Staging::Discard => "discard",
+            Staging::Review => "review",
+            Staging::Apply => "apply",
+            Staging::Direct => "direct",
+        }
+    }
+}
+
+/// What runs code of the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Runs {
+    /// `go test`.
+    Test,
+    /// `go run`.
+    Run,
+    /// `go generate`.
+    Generate,
+    /// Any other command, `go tool` of the source's own tools among them.
+    Command,
+}
+
+impl Runs {
+    /// All of them.
+    pub const ALL: [Runs; 4] = [Runs::Test, Runs::Run, Runs::Generate, Runs::Command];
+
+    /// The word used in profiles.
+    pub fn word(self) -> &'static str {
+        match self {
+            Runs::Test => "test",
+            Runs::Run => "run",
+            Runs::Generate => "generate",
+            Runs::Command => "command",
+        }
+    }
+}
+
 /// The rules of one run, before they meet a project and a kernel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -296,6 +362,9 @@ impl Policy {
                 test: TreeAccess::Read,
                 run: TreeAccess::Read,
                 command: TreeAccess::Read,
+                stage: Staging::default(),
+                direct: Vec::new(),
+                keep_staged: Files::keep_staged(),
             },
             programs: Programs {
                 execute: Vec::new(),
@@ -357,9 +426,31 @@ pub struct Files {
     pub run: TreeAccess,
     /// What `go generate`, `go tool` and other commands may write in the work tree.
     pub command: TreeAccess,
+    /// What becomes of their changes, where the work tree can be staged.
+    #[serde(default)]
+    pub stage: Staging,
+    /// What works on the live work tree whatever `stage` says, unless that is tighter than `apply`.
+    #[serde(default)]
+    pub direct: Vec<Runs>,
+    /// Seconds that changes which were not applied stay staged.
+    #[serde(default = "Files::keep_staged")]
+    pub keep_staged: u64,
 }
 
 impl Files {
+    /// The default of `keep_staged`: a week.
+    pub fn keep_staged() -> u64 {
+        7 * 24 * 60 * 60
+    }
+
+    /// What becomes of the changes that this makes.
+    pub fn staging(&self, runs: Runs) -> Staging {
+        match self.stage {
+            Staging::Apply if self.direct.contains(&runs) => Staging::Direct,
+            stage => stage,
+        }
+    }
+
     /// What is protected in a tree, there or not: what is named, at its top, and what else the tree's own
     /// configuration leads to.
     pub fn protected_in(&self, tree: &Path, led_to: &[PathBuf]) -> Vec<PathBuf> {
