@@ -16,6 +16,7 @@ mod judge;
 mod land;
 mod links;
 mod open;
+mod origin;
 mod owner;
 mod places;
 mod put;

@@ -101,11 +101,7 @@ impl Side<'_> {
             entry.mode |= 0o4000;
         }
         let Some(real) = real else {
-            if marks.is_copied_up {
-                // It was in the work tree when the program changed it, and has been deleted since.
-                entry.what = What::Modified;
-                entry.verdict = Verdict::Conflict;
-            }
+            entry.is_copied_up = marks.is_copied_up;
             return Ok(());
         };
         if kind(real) != Kind::File {
@@ -215,20 +211,17 @@ pub(super) fn path_in(folder: BorrowedFd<'_>, name: &CStr) -> Vec<u8> {
 /// Names of the extended attributes of a name; none where the file system has none.
 pub(super) fn attributes(folder: BorrowedFd<'_>, name: &CStr) -> io::Result<Vec<Vec<u8>>> {
     let path = path_in(folder, name);
-    let mut buffer = Vec::new();
+    let mut buffer = vec![0; 256];
     loop {
-        let length = match fs::llistxattr(path.as_slice(), &mut buffer[..]) {
-            Err(Errno::OPNOTSUPP) | Ok(0) => return Ok(Vec::new()),
-            length => length,
-        };
-        match length {
-            Ok(length) if length <= buffer.len() => {
+        match fs::llistxattr(path.as_slice(), &mut buffer[..]) {
+            Ok(length) => {
                 let names = buffer[..length].split(|byte| *byte == 0);
                 let names = names.filter(|name| !name.is_empty()).map(<[u8]>::to_vec);
                 return Ok(names.collect());
             }
-            Ok(length) => buffer.resize(length, 0),
-            Err(Errno::RANGE) => buffer.clear(),
+            // The kernel gives at most 64 KiB of names.
+            Err(Errno::RANGE) if buffer.len() < 64 << 10 => buffer.resize(64 << 10, 0),
+            Err(Errno::OPNOTSUPP) => return Ok(Vec::new()),
             Err(error) => return Err(error.into()),
         }
     }

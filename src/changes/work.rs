@@ -97,8 +97,6 @@ impl Stage {
 
     fn landed(&self, journal: Journal) -> Result<Landed, Error> {
         let record = self.record();
-        // The modes of what is made are set one by one.
-        let _callers = rustix::process::umask(Mode::empty());
         let names = Names::new(&record.rules.protected_names);
         let (upper, tree) = (self.upper.as_fd(), self.tree.as_fd());
         let land = Land {
