@@ -58,12 +58,9 @@ impl Side<'_> {
             (_, Some(_)) => entry.what = What::Replaced,
             (_, None) => {}
         }
-        if is_newer && entry.what != What::Same && entry.real != Some(Kind::Folder) {
-            entry.verdict = match entry.what {
-                // The content is equal. Whoever changed the file last has set its mode and time.
-                What::Mode | What::Times => Verdict::Drop(Dropped::Equal),
-                _ => Verdict::Conflict,
-            };
+        let is_replaced = matches!(entry.what, What::Modified | What::Replaced);
+        if is_newer && is_replaced && entry.real != Some(Kind::Folder) {
+            entry.verdict = Verdict::Conflict;
         }
         Ok(Some(entry))
     }
@@ -120,7 +117,9 @@ impl Side<'_> {
         } else {
             What::Same
         };
-        if entry.what == What::Same || is_newer {
+        // Whoever has changed an equal file since the run began has set its mode and time.
+        let is_outside = is_newer && !self.journal.has_attributes_of(real);
+        if entry.what == What::Same || is_outside {
             entry.verdict = Verdict::Drop(Dropped::Equal);
         }
         Ok(())
