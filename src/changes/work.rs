@@ -75,12 +75,12 @@ impl Stage {
         fs::statat(&self.at, "journal", AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }
 
-    fn journal(&self) -> Result<Journal, Error> {
+    pub(super) fn journal(&self) -> Result<Journal, Error> {
         Journal::open(self.at.as_fd())
             .doing(|| format!("open {}", self.folder().join("journal").display()))
     }
 
-    fn listed(&self, journal: &Journal) -> Result<Changes, Error> {
+    pub(super) fn listed(&self, journal: &Journal) -> Result<Changes, Error> {
         let record = self.record();
         let (upper, tree) = (self.upper.as_fd(), self.tree.as_fd());
         let mut entries = scan::scan(upper, tree, journal, record.started)?;
