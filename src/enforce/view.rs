@@ -21,8 +21,9 @@ use rustix::mount::{
 };
 use rustix::process;
 
+use super::staged::{self, Staged};
 use super::{Context, Error, id_map, open_without_links};
-use crate::plan::{Identity, Node, View};
+use crate::plan::{Identity, Node, Overlay, View};
 use crate::policy::{self, Layer};
 use crate::sys::{self, MountAttr};
 
@@ -90,13 +91,15 @@ impl Mounts {
 /// make fail is that of [`Layer::MountView`], and ends the run: no layout of a repository's chooses
 /// the weaker layers.
 ///
+/// Yields the overlay of a staged work tree.
+///
 /// `made` is called when nothing else is left to do but the nodes that are `late`.
 pub fn build(
     view: &View,
     mut ready: Mounts,
     late: impl Fn(&Node) -> bool,
     made: impl FnOnce() -> Result<(), Error>,
-) -> Result<(), Error> {
+) -> Result<Option<Staged>, Error> {
     let early = view.nodes.iter().map(|node| match ready.take(node) {
         Some(mount) => Ok(Some(mount)),
         None if late(node) => Ok(None),
@@ -122,12 +125,20 @@ pub fn build(
         root: root.as_fd(),
         folders: HashSet::new(),
     };
+    let mut staged = None;
     // Not the caller's: what is made here must be reachable for the sandbox user.
     let umask = process::umask(Mode::from_raw_mode(0o022));
     for (node, mount) in view.nodes.iter().zip(mounts) {
+        if let Node::Staged(overlay) = node {
+            staged = Some(filling.stage(overlay)?);
+            continue;
+        }
         filling.place(node, mount).during(Layer::MountView, || {
             format!("place {}", node.target().display())
         })?;
+    }
+    if let Some(programs) = &view.programs {
+        staged = Some(staged::program_root(root.as_fd(), &view.nodes, programs)?);
     }
     process::umask(umask);
     pivot(root.as_fd())?;
@@ -136,7 +147,8 @@ pub fn build(
         ..MountAttr::default()
     };
     sys::mount_setattr(root.as_fd(), c"", false, &read_only)
-        .during(Layer::MountView, || "make the root read-only".into())
+        .during(Layer::MountView, || "make the root read-only".into())?;
+    Ok(staged)
 }
 
 /// The mount for a node, not yet attached; `None` for nodes that are no mounts.
@@ -156,7 +168,7 @@ fn detached(node: &Node, id_map: Option<BorrowedFd<'_>>) -> Result<Option<OwnedF
         } => tmpfs(*mode, *size, *owner).map(Some),
         Node::Proc { .. } => proc().map(Some),
         Node::Terminals { .. } => terminals().map(Some),
-        Node::Folder { .. } | Node::File { .. } | Node::Symlink { .. } => Ok(None),
+        Node::Folder { .. } | Node::File { .. } | Node::Symlink { .. } | Node::Staged(_) => Ok(None),
     };
     let layer = match node {
         Node::Bind { id_map: true, .. } => Layer::Identity,
@@ -283,8 +295,24 @@ impl<'a> Filling<'a> {
                 let Some(mount) = mount else { return Ok(()) };
                 self.attach(target, &mount)?;
             }
+            // Its lower layer must be in place: [`Filling::stage`].
+            Node::Staged(_) => {}
         }
         Ok(())
+    }
+
+    /// Puts the overlay over the work tree, which is in place.
+    fn stage(&self, overlay: &Overlay) -> Result<Staged, Error> {
+        let action = || format!("place {}", overlay.target.display());
+        let target = overlay.target.strip_prefix("/").unwrap_or(&overlay.target);
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let lower = fs::openat(self.root, target, flags, Mode::empty())
+            .during(Layer::MountView, action)?;
+        let staged = staged::overlay(lower.as_fd(), overlay)?;
+        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+        move_mount(staged.mount.as_fd(), "", self.root, target, flags)
+            .during(Layer::MountView, action)?;
+        Ok(staged)
     }
 
     /// Attaches a mount, over a file or folder that is made for it where there is none.

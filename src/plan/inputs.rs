@@ -107,6 +107,15 @@ pub enum Error {
     },
 }
 
+/// The folders of a run's stage, outside every view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StageFolders {
+    /// What takes the changes.
+    pub upper: PathBuf,
+    /// What the kernel works in.
+    pub work: PathBuf,
+}
+
 /// What is to be run.
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -136,6 +145,8 @@ pub struct Run {
     pub program_environment: (BTreeMap<String, String>, Vec<String>),
     /// Hosts that programs which the wrapper starts reach by name.
     pub program_hosts: Vec<String>,
+    /// Where what programs write in the work tree goes. `None`: they write the work tree itself.
+    pub stage: Option<StageFolders>,
 }
 
 impl Run {

@@ -47,6 +47,9 @@ impl Tree {
             return Tree::default();
         };
         let names = &policy.files.protected;
+        if inputs.run.stage.is_some() {
+            return Tree::staged(root, names, &project.protected);
+        }
         let written = program_access(inputs) == TreeAccess::Write;
         // Where all of it is looked at, names are found; paths are not.
         let named = names.iter().filter(|name| !written || !is_plain(name));
@@ -83,6 +86,19 @@ impl Tree {
             placeholders,
             testdata,
             planted,
+        }
+    }
+
+    /// That of a staged work tree: what is protected deeper, and what comes, is judged when it is applied.
+    fn staged(root: &Path, names: &[PathBuf], led_to: &[PathBuf]) -> Tree {
+        let named = names.iter().map(|name| root.join(name));
+        let mut protected: Vec<_> = named.chain(led_to.iter().cloned()).collect();
+        protected.retain(|path| is_real(path) && is_way_real(root, path));
+        protected.sort();
+        protected.dedup();
+        Tree {
+            protected,
+            ..Tree::default()
         }
     }
 

@@ -299,6 +299,10 @@ fn describe(node: &Node) -> String {
         Node::Symlink { to, .. } => format!("link      {target} -> {}", to.display()),
         Node::Tmpfs { size, .. } => format!("tmpfs     {target} ({} MiB)", size >> 20),
         Node::Proc { .. } => format!("proc      {target}"),
+        Node::Staged(overlay) => format!(
+            "overlay   {target} (what is written goes to {})",
+            overlay.upper.display()
+        ),
         Node::Terminals { .. } => format!("devpts    {target}"),
         Node::Bind {
             source,
