@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::origin::{Origins, Source};
 use super::setting::{Edit, Item, Private, Setting, Value};
 use super::{Key, Resolved};
-use crate::policy::{Modules, PROTECTED, Policy};
+use crate::policy::{Modules, PROTECTED, Policy, Runs};
 
 /// Applies one setting.
 pub(super) fn apply(resolved: &mut Resolved, setting: &Setting, source: &Source) {
@@ -19,6 +19,7 @@ pub(super) fn apply(resolved: &mut Resolved, setting: &Setting, source: &Source)
             merge(&mut policy.files.protected, edit, key, origins, source);
             keep_protected(&mut policy.files.protected, origins);
         }
+        Value::Direct(edit) => merge(&mut policy.files.direct, edit, key, origins, source),
         Value::Execute(edit) => merge(&mut policy.programs.execute, edit, key, origins, source),
         Value::AllowFlags(edit) => {
             merge(&mut policy.programs.allow_flags, edit, key, origins, source);
@@ -92,6 +93,8 @@ fn replace(policy: &mut Policy, value: &Value) {
         Value::Test(access) => policy.files.test = *access,
         Value::Run(access) => policy.files.run = *access,
         Value::Command(access) => policy.files.command = *access,
+        Value::Stage(staging) => policy.files.stage = *staging,
+        Value::KeepStaged(seconds) => policy.files.keep_staged = *seconds,
         Value::Stamping(on) => policy.programs.stamping = *on,
         Value::Upstreams(text) => policy.modules.upstreams.clone_from(text),
         Value::ChecksumDatabase(text) => policy.modules.checksum_database.clone_from(text),
@@ -116,6 +119,7 @@ fn replace(policy: &mut Policy, value: &Value) {
         Value::Read(_)
         | Value::Write(_)
         | Value::Protected(_)
+        | Value::Direct(_)
         | Value::Execute(_)
         | Value::AllowFlags(_)
         | Value::AllowModules(_)
@@ -155,6 +159,16 @@ impl Named for PathBuf {
 
     fn bytes(&self) -> &[u8] {
         self.as_os_str().as_encoded_bytes()
+    }
+}
+
+impl Named for Runs {
+    fn name(&self) -> String {
+        self.word().to_owned()
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.word().as_bytes()
     }
 }
 
@@ -221,4 +235,5 @@ pub(super) fn canonical(policy: &mut Policy) {
     ] {
         words.sort_unstable();
     }
+    policy.files.direct.sort_unstable();
 }

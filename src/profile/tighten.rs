@@ -120,6 +120,28 @@ fn looser(key: Key, new: &Policy, base: &Policy) -> Option<Loosening> {
             files.command > base.files.command,
             format!("grants `{}`", files.command.word()),
         ),
+        Key::Stage => scalar(
+            files.stage > base.files.stage,
+            format!("sets `{}`", files.stage.word()),
+        ),
+        Key::Direct => {
+            let extra = files
+                .direct
+                .iter()
+                .find(|runs| !base.files.direct.contains(runs))?;
+            let word = extra.word();
+            found(
+                Some(word.to_owned()),
+                format!("lets `{word}` write the live work tree"),
+            )
+        }
+        Key::KeepStaged => scalar(
+            files.keep_staged > base.files.keep_staged,
+            format!(
+                "keeps staged changes for {}",
+                show_duration(files.keep_staged)
+            ),
+        ),
         Key::Execute => path(
             &new.programs.execute,
             &|path| base.programs.execute.contains(path),
