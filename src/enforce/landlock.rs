@@ -73,7 +73,9 @@ impl Domain {
         (&mut self.created)
             .add_rule(PathBeneath::new(folder, rights(access, self.abi)))
             .map_err(std::io::Error::other)
-            .during(Layer::Landlock, || "add the rule for the staged work tree".into())?;
+            .during(Layer::Landlock, || {
+                "add the rule for the staged work tree".into()
+            })?;
         Ok(())
     }
 

@@ -45,27 +45,49 @@ pub struct Staged {
     pub context: OwnedFd,
 }
 
+/// The open folders of a stage.
+#[derive(Debug)]
+pub(super) struct Folders {
+    upper: OwnedFd,
+    work: OwnedFd,
+}
+
+impl Folders {
+    /// Opens them while the host's paths are in reach.
+    pub(super) fn open(overlay: &Overlay) -> Result<Folders, Error> {
+        let open = |path: &Path| {
+            open_without_links(path).during(Layer::MountView, || format!("open {}", path.display()))
+        };
+        Ok(Folders {
+            upper: open(&overlay.upper)?,
+            work: open(&overlay.work)?,
+        })
+    }
+}
+
 /// Makes the overlay, not yet attached. `lower` is the work tree, attached in this mount namespace.
 ///
 /// Linux 5.11 for an ordinary user (`userxattr`), 5.19 where the lower layer is id-mapped.
-pub(super) fn overlay(lower: BorrowedFd<'_>, overlay: &Overlay) -> Result<Staged, Error> {
-    make(lower, overlay)
+pub(super) fn overlay(
+    lower: BorrowedFd<'_>,
+    overlay: &Overlay,
+    folders: &Folders,
+) -> Result<Staged, Error> {
+    make(lower, folders)
         .map_err(|error| io::Error::other(CannotStage(error)))
         .during(Layer::MountView, || {
             format!("stage the work tree {}", overlay.target.display())
         })
 }
 
-fn make(lower: BorrowedFd<'_>, overlay: &Overlay) -> io::Result<Staged> {
-    let upper = open_without_links(&overlay.upper)?;
-    let work = open_without_links(&overlay.work)?;
+fn make(lower: BorrowedFd<'_>, folders: &Folders) -> io::Result<Staged> {
     // By descriptor: a path could hold `:` or `,`, and be exchanged.
     let path = |file: BorrowedFd<'_>| format!("/proc/self/fd/{}", file.as_raw_fd());
     let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
     let layers = [
         ("lowerdir", path(lower)),
-        ("upperdir", path(upper.as_fd())),
-        ("workdir", path(work.as_fd())),
+        ("upperdir", path(folders.upper.as_fd())),
+        ("workdir", path(folders.work.as_fd())),
     ];
     for (key, value) in &layers {
         fsconfig_set_string(context.as_fd(), *key, value.as_str())?;
@@ -91,15 +113,13 @@ pub(super) fn program_root(
     root: BorrowedFd<'_>,
     nodes: &[Node],
     programs: &ProgramRoot,
+    folders: &Folders,
 ) -> Result<Staged, Error> {
     let tree = below(&programs.tree.target);
     let lower = open(root, tree).during(Layer::MountView, || "open the work tree".into())?;
-    let staged = overlay(lower.as_fd(), &programs.tree)?;
+    let staged = overlay(lower.as_fd(), &programs.tree, folders)?;
     fill(root, nodes, programs, &staged).during(Layer::MountView, || {
-        format!(
-            "make the root of programs at {}",
-            programs.path.display()
-        )
+        format!("make the root of programs at {}", programs.path.display())
     })?;
     Ok(staged)
 }
@@ -165,12 +185,7 @@ fn attach(mount: &OwnedFd, root: BorrowedFd<'_>, path: &Path) -> Result<(), Errn
 }
 
 /// Makes a mount read-only or not, `recursive` with those below it.
-fn set(
-    root: BorrowedFd<'_>,
-    path: &Path,
-    recursive: bool,
-    read_only: bool,
-) -> io::Result<()> {
+fn set(root: BorrowedFd<'_>, path: &Path, recursive: bool, read_only: bool) -> io::Result<()> {
     let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::INVAL)?;
     let attr = match read_only {
         true => MountAttr {

@@ -21,14 +21,14 @@ use rustix::mount::{
 };
 use rustix::process;
 
-use super::staged::{self, Staged};
+use super::staged::{self, Folders, Staged};
 use super::{Context, Error, id_map, open_without_links};
 use crate::plan::{Identity, Node, Overlay, View};
 use crate::policy::{self, Layer};
 use crate::sys::{self, MountAttr};
 
 /// A folder that exists on every host and is not looked into while it is covered.
-const STAGE: &str = "/tmp";
+const BASE: &str = "/tmp";
 
 /// Mounts that every view has, not yet attached.
 #[derive(Debug)]
@@ -113,14 +113,15 @@ pub fn build(
             *mount = detached(node, ready.id_map.as_ref().map(AsFd::as_fd))?;
         }
     }
+    let folders = view.overlay().map(Folders::open).transpose()?;
     move_mount(
         root.as_fd(),
         "",
         CWD,
-        STAGE,
+        BASE,
         MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
     )
-    .during(Layer::Namespaces, || format!("mount the root on {STAGE}"))?;
+    .during(Layer::Namespaces, || format!("mount the root on {BASE}"))?;
     let mut filling = Filling {
         root: root.as_fd(),
         folders: HashSet::new(),
@@ -129,16 +130,17 @@ pub fn build(
     // Not the caller's: what is made here must be reachable for the sandbox user.
     let umask = process::umask(Mode::from_raw_mode(0o022));
     for (node, mount) in view.nodes.iter().zip(mounts) {
-        if let Node::Staged(overlay) = node {
-            staged = Some(filling.stage(overlay)?);
+        if let (Node::Staged(overlay), Some(folders)) = (node, &folders) {
+            staged = Some(filling.stage(overlay, folders)?);
             continue;
         }
         filling.place(node, mount).during(Layer::MountView, || {
             format!("place {}", node.target().display())
         })?;
     }
-    if let Some(programs) = &view.programs {
-        staged = Some(staged::program_root(root.as_fd(), &view.nodes, programs)?);
+    if let (Some(programs), Some(folders)) = (&view.programs, &folders) {
+        let root = root.as_fd();
+        staged = Some(staged::program_root(root, &view.nodes, programs, folders)?);
     }
     process::umask(umask);
     pivot(root.as_fd())?;
@@ -168,7 +170,9 @@ fn detached(node: &Node, id_map: Option<BorrowedFd<'_>>) -> Result<Option<OwnedF
         } => tmpfs(*mode, *size, *owner).map(Some),
         Node::Proc { .. } => proc().map(Some),
         Node::Terminals { .. } => terminals().map(Some),
-        Node::Folder { .. } | Node::File { .. } | Node::Symlink { .. } | Node::Staged(_) => Ok(None),
+        Node::Folder { .. } | Node::File { .. } | Node::Symlink { .. } | Node::Staged(_) => {
+            Ok(None)
+        }
     };
     let layer = match node {
         Node::Bind { id_map: true, .. } => Layer::Identity,
@@ -302,13 +306,13 @@ impl<'a> Filling<'a> {
     }
 
     /// Puts the overlay over the work tree, which is in place.
-    fn stage(&self, overlay: &Overlay) -> Result<Staged, Error> {
+    fn stage(&self, overlay: &Overlay, folders: &Folders) -> Result<Staged, Error> {
         let action = || format!("place {}", overlay.target.display());
         let target = overlay.target.strip_prefix("/").unwrap_or(&overlay.target);
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let lower = fs::openat(self.root, target, flags, Mode::empty())
-            .during(Layer::MountView, action)?;
-        let staged = staged::overlay(lower.as_fd(), overlay)?;
+        let lower =
+            fs::openat(self.root, target, flags, Mode::empty()).during(Layer::MountView, action)?;
+        let staged = staged::overlay(lower.as_fd(), overlay, folders)?;
         let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
         move_mount(staged.mount.as_fd(), "", self.root, target, flags)
             .during(Layer::MountView, action)?;

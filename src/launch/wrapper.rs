@@ -138,9 +138,7 @@ fn restrict(
             .map_or(Ok(()), Visit::hand_out)
             .during(Layer::Namespaces, action)
     };
-    Ok(nested::restrict(
-        plan, ruleset, writable, folder, hand_out,
-    )?)
+    Ok(nested::restrict(plan, ruleset, writable, folder, hand_out)?)
 }
 
 fn read_plan() -> Result<ProgramPlan, Error> {

@@ -16,6 +16,7 @@ mod protected;
 mod report;
 mod scratch;
 pub(in crate::cli) mod site;
+mod stage;
 mod token;
 mod toolchain;
 mod verify;
@@ -256,6 +257,10 @@ fn start(
             audit.check(&plan)?;
         }
         let gate = prepared.gate(&plan, project.audit)?;
+        if let Ok(stage) = prepared.stage(host) {
+            std::fs::create_dir_all(&stage.upper)?;
+            std::fs::create_dir_all(&stage.work)?;
+        }
         let guard = protected::Guard::before(&plan)?;
         let ended = launch::run(&plan, gate, ahead.take());
         progress::end();
@@ -266,6 +271,11 @@ fn start(
             }
             Err(error) if error.is_about_supervision(&plan) => {
                 host.notification = Err(error.to_string());
+                prepared.renew()?;
+            }
+            Err(launch::Error::NotStaged { action, errno }) if host.staging.is_ok() => {
+                let reason = std::io::Error::from_raw_os_error(errno);
+                host.staging = Err(format!("cannot {action}: {reason}"));
                 prepared.renew()?;
             }
             Err(error) => return Ok((plan, Err(error))),

@@ -10,7 +10,7 @@ use super::audit::Audit;
 use super::caches::{self, Caches};
 use super::identity::Who;
 use super::what::{What, stamping, what};
-use super::{Session, links, programs, protected, scratch, way};
+use super::{Session, links, programs, protected, scratch, stage, way};
 use crate::cli::args;
 use crate::go::command::{self, GoCommand, Programs};
 use crate::go::environment::{self, Environment};
@@ -20,7 +20,7 @@ use crate::go::workspace::Workspace;
 use crate::host::Host;
 use crate::launch::gate::Gate;
 use crate::launch::streams;
-use crate::plan::inputs::{Inputs, Project, Run, Wraps};
+use crate::plan::inputs::{Inputs, Project, Run, StageFolders, Wraps};
 use crate::plan::outputs::{self, Outputs};
 use crate::plan::own::OwnFiles;
 use crate::plan::{self, build};
@@ -218,6 +218,19 @@ impl<'a> Prepared<'a> {
         way::gate(self.session, self.policy, plan, modules, audit)
     }
 
+    /// Where what programs write in the work tree is staged, or why it is not.
+    pub fn stage(&self, host: &Host) -> Result<StageFolders, String> {
+        let project = &self.project;
+        let runs = stage::runs(&self.what);
+        stage::choose(
+            self.policy,
+            host,
+            project.tree.as_deref(),
+            &project.scratch,
+            runs,
+        )
+    }
+
     /// Another run's folder, for a second attempt.
     pub fn renew(&mut self) -> anyhow::Result<()> {
         let written = written(self.project.tree.as_ref(), self.policy);
@@ -305,6 +318,7 @@ impl<'a> Prepared<'a> {
             runs_cached: matches!(&self.what, What::Go(go) if go.runs_cached_tool)
                 || wraps.is_some(),
             fuzzes: matches!(&self.what, What::Go(go) if go.fuzzes),
+            stage: self.stage(host).ok(),
             terminal: (wraps.is_some() || cage == Cage::Program) && streams::has_terminal(),
         };
         let identity = &self.who.identity;
