@@ -33,12 +33,16 @@ pub fn restrict(
         namespaces::map_to_self(uid, gid)?;
         namespaces::loopback_up()?;
         in_network()?;
+        // Noted in /proc, which is read-only from here on.
+        mandatory::switch(&plan.labels)?;
         view::freeze(writable)?;
         capabilities::drop_bounding_set(true)?;
         capabilities::clear()?;
     }
     capabilities::no_new_privs()?;
-    mandatory::switch(&plan.labels)?;
+    if !plan.nest {
+        mandatory::switch(&plan.labels)?;
+    }
     if let Some(ruleset) = ruleset {
         landlock::restrict(ruleset)?;
     }
