@@ -25,7 +25,7 @@ use crate::plan::outputs::{self, Outputs};
 use crate::plan::own::OwnFiles;
 use crate::plan::{self, build};
 use crate::plan::{Command, EXEC_PLACE, Identity, Plan, Way};
-use crate::policy::{Cage, Policy, TreeAccess};
+use crate::policy::{Cage, Policy, Runs, TreeAccess};
 
 /// Everything that does not depend on which layers can be had.
 pub(super) struct Prepared<'a> {
@@ -231,6 +231,40 @@ impl<'a> Prepared<'a> {
         )
     }
 
+    /// Makes the stage of a plan that has one.
+    pub fn begin_stage(&self, plan: &Plan) -> anyhow::Result<Option<stage::Running>> {
+        let Some(runs) = stage::runs(&self.what) else {
+            return Ok(None);
+        };
+        let files = &self.policy.files;
+        let outputs = match &self.what {
+            What::Go(go) => go
+                .outputs
+                .iter()
+                .map(|output| output.path.clone())
+                .collect(),
+            _ => Vec::new(),
+        };
+        let tree = self.project.tree.as_ref();
+        stage::Running::begin(
+            plan,
+            &stage::Wanted {
+                policy: self.policy,
+                runs,
+                access: match runs {
+                    Runs::Test => files.test,
+                    Runs::Run => files.run,
+                    Runs::Generate | Runs::Command => files.command,
+                },
+                identity: &self.who.identity,
+                is_mapped: tree.is_some_and(|tree| self.project.mapped.contains(tree)),
+                outputs: &outputs,
+                protected: &self.project.protected,
+                scratch: &self.project.scratch,
+            },
+        )
+    }
+
     /// Another run's folder, for a second attempt.
     pub fn renew(&mut self) -> anyhow::Result<()> {
         let written = written(self.project.tree.as_ref(), self.policy);
@@ -310,6 +344,7 @@ impl<'a> Prepared<'a> {
             dynamic: matches!(self.stamping, Stamping::Safe { .. }),
             outputs: self.outputs.paths(),
             placeholders: self.outputs.placeholders(),
+            stage: self.stage(host).ok(),
             programs: match &self.what {
                 What::Other(path) => vec![path.clone()],
                 _ if matches!(self.stamping, Stamping::Safe { .. }) => vec!["git".into()],
@@ -318,9 +353,9 @@ impl<'a> Prepared<'a> {
             runs_cached: matches!(&self.what, What::Go(go) if go.runs_cached_tool)
                 || wraps.is_some(),
             fuzzes: matches!(&self.what, What::Go(go) if go.fuzzes),
-            stage: self.stage(host).ok(),
             terminal: (wraps.is_some() || cage == Cage::Program) && streams::has_terminal(),
         };
+        let run = leave_to_stage(run, project.tree.as_deref());
         let identity = &self.who.identity;
         Ok(build::build(&Inputs {
             policy: self.policy,
@@ -442,6 +477,15 @@ impl<'a> Prepared<'a> {
         }
         argv
     }
+}
+
+/// What programs write at a place in a staged work tree that a flag names is staged with it.
+fn leave_to_stage(mut run: Run, tree: Option<&Path>) -> Run {
+    if let (Some(_), Some(tree)) = (&run.stage, tree) {
+        run.outputs.retain(|path| !path.starts_with(tree));
+        run.placeholders.retain(|made| !made.path.starts_with(tree));
+    }
+    run
 }
 
 /// Folders that code of the source may write.
