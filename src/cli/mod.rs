@@ -156,6 +156,7 @@ pub fn start_folder(args: &LowArgs) -> anyhow::Result<PathBuf> {
 /// What the command line says of the policy, its paths made absolute from the caller's folder.
 pub fn overrides(args: &LowArgs) -> anyhow::Result<Overrides> {
     let mut overrides = args.overrides.clone();
+    overrides.stage = args.stage;
     for (flag, paths) in [
         ("--ro", &mut overrides.read),
         ("--rw", &mut overrides.write),

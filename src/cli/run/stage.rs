@@ -7,7 +7,7 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::what::What;
-use crate::changes::{Keep, Landed, Record, Rules, Stage};
+use crate::changes::{self, Keep, Landed, Record, Rules, Stage};
 use crate::cli::args::Verbosity;
 use crate::cli::{print_lines, warn};
 use crate::go::command::Programs;
@@ -121,6 +121,16 @@ impl Running {
     /// # Errors
     /// The changes cannot be listed. They stay staged.
     pub fn end(self, verbosity: Verbosity) -> anyhow::Result<Ended> {
+        let base = self.stage.folder().parent().map(Path::to_owned);
+        let ended = self.settle(verbosity);
+        // What nobody wants any more, of earlier runs.
+        if let Some(base) = base {
+            changes::sweep(&base);
+        }
+        ended
+    }
+
+    fn settle(self, verbosity: Verbosity) -> anyhow::Result<Ended> {
         let Running { stage, staging } = self;
         let run = stage.record().run.clone();
         let tree = stage.record().tree.clone();
