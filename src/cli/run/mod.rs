@@ -254,6 +254,7 @@ fn start(
     let verbosity = project.session.args.verbosity;
     loop {
         let mut plan = prepared.plan(host)?;
+        prepared.require_stage(host)?;
         limits::settle(&mut plan, host, verbosity)?;
         require(project.policy, &plan, verbosity)?;
         if let Some(audit) = project.audit {

@@ -231,6 +231,16 @@ impl<'a> Prepared<'a> {
         )
     }
 
+    /// Makes sure that what the policy wants held back can be.
+    pub fn require_stage(&self, host: &Host) -> anyhow::Result<()> {
+        if self.project.tree.is_none() {
+            return Ok(());
+        }
+        let runs = stage::runs(&self.what);
+        let verbosity = self.session.args.verbosity;
+        stage::require(self.policy, runs, &self.stage(host), verbosity)
+    }
+
     /// Makes the stage of a plan that has one.
     pub fn begin_stage(&self, plan: &Plan) -> anyhow::Result<Option<stage::Running>> {
         let Some(runs) = stage::runs(&self.what) else {

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::what::What;
 use crate::changes::{self, Keep, Landed, Record, Rules, Stage};
 use crate::cli::args::Verbosity;
-use crate::cli::{print_lines, warn};
+use crate::cli::{note, print_lines, warn};
 use crate::go::command::Programs;
 use crate::host::Host;
 use crate::plan::inputs::StageFolders;
@@ -62,6 +62,36 @@ pub(super) fn choose(
         upper: folder.join("upper"),
         work: folder.join("work"),
     })
+}
+
+/// Makes sure that changes which are to be held back can be. Where they are to be applied anyway, programs
+/// may write the work tree itself, except protected paths.
+///
+/// # Errors
+/// The profile or `--stage` wants them held back, and the work tree cannot be staged.
+pub(super) fn require(
+    policy: &Policy,
+    runs: Option<Runs>,
+    stage: &Result<StageFolders, String>,
+    verbosity: Verbosity,
+) -> anyhow::Result<()> {
+    let (Some(runs), Err(reason)) = (runs, stage) else {
+        return Ok(());
+    };
+    let staging = policy.files.staging(runs);
+    if staging < Staging::Apply {
+        bail!(
+            "cannot hold back the changes to the work tree, as \"{}\" asks: {reason}; use --stage apply or --stage \
+             direct",
+            staging.word()
+        );
+    }
+    if staging == Staging::Apply && verbosity == Verbosity::Verbose {
+        note(&format!(
+            "the work tree is not staged, programs write it directly: {reason}"
+        ));
+    }
+    Ok(())
 }
 
 /// The folder of a run's stage, beside that of its temporary files.
