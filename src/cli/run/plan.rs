@@ -30,6 +30,7 @@ use crate::policy::{Cage, Policy, Runs, TreeAccess};
 /// Everything that does not depend on which layers can be had.
 pub(super) struct Prepared<'a> {
     session: &'a Session<'a>,
+    workspace: &'a Workspace,
     policy: &'a Policy,
     toolchain: &'a Toolchain,
     arguments: &'a args::Command,
@@ -48,7 +49,7 @@ impl<'a> Prepared<'a> {
     /// Looks at the project and the command.
     pub fn new(
         session: &'a Session<'a>,
-        workspace: &Workspace,
+        workspace: &'a Workspace,
         policy: &'a Policy,
         who: Who,
         toolchain: &'a Toolchain,
@@ -94,17 +95,6 @@ impl<'a> Prepared<'a> {
                 policy,
                 tree.as_deref(),
             )?);
-            // Whatever loads packages may write go.work.sum, and `go test` leaves the test's program.
-            if go.cage == Cage::Tool && (go.writes_tree || go.fetches) {
-                let held = links::Held {
-                    caches: [&caches.gomodcache, &caches.gocache],
-                    tree: tree.as_deref(),
-                    protected: &protected,
-                    exchanged: go.programs == Programs::Test
-                        && policy.files.test == TreeAccess::Write,
-                };
-                links::outputs(workspace, go, &session.folder, &held)?;
-            }
             let is_granted = |output: &command::Output| {
                 let real = output.path.canonicalize();
                 real.is_ok_and(|real| policy.files.write.iter().any(|it| real.starts_with(it)))
@@ -161,6 +151,7 @@ impl<'a> Prepared<'a> {
         };
         Ok(Prepared {
             session,
+            workspace,
             policy,
             toolchain,
             arguments,
@@ -275,6 +266,32 @@ impl<'a> Prepared<'a> {
         )
     }
 
+    /// Makes sure that go writes through no link of the repository's that a program could exchange.
+    ///
+    /// # Errors
+    /// There is such a link.
+    fn look_at_links(&self, host: &Host) -> anyhow::Result<()> {
+        let What::Go(go) = &self.what else {
+            return Ok(());
+        };
+        // Whatever loads packages may write go.work.sum, and `go test` leaves the test's program.
+        if go.cage != Cage::Tool || !(go.writes_tree || go.fetches) {
+            return Ok(());
+        }
+        let files = &self.policy.files;
+        let project = &self.project;
+        let held = links::Held {
+            caches: [&project.gomodcache, &project.gocache],
+            tree: project.tree.as_deref(),
+            protected: &[files.protected.as_slice(), &project.protected].concat(),
+            // Programs exchange nothing in a tree of which they write a staged copy.
+            exchanged: go.programs == Programs::Test
+                && files.test == TreeAccess::Write
+                && self.stage(host).is_err(),
+        };
+        links::outputs(self.workspace, go, &self.session.folder, &held)
+    }
+
     /// Another run's folder, for a second attempt.
     pub fn renew(&mut self) -> anyhow::Result<()> {
         let written = written(self.project.tree.as_ref(), self.policy);
@@ -284,6 +301,7 @@ impl<'a> Prepared<'a> {
 
     /// The plan for a host.
     pub fn plan(&self, host: &Host) -> anyhow::Result<Plan> {
+        self.look_at_links(host)?;
         let mut project = self.project.clone();
         if host.namespaces.is_err() && self.who.identity.switch {
             self.reach_without_view(&mut project)?;
