@@ -278,19 +278,19 @@ impl Changes {
         }
     }
 
-    /// The names from the work tree down to an entry.
-    pub(super) fn names(&self, index: u32) -> Vec<CString> {
-        names(&self.entries, index)
-    }
-
     pub(super) fn path(&self, index: u32) -> PathBuf {
-        if index == 0 {
-            return ".".into();
+        match index {
+            0 => ".".into(),
+            index => path(&self.entries, index),
         }
-        let names = self.names(index);
-        let parts = names.iter().map(|name| OsStr::from_bytes(name.to_bytes()));
-        parts.collect()
     }
+}
+
+/// The path of an entry below the work tree, which is the empty path.
+pub(super) fn path(entries: &[Entry], index: u32) -> PathBuf {
+    let names = names(entries, index);
+    let parts = names.iter().map(|name| OsStr::from_bytes(name.to_bytes()));
+    parts.collect()
 }
 
 /// The names from the work tree down to an entry.

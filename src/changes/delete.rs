@@ -16,8 +16,10 @@ const WINDOW: usize = 64;
 
 /// What stays, decided name by name.
 pub(super) trait Spare {
-    /// Whether this stays, and the folders above it.
+    /// Whether this stays, and with it the folders above it.
     fn stays(&self, name: &CStr, found: &Stat) -> bool;
+    /// Whether a folder with these names stays with everything in it.
+    fn folder_stays(&self, names: &[CString]) -> bool;
 }
 
 /// Nothing stays.
@@ -25,6 +27,10 @@ struct Nothing;
 
 impl Spare for Nothing {
     fn stays(&self, _: &CStr, _: &Stat) -> bool {
+        false
+    }
+
+    fn folder_stays(&self, _: &[CString]) -> bool {
         false
     }
 }
@@ -55,9 +61,22 @@ struct Level {
 /// # Errors
 /// The first one. What can be deleted is deleted all the same.
 pub(super) fn below(at: BorrowedFd<'_>, name: &CStr, spare: &dyn Spare) -> io::Result<u64> {
+    walk(at, name, spare, true)
+}
+
+/// The number of names that would stay. Nothing is deleted or changed.
+///
+/// # Errors
+/// Where a folder cannot be listed.
+pub(super) fn would_stay(at: BorrowedFd<'_>, name: &CStr, spare: &dyn Spare) -> io::Result<u64> {
+    walk(at, name, spare, false)
+}
+
+fn walk(at: BorrowedFd<'_>, name: &CStr, spare: &dyn Spare, deletes: bool) -> io::Result<u64> {
     let mut walk = Walk {
         at,
         spare,
+        deletes,
         levels: Vec::new(),
         open: VecDeque::new(),
         stayed: 0,
@@ -76,6 +95,7 @@ pub(super) fn below(at: BorrowedFd<'_>, name: &CStr, spare: &dyn Spare) -> io::R
 struct Walk<'a> {
     at: BorrowedFd<'a>,
     spare: &'a dyn Spare,
+    deletes: bool,
     levels: Vec<Level>,
     /// The innermost levels' folders, the last of `levels` last.
     open: VecDeque<OwnedFd>,
@@ -116,17 +136,27 @@ impl Walk<'_> {
         }
         let is_folder = FileType::from_raw_mode(found.st_mode) == FileType::Directory;
         if !is_folder {
+            if !self.deletes {
+                return Ok(());
+            }
             step()?;
             self.noted(fs::unlinkat(folder, &name, AtFlags::empty()));
             return Ok(());
         }
-        let opened = open::to_empty(folder, &name);
+        let opened = match self.deletes {
+            true => open::to_empty(folder, &name),
+            false => open::place(folder, &name),
+        };
         let listed = opened
             .map_err(io::Error::from)
             .and_then(|folder| Ok((open::names(folder.as_fd())?, folder)));
         match listed {
             Ok((left, folder)) => {
-                let left = left.into_iter().map(|(name, _)| name).collect();
+                let left: Vec<_> = left.into_iter().map(|(name, _)| name).collect();
+                if self.spare.folder_stays(&left) {
+                    self.stayed += 1;
+                    return Ok(());
+                }
                 self.levels.push(Level { name, left });
                 self.open.push_back(folder);
                 if self.open.len() > WINDOW {
@@ -148,6 +178,9 @@ impl Walk<'_> {
         };
         if self.open.is_empty() && !self.levels.is_empty() {
             self.reopen()?;
+        }
+        if !self.deletes {
+            return Ok(());
         }
         step()?;
         let parent = self.open.back().map_or(self.at, AsFd::as_fd);

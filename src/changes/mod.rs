@@ -5,15 +5,24 @@
 //! the run's *stage* until every process has ended. Then the changes are listed, judged, and the
 //! allowed ones moved to the work tree. This room owns the stage on disk. It prints nothing.
 
-#![allow(dead_code)]
-
 mod change;
 mod delete;
 mod error;
+mod folders;
 mod found;
+mod guarded;
+mod journal;
+mod judge;
+mod land;
+mod links;
 mod open;
 mod owner;
+mod places;
+mod put;
 mod record;
+mod repository;
+mod scan;
+mod side;
 mod stage;
 mod steps;
 mod work;

@@ -1,7 +1,5 @@
 //! Becoming another user for good, and a child process that does so.
 
-#![allow(dead_code)]
-
 use std::io;
 
 use rustix::process::{Gid, Uid, geteuid, getuid};
