@@ -13,7 +13,7 @@ pub use super::low::{Command, Install, LowArgs, Mode, Output, Shell, Verbosity};
 pub use super::usage::UsageError;
 
 use super::flags::{ALL, FLAGS, Flag, Id, LATER, RUN, SUBS, Sub};
-use crate::policy::Layer;
+use crate::policy::{Layer, Staging};
 use crate::profile::{self, Problem, Selection, nearest};
 
 /// Parses the command line, without the program's own name.
@@ -79,6 +79,7 @@ struct Found {
     overrides: profile::Overrides,
     cache_dir: Option<PathBuf>,
     goroot: Option<PathBuf>,
+    stage: Option<Staging>,
     dry_run: bool,
     report: Option<Output>,
     audit_log: Option<PathBuf>,
@@ -206,6 +207,7 @@ impl Found {
             Id::User => rules.user = Some(profile::user(&utf8(text)?)?),
             Id::CacheDir => self.cache_dir = Some(text.into()),
             Id::Goroot => self.goroot = Some(text.into()),
+            Id::Stage => self.stage = Some(staging(&utf8(text)?)?),
             Id::Timeout => rules.timeout = Some(profile::duration(&utf8(text)?)?),
             Id::Memory => rules.memory = Some(profile::size(&utf8(text)?)?),
             Id::Pids => rules.pids = Some(profile::count(&utf8(text)?)?),
@@ -230,6 +232,7 @@ impl Found {
             overrides: self.overrides,
             cache_dir: self.cache_dir,
             goroot: self.goroot,
+            stage: self.stage,
             dry_run: self.dry_run,
             report: self.report,
             audit_log: self.audit_log,
@@ -330,6 +333,14 @@ fn mode(text: &str) -> Result<bool, Problem> {
         "complain" => Ok(true),
         _ => Err(Problem(format!("`{text}` is neither enforce nor complain"))),
     }
+}
+
+fn staging(text: &str) -> Result<Staging, Problem> {
+    let found = Staging::ALL.into_iter().find(|stage| stage.word() == text);
+    found.ok_or_else(|| {
+        let words = Staging::ALL.map(Staging::word).join(", ");
+        Problem(format!("`{text}` is not one of {words}"))
+    })
 }
 
 fn layer(text: &str) -> Result<Layer, Problem> {

@@ -22,6 +22,7 @@ pub enum Id {
     DryRun,
     Report,
     AuditLog,
+    Stage,
     Json,
     Output,
     Mode,
@@ -106,7 +107,7 @@ impl Flag {
 }
 
 /// Every option.
-pub const FLAGS: [Flag; 27] = [
+pub const FLAGS: [Flag; 28] = [
     flag(
         Id::Profile,
         "profile",
@@ -159,6 +160,13 @@ pub const FLAGS: [Flag; 27] = [
         "Use the toolchain in this folder",
     )
     .takes("DIR"),
+    flag(
+        Id::Stage,
+        "stage",
+        RULES,
+        "What becomes of changes that programs make in the work tree",
+    )
+    .takes("apply|review|discard|direct"),
     flag(
         Id::Timeout,
         "timeout",

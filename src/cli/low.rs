@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::policy::Staging;
 use crate::profile::{self, Selection};
 
 /// What is to be done.
@@ -92,6 +93,8 @@ pub struct LowArgs {
     pub cache_dir: Option<PathBuf>,
     /// `--goroot`.
     pub goroot: Option<PathBuf>,
+    /// `--stage`.
+    pub stage: Option<Staging>,
     /// `--dry-run`.
     pub dry_run: bool,
     /// `--report`.

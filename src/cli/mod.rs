@@ -104,6 +104,12 @@ fn print_error(error: &anyhow::Error) {
     drop(io::stderr().write_all(line.as_bytes()));
 }
 
+/// Prints an error of several lines, which ends with what the user can do.
+pub fn print_lines(text: &str) {
+    let text = clean_lines(&format!("gosandbox: {text}"));
+    drop(io::stderr().write_all(text.as_bytes()));
+}
+
 /// Prints a warning, unless `-q` was given.
 pub fn warn(verbosity: Verbosity, message: &str) {
     if verbosity > Verbosity::Quiet {
@@ -150,6 +156,7 @@ pub fn start_folder(args: &LowArgs) -> anyhow::Result<PathBuf> {
 /// What the command line says of the policy, its paths made absolute from the caller's folder.
 pub fn overrides(args: &LowArgs) -> anyhow::Result<Overrides> {
     let mut overrides = args.overrides.clone();
+    overrides.stage = args.stage;
     for (flag, paths) in [
         ("--ro", &mut overrides.read),
         ("--rw", &mut overrides.write),

@@ -42,6 +42,8 @@ pub fn restrict(
         namespaces::map_to_self(uid, gid)?;
         namespaces::loopback_up()?;
         in_network()?;
+        // Noted in /proc, which is read-only from here on.
+        mandatory::switch(&plan.labels)?;
         match &plan.root {
             Some(root) => enter_root(root, folder)?,
             None => view::freeze(writable)?,
@@ -50,7 +52,9 @@ pub fn restrict(
         capabilities::clear()?;
     }
     capabilities::no_new_privs()?;
-    mandatory::switch(&plan.labels)?;
+    if !plan.nest {
+        mandatory::switch(&plan.labels)?;
+    }
     if let Some(ruleset) = ruleset {
         landlock::restrict(ruleset)?;
     }

@@ -9,6 +9,7 @@ mod decoys;
 mod table;
 
 mod arguments;
+mod between;
 mod caches;
 mod contained;
 mod disk;

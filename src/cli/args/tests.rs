@@ -37,7 +37,7 @@ fn options_after_the_dashes_or_after_go_belong_to_the_command() {
 fn every_option_of_the_contract_is_read() {
     let args = low(
         "--profile=ci -Cdir --ro a --ro /b --rw c --allow-host Example.org:443 --env A --env B=c=d \
-         --user build --cache-dir k --goroot g --timeout 1h30m --memory 4GiB --pids 99 \
+         --user build --cache-dir k --goroot g --stage review --timeout 1h30m --memory 4GiB --pids 99 \
          --require landlock --best-effort --dry-run --report - --audit-log l -vv -- true",
     )
     .expect("parses");
@@ -56,6 +56,7 @@ fn every_option_of_the_contract_is_read() {
     );
     assert_eq!(rules.require, [Layer::Landlock]);
     assert!(rules.best_effort && args.dry_run);
+    assert_eq!(args.stage, Some(crate::policy::Staging::Review));
     assert_eq!(args.report, Some(Output::Standard));
     assert_eq!(args.audit_log, Some("l".into()));
     assert_eq!(

@@ -36,7 +36,7 @@ use crate::go::trust::Trust;
 use crate::go::workspace::{self, Workspace};
 use crate::go::{command, goenv};
 use crate::host::Host;
-use crate::launch::{self, ahead::Ahead};
+use crate::launch::{self, ahead::Ahead, caller::Caller};
 use crate::plan::{Holding, Plan};
 use crate::policy::{Guarantee, Policy, Requirement};
 use crate::profile::{self, Overrides};
@@ -157,10 +157,13 @@ fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyh
     hints::before(&project, &toolchain);
     match start(&project, &mut host, &mut prepared, ahead)? {
         (_, Err(error)) => refuse(error),
-        (plan, Ok(outcome)) => {
+        (plan, Ok((outcome, changes))) => {
             hints::after(&project, &toolchain, &host, &prepared, (&plan, &outcome));
-            report::write(report, &policy, &plan, &outcome)?;
-            let status = finish(&outcome, &policy);
+            report::write(report, &policy, &plan, &outcome, &changes)?;
+            let status = match changes.is_held_back {
+                true => finish(&outcome, &policy).map(|_| REFUSED),
+                false => finish(&outcome, &policy),
+            };
             // Last of all, this waits until the kernel has taken the sandbox apart.
             drop(plan);
             drop(outcome);
@@ -247,23 +250,28 @@ fn start(
     host: &mut Host,
     prepared: &mut plan::Prepared<'_>,
     mut ahead: Option<Ahead>,
-) -> anyhow::Result<(Plan, Result<launch::Outcome, launch::Error>)> {
+) -> anyhow::Result<(Plan, Result<(launch::Outcome, stage::Ended), launch::Error>)> {
     let verbosity = project.session.args.verbosity;
     loop {
         let mut plan = prepared.plan(host)?;
+        prepared.require_stage(host)?;
         limits::settle(&mut plan, host, verbosity)?;
         require(project.policy, &plan, verbosity)?;
         if let Some(audit) = project.audit {
             audit.check(&plan)?;
         }
         let gate = prepared.gate(&plan, project.audit)?;
-        if let Ok(stage) = prepared.stage(host) {
-            std::fs::create_dir_all(&stage.upper)?;
-            std::fs::create_dir_all(&stage.work)?;
-        }
         let guard = protected::Guard::before(&plan)?;
+        let stage = prepared.begin_stage(&plan)?;
         let ended = launch::run(&plan, gate, ahead.take());
         progress::end();
+        let (stage, ended) = match (stage, ended) {
+            (Some(stage), Err(error)) => {
+                stage.abandon();
+                (None, Err(error))
+            }
+            both => both,
+        };
         match ended {
             Err(error) if error.is_about_namespaces() && host.namespaces.is_ok() => {
                 host.without_namespaces(error.to_string());
@@ -287,10 +295,22 @@ fn start(
                 if let Some(Err(error)) = &outcome.gateway {
                     warn(verbosity, &error.to_string());
                 }
-                return Ok((plan, Ok(outcome)));
+                let changes = land(stage, verbosity)?;
+                return Ok((plan, Ok((outcome, changes))));
             }
         }
     }
+}
+
+/// Does with the changes of a run what the profile says, undisturbed by signals.
+fn land(stage: Option<stage::Running>, verbosity: Verbosity) -> anyhow::Result<stage::Ended> {
+    let Some(stage) = stage else {
+        return Ok(stage::Ended::default());
+    };
+    let caller = Caller::set_aside().context("cannot block signals")?;
+    let ended = stage.end(verbosity);
+    caller.restore().context("cannot restore the signal mask")?;
+    ended
 }
 
 /// The folder that the go command works in: `-C` of its own may change it.

@@ -25,11 +25,12 @@ use crate::plan::outputs::{self, Outputs};
 use crate::plan::own::OwnFiles;
 use crate::plan::{self, build};
 use crate::plan::{Command, EXEC_PLACE, Identity, Plan, Way};
-use crate::policy::{Cage, Policy, TreeAccess};
+use crate::policy::{Cage, Policy, Runs, TreeAccess};
 
 /// Everything that does not depend on which layers can be had.
 pub(super) struct Prepared<'a> {
     session: &'a Session<'a>,
+    workspace: &'a Workspace,
     policy: &'a Policy,
     toolchain: &'a Toolchain,
     arguments: &'a args::Command,
@@ -48,7 +49,7 @@ impl<'a> Prepared<'a> {
     /// Looks at the project and the command.
     pub fn new(
         session: &'a Session<'a>,
-        workspace: &Workspace,
+        workspace: &'a Workspace,
         policy: &'a Policy,
         who: Who,
         toolchain: &'a Toolchain,
@@ -94,17 +95,6 @@ impl<'a> Prepared<'a> {
                 policy,
                 tree.as_deref(),
             )?);
-            // Whatever loads packages may write go.work.sum, and `go test` leaves the test's program.
-            if go.cage == Cage::Tool && (go.writes_tree || go.fetches) {
-                let held = links::Held {
-                    caches: [&caches.gomodcache, &caches.gocache],
-                    tree: tree.as_deref(),
-                    protected: &protected,
-                    exchanged: go.programs == Programs::Test
-                        && policy.files.test == TreeAccess::Write,
-                };
-                links::outputs(workspace, go, &session.folder, &held)?;
-            }
             let is_granted = |output: &command::Output| {
                 let real = output.path.canonicalize();
                 real.is_ok_and(|real| policy.files.write.iter().any(|it| real.starts_with(it)))
@@ -161,6 +151,7 @@ impl<'a> Prepared<'a> {
         };
         Ok(Prepared {
             session,
+            workspace,
             policy,
             toolchain,
             arguments,
@@ -231,6 +222,76 @@ impl<'a> Prepared<'a> {
         )
     }
 
+    /// Makes sure that what the policy wants held back can be.
+    pub fn require_stage(&self, host: &Host) -> anyhow::Result<()> {
+        if self.project.tree.is_none() {
+            return Ok(());
+        }
+        let runs = stage::runs(&self.what);
+        let verbosity = self.session.args.verbosity;
+        stage::require(self.policy, runs, &self.stage(host), verbosity)
+    }
+
+    /// Makes the stage of a plan that has one.
+    pub fn begin_stage(&self, plan: &Plan) -> anyhow::Result<Option<stage::Running>> {
+        let Some(runs) = stage::runs(&self.what) else {
+            return Ok(None);
+        };
+        let files = &self.policy.files;
+        let outputs = match &self.what {
+            What::Go(go) => go
+                .outputs
+                .iter()
+                .map(|output| output.path.clone())
+                .collect(),
+            _ => Vec::new(),
+        };
+        let tree = self.project.tree.as_ref();
+        stage::Running::begin(
+            plan,
+            &stage::Wanted {
+                policy: self.policy,
+                runs,
+                access: match runs {
+                    Runs::Test => files.test,
+                    Runs::Run => files.run,
+                    Runs::Generate | Runs::Command => files.command,
+                },
+                identity: &self.who.identity,
+                is_mapped: tree.is_some_and(|tree| self.project.mapped.contains(tree)),
+                outputs: &outputs,
+                protected: &self.project.protected,
+                scratch: &self.project.scratch,
+            },
+        )
+    }
+
+    /// Makes sure that go writes through no link of the repository's that a program could exchange.
+    ///
+    /// # Errors
+    /// There is such a link.
+    fn look_at_links(&self, host: &Host) -> anyhow::Result<()> {
+        let What::Go(go) = &self.what else {
+            return Ok(());
+        };
+        // Whatever loads packages may write go.work.sum, and `go test` leaves the test's program.
+        if go.cage != Cage::Tool || !(go.writes_tree || go.fetches) {
+            return Ok(());
+        }
+        let files = &self.policy.files;
+        let project = &self.project;
+        let held = links::Held {
+            caches: [&project.gomodcache, &project.gocache],
+            tree: project.tree.as_deref(),
+            protected: &[files.protected.as_slice(), &project.protected].concat(),
+            // Programs exchange nothing in a tree of which they write a staged copy.
+            exchanged: go.programs == Programs::Test
+                && files.test == TreeAccess::Write
+                && self.stage(host).is_err(),
+        };
+        links::outputs(self.workspace, go, &self.session.folder, &held)
+    }
+
     /// Another run's folder, for a second attempt.
     pub fn renew(&mut self) -> anyhow::Result<()> {
         let written = written(self.project.tree.as_ref(), self.policy);
@@ -240,6 +301,7 @@ impl<'a> Prepared<'a> {
 
     /// The plan for a host.
     pub fn plan(&self, host: &Host) -> anyhow::Result<Plan> {
+        self.look_at_links(host)?;
         let mut project = self.project.clone();
         if host.namespaces.is_err() && self.who.identity.switch {
             self.reach_without_view(&mut project)?;
@@ -310,6 +372,7 @@ impl<'a> Prepared<'a> {
             dynamic: matches!(self.stamping, Stamping::Safe { .. }),
             outputs: self.outputs.paths(),
             placeholders: self.outputs.placeholders(),
+            stage: self.stage(host).ok(),
             programs: match &self.what {
                 What::Other(path) => vec![path.clone()],
                 _ if matches!(self.stamping, Stamping::Safe { .. }) => vec!["git".into()],
@@ -318,9 +381,9 @@ impl<'a> Prepared<'a> {
             runs_cached: matches!(&self.what, What::Go(go) if go.runs_cached_tool)
                 || wraps.is_some(),
             fuzzes: matches!(&self.what, What::Go(go) if go.fuzzes),
-            stage: self.stage(host).ok(),
             terminal: (wraps.is_some() || cage == Cage::Program) && streams::has_terminal(),
         };
+        let run = leave_to_stage(run, project.tree.as_deref());
         let identity = &self.who.identity;
         Ok(build::build(&Inputs {
             policy: self.policy,
@@ -442,6 +505,15 @@ impl<'a> Prepared<'a> {
         }
         argv
     }
+}
+
+/// What programs write at a place in a staged work tree that a flag names is staged with it.
+fn leave_to_stage(mut run: Run, tree: Option<&Path>) -> Run {
+    if let (Some(_), Some(tree)) = (&run.stage, tree) {
+        run.outputs.retain(|path| !path.starts_with(tree));
+        run.placeholders.retain(|made| !made.path.starts_with(tree));
+    }
+    run
 }
 
 /// Folders that code of the source may write.

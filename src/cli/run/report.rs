@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use rustix::fs::{CWD, Mode, OFlags};
 use serde_json::{Value, json};
 
+use super::stage;
 use crate::cli::args::{LowArgs, Output};
 use crate::launch::Outcome;
 use crate::paths::Paths as _;
@@ -120,6 +121,7 @@ pub(super) fn write(
     policy: &Policy,
     plan: &Plan,
     outcome: &Outcome,
+    changes: &stage::Ended,
 ) -> anyhow::Result<()> {
     let Some(place) = place else {
         return Ok(());
@@ -138,6 +140,10 @@ pub(super) fn write(
         "memory": outcome.exceeded.memory,
         "pids": outcome.exceeded.pids,
     });
+    report["changes"] = match &changes.landed {
+        Some(landed) => json!(landed.changes().iter().collect::<Vec<_>>()),
+        None => json!([]),
+    };
     report["gateway"] = match &outcome.gateway {
         None => Value::Null,
         Some(Err(error)) => json!({ "failed": error.to_string() }),
@@ -177,6 +183,7 @@ fn planned(policy: &Policy, plan: &Plan) -> Value {
             .collect::<serde_json::Map<_, _>>(),
         "programs": plan.program,
         "guarantees": holdings.collect::<serde_json::Map<_, _>>(),
+        "staged": plan.staged.as_ref().map(|tree| tree.ones()),
         "supervision": plan.supervision,
         "not-confined": plan.gaps,
     })

@@ -142,14 +142,16 @@ pub const PERSONALITY: &[Clause] = &[allow(&[int(0, &[0xffff_ffff, 0, 8])])];
 /// setpriority: PRIO_PROCESS. PRIO_PGRP and PRIO_USER reach the caller's group, also from a pid
 /// namespace.
 pub const SETPRIORITY: &[Clause] = &[allow(&[int(0, &[0])])];
-/// setpriority among the host's processes: the caller itself.
+/// setpriority for the caller alone.
 pub const SETPRIORITY_SELF: &[Clause] = &[allow(&[int(0, &[0]), int(1, &[0])])];
 /// ioprio_set: IOPRIO_WHO_PROCESS.
 pub const IOPRIO_SET: &[Clause] = &[allow(&[int(0, &[1])])];
-/// ioprio_set among the host's processes: the caller itself.
+/// ioprio_set for the caller alone.
 pub const IOPRIO_SET_SELF: &[Clause] = &[allow(&[int(0, &[1]), int(1, &[0])])];
-/// Argument 0 is a process id, and only 0, the caller itself, is answered.
+/// Argument 0 is a thread's or process's id. Only 0, the caller, is answered: a filter does not know the caller's id.
 pub const SELF: &[Clause] = &[allow(&[int(0, &[0])])];
+/// prlimit64: the caller, or without new limits any process, whose limits are read.
+pub const PRLIMIT: &[Clause] = &[SELF[0], allow(&[long(2, &[0])])];
 
 /// kill: not the caller's process group, which reaches from a pid namespace to the calling script.
 pub const KILL: &[Clause] = &[refuse(&[int(0, &[0])], libc::EPERM)];

@@ -1,0 +1,9 @@
+//! Changes of programs are staged by a real overlay, judged and applied.
+#![allow(clippy::unwrap_used)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod overlay;
+
+mod property;
