@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{Command, Identity, Placeholder, Way};
 use crate::host::Host;
 use crate::paths::clean;
+use crate::policy::protected::Matcher;
 use crate::policy::{Cage, Policy, is_device};
 
 /// Everything that is known about the project and its toolchain. All paths are canonical.
@@ -59,15 +60,14 @@ pub fn leads_out(path: &Path, real: &Path, folder: &Path) -> bool {
     clean(path).starts_with(folder) && !real.starts_with(folder) && !is_device(real)
 }
 
-/// Whether a real path is one of a tree's protected names, at any depth, or lies in one of the protected paths
-/// (absolute).
+/// Whether a real path is one of a tree's protected names or lies in one, at any depth, or lies in one of the
+/// protected paths (absolute).
 pub fn is_protected(real: &Path, tree: &Path, protected: &[PathBuf]) -> bool {
-    let has_name = |path: &Path| {
-        let mut parts = path.components();
-        parts.any(|part| protected.iter().any(|name| name == part.as_os_str()))
-    };
     let mut led_to = protected.iter().filter(|path| path.is_absolute());
-    led_to.any(|path| real.starts_with(path)) || real.strip_prefix(tree).is_ok_and(has_name)
+    led_to.any(|path| real.starts_with(path))
+        || real
+            .strip_prefix(tree)
+            .is_ok_and(|path| Matcher::new(protected).protects(path))
 }
 
 /// Why there is no plan.

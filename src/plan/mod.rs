@@ -30,6 +30,7 @@ pub mod way;
 pub use crate::host::cgroups::{CgroupVersion, Place};
 pub use on_disk::{Identity as OnDisk, ends_of_links};
 pub use planted::Planted;
+pub use tree::protected_at_top;
 pub use view::{Node, Overlay, ProgramRoot, View};
 pub use way::Way;
 

@@ -81,6 +81,21 @@ pub(super) fn runs(text: &str) -> Result<Runs, Problem> {
         })
 }
 
+/// A protected name or path: as [`inside`], and `*` stands for a part of a name.
+pub(super) fn protected(text: &str) -> Result<PathBuf, Problem> {
+    let path = inside(text)?;
+    let is_anything = |part: Component<'_>| {
+        let name = part.as_os_str().as_encoded_bytes();
+        name.iter().all(|byte| *byte == b'*')
+    };
+    if path.components().any(is_anything) {
+        return problem(format!(
+            "`{text}` protects every name: write a part of the names, as in \"*.sh\""
+        ));
+    }
+    Ok(path)
+}
+
 /// A program: a name or an absolute path, and no C compiler, assembler or linker.
 pub(super) fn program(text: &str) -> Result<PathBuf, Problem> {
     let found = if text.contains('/') {

@@ -1,12 +1,14 @@
 //! Merging: a scalar replaces what was inherited; a list replaces it, or edits it where it is
 //! written `{ add = […], remove = […] }`; tables merge key by key.
 
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use super::origin::{Origins, Source};
 use super::setting::{Edit, Item, Private, Setting, Value};
 use super::{Key, Resolved};
-use crate::policy::{Modules, PROTECTED, Policy, Runs};
+use crate::policy::{Modules, Policy, Runs, protected};
 
 /// Applies one setting.
 pub(super) fn apply(resolved: &mut Resolved, setting: &Setting, source: &Source) {
@@ -17,7 +19,8 @@ pub(super) fn apply(resolved: &mut Resolved, setting: &Setting, source: &Source)
         Value::Write(edit) => merge(&mut policy.files.write, edit, key, origins, source),
         Value::Protected(edit) => {
             merge(&mut policy.files.protected, edit, key, origins, source);
-            keep_protected(&mut policy.files.protected, origins);
+            let replaces = matches!(edit, Edit::Replace(_));
+            keep_protected(&mut policy.files.protected, replaces, origins);
         }
         Value::Direct(edit) => merge(&mut policy.files.direct, edit, key, origins, source),
         Value::Execute(edit) => merge(&mut policy.programs.execute, edit, key, origins, source),
@@ -203,14 +206,18 @@ fn merge<T: Named>(
     }
 }
 
-/// Puts the names back that are protected whatever a profile says.
-fn keep_protected(list: &mut Vec<PathBuf>, origins: &mut Origins) {
-    for name in PROTECTED {
-        let path = PathBuf::from(name);
-        if !list.iter().any(|one| one.bytes() == path.bytes()) {
-            list.push(path);
+/// A list that replaces what was inherited stands beside the built-in names, which are there unless an
+/// edit removes them. What is built in holds always, whoever says it again.
+fn keep_protected(list: &mut Vec<PathBuf>, replaces: bool, origins: &mut Origins) {
+    let there: HashSet<OsString> = list.iter().map(|path| path.clone().into()).collect();
+    for entry in protected::built_in() {
+        let is_there = there.contains(OsStr::new(entry.name));
+        if is_there || replaces {
+            origins.forget(Key::Protected, entry.name.to_owned());
         }
-        origins.forget(Key::Protected, name.to_owned());
+        if !is_there && replaces {
+            list.push(PathBuf::from(entry.name));
+        }
     }
 }
 

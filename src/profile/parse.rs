@@ -161,7 +161,7 @@ impl Reader<'_> {
             Key::User => Value::User(self.optional(key, node, "auto", check::user)?),
             Key::Read => Value::Read(paths(absolute)?),
             Key::Write => Value::Write(paths(absolute)?),
-            Key::Protected => Value::Protected(paths(check::inside)?),
+            Key::Protected => Value::Protected(self.protected(key, node)?),
             Key::Test => Value::Test(self.word(key, node, &TreeAccess::ALL, TreeAccess::word)?),
             Key::Run => Value::Run(self.word(key, node, &TreeAccess::ALL, TreeAccess::word)?),
             Key::Command => {

@@ -1,12 +1,15 @@
 //! The values that are neither a word nor a list: private patterns and what holds for each, pinned
 //! upstreams, ranges of versions, variables.
 
+use std::path::PathBuf;
+
 use super::super::check::{self, Problem};
 use super::super::error::did_you_mean;
-use super::super::setting::{Item, Private, Value};
+use super::super::setting::{Edit, Item, Private, Value};
 use super::super::{Error, Key, nearest};
 use super::{Node, Reader};
 use crate::policy::Pin;
+use crate::policy::protected::is_always;
 
 impl Reader<'_> {
     /// A list of patterns, an edit of it, or a table of patterns and what holds for each.
@@ -110,6 +113,19 @@ impl Reader<'_> {
             });
         }
         Ok(items)
+    }
+
+    /// Protected names, less those that no profile can remove.
+    pub(super) fn protected(&self, key: Key, node: &Node<'_>) -> Result<Edit<PathBuf>, Error> {
+        let edit = self.list(key, node, check::protected)?;
+        if let Edit::Change { remove, .. } = &edit {
+            let wrong = remove.iter().find(|item| is_always(&item.value));
+            if let Some(Item { value, line }) = wrong {
+                let problem = format!("`{}` is always protected: take it out", value.display());
+                return Err(Error::value(self.source.at(*line), key, problem));
+            }
+        }
+        Ok(edit)
     }
 
     /// Two versions of Go, or none.
