@@ -9,6 +9,7 @@ mod identity;
 mod limits;
 mod links;
 mod mandatory;
+mod place;
 mod plan;
 mod programs;
 mod progress;
