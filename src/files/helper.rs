@@ -6,7 +6,7 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Gid, Uid};
@@ -37,11 +37,21 @@ pub struct User {
     pub gid: u32,
 }
 
-/// Does `work` in a process that is this user. The process that calls has one thread.
+/// Does `work` in a process that is this user. Waits first until threads of a gateway that is ended have ended: the helper
+/// would find their locks held.
 ///
 /// # Errors
 /// The helper did not become the user, has failed, or was ended or stopped by its user.
 pub fn as_user<T: Serialize + DeserializeOwned>(
+    user: User,
+    work: impl FnOnce() -> (T, Vec<OwnedFd>),
+) -> io::Result<(T, Vec<OwnedFd>)> {
+    one_thread()?;
+    in_helper(user, work)
+}
+
+/// The process has one thread, or none of its threads holds a lock.
+fn in_helper<T: Serialize + DeserializeOwned>(
     user: User,
     work: impl FnOnce() -> (T, Vec<OwnedFd>),
 ) -> io::Result<(T, Vec<OwnedFd>)> {
@@ -68,6 +78,18 @@ pub fn as_user<T: Serialize + DeserializeOwned>(
         Ok(answer) => Ok((answer, descriptors)),
         Err(errno) => Err(io::Error::from_raw_os_error(errno)),
     }
+}
+
+fn one_thread() -> io::Result<()> {
+    let start = Instant::now();
+    // A folder has two links more than it has folders in it, which are the threads.
+    while rustix::fs::stat("/proc/self/task")?.st_nlink > 3 {
+        if start.elapsed() > PATIENCE {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
 }
 
 /// In the helper.
@@ -157,7 +179,7 @@ mod tests {
         if !process::geteuid().is_root() {
             return;
         }
-        // A clone of a process with other threads could find one of their locks held.
+        // Beside other tests a lock of theirs could be held.
         if std::env::var_os("GOSANDBOX_TEST_ALONE").is_none() {
             let name = "files::helper::tests::the_helper_is_the_user_and_cannot_be_anybody_else";
             let mut alone = std::process::Command::new(std::env::current_exe().unwrap());
@@ -170,7 +192,7 @@ mod tests {
             uid: 1000,
             gid: 1000,
         };
-        let (told, descriptors) = as_user(user, || {
+        let (told, descriptors) = in_helper(user, || {
             let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
             let groups = process::getgroups().map_or(1, |groups| groups.len());
             let opened = std::fs::File::open("/etc/shadow").is_ok();
@@ -186,7 +208,7 @@ mod tests {
             assert!(status.contains(&line), "{status}");
         }
         assert_eq!(descriptors.len(), 1);
-        let ended = as_user(user, || -> ((), Vec<OwnedFd>) {
+        let ended = in_helper(user, || -> ((), Vec<OwnedFd>) {
             let _ = process::kill_process(process::getpid(), Signal::KILL);
             ((), Vec::new())
         });

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::caches::{Missing, SYSTEM};
 use super::identity::Who;
 use super::scratch;
-use crate::files::{self, FileId, Follow, Keeper, Step, Stop, User};
+use crate::files::{self, FileId, Follow, Keeper, Step, Stop};
 
 /// A folder that was found.
 #[derive(Debug)]
@@ -81,19 +81,15 @@ impl Finder<'_> {
 
     /// Has the sandbox user reach it, where others than root decide.
     fn send(&self, step: Step, check: Check<'_>) -> anyhow::Result<Found> {
-        let identity = &self.who.identity;
-        let user = User {
-            uid: identity.uid,
-            gid: identity.gid,
-        };
-        let (told, mut opened) = files::as_user(user, || match self.reach(step, check) {
-            Ok(found) => {
-                let (id, opened) = found.opened.unzip();
-                let real = found.real;
-                (Ok(Told { real, id }), opened.into_iter().collect())
-            }
-            Err(error) => (Err(format!("{error:#}")), Vec::new()),
-        })?;
+        let (told, mut opened) =
+            files::as_user(self.who.user(), || match self.reach(step, check) {
+                Ok(found) => {
+                    let (id, opened) = found.opened.unzip();
+                    let real = found.real;
+                    (Ok(Told { real, id }), opened.into_iter().collect())
+                }
+                Err(error) => (Err(format!("{error:#}")), Vec::new()),
+            })?;
         let told = told.map_err(anyhow::Error::msg)?;
         let opened = told.id.zip(opened.pop());
         if let Some((_, folder)) = &opened
@@ -103,7 +99,7 @@ impl Finder<'_> {
                 "it is {}, which belongs to root, and a link or a folder of another user's leads there; if it is that \
                  user's, run `chown -R {} {}`",
                 told.real.display(),
-                identity.uid,
+                self.who.identity.uid,
                 told.real.display()
             );
         }

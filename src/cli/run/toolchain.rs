@@ -49,7 +49,7 @@ pub(super) fn choose(
     {
         let module = module.clone();
         fetch::toolchain(project, host, &who, &search.found, &module, absent)?;
-        fetch::make_executable(&theirs.join(module))?;
+        fetch::make_executable(&who, &theirs.join(module))?;
     }
     let selected = search.select(Some(&theirs), trust)?;
     let cached = verify::Cached {
