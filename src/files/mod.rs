@@ -8,12 +8,14 @@
 //! for the run's own folders.
 
 pub mod helper;
+pub mod place;
 pub mod walk;
 
 use rustix::fs::Stat;
 use serde::{Deserialize, Serialize};
 
 pub use helper::{User, as_user};
+pub use place::Place;
 pub use walk::{Follow, Keeper, Step, Stop};
 
 /// Which file or folder it is, whatever its path is by now. It is the same for as long as a descriptor of it is open.

@@ -13,6 +13,10 @@ use rustix::io::Errno;
 /// As many links as the kernel follows (path_resolution(7)).
 const MOST_LINKS: u32 = 40;
 
+const STICKY: u32 = 0o1000;
+/// PROC_SUPER_MAGIC.
+const PROC: i64 = 0x9fa0;
+
 const LOOK: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 
 /// The user who, beside root, may decide where a path leads.
@@ -39,11 +43,15 @@ impl Keeper {
         self.owns(folder) && folder.st_mode & others == 0
     }
 
+    /// Whether nobody else can take away what the keeper makes in a folder.
+    fn makes(self, folder: &Stat) -> bool {
+        self.closes(folder) || self.owns(folder) && folder.st_mode & STICKY != 0
+    }
+
     /// Whether nobody else can put something in the place of an entry of a folder, or has made it a link.
     fn holds(self, folder: &Stat, entry: &Stat) -> bool {
         // A sticky folder's entries are exchanged by their owners only.
-        let is_sticky = self.owns(folder) && folder.st_mode & 0o1000 != 0;
-        let is_kept = self.closes(folder) || is_sticky && self.owns(entry);
+        let is_kept = self.closes(folder) || self.makes(folder) && self.owns(entry);
         is_kept && (!is_link(entry) || self.owns(entry))
     }
 }
@@ -85,6 +93,8 @@ pub struct Step {
     rest: VecDeque<(OsString, bool)>,
     links: u32,
     entered: bool,
+    /// Whether the last component is left, unless it is a link.
+    keeps_last: bool,
 }
 
 impl Step {
@@ -102,8 +112,20 @@ impl Step {
             rest: VecDeque::new(),
             links: 0,
             entered: false,
+            keeps_last: false,
         };
         step.push(path, false);
+        Ok(step)
+    }
+
+    /// As [`Step::start`], to the folder that a file lies in, or may be made in. [`Step::next`] is the file's name at the
+    /// end. A link to a file is followed; one in `/proc`, which names no path, is left.
+    ///
+    /// # Errors
+    /// As for [`Step::start`].
+    pub fn start_to_file(path: &Path) -> io::Result<Step> {
+        let mut step = Step::start(path)?;
+        step.keeps_last = true;
         Ok(step)
     }
 
@@ -122,8 +144,15 @@ impl Step {
                 self.entered &= of_link || is_in(&self.real);
                 continue;
             }
+            let is_last = self.keeps_last && self.is_last();
             let entry = match fs::openat(&self.at, &name, LOOK | OFlags::NOFOLLOW, Mode::empty()) {
-                Err(Errno::NOENT) => return Ok(Stop::Missing),
+                Err(Errno::NOENT) => {
+                    return Ok(match follow {
+                        Follow::Kept(keeper) if !keeper.makes(&self.found()?) => Stop::NotKept,
+                        _ if is_last => Stop::There,
+                        _ => Stop::Missing,
+                    });
+                }
                 entry => entry?,
             };
             let found = fs::fstat(&entry)?;
@@ -131,6 +160,9 @@ impl Step {
                 && !keeper.holds(&self.found()?, &found)
             {
                 return Ok(Stop::NotKept);
+            }
+            if is_last && (!is_link(&found) || self.is_in_proc()?) {
+                return Ok(Stop::There);
             }
             self.rest.pop_front();
             match (is_link(&found), follow) {
@@ -144,6 +176,10 @@ impl Step {
             }
         }
         Ok(Stop::There)
+    }
+
+    fn is_in_proc(&self) -> io::Result<bool> {
+        Ok(fs::fstatfs(&self.at)?.f_type == PROC)
     }
 
     fn follow(&mut self, link: &OwnedFd) -> io::Result<()> {
@@ -204,6 +240,11 @@ impl Step {
     /// What was reached, to be kept (`O_PATH`).
     pub fn into_at(self) -> OwnedFd {
         self.at
+    }
+
+    /// Whether a link was followed.
+    pub fn is_led(&self) -> bool {
+        self.links > 0
     }
 
     /// The path of what was reached, without links.

@@ -60,14 +60,22 @@ pub fn leads_out(path: &Path, real: &Path, folder: &Path) -> bool {
 }
 
 /// Whether a real path is one of a tree's protected names, at any depth, or lies in one of the protected paths
-/// (absolute).
+/// (absolute). Letters count in either case: some file systems do not tell them apart.
 pub fn is_protected(real: &Path, tree: &Path, protected: &[PathBuf]) -> bool {
     let has_name = |path: &Path| {
         let mut parts = path.components();
-        parts.any(|part| protected.iter().any(|name| name == part.as_os_str()))
+        parts.any(|part| {
+            let is_name = |name: &PathBuf| name.as_os_str().eq_ignore_ascii_case(part.as_os_str());
+            protected.iter().any(is_name)
+        })
     };
     let mut led_to = protected.iter().filter(|path| path.is_absolute());
-    led_to.any(|path| real.starts_with(path)) || real.strip_prefix(tree).is_ok_and(has_name)
+    let lies_in = |folder: &PathBuf| {
+        real.starts_with(folder)
+            || PathBuf::from(real.as_os_str().to_ascii_lowercase())
+                .starts_with(folder.as_os_str().to_ascii_lowercase())
+    };
+    led_to.any(lies_in) || real.strip_prefix(tree).is_ok_and(has_name)
 }
 
 /// Why there is no plan.
