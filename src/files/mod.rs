@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use helper::{User, as_user};
 pub use place::Place;
-pub use walk::{Follow, Keeper, Step, Stop};
+pub use walk::{End, Follow, Keeper, Step, Stop, end_of};
 
 /// Which file or folder it is, whatever its path is by now. It is the same for as long as a descriptor of it is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -198,13 +198,6 @@ mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
 
-    fn keeper() -> Keeper {
-        Keeper {
-            uid: rustix::process::geteuid().as_raw(),
-            gid: rustix::process::getegid().as_raw(),
-        }
-    }
-
     #[test]
     fn a_file_is_replaced_and_its_other_names_stay() {
         let base = tempfile::tempdir().unwrap();
@@ -212,7 +205,7 @@ mod tests {
         std::fs::write(&file, "old").unwrap();
         std::fs::hard_link(&file, &other).unwrap();
         symlink("file", base.path().join("link")).unwrap();
-        let place = Place::find(&base.path().join("link"), keeper(), None).unwrap();
+        let place = Place::find(&base.path().join("link"), Keeper::caller(), None).unwrap();
         assert!(place.is_led() && place.open_special().unwrap().is_none());
         place.replace(b"new").unwrap();
         assert_eq!(std::fs::read(&file).unwrap(), b"new");
@@ -226,12 +219,12 @@ mod tests {
 
     #[test]
     fn streams_are_opened_and_folders_are_not() {
-        let place = |path: &str| Place::find(Path::new(path), keeper(), None).unwrap();
+        let place = |path: &str| Place::find(Path::new(path), Keeper::caller(), None).unwrap();
         assert!(place("/dev/null").open_special().unwrap().is_some());
         assert!(place("/dev/stdout").open_special().unwrap().is_some());
         assert!(place("/dev/shm").open_special().is_err());
-        assert!(Place::find(Path::new("/"), keeper(), None).is_err());
-        assert!(Place::find(Path::new("/missing/file"), keeper(), None).is_err());
+        assert!(Place::find(Path::new("/"), Keeper::caller(), None).is_err());
+        assert!(Place::find(Path::new("/missing/file"), Keeper::caller(), None).is_err());
     }
 
     #[test]

@@ -32,6 +32,14 @@ impl Keeper {
     /// Nobody beside root.
     pub const ROOT: Keeper = Keeper { uid: 0, gid: 0 };
 
+    /// The user that this process is.
+    pub fn caller() -> Keeper {
+        Keeper {
+            uid: rustix::process::geteuid().as_raw(),
+            gid: rustix::process::getegid().as_raw(),
+        }
+    }
+
     fn owns(self, found: &Stat) -> bool {
         found.st_uid == 0 || found.st_uid == self.uid
     }
@@ -67,6 +75,8 @@ pub enum Follow {
     All,
     /// None: a link is an error (ELOOP).
     None,
+    /// Those that lie in the work tree. Another link is an error (ELOOP).
+    InTree,
     /// Those of the keeper's, and the walk stops where anybody else decides.
     Kept(Keeper),
 }
@@ -167,6 +177,7 @@ impl Step {
             self.rest.pop_front();
             match (is_link(&found), follow) {
                 (true, Follow::None) => return Err(Errno::LOOP.into()),
+                (true, Follow::InTree) if !is_in(&self.real) => return Err(Errno::LOOP.into()),
                 (true, _) => self.follow(&entry)?,
                 (false, _) => {
                     self.at = entry;
@@ -281,16 +292,49 @@ impl Step {
     }
 }
 
+/// Where a path leads, there or not: links are followed, also those that lead to what is missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// The path without links.
+    pub path: PathBuf,
+    /// Whether something is there.
+    pub is_there: bool,
+    /// Whether a link of the work tree's own has led out of it.
+    pub leaves: bool,
+}
+
+/// Where an absolute path leads. With a keeper that is root, no link that another user can change is followed, but in the
+/// work tree.
+///
+/// # Errors
+/// A component cannot be opened; ELOOP.
+pub fn end_of(path: &Path, keeper: Option<Keeper>, tree: Option<&Path>) -> io::Result<End> {
+    let mut step = Step::start(path)?;
+    let mut stop = match keeper {
+        Some(keeper) if keeper.uid == 0 => step.walk(Follow::Kept(keeper), tree)?,
+        _ => step.walk(Follow::All, tree)?,
+    };
+    if stop == Stop::NotKept {
+        stop = step.walk(Follow::InTree, tree)?;
+    }
+    let path = step.end();
+    // The missing rest counts too: a link of the tree's may lead to what is not there.
+    let leaves = step.entered && tree.is_some_and(|tree| !path.starts_with(tree));
+    let is_there = stop == Stop::There;
+    Ok(End {
+        path,
+        is_there,
+        leaves,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     fn own() -> Keeper {
-        Keeper {
-            uid: rustix::process::geteuid().as_raw(),
-            gid: rustix::process::getegid().as_raw(),
-        }
+        Keeper::caller()
     }
 
     fn scene() -> (tempfile::TempDir, PathBuf) {
@@ -365,5 +409,26 @@ mod tests {
             step.walk(Follow::All, Some(&tree)).unwrap();
             assert_eq!(step.leaves(Some(&tree)), leaves, "{name}");
         }
+    }
+
+    #[test]
+    fn links_to_what_is_missing_are_followed_to_their_end() {
+        let (_base, real) = scene();
+        let tree = real.join("a");
+        for (to, name) in [
+            ("second", "first"),
+            ("b/third", "second"),
+            ("../../c/new", "b/third"),
+            ("b/new", "stays"),
+        ] {
+            symlink(to, tree.join(name)).unwrap();
+        }
+        let end = |name: &str| end_of(&tree.join(name), Some(own()), Some(&tree)).unwrap();
+        let first = end("first");
+        assert_eq!(first.path, real.join("c/new"));
+        assert!(first.leaves && !first.is_there);
+        let stays = end("stays");
+        assert_eq!(stays.path, tree.join("b/new"));
+        assert!(!stays.leaves && !stays.is_there && end("b").is_there);
     }
 }

@@ -38,11 +38,7 @@ impl Audit {
     /// It cannot be opened; a link leads to what is not there.
     pub fn open(path: &Path) -> anyhow::Result<Audit> {
         let open = || -> io::Result<Audit> {
-            let keeper = Keeper {
-                uid: rustix::process::geteuid().as_raw(),
-                gid: rustix::process::getegid().as_raw(),
-            };
-            let place = guarded::find(path, keeper, None)?;
+            let place = guarded::find(path, Keeper::caller(), None)?;
             let file = OnceCell::new();
             match (place.open_special()?, place.look()?) {
                 (Some(special), _) => drop(file.set(special)),

@@ -5,32 +5,25 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
-use super::{Session, protected};
+use super::protected;
 use crate::files::{Keeper, Place};
 use crate::plan::inputs::is_protected;
 use crate::policy::Policy;
 
 /// The work tree and what is protected in it.
 pub(super) struct Guarded<'a> {
-    keeper: Keeper,
     tree: Option<&'a Path>,
     protected: Vec<PathBuf>,
 }
 
 impl<'a> Guarded<'a> {
     /// Those of a policy. `is_needed`: whether any file is to be written at all.
-    pub(super) fn of(
-        session: &Session<'_>,
-        policy: &Policy,
-        tree: Option<&'a Path>,
-        is_needed: bool,
-    ) -> Guarded<'a> {
+    pub(super) fn of(policy: &Policy, tree: Option<&'a Path>, is_needed: bool) -> Guarded<'a> {
         let led_to = match is_needed {
             true => protected::led_to(policy, tree),
             false => Vec::new(),
         };
         Guarded {
-            keeper: keeper(session),
             tree,
             protected: [policy.files.protected.as_slice(), &led_to].concat(),
         }
@@ -41,7 +34,7 @@ impl<'a> Guarded<'a> {
     /// # Errors
     /// As for [`Place::find`].
     pub(super) fn find(&self, path: &Path) -> io::Result<Place> {
-        find(path, self.keeper, self.tree)
+        find(path, Keeper::caller(), self.tree)
     }
 
     /// Refuses a place before anything is made there. A device is nobody's.
@@ -62,14 +55,6 @@ impl<'a> Guarded<'a> {
             bail!("it is protected; name another place");
         }
         Ok(())
-    }
-}
-
-/// The caller, beside root.
-pub(super) fn keeper(session: &Session<'_>) -> Keeper {
-    Keeper {
-        uid: session.host.uid,
-        gid: session.host.gid,
     }
 }
 
