@@ -13,6 +13,7 @@ mod between;
 mod caches;
 mod contained;
 mod disk;
+mod exchanges;
 mod grants;
 mod hostile;
 mod inputs;

@@ -4,11 +4,13 @@ mod audit;
 mod caches;
 mod fetch;
 mod foreign;
+mod guarded;
 mod hints;
 mod identity;
 mod limits;
 mod links;
 mod mandatory;
+mod place;
 mod plan;
 mod programs;
 mod progress;
@@ -30,6 +32,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use self::audit::Audit;
+use self::guarded::Guarded;
 use super::args::{Command, LowArgs, Verbosity};
 use super::{REFUSED, caller, overrides, start_folder, warn};
 use crate::go::trust::Trust;
@@ -140,8 +143,10 @@ fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyh
         audit,
     };
     let tree = (!workspace.none).then_some(workspace.root.as_path());
-    audit.map_or(Ok(()), |audit| audit.settle(tree))?;
-    let report = report::Place::settle(args, tree)?;
+    let writes = audit.is_some() || args.report.is_some();
+    let guarded = Guarded::of(&policy, tree, writes);
+    audit.map_or(Ok(()), |audit| audit.settle(&guarded))?;
+    let report = report::Place::settle(args, &guarded)?;
     let who = identity::choose(&session, &policy, tree)?;
     let ahead = match args.dry_run {
         true => None,
