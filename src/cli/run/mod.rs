@@ -162,7 +162,7 @@ fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyh
     hints::before(&project, &toolchain);
     match start(&project, &mut host, &mut prepared, ahead)? {
         (_, Err(error)) => refuse(error),
-        (plan, Ok((outcome, changes))) => {
+        (plan, Ok(Ran { outcome, changes })) => {
             hints::after(&project, &toolchain, &host, &prepared, (&plan, &outcome));
             report::write(report, &policy, &plan, &outcome, &changes)?;
             let status = match changes.is_held_back {
@@ -255,7 +255,7 @@ fn start(
     host: &mut Host,
     prepared: &mut plan::Prepared<'_>,
     mut ahead: Option<Ahead>,
-) -> anyhow::Result<(Plan, Result<(launch::Outcome, stage::Ended), launch::Error>)> {
+) -> anyhow::Result<(Plan, Result<Ran, launch::Error>)> {
     let verbosity = project.session.args.verbosity;
     loop {
         let mut plan = prepared.plan(host)?;
@@ -301,10 +301,16 @@ fn start(
                     warn(verbosity, &error.to_string());
                 }
                 let changes = land(stage, verbosity)?;
-                return Ok((plan, Ok((outcome, changes))));
+                return Ok((plan, Ok(Ran { outcome, changes })));
             }
         }
     }
+}
+
+/// A command that was started and has ended.
+struct Ran {
+    outcome: launch::Outcome,
+    changes: stage::Ended,
 }
 
 /// Does with the changes of a run what the profile says, undisturbed by signals.
