@@ -117,6 +117,12 @@ struct Helped {
     help: String,
 }
 
+/// Prints an error of several lines, which ends with what the user can do.
+pub fn print_lines(text: &str) {
+    let text = clean_lines(&format!("gosandbox: {text}"));
+    drop(io::stderr().write_all(text.as_bytes()));
+}
+
 /// Prints a warning, unless `-q` was given.
 pub fn warn(verbosity: Verbosity, message: &str) {
     if verbosity > Verbosity::Quiet {
@@ -163,6 +169,7 @@ pub fn start_folder(args: &LowArgs) -> anyhow::Result<PathBuf> {
 /// What the command line says of the policy, its paths made absolute from the caller's folder.
 pub fn overrides(args: &LowArgs) -> anyhow::Result<Overrides> {
     let mut overrides = args.overrides.clone();
+    overrides.stage = args.stage;
     for (flag, paths) in [
         ("--ro", &mut overrides.read),
         ("--rw", &mut overrides.write),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{Command, Identity, Placeholder, Way};
 use crate::host::Host;
 use crate::paths::clean;
+use crate::policy::protected::Matcher;
 use crate::policy::{Cage, Policy, is_device};
 
 /// Everything that is known about the project and its toolchain. All paths are canonical.
@@ -59,15 +60,19 @@ pub fn leads_out(path: &Path, real: &Path, folder: &Path) -> bool {
     clean(path).starts_with(folder) && !real.starts_with(folder) && !is_device(real)
 }
 
-/// Whether a real path is one of a tree's protected names, at any depth, or lies in one of the protected paths
-/// (absolute).
+/// Whether a real path is one of a tree's protected names or lies in one, at any depth, or lies in one of the
+/// protected paths (absolute). Letters count in either case: some file systems do not tell them apart.
 pub fn is_protected(real: &Path, tree: &Path, protected: &[PathBuf]) -> bool {
-    let has_name = |path: &Path| {
-        let mut parts = path.components();
-        parts.any(|part| protected.iter().any(|name| name == part.as_os_str()))
-    };
     let mut led_to = protected.iter().filter(|path| path.is_absolute());
-    led_to.any(|path| real.starts_with(path)) || real.strip_prefix(tree).is_ok_and(has_name)
+    let lies_in = |folder: &PathBuf| {
+        real.starts_with(folder)
+            || PathBuf::from(real.as_os_str().to_ascii_lowercase())
+                .starts_with(folder.as_os_str().to_ascii_lowercase())
+    };
+    led_to.any(lies_in)
+        || real
+            .strip_prefix(tree)
+            .is_ok_and(|path| Matcher::new(protected).protects(path))
 }
 
 /// Why there is no plan.
@@ -107,6 +112,15 @@ pub enum Error {
     },
 }
 
+/// The folders of a run's stage, outside every view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StageFolders {
+    /// What takes the changes.
+    pub upper: PathBuf,
+    /// What the kernel works in.
+    pub work: PathBuf,
+}
+
 /// What is to be run.
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -136,6 +150,8 @@ pub struct Run {
     pub program_environment: (BTreeMap<String, String>, Vec<String>),
     /// Hosts that programs which the wrapper starts reach by name.
     pub program_hosts: Vec<String>,
+    /// Where what programs write in the work tree goes. `None`: they write the work tree itself.
+    pub stage: Option<StageFolders>,
 }
 
 impl Run {

@@ -9,9 +9,11 @@ mod decoys;
 mod table;
 
 mod arguments;
+mod between;
 mod caches;
 mod contained;
 mod disk;
+mod exchanges;
 mod grants;
 mod hostile;
 mod inputs;

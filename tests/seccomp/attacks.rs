@@ -282,6 +282,11 @@ fn processes(call: &str, detail: &str) -> i64 {
         ("setpriority", _) => raw(libc::SYS_setpriority, [0, parent, 0, 0, 0, 0]),
         ("ioprio_set", _) => raw(libc::SYS_ioprio_set, [2, 0, 2 << 13 | 7, 0, 0, 0]),
         ("prlimit64", "self") => raw(libc::SYS_prlimit64, [0, 7, 0, address(&buffer), 0, 0]),
+        // No core dumps, which it may well have none of already.
+        ("prlimit64", "parent-set") => raw(
+            libc::SYS_prlimit64,
+            [parent, 4, address(&[0u64; 2]), 0, 0, 0],
+        ),
         ("prlimit64", _) => raw(libc::SYS_prlimit64, [parent, 7, 0, address(&buffer), 0, 0]),
         ("sched_setaffinity", _) => raw(
             libc::SYS_sched_setaffinity,

@@ -233,15 +233,21 @@ fn a_further_filter_can_be_stacked_but_never_a_listener() {
 }
 
 #[test]
-fn other_processes_limits_are_out_of_reach_without_a_pid_namespace() {
+fn programs_change_limits_and_scheduling_of_themselves_alone() {
     for name in [
-        "prlimit64 parent",
+        "prlimit64 parent-set",
         "sched_setaffinity parent",
         "setpriority parent",
     ] {
-        refused_under(&[Under::Host], name, libc::EPERM);
+        refused_under(&[PROGRAM, Under::Host], name, libc::EPERM);
+        allowed(TOOL, name);
     }
-    allowed(Under::Host, "prlimit64 self");
+    // Reading is harmless among the run's own processes.
+    allowed(PROGRAM, "prlimit64 parent");
+    refused_under(&[Under::Host], "prlimit64 parent", libc::EPERM);
+    for under in [PROGRAM, Under::Host] {
+        allowed(under, "prlimit64 self");
+    }
     refused_under(&[Under::Host], "shmget", libc::ENOSYS);
     allowed(PROGRAM, "shmget");
 }

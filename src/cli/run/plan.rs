@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use super::audit::Audit;
-use super::caches::{self, Caches};
+use super::caches::{self, Caches, Missing};
 use super::identity::Who;
 use super::what::{What, stamping, what};
-use super::{Session, links, programs, protected, scratch, way};
+use super::{Session, links, programs, protected, scratch, stage, way};
 use crate::cli::args;
 use crate::go::command::{self, GoCommand, Programs};
 use crate::go::environment::{self, Environment};
@@ -20,16 +20,17 @@ use crate::go::workspace::Workspace;
 use crate::host::Host;
 use crate::launch::gate::Gate;
 use crate::launch::streams;
-use crate::plan::inputs::{Inputs, Project, Run, Wraps};
+use crate::plan::inputs::{Inputs, Project, Run, StageFolders, Wraps};
 use crate::plan::outputs::{self, Outputs};
 use crate::plan::own::OwnFiles;
 use crate::plan::{self, build};
 use crate::plan::{Command, EXEC_PLACE, Identity, Plan, Way};
-use crate::policy::{Cage, Policy, TreeAccess};
+use crate::policy::{Cage, Policy, Runs, TreeAccess};
 
 /// Everything that does not depend on which layers can be had.
 pub(super) struct Prepared<'a> {
     session: &'a Session<'a>,
+    workspace: &'a Workspace,
     policy: &'a Policy,
     toolchain: &'a Toolchain,
     arguments: &'a args::Command,
@@ -48,14 +49,15 @@ impl<'a> Prepared<'a> {
     /// Looks at the project and the command.
     pub fn new(
         session: &'a Session<'a>,
-        workspace: &Workspace,
+        workspace: &'a Workspace,
         policy: &'a Policy,
         who: Who,
         toolchain: &'a Toolchain,
         arguments: &'a args::Command,
     ) -> anyhow::Result<Prepared<'a>> {
         let tree = (!workspace.none).then(|| workspace.root.clone());
-        let caches = caches::find(session, &who, tree.as_deref())?;
+        let missing = Missing::of_run(session);
+        let mut caches = caches::find(session, &who, tree.as_deref(), missing)?;
         // Whoever works in GOROOT/src or on an extracted module may not write it for that.
         let unwritable = [&toolchain.goroot, &caches.gomodcache, &caches.gocache];
         let tree = tree.filter(|tree| !unwritable.iter().any(|held| tree.starts_with(held)));
@@ -68,7 +70,7 @@ impl<'a> Prepared<'a> {
             tree.as_deref(),
         )?;
         if matches!(&what, What::Go(go) if go.fuzzes) {
-            caches::make_corpus(&caches, &who)?;
+            caches::make_corpus(session, &caches, &who)?;
         }
         let (stamping, add_flags) = stamping(session, workspace, policy, &what)?;
         let mut mapped = caches.of_root.clone();
@@ -94,17 +96,6 @@ impl<'a> Prepared<'a> {
                 policy,
                 tree.as_deref(),
             )?);
-            // Whatever loads packages may write go.work.sum, and `go test` leaves the test's program.
-            if go.cage == Cage::Tool && (go.writes_tree || go.fetches) {
-                let held = links::Held {
-                    caches: [&caches.gomodcache, &caches.gocache],
-                    tree: tree.as_deref(),
-                    protected: &protected,
-                    exchanged: go.programs == Programs::Test
-                        && policy.files.test == TreeAccess::Write,
-                };
-                links::outputs(workspace, go, &session.folder, &held)?;
-            }
             let is_granted = |output: &command::Output| {
                 let real = output.path.canonicalize();
                 real.is_ok_and(|real| policy.files.write.iter().any(|it| real.starts_with(it)))
@@ -133,7 +124,7 @@ impl<'a> Prepared<'a> {
         }
         let fetches = |go: &GoCommand| go.fetches && go.cage == Cage::Tool;
         let sumdb = matches!(&what, What::Go(go) if fetches(go))
-            .then(|| caches::sumdb(&caches, &who, tree.as_deref()))
+            .then(|| caches::sumdb(session, &mut caches, &who, tree.as_deref()))
             .flatten();
         let of_root = |path: &&PathBuf| who.identity.switch && is_roots(path);
         mapped.extend(sumdb.iter().filter(of_root).cloned());
@@ -161,6 +152,7 @@ impl<'a> Prepared<'a> {
         };
         Ok(Prepared {
             session,
+            workspace,
             policy,
             toolchain,
             arguments,
@@ -218,6 +210,89 @@ impl<'a> Prepared<'a> {
         way::gate(self.session, self.policy, plan, modules, audit)
     }
 
+    /// Where what programs write in the work tree is staged, or why it is not.
+    pub fn stage(&self, host: &Host) -> Result<StageFolders, String> {
+        let project = &self.project;
+        let runs = stage::runs(&self.what);
+        stage::choose(
+            self.policy,
+            host,
+            project.tree.as_deref(),
+            &project.scratch,
+            runs,
+        )
+    }
+
+    /// Makes sure that what the policy wants held back can be.
+    pub fn require_stage(&self, host: &Host) -> anyhow::Result<()> {
+        if self.project.tree.is_none() {
+            return Ok(());
+        }
+        let runs = stage::runs(&self.what);
+        let verbosity = self.session.args.verbosity;
+        stage::require(self.policy, runs, &self.stage(host), verbosity)
+    }
+
+    /// Makes the stage of a plan that has one.
+    pub fn begin_stage(&self, plan: &Plan) -> anyhow::Result<Option<stage::Running>> {
+        let Some(runs) = stage::runs(&self.what) else {
+            return Ok(None);
+        };
+        let files = &self.policy.files;
+        let outputs = match &self.what {
+            What::Go(go) => go
+                .outputs
+                .iter()
+                .map(|output| output.path.clone())
+                .collect(),
+            _ => Vec::new(),
+        };
+        let tree = self.project.tree.as_ref();
+        stage::Running::begin(
+            plan,
+            &stage::Wanted {
+                policy: self.policy,
+                runs,
+                access: match runs {
+                    Runs::Test => files.test,
+                    Runs::Run => files.run,
+                    Runs::Generate | Runs::Command => files.command,
+                },
+                identity: &self.who.identity,
+                is_mapped: tree.is_some_and(|tree| self.project.mapped.contains(tree)),
+                outputs: &outputs,
+                protected: &self.project.protected,
+                scratch: &self.project.scratch,
+            },
+        )
+    }
+
+    /// Makes sure that go writes through no link of the repository's that a program could exchange.
+    ///
+    /// # Errors
+    /// There is such a link.
+    fn look_at_links(&self, host: &Host) -> anyhow::Result<()> {
+        let What::Go(go) = &self.what else {
+            return Ok(());
+        };
+        // Whatever loads packages may write go.work.sum, and `go test` leaves the test's program.
+        if go.cage != Cage::Tool || !(go.writes_tree || go.fetches) {
+            return Ok(());
+        }
+        let files = &self.policy.files;
+        let project = &self.project;
+        let held = links::Held {
+            caches: [&project.gomodcache, &project.gocache],
+            tree: project.tree.as_deref(),
+            protected: &[files.protected.as_slice(), &project.protected].concat(),
+            // Programs exchange nothing in a tree of which they write a staged copy.
+            exchanged: go.programs == Programs::Test
+                && files.test == TreeAccess::Write
+                && self.stage(host).is_err(),
+        };
+        links::outputs(self.workspace, go, &self.session.folder, &held)
+    }
+
     /// Another run's folder, for a second attempt.
     pub fn renew(&mut self) -> anyhow::Result<()> {
         let written = written(self.project.tree.as_ref(), self.policy);
@@ -227,6 +302,7 @@ impl<'a> Prepared<'a> {
 
     /// The plan for a host.
     pub fn plan(&self, host: &Host) -> anyhow::Result<Plan> {
+        self.look_at_links(host)?;
         let mut project = self.project.clone();
         if host.namespaces.is_err() && self.who.identity.switch {
             self.reach_without_view(&mut project)?;
@@ -297,6 +373,7 @@ impl<'a> Prepared<'a> {
             dynamic: matches!(self.stamping, Stamping::Safe { .. }),
             outputs: self.outputs.paths(),
             placeholders: self.outputs.placeholders(),
+            stage: self.stage(host).ok(),
             programs: match &self.what {
                 What::Other(path) => vec![path.clone()],
                 _ if matches!(self.stamping, Stamping::Safe { .. }) => vec!["git".into()],
@@ -307,6 +384,7 @@ impl<'a> Prepared<'a> {
             fuzzes: matches!(&self.what, What::Go(go) if go.fuzzes),
             terminal: (wraps.is_some() || cage == Cage::Program) && streams::has_terminal(),
         };
+        let run = leave_to_stage(run, project.tree.as_deref());
         let identity = &self.who.identity;
         Ok(build::build(&Inputs {
             policy: self.policy,
@@ -428,6 +506,15 @@ impl<'a> Prepared<'a> {
         }
         argv
     }
+}
+
+/// What programs write at a place in a staged work tree that a flag names is staged with it.
+fn leave_to_stage(mut run: Run, tree: Option<&Path>) -> Run {
+    if let (Some(_), Some(tree)) = (&run.stage, tree) {
+        run.outputs.retain(|path| !path.starts_with(tree));
+        run.placeholders.retain(|made| !made.path.starts_with(tree));
+    }
+    run
 }
 
 /// Folders that code of the source may write.

@@ -4,6 +4,7 @@
 //! Those that are there are read-only mounts, or not granted. Those that are not cannot be mounted
 //! over without being made; nothing is made for their sake.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -101,7 +102,11 @@ pub(super) fn led_to(policy: &Policy, tree: Option<&Path>) -> Vec<PathBuf> {
     let mut found: Vec<_> = repositories.flat_map(hooks::led_to).collect();
     let real: Vec<_> = found.iter().flat_map(|path| path.canonicalize()).collect();
     found.extend(real);
-    found.extend(plan::ends_of_links(tree, &policy.files.protected));
+    let there = plan::protected_at_top(tree, &policy.files.matcher());
+    found.extend(plan::ends_of_links(tree, &there));
+    // What a pattern matches, or has a name in other letters, is nowhere named.
+    let named: HashSet<PathBuf> = policy.files.protected_in(tree, &[]).into_iter().collect();
+    found.extend(there.into_iter().filter(|path| !named.contains(path)));
     found.retain(|path| path != tree && path.starts_with(tree));
     found.sort();
     found.dedup();

@@ -101,8 +101,10 @@ const NAMESPACES: u64 = 0x7e02_0000;
 pub const CLONE: &[Clause] = &[refuse(&[any_bit(0, NAMESPACES)], libc::EPERM)];
 /// unshare: no namespaces. CLONE_NEWTIME is 0x80, which in clone is part of the exit signal.
 pub const UNSHARE: &[Clause] = &[refuse(&[any_bit(0, NAMESPACES | 0x80)], libc::EPERM)];
-/// unshare where the `-exec` wrapper nests: exactly CLONE_NEWUSER, CLONE_NEWNS and CLONE_NEWNET.
-pub const UNSHARE_NESTING: &[Clause] = &[allow(&[long(0, &[0x5002_0000])]), UNSHARE[0]];
+/// unshare where the `-exec` wrapper nests: exactly CLONE_NEWUSER and CLONE_NEWNET, with CLONE_NEWNS or
+/// without.
+pub const UNSHARE_NESTING: &[Clause] =
+    &[allow(&[long(0, &[0x5000_0000, 0x5002_0000])]), UNSHARE[0]];
 
 /// prctl: what runtimes and shells set on themselves. Others are answered as by an older kernel.
 #[rustfmt::skip]
@@ -140,14 +142,16 @@ pub const PERSONALITY: &[Clause] = &[allow(&[int(0, &[0xffff_ffff, 0, 8])])];
 /// setpriority: PRIO_PROCESS. PRIO_PGRP and PRIO_USER reach the caller's group, also from a pid
 /// namespace.
 pub const SETPRIORITY: &[Clause] = &[allow(&[int(0, &[0])])];
-/// setpriority among the host's processes: the caller itself.
+/// setpriority for the caller alone.
 pub const SETPRIORITY_SELF: &[Clause] = &[allow(&[int(0, &[0]), int(1, &[0])])];
 /// ioprio_set: IOPRIO_WHO_PROCESS.
 pub const IOPRIO_SET: &[Clause] = &[allow(&[int(0, &[1])])];
-/// ioprio_set among the host's processes: the caller itself.
+/// ioprio_set for the caller alone.
 pub const IOPRIO_SET_SELF: &[Clause] = &[allow(&[int(0, &[1]), int(1, &[0])])];
-/// Argument 0 is a process id, and only 0, the caller itself, is answered.
+/// Argument 0 is a thread's or process's id. Only 0, the caller, is answered: a filter does not know the caller's id.
 pub const SELF: &[Clause] = &[allow(&[int(0, &[0])])];
+/// prlimit64: the caller, or without new limits any process, whose limits are read.
+pub const PRLIMIT: &[Clause] = &[SELF[0], allow(&[long(2, &[0])])];
 
 /// kill: not the caller's process group, which reaches from a pid namespace to the calling script.
 pub const KILL: &[Clause] = &[refuse(&[int(0, &[0])], libc::EPERM)];

@@ -12,22 +12,28 @@ pub const NESTING: &[(Call, Verdict, Verdict)] = &[
     // call, tool cage where the wrapper nests, otherwise
     (unshare, unless(arguments::UNSHARE_NESTING), unless(arguments::UNSHARE)),
     (mount_setattr, ALLOW, EPERM),
+    (chroot, ALLOW, EPERM),
     (ioctl, only(arguments::IOCTL_NESTING, libc::ENOTTY), only(arguments::IOCTL, libc::ENOTTY)),
     (prctl, only(arguments::PRCTL_NESTING, libc::EINVAL), only(arguments::PRCTL, libc::EINVAL)),
 ];
 
-/// Calls that take a process id and reach any process of the user where there is no pid namespace.
+/// Calls that change another process's limits or scheduling, by its id. A test shares its user and its pid namespace
+/// with the go command that started it, and with init: in the program cage these calls take the caller alone.
+/// Compilers in the tool cage may change each other, where no other process can be named.
 #[rustfmt::skip]
-pub const PROCESSES: &[(Call, Verdict, Verdict)] = &[
-    // call, own pid namespace, the host's
-    (prlimit64, ALLOW, only(arguments::SELF, libc::EPERM)),
-    (sched_setaffinity, ALLOW, only(arguments::SELF, libc::EPERM)),
-    (sched_setparam, ALLOW, only(arguments::SELF, libc::EPERM)),
-    (sched_setscheduler, ALLOW, only(arguments::SELF, libc::EPERM)),
-    (sched_setattr, ALLOW, only(arguments::SELF, libc::EPERM)),
-    (setpriority, only(arguments::SETPRIORITY, libc::EPERM), only(arguments::SETPRIORITY_SELF, libc::EPERM)),
-    (ioprio_set, only(arguments::IOPRIO_SET, libc::EPERM), only(arguments::IOPRIO_SET_SELF, libc::EPERM)),
+pub const PROCESSES: &[(Call, Verdict, Verdict, Verdict)] = &[
+    // call, tool cage in a pid namespace, program cage in one, no pid namespace
+    (prlimit64, ALLOW, only(arguments::PRLIMIT, libc::EPERM), ITSELF),
+    (sched_setaffinity, ALLOW, ITSELF, ITSELF),
+    (sched_setparam, ALLOW, ITSELF, ITSELF),
+    (sched_setscheduler, ALLOW, ITSELF, ITSELF),
+    (sched_setattr, ALLOW, ITSELF, ITSELF),
+    (setpriority, only(arguments::SETPRIORITY, libc::EPERM), PRIORITY, PRIORITY),
+    (ioprio_set, only(arguments::IOPRIO_SET, libc::EPERM), IO_PRIORITY, IO_PRIORITY),
 ];
+const ITSELF: Verdict = only(arguments::SELF, libc::EPERM);
+const PRIORITY: Verdict = only(arguments::SETPRIORITY_SELF, libc::EPERM);
+const IO_PRIORITY: Verdict = only(arguments::IOPRIO_SET_SELF, libc::EPERM);
 
 /// System V IPC and POSIX message queues, whose objects belong to a namespace, not to a folder.
 #[rustfmt::skip]
@@ -88,9 +94,16 @@ pub(super) fn differences(cage: Cage, options: &Options) -> impl Iterator<Item =
     let nesting = NESTING
         .iter()
         .map(move |&(call, yes, no)| (call, if nests { yes } else { no }));
-    let processes = PROCESSES
-        .iter()
-        .map(move |&(call, own, host)| (call, if options.pid_namespace { own } else { host }));
+    let processes = PROCESSES.iter().map(move |&(call, tool, program, shared)| {
+        (
+            call,
+            match (options.pid_namespace, cage) {
+                (true, Cage::Tool) => tool,
+                (true, Cage::Program) => program,
+                (false, _) => shared,
+            },
+        )
+    });
     let ipc = IPC
         .iter()
         .map(move |&call| (call, if options.ipc_namespace { ALLOW } else { ENOSYS }));
