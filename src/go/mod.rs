@@ -23,6 +23,8 @@ pub mod version;
 pub mod workspace;
 
 mod gitconfig;
+mod gitdirs;
+mod gitwords;
 mod outputs;
 
 use std::fs::OpenOptions;

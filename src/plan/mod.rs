@@ -15,6 +15,7 @@ pub mod build;
 mod grants;
 pub mod guarantees;
 pub mod inputs;
+mod links;
 mod mounts;
 mod on_disk;
 pub mod outputs;
@@ -28,7 +29,8 @@ pub mod view;
 pub mod way;
 
 pub use crate::host::cgroups::{CgroupVersion, Place};
-pub use on_disk::{Identity as OnDisk, ends_of_links};
+pub use links::{ends_of_links, steps};
+pub use on_disk::Identity as OnDisk;
 pub use planted::Planted;
 pub use tree::protected_at_top;
 pub use view::{Node, Overlay, ProgramRoot, View};

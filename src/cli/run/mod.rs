@@ -4,6 +4,7 @@ mod audit;
 mod caches;
 mod fetch;
 mod foreign;
+mod git;
 mod hints;
 mod identity;
 mod limits;
