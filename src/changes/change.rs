@@ -212,6 +212,8 @@ pub(super) struct Entry {
     pub is_staged: bool,
     /// Whether the staged file has extended attributes of the overlay's.
     pub is_marked: bool,
+    /// Whether the staged file was in the work tree, and nothing is there now.
+    pub is_copied_up: bool,
     /// Inode in the stage, where it has several names.
     pub inode: Option<u64>,
     /// Entries that lie in this folder, as a range.

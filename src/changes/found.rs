@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags};
 use std::os::fd::{AsFd, OwnedFd};
 
+use super::error::Error;
 use super::stage::{self, State};
 use super::{Record, delete};
 
@@ -49,6 +50,15 @@ fn look(folder: PathBuf) -> Option<Found> {
     })
 }
 
+/// Removes a stage, also one whose work tree is gone. The work tree stays as it is.
+///
+/// # Errors
+/// Where another process works on it, or something cannot be removed.
+pub fn discard(folder: &Path) -> Result<(), Error> {
+    let (at, _) = stage::open_locked(folder)?;
+    stage::remove(folder, at.as_fd())
+}
+
 /// Removes the stages whose time is over. One that a process works on stays.
 pub fn sweep(base: &Path) {
     for folder in folders(base) {
@@ -58,10 +68,13 @@ pub fn sweep(base: &Path) {
         if rustix::fs::flock(&at, FlockOperation::NonBlockingLockExclusive).is_err() {
             continue;
         }
+        let is_untouched = delete::is_empty(at.as_fd(), "upper");
         let keep_for = match stage::read_record(&folder, at.as_fd()) {
+            // The run was interrupted before a program had changed anything.
+            Ok(_) if is_untouched => YOUNG,
             Ok(record) => Duration::from_secs(record.keep_for),
             // The overlay is mounted after the record was written.
-            Err(_) if has_no_record(&at) && delete::is_empty(at.as_fd(), "upper") => YOUNG,
+            Err(_) if has_no_record(&at) && is_untouched => YOUNG,
             Err(_) => continue,
         };
         if age(&at).is_some_and(|age| age > keep_for) {

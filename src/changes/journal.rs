@@ -4,13 +4,13 @@
 //! a process that was killed before the step.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 
-use rustix::fs::{self, Mode, OFlags};
+use rustix::fs::{self, Mode, OFlags, Stat};
 use serde::{Deserialize, Serialize};
 
 /// A line of the journal, as JSON.
@@ -31,6 +31,8 @@ pub(super) enum Line {
         folder: PathBuf,
         name: String,
     },
+    /// A file of the work tree whose mode and time are about to be set, which makes it look changed.
+    Attributes { device: u64, inode: u64 },
     /// What opaque folders delete. From this line on, opaque folders delete nothing else: files that
     /// have landed have left them.
     Deletions {
@@ -44,6 +46,7 @@ pub(super) enum Line {
 pub(super) struct Journal {
     file: RefCell<File>,
     modes: RefCell<HashMap<u64, u32>>,
+    attributes: HashSet<(u64, u64)>,
     /// What an earlier process has left.
     pub temporaries: Vec<(PathBuf, String)>,
     pub tree_modes: Vec<(PathBuf, u32)>,
@@ -65,6 +68,7 @@ impl Journal {
         let mut journal = Journal {
             file: RefCell::new(file),
             modes: RefCell::default(),
+            attributes: HashSet::new(),
             temporaries: Vec::new(),
             tree_modes: Vec::new(),
             deletions: None,
@@ -80,6 +84,9 @@ impl Journal {
         match line {
             Line::Mode { inode, mode } => {
                 self.modes.get_mut().insert(inode, mode);
+            }
+            Line::Attributes { device, inode } => {
+                self.attributes.insert((device, inode));
             }
             Line::TreeMode { path, mode } => self.tree_modes.push((path, mode)),
             Line::Temporary { folder, name } => self.temporaries.push((folder, name)),
@@ -101,5 +108,10 @@ impl Journal {
     /// The mode that a program has given to something staged, where this program has changed it.
     pub fn mode(&self, inode: u64) -> Option<u32> {
         self.modes.borrow().get(&inode).copied()
+    }
+
+    /// Whether an earlier process was about to set the mode and time of a file.
+    pub fn has_attributes_of(&self, found: &Stat) -> bool {
+        self.attributes.contains(&(found.st_dev, found.st_ino))
     }
 }

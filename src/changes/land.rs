@@ -223,10 +223,17 @@ impl Land<'_> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = fs::openat(&tree, &entry.name, flags, Mode::empty())?;
         let found = fs::fstat(&file)?;
-        if !self.is_unchanged(entry, Some(&found)) {
+        let is_same_file =
+            self.journal.has_attributes_of(&found) || self.is_unchanged(entry, Some(&found));
+        if scan::kind(&found) != Kind::File || !is_same_file {
             return Err(Stop::Conflict);
         }
         self.touch(Some(&found));
+        step()?;
+        self.journal.note(&Line::Attributes {
+            device: found.st_dev,
+            inode: found.st_ino,
+        })?;
         let path = open::in_proc(&file);
         step()?;
         fs::utimensat(fs::CWD, &path, &put::times(&times), AtFlags::empty())?;

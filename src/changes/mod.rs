@@ -7,6 +7,7 @@
 
 mod change;
 mod delete;
+mod diff;
 mod error;
 mod folders;
 mod found;
@@ -16,6 +17,7 @@ mod judge;
 mod land;
 mod links;
 mod open;
+mod origin;
 mod owner;
 mod places;
 mod put;
@@ -25,11 +27,13 @@ mod scan;
 mod side;
 mod stage;
 mod steps;
+mod targets;
 mod work;
 
 pub use change::{Change, Changes, Dropped, Failure, Kind, Landed, Refusal, Verdict, What};
+pub use diff::Diff;
 pub use error::Error;
-pub use found::{Found, list, sweep};
+pub use found::{Found, discard, list, sweep};
 pub use record::{Keep, Record, Rules};
 pub use stage::{Stage, State};
 

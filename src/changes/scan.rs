@@ -14,6 +14,7 @@ use super::error::{Doing, Error};
 use super::folders::{self, Folders};
 use super::journal::Journal;
 use super::open;
+use super::origin;
 use super::side::Side;
 
 /// More changed names than this are not worked on.
@@ -81,6 +82,8 @@ pub(super) fn scan(
         });
         folders.extend(below.map(|index| index as u32));
     }
+    origin::judge(&mut scan.entries, upper, tree, journal)
+        .doing(|| "look at the work tree".to_owned())?;
     Ok(scan.entries)
 }
 
@@ -124,6 +127,7 @@ pub(super) fn entry(parent: u32, name: CString, kind: Kind, mode: u32, found: &S
         is_closed: false,
         is_staged: true,
         is_marked: false,
+        is_copied_up: false,
         inode: (found.st_nlink > 1 && kind != Kind::Folder).then_some(found.st_ino),
         children: (0, 0),
     }

@@ -58,12 +58,9 @@ impl Side<'_> {
             (_, Some(_)) => entry.what = What::Replaced,
             (_, None) => {}
         }
-        if is_newer && entry.what != What::Same && entry.real != Some(Kind::Folder) {
-            entry.verdict = match entry.what {
-                // The content is equal. Whoever changed the file last has set its mode and time.
-                What::Mode | What::Times => Verdict::Drop(Dropped::Equal),
-                _ => Verdict::Conflict,
-            };
+        let is_replaced = matches!(entry.what, What::Modified | What::Replaced);
+        if is_newer && is_replaced && entry.real != Some(Kind::Folder) {
+            entry.verdict = Verdict::Conflict;
         }
         Ok(Some(entry))
     }
@@ -101,11 +98,7 @@ impl Side<'_> {
             entry.mode |= 0o4000;
         }
         let Some(real) = real else {
-            if marks.is_copied_up {
-                // It was in the work tree when the program changed it, and has been deleted since.
-                entry.what = What::Modified;
-                entry.verdict = Verdict::Conflict;
-            }
+            entry.is_copied_up = marks.is_copied_up;
             return Ok(());
         };
         if kind(real) != Kind::File {
@@ -124,7 +117,9 @@ impl Side<'_> {
         } else {
             What::Same
         };
-        if entry.what == What::Same || is_newer {
+        // Whoever has changed an equal file since the run began has set its mode and time.
+        let is_outside = is_newer && !self.journal.has_attributes_of(real);
+        if entry.what == What::Same || is_outside {
             entry.verdict = Verdict::Drop(Dropped::Equal);
         }
         Ok(())
@@ -215,20 +210,17 @@ pub(super) fn path_in(folder: BorrowedFd<'_>, name: &CStr) -> Vec<u8> {
 /// Names of the extended attributes of a name; none where the file system has none.
 pub(super) fn attributes(folder: BorrowedFd<'_>, name: &CStr) -> io::Result<Vec<Vec<u8>>> {
     let path = path_in(folder, name);
-    let mut buffer = Vec::new();
+    let mut buffer = vec![0; 256];
     loop {
-        let length = match fs::llistxattr(path.as_slice(), &mut buffer[..]) {
-            Err(Errno::OPNOTSUPP) | Ok(0) => return Ok(Vec::new()),
-            length => length,
-        };
-        match length {
-            Ok(length) if length <= buffer.len() => {
+        match fs::llistxattr(path.as_slice(), &mut buffer[..]) {
+            Ok(length) => {
                 let names = buffer[..length].split(|byte| *byte == 0);
                 let names = names.filter(|name| !name.is_empty()).map(<[u8]>::to_vec);
                 return Ok(names.collect());
             }
-            Ok(length) => buffer.resize(length, 0),
-            Err(Errno::RANGE) => buffer.clear(),
+            // The kernel gives at most 64 KiB of names.
+            Err(Errno::RANGE) if buffer.len() < 64 << 10 => buffer.resize(64 << 10, 0),
+            Err(Errno::OPNOTSUPP) => return Ok(Vec::new()),
             Err(error) => return Err(error.into()),
         }
     }

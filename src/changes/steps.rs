@@ -8,7 +8,6 @@ pub(super) fn step() -> std::io::Result<()> {
 }
 
 #[cfg(test)]
-#[allow(unused_imports)]
 pub(super) use counted::{limited, step};
 
 #[cfg(test)]

@@ -75,12 +75,12 @@ impl Stage {
         fs::statat(&self.at, "journal", AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }
 
-    fn journal(&self) -> Result<Journal, Error> {
+    pub(super) fn journal(&self) -> Result<Journal, Error> {
         Journal::open(self.at.as_fd())
             .doing(|| format!("open {}", self.folder().join("journal").display()))
     }
 
-    fn listed(&self, journal: &Journal) -> Result<Changes, Error> {
+    pub(super) fn listed(&self, journal: &Journal) -> Result<Changes, Error> {
         let record = self.record();
         let (upper, tree) = (self.upper.as_fd(), self.tree.as_fd());
         let mut entries = scan::scan(upper, tree, journal, record.started)?;
@@ -97,8 +97,6 @@ impl Stage {
 
     fn landed(&self, journal: Journal) -> Result<Landed, Error> {
         let record = self.record();
-        // The modes of what is made are set one by one.
-        let _callers = rustix::process::umask(Mode::empty());
         let names = Names::new(&record.rules.protected_names);
         let (upper, tree) = (self.upper.as_fd(), self.tree.as_fd());
         let land = Land {

@@ -3,6 +3,7 @@
 
 pub mod args;
 mod auto;
+mod changes;
 mod completions;
 mod doctor;
 pub mod flags;
@@ -72,6 +73,7 @@ fn dispatch(args: &LowArgs) -> anyhow::Result<u8> {
         }
         Mode::PolicyShow => print(policy::show(args)?.as_bytes()),
         Mode::PolicyList => print(policy::list(args)?.as_bytes()),
+        Mode::Changes(what) => changes::work(args, what),
         Mode::Profile(format) => print(&profiles::generate(args, format)?),
         Mode::Completions(shell) => print(&completions::render(*shell)),
         Mode::Man => print(&man::render().context("cannot write the manual page")?),
@@ -100,8 +102,19 @@ fn print_error(error: &anyhow::Error) {
             text = format!("{text}: {cause}");
         }
     }
-    let line = format!("gosandbox: {}\n", visible(&text));
-    drop(io::stderr().write_all(line.as_bytes()));
+    let mut lines = format!("gosandbox: {}\n", visible(&text));
+    if let Some(helped) = error.downcast_ref::<Helped>() {
+        lines.push_str(&format!("help: {}\n", visible(&helped.help)));
+    }
+    drop(io::stderr().write_all(lines.as_bytes()));
+}
+
+/// An error with a command or a profile line that helps, which is printed on a line of its own.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+struct Helped {
+    message: String,
+    help: String,
 }
 
 /// Prints an error of several lines, which ends with what the user can do.

@@ -8,6 +8,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_long, c_uint};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
+pub mod handle;
 pub mod identity;
 pub mod notify;
 pub mod signal;

@@ -6,4 +6,5 @@ mod support;
 
 mod overlay;
 
+mod hostile;
 mod property;

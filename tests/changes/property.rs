@@ -61,7 +61,14 @@ fn check(cases: u32, place: fn() -> Place) {
     });
     let ops = || prop::collection::vec(op(), 0..12);
     let runs = prop::collection::vec(ops(), 1..3);
-    let result = runner.run(&(ops(), runs), |(before, runs)| {
+    let result = runner.run(&(ops(), runs), |(mut before, mut runs)| {
+        // An overlay does not know that names of its lower layer are links to one file.
+        let is_no_link = |op: &Op| !matches!(op, Op::Link(..));
+        before.retain(is_no_link);
+        let last = runs.len() - 1;
+        for earlier in &mut runs[..last] {
+            earlier.retain(is_no_link);
+        }
         same_as_without(&place(), &before, &runs)
     });
     if let Err(error) = result {

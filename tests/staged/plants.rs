@@ -1,6 +1,7 @@
 //! What may not land: each plant is there after the same script without gosandbox, and in no work tree
 //! after a run, which ends with status 125.
 
+use std::fs;
 use std::path::Path;
 
 use crate::support::{Ended, Env, Site, content};
@@ -36,27 +37,27 @@ const fn plant(
 
 #[rustfmt::skip]
 const PLANTS: &[Plant] = &[
-    plant("a protected name", "", "mkdir .vscode; echo x > .vscode/tasks.json", ".vscode/tasks.json", "protected-name"),
-    plant("a protected file", "", "echo x > .envrc", ".envrc", "protected-name"),
-    plant("a protected name deep below", "", "mkdir -p a/b; echo x > a/b/.envrc", "a/b/.envrc", "protected-name"),
-    plant("a protected name in node_modules", "", "mkdir -p node_modules/x/.github; echo x > node_modules/x/.github/w", "node_modules/x/.github/w", "protected-name"),
-    plant("a protected name in vendor", "", "mkdir -p vendor/x; echo x > vendor/x/.envrc", "vendor/x/.envrc", "protected-name"),
-    plant("other letter case", "", "mkdir .Git; echo x > .Git/config", ".Git/config", "protected-name"),
-    plant("a repository", "", "repository a/.git", "a/.git/HEAD", "protected-name"),
+    plant("a protected name", "", "mkdir .vscode; echo x > .vscode/tasks.json", ".vscode/tasks.json", "protected-path"),
+    plant("a protected file", "", "echo x > .envrc", ".envrc", "protected-path"),
+    plant("a protected name deep below", "", "mkdir -p a/b; echo x > a/b/.envrc", "a/b/.envrc", "protected-path"),
+    plant("a protected name in node_modules", "", "mkdir -p node_modules/x/.github; echo x > node_modules/x/.github/w", "node_modules/x/.github/w", "protected-path"),
+    plant("a protected name in vendor", "", "mkdir -p vendor/x; echo x > vendor/x/.envrc", "vendor/x/.envrc", "protected-path"),
+    plant("other letter case", "", "mkdir .Git; echo x > .Git/config", ".Git/config", "protected-path"),
+    plant("a repository", "", "repository a/.git", "a/.git/HEAD", "protected-path"),
     plant("a bare repository under any name", "", "repository a/data", "a/data/HEAD", "repository"),
-    plant("a link named .git", "", "mkdir -p a z; echo x > z/HEAD; ln -s ../z a/.git", "a/.git", "protected-name"),
+    plant("a link named .git", "", "mkdir -p a z; echo x > z/HEAD; ln -s ../z a/.git", "a/.git", "protected-path"),
     plant("a folder closed to its owner", "", "mkdir -p a/b; repository a/b/r; chmod 0555 a/b; chmod 0311 a", "a/b/r/HEAD", "repository"),
-    plant("a folder of mode 0", "", "mkdir -p a/b; echo x > a/b/.envrc; chmod 0 a/b", "a/b", "protected-name"),
+    plant("a folder of mode 0", "", "mkdir -p a/b; echo x > a/b/.envrc; chmod 0 a/b", "a/b/.envrc", "protected-path"),
     plant("what makes a folder a repository", "mkdir -p fix/objects fix/refs; touch fix/objects/x fix/refs/x", "echo ref: refs/heads/main > fix/HEAD", "fix/HEAD", "repository"),
     plant("a repository that was there", "repository fix/there", "echo x >> fix/there/config", "fix/there/config+", "repository"),
     plant("a repository exchanged by the folder above", "repository fix/there", "cp -r fix other; rm -rf fix; mv other fix; echo '[core] fsmonitor=x' >> fix/there/config", "fix/there/config+", "repository"),
-    plant("the end of a protected link", "mkdir tools; echo old > tools/envrc; ln -s tools/envrc .envrc", "echo new > tools/envrc", "tools/envrc+", "protected-path"),
+    plant("the end of a protected link", "mkdir tools; echo old > tools/envrc; ln -s tools/envrc .envrc", "echo new > tools/envrc", "tools/envrc+", ""),
     plant("a hook that the configuration leads to", "git init -q .; git config core.hooksPath hooks; mkdir hooks; echo x > hooks/README", "echo x > hooks/pre-commit", "hooks/pre-commit", ""),
-    plant("a link out of the tree", "", "ln -s /etc/passwd a", "a", "link-outside"),
-    plant("a link out of the tree by dots", "", "mkdir -p d; ln -s ../../outside d/a", "d/a", "link-outside"),
+    plant("a link out of the tree", "", "ln -s /etc/passwd a", "a", "link-leaves-tree"),
+    plant("a link out of the tree by dots", "", "mkdir -p d; ln -s ../../outside d/a", "d/a", "link-leaves-tree"),
     plant("a link to something protected", "git init -q .", "ln -s .git/hooks a", "a", "link-to-protected"),
-    plant("the longest name", "", "n=$(printf '%0251d' 0); mkdir $n; echo x > $n/.envrc", "", "protected-name"),
-    plant("a thousand taken names", "", "for i in $(seq 0 1100); do touch gosandbox-quarantine-envrc-$i; done; echo x > .envrc", ".envrc", "protected-name"),
+    plant("the longest name", "", "n=$(printf '%0251d' 0); mkdir $n; echo x > $n/.envrc", "", "protected-path"),
+    plant("a thousand taken names", "", "for i in $(seq 0 1100); do touch gosandbox-quarantine-envrc-$i; done; echo x > .envrc", ".envrc", "protected-path"),
 ];
 
 fn named(site: &Site, plant: &Plant) -> std::path::PathBuf {
@@ -78,7 +79,7 @@ fn made(env: Env, plant: &Plant) -> Site {
 
 fn is_planted(path: &Path, was: Option<&Vec<u8>>) -> bool {
     let now = path.symlink_metadata().is_ok();
-    let content = std::fs::read(path).ok();
+    let content = fs::read(path).ok();
     now && (was.is_none() || content.as_ref() != was)
 }
 
@@ -87,7 +88,7 @@ fn without_gosandbox_each_is_planted() {
     for plant in PLANTS {
         let site = made(Env::E1, plant);
         let path = named(&site, plant);
-        let was = std::fs::read(&path).ok();
+        let was = fs::read(&path).ok();
         Ended::of(&mut site.bare(&["sh", "script.sh"])).expect(0);
         assert!(is_planted(&path, was.as_ref()), "{}", plant.name);
     }
@@ -103,7 +104,7 @@ fn nothing_of_them_lands_and_the_run_says_so() {
                 let (options, words) = ENTRIES[entry];
                 let site = made(env, plant);
                 let path = named(&site, plant);
-                let was = std::fs::read(&path).ok();
+                let was = fs::read(&path).ok();
                 let ended = site.run(options, words);
                 let place = format!("{env:?} {}: {words:?}", plant.name);
                 if is_planted(&path, was.as_ref()) {
@@ -146,19 +147,43 @@ fn what_a_strict_test_plants_is_dropped_without_a_word() {
 /// Deeper than a path can be long.
 #[test]
 fn a_plant_beyond_the_longest_path_does_not_land() {
-    const DEEP: &str = "for i in $(seq 40); do d=$(printf '%0200d' 0); mkdir $d && cd $d || exit 1; done; echo x > .envrc";
-    for env in staging() {
-        let site = site(env, DEEP);
+    const DEEP: &str = r#"package main
+
+import (
+	"os"
+	"strings"
+)
+
+func main() {
+	name := strings.Repeat("d", 200)
+	for i := 0; i < 40; i++ {
+		if os.Mkdir(name, 0o755) != nil || os.Chdir(name) != nil {
+			os.Exit(3)
+		}
+	}
+	if os.WriteFile(".envrc", nil, 0o644) != nil {
+		os.Exit(4)
+	}
+}
+"#;
+    let deep = |env| {
+        let site = site(env, "");
+        fs::remove_file(site.work.join("main_test.go")).unwrap();
+        site.file("main.go", DEEP);
         site.settle();
-        let ended = site.run(&[], &["sh", "script.sh"]);
-        let ended = ended.expect(125);
-        assert!(ended.stderr.contains("protected-name"), "{ended:?}");
+        site
+    };
+    let find = |site: &Site| {
         let found = Ended::of(&mut site.bare(&["find", ".", "-name", ".envrc"]));
-        assert_eq!(found.stdout, "", "{env:?}");
+        found.stdout.lines().count()
+    };
+    for env in staging() {
+        let site = deep(env);
+        let ended = site.run(&[], &["go", "run", "."]).expect(125);
+        assert!(ended.stderr.contains("protected-path"), "{ended:?}");
+        assert_eq!(find(&site), 0, "{env:?}");
     }
-    let bare = site(Env::E1, DEEP);
-    bare.settle();
-    Ended::of(&mut bare.bare(&["sh", "script.sh"])).expect(0);
-    let found = Ended::of(&mut bare.bare(&["find", ".", "-name", ".envrc"]));
-    assert!(found.stdout.ends_with(".envrc\n"), "{found:?}");
+    let bare = deep(Env::E1);
+    Ended::of(&mut bare.bare(&["go", "run", "."])).expect(0);
+    assert_eq!(find(&bare), 1);
 }

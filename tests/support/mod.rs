@@ -135,7 +135,8 @@ impl Site {
         self
     }
 
-    fn give(&self, path: &Path) {
+    /// Hands one file to the project's owner.
+    pub fn give(&self, path: &Path) {
         if is_root() {
             chown(path, Some(self.owner()), Some(self.owner())).unwrap();
         }

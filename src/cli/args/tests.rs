@@ -189,3 +189,31 @@ fn a_path_need_not_be_utf8_and_a_variable_must() {
     assert!(parse(["--ro".into(), odd.clone(), go()]).is_ok());
     assert!(parse(["--env".into(), odd, go()]).is_err());
 }
+
+#[test]
+fn changes_takes_an_action_and_a_run() {
+    let changes = |line: &str| match low(line).map(|args| args.mode) {
+        Ok(Mode::Changes(changes)) => Ok((changes.action, changes.run, changes.all)),
+        Ok(other) => panic!("{line}: {other:?}"),
+        Err(error) => Err(error),
+    };
+    assert_eq!(changes("changes"), Ok((ChangesAction::List, None, false)));
+    assert_eq!(
+        changes("changes show 12ab"),
+        Ok((ChangesAction::Show, Some("12ab".into()), false))
+    );
+    assert_eq!(
+        changes("changes drop --all"),
+        Ok((ChangesAction::Drop, None, true))
+    );
+    for line in [
+        "changes frob",
+        "changes apply a b",
+        "changes apply --all",
+        "changes drop 12 --all",
+        "doctor --all",
+        "--stage later -- true",
+    ] {
+        assert!(low(line).is_err(), "{line}");
+    }
+}

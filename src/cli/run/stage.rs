@@ -244,7 +244,12 @@ fn rules(tree: &Path, wanted: &Wanted<'_>) -> Rules {
         .iter()
         .cloned()
         .partition(|path| path.components().count() == 1);
-    let led_to = wanted.protected.iter().filter_map(within);
+    let named: Vec<_> = paths.iter().map(|path| tree.join(path)).collect();
+    let named = named.iter().chain(wanted.protected);
+    let ends = named.clone().filter_map(|path| end_of(path));
+    let protected_paths = named
+        .filter_map(within)
+        .chain(ends.filter_map(|end| within(&end)));
     Rules {
         keep: match wanted.access {
             TreeAccess::Write => Keep::All,
@@ -253,8 +258,16 @@ fn rules(tree: &Path, wanted: &Wanted<'_>) -> Rules {
         },
         outputs: wanted.outputs.iter().filter_map(within).collect(),
         protected_names,
-        protected_paths: paths.into_iter().chain(led_to).collect(),
+        protected_paths: protected_paths.collect(),
     }
+}
+
+/// Where a path leads through the links on the way to it. What is missing at its end stays as it is.
+fn end_of(path: &Path) -> Option<PathBuf> {
+    path.ancestors().find_map(|above| {
+        let real = above.canonicalize().ok()?;
+        Some(real.join(path.strip_prefix(above).ok()?))
+    })
 }
 
 /// As many are told of one by one.

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 
+mod kills;
+
 /// A record for a work tree, with nothing protected and everything kept.
 pub(super) fn record(tree: &Path) -> Record {
     let found = tree.metadata().unwrap();
