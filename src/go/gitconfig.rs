@@ -43,32 +43,61 @@ impl Setting {
     }
 }
 
+/// A part of a configuration; what is between the parts is space and comments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// `[section "subsection"]`.
+    Header {
+        /// The section and, after a dot, the subsection.
+        name: Vec<u8>,
+        /// Where it stands, with its brackets.
+        span: Range<usize>,
+    },
+    /// A setting.
+    Setting(Setting),
+}
+
 /// The settings of `text`; an error is the number of the line that cannot be read.
 pub(super) fn parse(text: &[u8]) -> Result<Vec<Setting>, usize> {
-    let mut settings = Vec::new();
+    let settings = parts(text)?.into_iter().filter_map(|part| match part {
+        Part::Header { .. } => None,
+        Part::Setting(setting) => Some(setting),
+    });
+    Ok(settings.collect())
+}
+
+/// The parts of `text`, in order; an error is the number of the line that cannot be read.
+pub(super) fn parts(text: &[u8]) -> Result<Vec<Part>, usize> {
+    let mut parts = Vec::new();
     let mut name = Vec::new();
     let mut reader = Reader::new(text);
     let mut is_comment = false;
     loop {
         let start = reader.at;
         match reader.next() {
-            b'\n' if reader.is_over => return Ok(settings),
+            b'\n' if reader.is_over => return Ok(parts),
             b'\n' => is_comment = false,
             _ if is_comment => {}
             byte if is_space(byte) => {}
             b'#' | b';' => is_comment = true,
-            b'[' => name = reader.header().ok_or(reader.line)?,
+            b'[' => {
+                name = reader.header().ok_or(reader.line)?;
+                let span = start..reader.at;
+                let name = name.clone();
+                parts.push(Part::Header { name, span });
+            }
             byte if byte.is_ascii_alphabetic() => {
                 let line = reader.line;
                 let (key, value) = reader.setting(byte).ok_or(line)?;
                 let (section, subsection) = split(&name);
-                settings.push(Setting {
+                let span = start..reader.at;
+                parts.push(Part::Setting(Setting {
                     section,
                     subsection,
                     key,
                     value,
-                    span: start..reader.at,
-                });
+                    span,
+                }));
             }
             _ => return Err(reader.line),
         }

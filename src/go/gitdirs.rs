@@ -60,6 +60,16 @@ pub(super) fn places(top: &Path) -> Result<Vec<Place>, Unclear> {
     Ok(found)
 }
 
+/// The repository of a work tree with nothing that would have to be read.
+pub(super) fn alone(top: &Path) -> Vec<Place> {
+    let git = top.join(".git");
+    vec![Place {
+        common: git.clone(),
+        git,
+        tops: Vec::new(),
+    }]
+}
+
 fn add(top: &Path, depth: usize, found: &mut Vec<Place>) -> Result<(), Unclear> {
     let Some(git) = git_folder(top)? else {
         return Ok(());

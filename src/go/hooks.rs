@@ -70,6 +70,14 @@ pub fn led_to(repository: &Path, user: &User<'_>) -> Result<Vec<PathBuf>, Unclea
     Ok(found)
 }
 
+/// The files of the configuration of a repository, its submodules and its other work trees, as far as they can be
+/// found.
+pub fn configurations(repository: &Path) -> Vec<PathBuf> {
+    let places = gitdirs::places(repository).unwrap_or_else(|_| gitdirs::alone(repository));
+    let files = places.iter().flat_map(Place::configurations);
+    files.collect()
+}
+
 /// A search in what one repository reads.
 struct Search<'a> {
     user: &'a User<'a>,

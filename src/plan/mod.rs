@@ -14,6 +14,7 @@ use crate::policy::{Access, Cage, Guarantee, Layer};
 pub mod build;
 mod grants;
 pub mod guarantees;
+mod hidden;
 pub mod inputs;
 mod links;
 mod mounts;
@@ -33,7 +34,7 @@ pub use links::{ends_of_links, steps};
 pub use on_disk::Identity as OnDisk;
 pub use planted::Planted;
 pub use tree::protected_at_top;
-pub use view::{Node, Overlay, ProgramRoot, View};
+pub use view::{Cover, Node, Overlay, ProgramRoot, View};
 pub use way::Way;
 
 /// The word that makes the launcher act as the `-exec` wrapper.

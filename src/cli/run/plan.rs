@@ -135,10 +135,15 @@ impl<'a> Prepared<'a> {
         let mut proxy_folders = way::upstream_folders(policy);
         proxy_folders.extend(own_modules.clone());
         let scratch = scratch::choose(session, written(tree.as_ref(), policy))?;
+        let covers = match stage::runs(&what) {
+            Some(_) => git::covers(tree.as_deref()),
+            None => Vec::new(),
+        };
         let project = Project {
             tree,
             mapped,
             protected: led_to,
+            covers,
             read,
             write: Vec::new(),
             goroot: toolchain.goroot.clone(),
