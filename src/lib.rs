@@ -21,6 +21,7 @@
 pub mod changes;
 pub mod cli;
 pub mod enforce;
+pub mod files;
 pub mod gateway;
 pub mod generate;
 pub mod go;

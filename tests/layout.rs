@@ -7,29 +7,32 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms, and the rooms of this crate that each may name.
-const MAY_SEE: [(&str, &[&str]); 16] = [
+const MAY_SEE: [(&str, &[&str]); 17] = [
     ("sys", &[]),
     ("text", &[]),
     ("paths", &[]),
     ("policy", &[]),
+    ("files", &["paths", "sys"]),
     ("profile", &["policy"]),
     ("go", &["policy", "paths", "text"]),
     ("host", &["paths", "sys"]),
-    ("plan", &["policy", "host", "paths"]),
-    ("enforce", &["policy", "plan", "sys"]),
+    ("plan", &["policy", "host", "files", "paths"]),
+    ("enforce", &["policy", "plan", "files", "sys"]),
     ("notify", &["sys"]),
-    ("changes", &["paths", "sys", "text"]),
+    ("changes", &["paths", "policy", "sys", "text"]),
     ("gateway", &["policy", "text"]),
     ("generate", &["policy", "text"]),
     (
         "launch",
-        &["policy", "plan", "enforce", "notify", "gateway", "sys"],
+        &[
+            "policy", "plan", "enforce", "files", "notify", "gateway", "sys",
+        ],
     ),
     (
         "cli",
         &[
-            "changes", "policy", "profile", "go", "host", "plan", "gateway", "generate", "launch",
-            "paths", "text",
+            "changes", "files", "policy", "profile", "go", "host", "plan", "gateway", "generate",
+            "launch", "paths", "text",
         ],
     ),
     ("main", &["cli"]),

@@ -1,10 +1,11 @@
 //! Decides what becomes of each change.
 
 use std::cell::Cell;
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsString};
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::path::Path;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Stat};
 
@@ -179,7 +180,15 @@ impl Judge<'_> {
         mark: &mut Mark,
     ) -> io::Result<Option<Refusal>> {
         let entry = &entries[index as usize];
-        if index != 0 && self.names.has(entry.name.to_bytes()) {
+        let name = entry.name.to_bytes();
+        let is_link = entry.kind == Kind::Symlink;
+        let path = || -> PathBuf {
+            let parts = names(entries, index).into_iter();
+            parts
+                .map(|name| OsString::from_vec(name.into_bytes()))
+                .collect()
+        };
+        if index != 0 && (self.names.has(name) || self.names.refuses(name, is_link, path)) {
             return Ok(Some(Refusal::ProtectedPath));
         }
         if let Some(refusal) = self.places.refusal(mark.place) {

@@ -21,6 +21,7 @@ use super::places::Names;
 use super::put;
 use super::repository::Parts;
 use super::scan::{self, FOLDER_BITS, Time};
+use super::side;
 use super::steps::step;
 
 /// Why a change did not land.
@@ -75,6 +76,10 @@ pub(super) fn land(mut land: Land<'_>, changes: &mut Changes) -> Vec<(u32, Strin
             (_, What::Mode | What::Times) => land.set_attributes(entries, index),
             _ => put::put(&mut land, entries, index),
         };
+        let done = match done {
+            Err(Stop::Conflict) => land.settle(entries, index),
+            done => done,
+        };
         land.note(entries, index, done);
     }
     for index in 0..entries.len() as u32 {
@@ -113,6 +118,25 @@ impl Land<'_> {
             entry.verdict = Verdict::Covered;
         }
         entry.verdict == Verdict::Apply
+    }
+
+    /// After a conflict that was not there when the changes were listed: nothing is to be done where
+    /// somebody has just made the same file, as another run in the same tree does.
+    fn settle(&mut self, entries: &[Entry], index: u32) -> Result<(), Stop> {
+        let entry = &entries[index as usize];
+        if entry.kind != Kind::File {
+            return Err(Stop::Conflict);
+        }
+        let staged = self.upper.at(entries, entry.parent)?.try_clone_to_owned()?;
+        let tree = self.tree_at(entries, entry.parent)?.try_clone_to_owned()?;
+        let found = scan::look(tree.as_fd(), &entry.name)?;
+        let is_file = found.is_some_and(|found| scan::kind(&found) == Kind::File);
+        let (one, other) = (staged.as_fd(), tree.as_fd());
+        if !is_file || !side::is_equal_in(self.journal, one, other, &entry.name)? {
+            return Err(Stop::Conflict);
+        }
+        step()?;
+        Ok(fs::unlinkat(&staged, &entry.name, AtFlags::empty())?)
     }
 
     fn note(&mut self, entries: &mut [Entry], index: u32, done: Result<(), Stop>) {

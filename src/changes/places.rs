@@ -4,65 +4,33 @@ use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
 use super::change::Refusal;
+use crate::policy::protected::Matcher;
 
-/// Names that are protected at any depth.
+/// Names that are protected at any depth, as git and file systems compare them.
 pub(super) struct Names {
-    folded: Vec<Vec<u8>>,
+    matcher: Matcher,
 }
 
 impl Names {
     pub fn new(names: &[PathBuf]) -> Names {
-        let folded = names
-            .iter()
-            .map(|name| fold(name.as_os_str().as_encoded_bytes()));
         Names {
-            folded: folded.filter(|name| !name.is_empty()).collect(),
+            matcher: Matcher::new(names),
         }
     }
 
     /// Whether a name is protected, or a file system or git takes it for one that is.
+    ///
+    /// Git's `is_ntfs_dotgit` stops at `:` and `\` (CVE-2019-1352).
     pub fn has(&self, name: &[u8]) -> bool {
-        let folded = fold(name);
-        // The short name that Windows gives the first `.git` of a folder.
-        let folded = match folded.as_slice() {
-            b"git~1" => b".git".to_vec(),
-            _ => folded,
-        };
-        self.folded.contains(&folded)
+        let mut parts = name.split(|byte| matches!(byte, b':' | b'\\'));
+        let start = parts.next().unwrap_or_default();
+        !start.is_empty() && (self.matcher.matches(start) || self.matcher.matches(name))
     }
-}
 
-/// A name as file systems that fold letters see it, and as git compares it with `.git`.
-///
-/// Git's `is_hfs_dotgit` passes over code points that HFS+ ignores (CVE-2014-9390). Its
-/// `is_ntfs_dotgit` stops at `:` and `\` and passes over dots and spaces at the end.
-fn fold(name: &[u8]) -> Vec<u8> {
-    let mut folded = Vec::with_capacity(name.len());
-    let mut rest = name;
-    while let Some((byte, tail)) = rest.split_first() {
-        if let Some(tail) = without_ignored(rest) {
-            rest = tail;
-        } else if matches!(byte, b':' | b'\\') {
-            break;
-        } else {
-            folded.push(byte.to_ascii_lowercase());
-            rest = tail;
-        }
-    }
-    while matches!(folded.last(), Some(b'.' | b' ')) {
-        folded.pop();
-    }
-    folded
-}
-
-/// What follows a code point that HFS+ ignores: U+200C to U+200F, U+202A to U+202E, U+206A to
-/// U+206F, U+FEFF.
-fn without_ignored(text: &[u8]) -> Option<&[u8]> {
-    match text {
-        [0xe2, 0x80, 0x8c..=0x8f | 0xaa..=0xae, rest @ ..]
-        | [0xe2, 0x81, 0xaa..=0xaf, rest @ ..]
-        | [0xef, 0xbb, 0xbf, rest @ ..] => Some(rest),
-        _ => None,
+    /// Whether a path is protected that has this name at its end, as `.cargo/config.toml` is, or is
+    /// a link in the place of a folder on the way to one.
+    pub fn refuses(&self, name: &[u8], is_link: bool, path: impl FnOnce() -> PathBuf) -> bool {
+        (is_link || self.matcher.ends_a_path(name)) && self.matcher.refuses(&path(), is_link)
     }
 }
 
@@ -173,7 +141,8 @@ mod tests {
 
     #[test]
     fn spellings_that_git_or_a_file_system_takes_for_a_protected_name_are_found() {
-        let names = Names::new(&[".git".into(), ".github".into(), ".envrc".into()]);
+        let names = [".git", "git~1", ".github", ".envrc"].map(PathBuf::from);
+        let names = Names::new(&names);
         for name in [
             ".git",
             ".GIT",

@@ -141,17 +141,26 @@ impl Side<'_> {
         Ok(())
     }
 
-    /// Whether a file has the same content on both sides. One that cannot be read has not.
     fn is_equal(&self, name: &CStr) -> io::Result<bool> {
-        let staged = File::from(folders::staged_file(self.journal, self.staged, name)?);
-        let Some(at) = self.real else {
-            return Ok(false);
-        };
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        match fs::openat(at, name, flags, Mode::empty()) {
-            Ok(real) => Ok(is_equal(staged, File::from(real)).unwrap_or(false)),
-            Err(_) => Ok(false),
+        match self.real {
+            Some(real) => is_equal_in(self.journal, self.staged, real, name),
+            None => Ok(false),
         }
+    }
+}
+
+/// Whether a file has the same content on both sides. One that cannot be read has not.
+pub(super) fn is_equal_in(
+    journal: &Journal,
+    staged: BorrowedFd<'_>,
+    real: BorrowedFd<'_>,
+    name: &CStr,
+) -> io::Result<bool> {
+    let staged = File::from(folders::staged_file(journal, staged, name)?);
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    match fs::openat(real, name, flags, Mode::empty()) {
+        Ok(real) => Ok(is_equal(staged, File::from(real)).unwrap_or(false)),
+        Err(_) => Ok(false),
     }
 }
 

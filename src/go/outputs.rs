@@ -3,8 +3,8 @@
 //! Relative names are resolved as the go command resolves them: against its folder after `-C`,
 //! and test profiles against `-outputdir`.
 
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::ffi::{OsStr, OsString};
+use std::path::{Component, Path, PathBuf};
 
 use super::command::{Call, Kind, Output};
 use super::flags::Parsed;
@@ -44,8 +44,13 @@ impl Sink<'_> {
     fn add(&mut self, base: &Path, value: &OsStr, kind: Kind, flag: &'static str) {
         // Device files are there already, and need no grant of their own.
         if !value.is_empty() && !is_device(Path::new(value)) {
+            let path = base.join(value);
             self.outputs.push(Output {
-                path: clean(&base.join(value)),
+                // What comes before `..` may be a link, and then the kernel goes elsewhere than the words say.
+                path: match goes_back(value) {
+                    true => path,
+                    false => clean(&path),
+                },
                 kind,
                 flag,
             });
@@ -58,6 +63,13 @@ impl Sink<'_> {
         let kind = if folder { Kind::Folder } else { file };
         self.add(self.cwd, value, kind, "-o");
     }
+}
+
+/// Whether a path has a name before `..`.
+fn goes_back(value: &OsStr) -> bool {
+    let mut parts = Path::new(value).components();
+    parts.any(|part| matches!(part, Component::Normal(_)))
+        && parts.any(|part| part == Component::ParentDir)
 }
 
 /// Everything that is to be written by name.
@@ -153,28 +165,65 @@ fn test(place: &Place<'_>, sink: &mut Sink<'_>) {
     }
 }
 
-/// Go's own tools write where `-o` or `-output` says.
+/// Flags of Go's own tools that name a file to write.
+const TOOL_FILES: [(&str, &str); 10] = [
+    ("asmhdr", "-asmhdr"),
+    ("blockprofile", "-blockprofile"),
+    ("cpuprofile", "-cpuprofile"),
+    ("dynout", "-dynout"),
+    ("exportheader", "-exportheader"),
+    ("linkobj", "-linkobj"),
+    ("memprofile", "-memprofile"),
+    ("mutexprofile", "-mutexprofile"),
+    ("benchmarkprofile", "-benchmarkprofile"),
+    ("traceprofile", "-traceprofile"),
+];
+
+/// Flags of Go's own tools that name a folder to write in.
+const TOOL_FOLDERS: [(&str, &str); 3] = [
+    ("capturehostobjs", "-capturehostobjs"),
+    ("objdir", "-objdir"),
+    ("tmpdir", "-tmpdir"),
+];
+
+/// Go's own tools write where `-o` or `-output` says, and a few other flags; `pack` where its second word does.
 fn tool(place: &Place<'_>, sink: &mut Sink<'_>) {
     let words = &place.parsed.arguments;
     let file = match words.first() {
         Some(tool) if tool == "link" => Kind::Program,
         _ => Kind::File,
     };
+    if let [tool, operation, archive, ..] = words.as_slice()
+        && tool == "pack"
+        && operation
+            .as_encoded_bytes()
+            .iter()
+            .any(|it| b"cr".contains(it))
+    {
+        sink.add(place.cwd, archive, Kind::File, "go tool pack");
+    }
     for (i, word) in words.iter().enumerate() {
         let Some(word) = word.to_str() else { continue };
         let flag = word
             .strip_prefix("--")
             .or_else(|| word.strip_prefix('-'))
             .unwrap_or_default();
-        match flag.split_once('=') {
-            Some(("o" | "output", value)) => sink.add_binary(OsStr::new(value), file),
-            None if flag == "o" || flag == "output" => {
-                words
-                    .get(i + 1)
-                    .into_iter()
-                    .for_each(|v| sink.add_binary(v, file));
-            }
-            _ => {}
+        let (flag, value) = match flag.split_once('=') {
+            Some((flag, value)) => (flag, Some(OsStr::new(value))),
+            None => (flag, words.get(i + 1).map(OsString::as_os_str)),
+        };
+        let Some(value) = value else { continue };
+        if matches!(flag, "o" | "output") {
+            sink.add_binary(value, file);
+        }
+        let named = |known: &[(&str, &'static str)]| {
+            let found = known.iter().find(|(name, _)| *name == flag);
+            found.map(|(_, shown)| *shown)
+        };
+        if let Some(shown) = named(&TOOL_FILES) {
+            sink.add(place.cwd, value, Kind::File, shown);
+        } else if let Some(shown) = named(&TOOL_FOLDERS) {
+            sink.add(place.cwd, value, Kind::Folder, shown);
         }
     }
 }

@@ -63,10 +63,15 @@ pub fn leads_out(path: &Path, real: &Path, folder: &Path) -> bool {
 }
 
 /// Whether a real path is one of a tree's protected names or lies in one, at any depth, or lies in one of the
-/// protected paths (absolute).
+/// protected paths (absolute). Letters count in either case: some file systems do not tell them apart.
 pub fn is_protected(real: &Path, tree: &Path, protected: &[PathBuf]) -> bool {
     let mut led_to = protected.iter().filter(|path| path.is_absolute());
-    led_to.any(|path| real.starts_with(path))
+    let lies_in = |folder: &PathBuf| {
+        real.starts_with(folder)
+            || PathBuf::from(real.as_os_str().to_ascii_lowercase())
+                .starts_with(folder.as_os_str().to_ascii_lowercase())
+    };
+    led_to.any(lies_in)
         || real
             .strip_prefix(tree)
             .is_ok_and(|path| Matcher::new(protected).protects(path))

@@ -1,11 +1,13 @@
 //! Where a command line asks to have something written, outside the work tree.
 
 use std::ffi::OsStr;
-use std::io::ErrorKind;
-use std::path::{Component, Path, PathBuf};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
 use super::inputs::{Error, is_protected, leads_out};
 use super::{Placeholder, PlaceholderKind};
+use crate::files::{self, End, Keeper};
+use crate::paths::clean;
 use crate::policy::is_device;
 
 /// What is written at a place that a flag or a variable names.
@@ -59,22 +61,26 @@ impl Outputs {
             path: path.to_owned(),
             why,
         };
-        let real = match path.canonicalize() {
-            Ok(real) => real,
-            Err(_) => {
-                let name = path.file_name().ok_or_else(|| fail("it names no file"))?;
-                let parent = path.parent().and_then(|parent| match kind {
-                    Kind::File => parent.canonicalize().ok(),
-                    _ => real_as_far_as_it_goes(parent),
-                });
-                parent
-                    .ok_or_else(|| fail("its folder does not exist; make it first"))?
-                    .join(name)
-            }
-        };
+        let end = resolve(path, tree).map_err(|error| fail(why(&error)))?;
+        if !end.is_there && path.file_name().is_none() {
+            return Err(fail("it names no file"));
+        }
+        // Only a file's folder must be there; go makes the others.
+        let is_folder_there = || end.path.parent().is_some_and(Path::is_dir);
+        if kind == Kind::File && !end.is_there && !is_folder_there() {
+            return Err(fail("its folder does not exist; make it first"));
+        }
+        // Go cleans some paths by their words, and leaves others to the kernel, to which `link/..` is another folder.
+        let cleaned = clean(path);
+        if cleaned != path && resolve(&cleaned, tree).ok().as_ref() != Some(&end) {
+            return Err(fail(
+                "a symbolic link comes before `..` in it; name the place without",
+            ));
+        }
+        let real = end.path;
         if let Some(tree) = tree {
             // The repository's own links do not choose: coverage.out could lead to ~/.profile.
-            if leads_out(path, &real, tree) {
+            if (end.leaves || leads_out(path, &real, tree)) && !is_device(&real) {
                 return Err(fail(
                     "a symbolic link in the work tree leads out of it; remove the link",
                 ));
@@ -86,7 +92,7 @@ impl Outputs {
         // In the tree a file is granted with it, and the wrapper makes what a program writes; but not the one
         // folder that a program makes itself.
         let in_tree = tree.is_some_and(|tree| real.starts_with(tree));
-        let is_made = !kind.is_folder() || !real.exists() && kind != Kind::Artifacts;
+        let is_made = !kind.is_folder() || !end.is_there && kind != Kind::Artifacts;
         if in_tree && is_made || is_device(&real) {
             return Ok(());
         }
@@ -101,7 +107,7 @@ impl Outputs {
                 "the folder is too wide to be granted; name one below it",
             ));
         }
-        let placeholder = (!real.exists()).then(|| Placeholder {
+        let placeholder = (!end.is_there).then(|| Placeholder {
             path: real.clone(),
             mode: kind.mode(),
             kind: match kind.is_folder() {
@@ -143,13 +149,17 @@ fn holds_more_than_coverage(folder: &Path) -> bool {
     }
 }
 
-/// A folder's canonical path, where only those at its end are missing.
-fn real_as_far_as_it_goes(folder: &Path) -> Option<PathBuf> {
-    if folder.components().any(|part| part == Component::ParentDir) {
-        return folder.canonicalize().ok();
+/// What a path leads to, there or not.
+fn resolve(path: &Path, tree: Option<&Path>) -> io::Result<End> {
+    files::end_of(path, Some(Keeper::caller()), tree)
+}
+
+fn why(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::ELOOP) => {
+            "symbolic links lead in a circle, or another user can change one of them; name the place without"
+        }
+        Some(libc::EACCES) => "a folder on the way to it is closed to you",
+        _ => "its folder does not exist; make it first",
     }
-    folder.ancestors().find_map(|above| {
-        let real = above.canonicalize().ok()?;
-        Some(real.join(folder.strip_prefix(above).ok()?))
-    })
 }

@@ -105,6 +105,13 @@ impl Matcher {
             || self.patterns.iter().any(|pattern| glob(pattern, &name))
     }
 
+    /// Whether a protected path of several names has this one at its end.
+    pub fn ends_a_path(&self, name: &[u8]) -> bool {
+        let name = fold::fold(name);
+        let mut lasts = self.paths.iter().filter_map(|parts| parts.last());
+        lasts.any(|last| glob(last, &name))
+    }
+
     /// Whether what a path ends with is protected: its last name, or its last names together. The
     /// path is relative to the work tree.
     pub fn matches_end(&self, path: &Path) -> bool {

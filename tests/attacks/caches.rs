@@ -60,7 +60,7 @@ fn caches_that_variables_name_are_used() {
     fs::create_dir(all.join("builds")).unwrap();
     site.settle();
     for (builds, modules) in [
-        (cache.join("go-build"), cache.join("mod")),
+        (cache.join("go-build"), site.home.join("modules")),
         (all.join("builds"), all),
     ] {
         for _ in 0..2 {

@@ -300,8 +300,13 @@ fn a_link_of_the_sandbox_users_makes_no_cache_of_what_is_roots() {
     std::os::unix::fs::lchown(site.root.join("led"), Some(1000), Some(1000)).unwrap();
     run(&site.root.join("led/own")).expect(125);
     assert!(!site.outside.join("own").exists());
-    // Root's own folder without such a link is used as the sandbox user's.
-    let own = site.root.join("roots");
+    // Nor is a folder of root's that this user can put there: whoever owns the folder above can rename it.
+    let theirs = site.root.join("roots");
+    fs::create_dir_all(theirs.join("go-build")).unwrap();
+    run(&theirs).expect(125).says("chown");
+    // Root's own folder in root's own is used as the sandbox user's.
+    let own = crate::support::base().join(format!("roots-{}", std::process::id()));
     fs::create_dir_all(own.join("go-build")).unwrap();
     run(&own).expect(0);
+    fs::remove_dir_all(&own).unwrap();
 }

@@ -14,6 +14,7 @@ mod between;
 mod caches;
 mod contained;
 mod disk;
+mod exchanges;
 mod grants;
 mod hostile;
 mod inputs;

@@ -199,6 +199,139 @@ fn a_link_named_as_the_program_does_not_have_go_write_a_protected_path() {
     }
 }
 
+/// What go writes at a name that the command line gives is judged by where the name leads in the end: over links that
+/// lead to what is missing, in a folder that is a link, and `..` behind one.
+#[test]
+fn an_output_behind_links_does_not_come_to_a_protected_path() {
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let site = site(env);
+        site.file("sub/.git/hooks/README", "");
+        site.file("sub/.git/refs/heads/README", "");
+        site.file("bin/README", "");
+        site.file("vendored/README", "");
+        let hooks = "sub/.git/hooks";
+        for (to, name) in [
+            ("../sub/.git/hooks/post-checkout", "bin/app"),
+            ("chain", "bin/chained"),
+            ("second", "bin/chain"),
+            ("../sub/.git/hooks/post-merge", "bin/second"),
+            ("../sub/.git/hooks", "bin/folder"),
+            ("../sub/.git/refs/heads", "bin/up"),
+            ("../sub/.git/new", "bin/new"),
+        ] {
+            symlink(to, site.work.join(name)).unwrap();
+        }
+        site.settle();
+        let before = site.listing();
+        let profile = |flag: &str, name: &str| format!("-{flag}=bin/{name}");
+        let mut commands: Vec<Vec<String>> = Vec::new();
+        let mut add =
+            |words: &[&str]| commands.push(words.iter().map(|it| it.to_string()).collect());
+        for name in [
+            "bin/app",
+            "bin/chained",
+            "bin/folder/post-commit",
+            "bin/folder/",
+            "bin/up/../../hooks/pre-push",
+            "sub/.GIT/hooks/pre-push",
+            "bin/new",
+        ] {
+            add(&["go", "build", "-o", name, "."]);
+            add(&["go", "test", "-c", "-o", name, "."]);
+        }
+        for flag in ["coverprofile", "cpuprofile", "trace", "blockprofile"] {
+            for name in ["app", "chained", "folder/post-commit"] {
+                add(&["go", "test", &profile(flag, name), "."]);
+            }
+        }
+        add(&[
+            "go",
+            "test",
+            "-outputdir=bin/folder",
+            "-cpuprofile=pre-push",
+            ".",
+        ]);
+        add(&[
+            "go",
+            "test",
+            "-cpuprofile=post-checkout",
+            "-outputdir",
+            hooks,
+            ".",
+        ]);
+        add(&["go", "mod", "vendor", "-o", "bin/folder"]);
+        add(&["go", "mod", "vendor", "-o", "bin/new"]);
+        add(&["go", "tool", "compile", "-o", "bin/app", "main.go"]);
+        add(&[
+            "go", "tool", "compile", "-p=main", "-o=m.a", "-asmhdr", "bin/app", "main.go",
+        ]);
+        add(&["go", "tool", "asm", "-o=bin/app", "main.go"]);
+        add(&["go", "tool", "pack", "c", "bin/app", "main.go"]);
+        add(&["go", "build", "-debug-trace=bin/app", "."]);
+        let gobin = |site: &Site| site.work.join("bin/folder");
+        for words in &commands {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let ended = site.run(&[], &words);
+            // What go leaves beside them is no harm.
+            for name in ["m.a", "m.test", "main.o"] {
+                let _ = fs::remove_file(site.work.join(name));
+            }
+            assert_eq!(site.listing(), before, "{env:?} {words:?}: {ended:?}");
+            ended.expect(125);
+        }
+        let mut install = site.gosandbox(&[], &["go", "install", "."]);
+        let ended = Ended::of(install.env("GOBIN", gobin(&site)));
+        assert_eq!(site.listing(), before, "{env:?} GOBIN: {ended:?}");
+        ended.expect(125);
+        let mut covered = site.gosandbox(&[], &["go", "test", "-cover", "."]);
+        let ended = Ended::of(covered.env("GOCOVERDIR", gobin(&site)));
+        assert_eq!(site.listing(), before, "{env:?} GOCOVERDIR: {ended:?}");
+    }
+}
+
+#[test]
+fn an_output_behind_links_comes_to_a_protected_path_without_gosandbox() {
+    let site = site(Env::E1);
+    site.file("sub/.git/hooks/README", "");
+    site.file("bin/README", "");
+    symlink("chain", site.work.join("bin/app")).unwrap();
+    symlink(
+        "../sub/.git/hooks/post-checkout",
+        site.work.join("bin/chain"),
+    )
+    .unwrap();
+    site.settle();
+    let words = ["go", "test", "-coverprofile=bin/app", "."];
+    Ended::of(&mut site.bare(&words)).expect(0);
+    assert!(site.work.join("sub/.git/hooks/post-checkout").exists());
+}
+
+#[test]
+fn links_that_lead_to_what_may_be_written_are_no_reason_to_refuse() {
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let site = site(env);
+        site.file("build/README", "");
+        symlink("build", site.work.join("bin")).unwrap();
+        symlink("build/late", site.work.join("early")).unwrap();
+        site.settle();
+        for words in [
+            &["go", "build", "-o", "bin/app", "."][..],
+            &["go", "build", "-o", "early", "."],
+            &["go", "test", "-coverprofile=bin/c.out", "."],
+            &["go", "build", "-o", "bin/../app", "."],
+        ] {
+            site.run(&[], words).expect(0);
+        }
+        assert!(site.work.join("build/app").exists() && site.work.join("build/c.out").exists());
+    }
+}
+
 #[test]
 fn links_to_texts_in_protected_folders_are_no_reason_to_refuse() {
     let site = site(Env::E1);

@@ -2,6 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use crate::support::{Ended, Env, Site, gosandbox, write};
 
@@ -101,11 +104,115 @@ fn a_link_of_the_repository_does_not_choose_where_the_audit_log_goes() {
         assert!(!site.outside.join("new").exists(), "{env:?}");
         let link = site.outside.join("link");
         symlink("profile", &link).unwrap();
-        site.run(&["--audit-log", link.to_str().unwrap()], &["gcc"])
+        let ended = site
+            .run(&["--audit-log", link.to_str().unwrap()], &["gcc"])
             .expect(125);
+        if env == Env::E4 {
+            // In a folder of another user's than the launcher's.
+            ended.says("another user can change");
+            assert!(kept(&site));
+            continue;
+        }
         let text = fs::read_to_string(site.outside.join("profile")).unwrap();
         assert!(text.contains("run-refused"), "the user's own: {text}");
     }
+}
+
+/// Protected paths are judged before anything is made: in any letter case, deep in the tree, behind links of the tree's.
+#[test]
+fn neither_report_nor_audit_log_is_a_protected_path() {
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let site = site(env);
+        site.file(".git/hooks/README", "");
+        site.file("sub/.git/hooks/README", "");
+        symlink("../sub/.git/hooks", site.work.join("own/hooks")).unwrap();
+        symlink("sub/.git/hooks/post-merge", site.work.join("dangling")).unwrap();
+        site.settle();
+        let before = site.listing();
+        for place in [
+            ".git/hooks/pre-commit",
+            ".git/hooks/README",
+            ".GIT/hooks/pre-commit",
+            "sub/.git/hooks/pre-commit",
+            "own/hooks/pre-commit",
+            "dangling",
+            ".envrc",
+            ".Envrc",
+        ] {
+            if place.starts_with(".GIT") {
+                fs::create_dir_all(site.work.join(".GIT/hooks")).unwrap();
+            }
+            for option in ["--report", "--audit-log"] {
+                for words in [&["true"][..], &["gcc"]] {
+                    site.run(&[option, place], words).expect(125);
+                    site.run(&[option, place, "--dry-run"], words);
+                }
+            }
+            let _ = fs::remove_dir_all(site.work.join(".GIT"));
+            assert_eq!(site.listing(), before, "{env:?} {place}");
+            let readme = fs::read(site.work.join(".git/hooks/README")).unwrap();
+            assert!(readme.is_empty(), "{env:?} {place}");
+        }
+    }
+}
+
+/// In a tree that another user can change, root's report lands in no folder of root's.
+#[test]
+fn a_folder_that_is_exchanged_for_a_link_has_root_write_nowhere_else() {
+    if !crate::support::is_root() {
+        crate::support::skip("a report of root's takes root", true);
+        return;
+    }
+    let site = site(Env::E4);
+    let (folder, link) = (site.work.join("own"), site.work.join("link"));
+    let roots = crate::support::base().join(format!("roots-{}", std::process::id()));
+    fs::create_dir_all(&roots).unwrap();
+    let victim = roots.join("report.json");
+    fs::write(&victim, OWN).unwrap();
+    symlink(&roots, &link).unwrap();
+    std::os::unix::fs::lchown(&link, Some(1000), Some(1000)).unwrap();
+    let is_kept = || {
+        let entries = fs::read_dir(&roots).unwrap().count();
+        entries == 1 && fs::read_to_string(&victim).is_ok_and(|text| text == OWN)
+    };
+    let run = |option: &str| {
+        let mut command = std::process::Command::new(gosandbox());
+        command.args([option, folder.join("report.json").to_str().unwrap()]);
+        command.args(["-C", site.work.to_str().unwrap(), "--", "true"]);
+        site.prepare(&mut command);
+        Ended::of(&mut command)
+    };
+    // Held open: the link is there from the start.
+    let exchange = || renameat_with(CWD, &folder, CWD, &link, RenameFlags::EXCHANGE).unwrap();
+    exchange();
+    for option in ["--report", "--audit-log"] {
+        run(option).expect(125);
+        assert!(is_kept(), "{option}");
+    }
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                exchange();
+            }
+        });
+        for round in 0..16 {
+            run(["--report", "--audit-log"][round % 2]);
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert!(is_kept());
+    // By its path, as root, it is written over.
+    if !link.is_symlink() {
+        exchange();
+    }
+    exchange();
+    fs::write(folder.join("report.json"), "report").unwrap();
+    assert!(
+        !is_kept(),
+        "the attack does not work without gosandbox either"
+    );
+    fs::remove_dir_all(&roots).unwrap();
 }
 
 #[test]

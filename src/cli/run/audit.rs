@@ -1,19 +1,23 @@
 //! `--audit-log`: opened before anything runs, where nothing inside can write it.
 
-use std::cell::Cell;
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::cell::{Cell, OnceCell};
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde_json::json;
 
+use super::guarded::{self, Guarded};
+use crate::files::{Keeper, Place};
 use crate::paths::clean;
-use crate::plan::inputs::leads_out;
 use crate::plan::{Isolation, Node, Plan};
+use crate::policy::protected::{self, Matcher};
 use crate::policy::{Access, is_device};
 use crate::text::visible;
+
+/// Of a new log.
+const MODE: u32 = 0o600;
 
 /// Version of a line's schema, which is the gateway's.
 const SCHEMA: u32 = 1;
@@ -21,55 +25,73 @@ const SCHEMA: u32 = 1;
 /// The log.
 #[derive(Debug)]
 pub(super) struct Audit {
-    file: File,
+    place: Place,
     named: PathBuf,
-    path: PathBuf,
-    /// Not yet where a link leads there, of which only the work tree tells whose it is.
+    /// What was there already. A new file is made once its place is judged.
+    file: OnceCell<File>,
     settled: Cell<bool>,
 }
 
 impl Audit {
-    /// Opens the file for appending, or makes it: not where a link leads to what is not there.
+    /// Opens the file for appending, where it is there.
+    ///
+    /// # Errors
+    /// It cannot be opened; a link leads to what is not there.
     pub fn open(path: &Path) -> anyhow::Result<Audit> {
-        let is_link = path
-            .symlink_metadata()
-            .is_ok_and(|found| found.is_symlink());
-        let open = || {
-            let file = OpenOptions::new()
-                .append(true)
-                .create(!is_link)
-                .mode(0o600)
-                .custom_flags(libc::O_NOCTTY)
-                .open(path)?;
-            let named = clean(&std::path::absolute(path)?);
-            let path = path.canonicalize()?;
+        let open = || -> io::Result<Audit> {
+            let place = guarded::find(path, Keeper::caller(), None)?;
+            let file = OnceCell::new();
+            match (place.open_special()?, place.look()?) {
+                (Some(special), _) => drop(file.set(special)),
+                (None, Some(_)) => drop(file.set(place.append(MODE)?)),
+                (None, None) if place.is_led() && !is_link_free(path)? => {
+                    return Err(io::ErrorKind::NotFound.into());
+                }
+                (None, None) => {}
+            }
             Ok(Audit {
                 file,
-                settled: Cell::new(path == named),
-                named,
-                path,
+                settled: Cell::new(false),
+                named: clean(&std::path::absolute(path)?),
+                place,
             })
         };
-        let opened: std::io::Result<Audit> = open();
-        opened.with_context(|| format!("cannot open the audit log {}", path.display()))
+        open().with_context(|| format!("cannot open the audit log {}", path.display()))
     }
 
-    /// Makes sure that no link of the work tree's own has led there. Nothing is written before.
-    pub fn settle(&self, tree: Option<&Path>) -> anyhow::Result<()> {
-        if tree.is_some_and(|tree| leads_out(&self.named, &self.path, tree)) {
-            bail!(
-                "cannot use the audit log {}: a symbolic link in the work tree leads out of it; remove the link",
-                self.named.display()
-            );
+    /// Makes sure that no link of the work tree's own has led there, and that it is no protected path; then makes the
+    /// file. Nothing is written before.
+    ///
+    /// # Errors
+    /// It must not be used, or cannot be made.
+    pub fn settle(&self, guarded: &Guarded<'_>) -> anyhow::Result<()> {
+        let refused = || format!("cannot use the audit log {}", self.named.display());
+        // Walked to again, now that it is known what the work tree is.
+        let place = guarded.find(&self.named).with_context(refused)?;
+        if place.path() != self.place.path() {
+            bail!("{}: what leads there was exchanged", refused());
         }
+        let is_device = self.file.get().is_some_and(|file| !is_regular(file));
+        guarded.judge(&place, is_device).with_context(refused)?;
+        self.make().with_context(refused)?;
         self.settled.set(true);
         Ok(())
     }
 
+    fn make(&self) -> io::Result<&File> {
+        match self.file.get() {
+            Some(file) => Ok(file),
+            None => {
+                let made = self.place.append(MODE)?;
+                Ok(self.file.get_or_init(|| made))
+            }
+        }
+    }
+
     /// For the gateway, which writes a line for every fetch.
     pub fn file(&self) -> anyhow::Result<File> {
-        let twice = self.file.try_clone();
-        twice.with_context(|| format!("cannot use the audit log {}", self.path.display()))
+        let twice = self.make().and_then(File::try_clone);
+        twice.with_context(|| format!("cannot use the audit log {}", self.place.path().display()))
     }
 
     /// Refuses a plan that lets anything inside write the log.
@@ -94,10 +116,10 @@ impl Audit {
         // A view shows its own /dev, and nothing of the host's below it.
         let is_own = |folder: &Path| is_device(folder) || folder == Path::new("/dev/shm");
         let mut written = granted.chain(bound);
-        match written.find(|folder| self.path.starts_with(folder) && !is_own(folder)) {
+        match written.find(|folder| self.place.path().starts_with(folder) && !is_own(folder)) {
             Some(folder) => bail!(
                 "cannot use the audit log {}: the run can write {}; name a file elsewhere",
-                self.path.display(),
+                self.place.path().display(),
                 folder.display()
             ),
             None => Ok(()),
@@ -106,15 +128,37 @@ impl Audit {
 
     /// A run that did not start. A log that cannot be written does not hide why.
     pub fn refused(&self, reason: &str) {
-        if !self.settled.get() {
+        // What the work tree's links and protected names are may not be known yet.
+        if !self.settled.get() && (self.place.is_led() || has_guarded_name(self.place.path())) {
             return;
         }
+        let Ok(mut file) = self.make() else { return };
         let line = json!({
             "schema": SCHEMA,
             "time": format!("{:.3}", jiff::Timestamp::now()),
             "event": "run-refused",
             "reason": visible(reason),
         });
-        let _full = (&self.file).write_all(format!("{line}\n").as_bytes());
+        let _full = file.write_all(format!("{line}\n").as_bytes());
     }
+}
+
+fn is_regular(file: &File) -> bool {
+    file.metadata().is_ok_and(|found| found.is_file())
+}
+
+/// Whether a missing file's own name is not that of a link.
+fn is_link_free(path: &Path) -> io::Result<bool> {
+    match rustix::fs::lstat(path) {
+        Err(rustix::io::Errno::NOENT) => Ok(true),
+        found => Ok(
+            rustix::fs::FileType::from_raw_mode(found?.st_mode) != rustix::fs::FileType::Symlink
+        ),
+    }
+}
+
+/// Whether a path has a name that is protected in a work tree, in any letter case.
+fn has_guarded_name(path: &Path) -> bool {
+    let relative = path.strip_prefix("/").unwrap_or(path);
+    Matcher::new(protected::names()).protects(relative)
 }

@@ -1,24 +1,25 @@
 //! Where GOCACHE, GOMODCACHE and the programs' own cache lie, and that they can be used.
+//!
+//! Each is opened once. Root walks there by descriptors, as far as nobody else decides where the path leads; from there on
+//! a helper process walks, and makes what is missing, that has become the sandbox user.
 
-use std::fs;
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-use anyhow::{Context, bail};
-use rustix::fs::{CWD, Dir, Gid, Mode, OFlags, Uid};
-use rustix::io::Errno;
+use anyhow::{Context, anyhow, bail};
 use sha2::{Digest, Sha256};
 
 use super::identity::Who;
-use super::{Session, foreign, scratch};
-use crate::paths::clean;
+use super::place::{Finder, Found};
+use super::{Session, foreign};
+use crate::files::FileId;
 
 /// Caches of users without a home, when the launcher is root.
-const SYSTEM: &str = "/var/cache/gosandbox";
+pub(super) const SYSTEM: &str = "/var/cache/gosandbox";
 
-/// The caches of a run. Canonical, existing folders.
+/// The caches of a run, by canonical paths. They exist, unless they were only to be found.
 #[derive(Clone, Debug)]
 pub(super) struct Caches {
     pub gocache: PathBuf,
@@ -27,177 +28,114 @@ pub(super) struct Caches {
     pub programs: PathBuf,
     /// Caches on disk that belong to root and are to appear as the sandbox user's.
     pub of_root: Vec<PathBuf>,
+    /// Which folder each of them was when it was judged.
+    pub judged: BTreeMap<PathBuf, FileId>,
+    /// Keeps them what they are: an inode that is open is not used again.
+    opened: Vec<Rc<OwnedFd>>,
 }
 
-/// Finds the caches, and makes those that are missing. `tree`: the project's, where there is one.
+impl Caches {
+    fn judge(&mut self, found: Found) -> PathBuf {
+        if let Some((id, opened)) = found.opened {
+            self.judged.insert(found.real.clone(), id);
+            self.opened.push(Rc::new(opened));
+        }
+        found.real
+    }
+}
+
+/// Whether what is missing is made. `profile FORMAT` and dry runs make nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    Make,
+    Leave,
+}
+
+impl Missing {
+    /// What a run of these options does.
+    pub fn of_run(session: &Session<'_>) -> Missing {
+        match session.args.dry_run {
+            true => Missing::Leave,
+            false => Missing::Make,
+        }
+    }
+}
+
+/// Finds the caches. `tree`: the project's, where there is one.
 pub(super) fn find(
     session: &Session<'_>,
     who: &Who,
     tree: Option<&Path>,
+    missing: Missing,
 ) -> anyhow::Result<Caches> {
     let layout = layout(session, who)?;
     let place = tree.unwrap_or(&session.folder);
     let programs = layout.programs.join(key(place)).join("go-build");
-    let folders = [&layout.gocache, &layout.gomodcache, &programs];
-    for folder in folders {
-        stays(tree, folder)?;
-    }
-    for (name, folder) in ["GOCACHE", "GOMODCACHE"].into_iter().zip(folders) {
-        if session.args.cache_dir.is_none() && session.go_variable(name).is_some() {
-            foreign::refuse(name, folder, &folders.map(PathBuf::as_path), tree)?;
-        }
-    }
-    let mut real = Vec::new();
-    for folder in folders {
-        let made = make_in(tree, folder, who);
-        made.with_context(|| {
-            format!(
-                "cannot make the cache {}; name another place with --cache-dir",
+    let named = [&layout.gocache, &layout.gomodcache, &programs];
+    let finder = Finder { who, tree, missing };
+    let mut found = Vec::new();
+    for (variable, folder) in ["GOCACHE", "GOMODCACHE", ""].into_iter().zip(named) {
+        let is_named = session.args.cache_dir.is_none() && session.go_variable(variable).is_some();
+        let check = |opened: &OwnedFd, real: &Path| match is_named {
+            true => foreign::refuse(variable, folder, opened, real, &named, tree),
+            false => Ok(()),
+        };
+        found.push(finder.find(folder, &check).map_err(|error| {
+            anyhow!(
+                "cannot use the cache {}: {error:#}; name another place with --cache-dir",
                 folder.display()
             )
-        })?;
-        real.push(
-            folder
-                .canonicalize()
-                .with_context(|| format!("cannot use {}", folder.display()))?,
-        );
+        })?);
     }
-    let [gocache, gomodcache, programs] = real
-        .try_into()
-        .map_err(|_| io::Error::other("three caches"))?;
-    let mut of_root = Vec::new();
-    for (path, named) in [
-        (&gocache, &layout.gocache),
-        (&gomodcache, &layout.gomodcache),
-    ] {
-        if who.identity.switch && path.metadata().is_ok_and(|m| m.uid() == 0) {
-            if is_led_by_others(named) {
-                bail!(
-                    "cannot use the cache {}: it is {}, which belongs to root, and a link of another user's leads there; \
-                     name another place with --cache-dir",
-                    named.display(),
-                    path.display()
-                );
-            }
-            of_root.push(path.clone());
-        }
-    }
-    Ok(Caches {
-        gocache,
-        gomodcache,
+    let of_root = found.iter().take(2).filter(|found| found.of_root);
+    let mut caches = Caches {
+        gocache: PathBuf::new(),
+        gomodcache: PathBuf::new(),
         gopath: layout.gopath,
-        programs,
-        of_root,
-    })
-}
-
-/// Makes a cache that may lie in the work tree. Within root's own tree, which appears as the sandbox
-/// user's, all is root's on disk.
-fn make_in(tree: Option<&Path>, folder: &Path, who: &Who) -> io::Result<()> {
-    let is_around = |tree: &Path| {
-        folder.starts_with(tree) && tree.metadata().is_ok_and(|found| found.uid() == 0)
+        programs: PathBuf::new(),
+        of_root: of_root.map(|found| found.real.clone()).collect(),
+        judged: BTreeMap::new(),
+        opened: Vec::new(),
     };
-    if who.identity.switch && tree.is_some_and(is_around) {
-        fs::create_dir_all(folder)
-    } else {
-        make(folder, who)
+    let real: Vec<_> = found.into_iter().map(|found| caches.judge(found)).collect();
+    if let Ok([gocache, gomodcache, programs]) = <[PathBuf; 3]>::try_from(real) {
+        caches.gocache = gocache;
+        caches.gomodcache = gomodcache;
+        caches.programs = programs;
     }
+    Ok(caches)
 }
 
 /// Makes the folder of GOCACHE in which fuzzing keeps its corpus; programs write there alone.
-pub(super) fn make_corpus(caches: &Caches, who: &Who) -> anyhow::Result<()> {
+pub(super) fn make_corpus(session: &Session<'_>, caches: &Caches, who: &Who) -> anyhow::Result<()> {
     let folder = caches.gocache.join("fuzz");
-    let made = match caches.of_root.contains(&caches.gocache) {
+    let finder = Finder {
+        who,
         // Root's on disk as all of that cache, and the sandbox user's inside.
-        true => fs::create_dir_all(&folder),
-        false => make(&folder, who),
+        tree: caches
+            .of_root
+            .contains(&caches.gocache)
+            .then_some(&caches.gocache),
+        missing: Missing::of_run(session),
     };
-    made.with_context(|| format!("cannot make the folder {} for fuzzing", folder.display()))
+    let found = finder.find(&folder, &|_, _| Ok(()));
+    found.with_context(|| format!("cannot make the folder {} for fuzzing", folder.display()))?;
+    Ok(())
 }
 
 /// Where go keeps what it has seen of the checksum database (`GOPATH/pkg/sumdb`), made if need be.
 /// `None` where it cannot be: go says so if it needs it.
-pub(super) fn sumdb(caches: &Caches, who: &Who, tree: Option<&Path>) -> Option<PathBuf> {
+pub(super) fn sumdb(
+    session: &Session<'_>,
+    caches: &mut Caches,
+    who: &Who,
+    tree: Option<&Path>,
+) -> Option<PathBuf> {
     let folder = caches.gopath.join("pkg/sumdb");
-    stays(tree, &folder).ok()?;
-    make_in(tree, &folder, who).ok()?;
-    let real = folder.canonicalize().ok()?;
-    let is_roots = who.identity.switch && real.metadata().ok()?.uid() == 0;
-    (!is_roots || !is_led_by_others(&folder)).then_some(real)
-}
-
-/// Makes sure that no link of the work tree's own leads a cache out of it: `GOCACHE=$PWD/.cache` would grant
-/// whatever folder the repository likes.
-fn stays(tree: Option<&Path>, folder: &Path) -> anyhow::Result<()> {
-    let mut there = folder.ancestors();
-    let deepest = there.find(|path| path.symlink_metadata().is_ok());
-    let (Some(tree), Some(deepest)) = (tree, deepest) else {
-        return Ok(());
-    };
-    let real = deepest.canonicalize();
-    if real.as_ref().is_ok_and(|real| real == deepest) {
-        // No link at all: it is where its name says.
-        return Ok(());
-    }
-    let is_in = |path: &Path| path.canonicalize().is_ok_and(|real| real.starts_with(tree));
-    // Whoever goes in and out again (`..`) does not stay.
-    let mut after = folder.ancestors().take_while(|path| !path.ends_with(".."));
-    let enters = clean(folder).starts_with(tree) || after.any(is_in);
-    if enters && !real.is_ok_and(|real| real.starts_with(tree)) {
-        bail!(
-            "cannot use the cache {}: a symbolic link in the work tree leads out of it; remove the link, or name \
-             another place with --cache-dir",
-            folder.display()
-        );
-    }
-    Ok(())
-}
-
-/// Whether a link that is not root's, or that others may exchange, is on the way to a path: whoever has made
-/// it chooses what is there.
-fn is_led_by_others(path: &Path) -> bool {
-    let mut todo = parts(path);
-    let mut at = PathBuf::from("/");
-    let mut links = 0;
-    while let Some(next) = todo.pop() {
-        if next == ".." {
-            at.pop();
-            continue;
-        }
-        let folder = at.symlink_metadata();
-        at.push(&next);
-        let found = at.symlink_metadata();
-        let Ok(to) = at.read_link() else {
-            continue;
-        };
-        let is_roots = |found: &fs::Metadata| found.uid() == 0;
-        let is_closed = |folder: &fs::Metadata| folder.mode() & 0o022 == 0;
-        links += 1;
-        if links > 40
-            || !found.is_ok_and(|found| is_roots(&found))
-            || !folder.is_ok_and(|folder| is_roots(&folder) && is_closed(&folder))
-        {
-            return true;
-        }
-        at.pop();
-        if to.is_absolute() {
-            at = PathBuf::from("/");
-        }
-        todo.extend(parts(&to));
-    }
-    false
-}
-
-/// The names of a path, the last first.
-fn parts(path: &Path) -> Vec<std::ffi::OsString> {
-    let names = path.components().filter_map(|part| match part {
-        std::path::Component::Normal(name) => Some(name.to_owned()),
-        std::path::Component::ParentDir => Some("..".into()),
-        _ => None,
-    });
-    let mut names: Vec<_> = names.collect();
-    names.reverse();
-    names
+    let missing = Missing::of_run(session);
+    let finder = Finder { who, tree, missing };
+    let found = finder.find(&folder, &|_, _| Ok(())).ok()?;
+    Some(caches.judge(found))
 }
 
 struct Layout {
@@ -296,77 +234,6 @@ pub(super) fn module_cache(session: &Session<'_>) -> Option<PathBuf> {
     named
         .or_else(|| Some(gopath()?.join("pkg/mod")))
         .filter(|path| path.is_absolute())
-}
-
-/// Makes a folder and those above it; what is new belongs to the sandbox user.
-fn make(folder: &Path, who: &Who) -> io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    if let Some(parent) = folder.parent() {
-        let system = parent == Path::new(SYSTEM) || parent == Path::new("/var/cache");
-        if system {
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o755)
-                .create(parent)?;
-        } else {
-            make(parent, who)?;
-        }
-    }
-    if !who.identity.switch {
-        return ignore_existing(fs::DirBuilder::new().mode(0o700).create(folder));
-    }
-    give(folder, who)
-}
-
-/// Makes a folder that belongs to the sandbox user, as root: not where a link of that user's leads to what is
-/// another's.
-fn give(folder: &Path, who: &Who) -> io::Result<()> {
-    let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else {
-        return Err(io::ErrorKind::InvalidInput.into());
-    };
-    let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let within = rustix::fs::openat(CWD, parent, flags, Mode::empty())?;
-    let owner = rustix::fs::fstat(&within)?.st_uid;
-    if owner != who.identity.uid && is_led_by_others(parent) {
-        return Err(io::Error::other(format!(
-            "{} belongs to user {owner}, and a link of another user's leads there",
-            parent.display()
-        )));
-    }
-    // Under another name until it is the user's: a launcher that is killed leaves none that is not.
-    let new = format!(".gosandbox-new-{}", scratch::unguessable()?);
-    rustix::fs::mkdirat(&within, &new, Mode::RWXU)?;
-    let made = rustix::fs::openat(&within, &new, flags | OFlags::NOFOLLOW, Mode::empty())
-        .and_then(|made| hand_over(made.as_fd(), who))
-        .and_then(|()| rustix::fs::renameat(&within, &new, &within, name));
-    if made.is_err() {
-        let flags = rustix::fs::AtFlags::REMOVEDIR;
-        let _another_run_was_first = rustix::fs::unlinkat(&within, &new, flags);
-    }
-    if folder.is_dir() { Ok(()) } else { Ok(made?) }
-}
-
-/// Gives a new folder to the sandbox user.
-///
-/// # Errors
-/// ENOTEMPTY: it is another one of root's, which the user has put in its place.
-fn hand_over(folder: BorrowedFd<'_>, who: &Who) -> Result<(), Errno> {
-    for entry in Dir::read_from(folder)? {
-        if !matches!(entry?.file_name().to_bytes(), b"." | b"..") {
-            return Err(Errno::NOTEMPTY);
-        }
-    }
-    let (uid, gid) = (who.identity.uid, who.identity.gid);
-    rustix::fs::fchown(folder, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
-}
-
-fn ignore_existing(made: io::Result<()>) -> io::Result<()> {
-    match made {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        made => made,
-    }
 }
 
 /// Names a project's own cache.

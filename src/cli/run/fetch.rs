@@ -1,16 +1,15 @@
 //! What is fetched before the command runs, in the tool cage: modules of a command that has no
 //! network itself, and toolchains.
 
-use std::fs::File;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Dir, FileType, Mode, OFlags};
 
 use super::identity::{self, Who};
 use super::plan::Prepared;
-use super::{Project, Session, start, way};
+use super::{Project, Session, start, verify, way};
 use crate::cli::args::Command;
 use crate::cli::warn;
 use crate::go::missing;
@@ -44,9 +43,9 @@ pub(super) fn missing(
     let mut download = Prepared::new(session, workspace, policy, who, toolchain, &command)?;
     let status = match way::can(host) {
         Ok(()) => match start(project, host, &mut download, None) {
-            Ok((_, Ok((outcome, _)))) if outcome.status == 0 => return Ok(()),
-            Ok((_, Ok((outcome, _)))) => {
-                format!("go mod download ended with status {}", outcome.status)
+            Ok((_, Ok(ran))) if ran.outcome.status == 0 => return Ok(()),
+            Ok((_, Ok(ran))) => {
+                format!("go mod download ended with status {}", ran.outcome.status)
             }
             Ok((_, Err(error))) => error.to_string(),
             Err(error) => format!("{error:#}"),
@@ -134,7 +133,7 @@ pub(super) fn download(
     let who = identity::choose(&session, &policy, None)?;
     let mut download = Prepared::new(&session, &nowhere, &policy, who, found, &command)?;
     let (_, ended) = start(&alone, host, &mut download, None)?;
-    Ok(ended.context("cannot start the sandbox")?.0.status)
+    Ok(ended.context("cannot start the sandbox")?.outcome.status)
 }
 
 fn go(words: &[&str]) -> Command {
@@ -145,33 +144,61 @@ fn go(words: &[&str]) -> Command {
 }
 
 /// Lets the programs of a fetched toolchain be executed: modules are extracted without that right, and
-/// the go command gives it when it changes to one.
-pub(super) fn make_executable(goroot: &Path) -> anyhow::Result<()> {
-    let tools = goroot.join("pkg/tool");
-    let mut folders = vec![goroot.join("bin")];
-    let platforms = tools.read_dir().into_iter().flatten().flatten();
-    folders.extend(platforms.map(|entry| entry.path()));
-    for folder in folders {
-        permit(&folder).with_context(|| {
+/// the go command gives it when it changes to one. In a module cache that others than root can write, the sandbox user does.
+///
+/// # Errors
+/// The right cannot be given.
+pub(super) fn make_executable(who: &Who, goroot: &Path) -> anyhow::Result<()> {
+    verify::theirs(who, goroot, || {
+        permit_all(goroot).with_context(|| {
             format!(
                 "cannot make the programs in {} executable",
-                folder.display()
+                goroot.display()
             )
-        })?;
+        })
+    })
+}
+
+/// Those in `bin` and in the folders of `pkg/tool`.
+fn permit_all(goroot: &Path) -> std::io::Result<()> {
+    let top = rustix::fs::open(goroot, FOLDER, Mode::empty())?;
+    permit(&rustix::fs::openat(&top, "bin", FOLDER, Mode::empty())?)?;
+    let Ok(tools) = rustix::fs::openat(&top, "pkg", FOLDER, Mode::empty())
+        .and_then(|package| rustix::fs::openat(&package, "tool", FOLDER, Mode::empty()))
+    else {
+        return Ok(());
+    };
+    for platform in Dir::read_from(&tools)? {
+        let platform = platform?;
+        if !platform.file_name().to_bytes().starts_with(b".") {
+            permit(&rustix::fs::openat(
+                &tools,
+                platform.file_name(),
+                FOLDER,
+                Mode::empty(),
+            )?)?;
+        }
     }
     Ok(())
 }
 
-fn permit(folder: &Path) -> std::io::Result<()> {
+const FOLDER: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+
+fn permit(folder: &OwnedFd) -> std::io::Result<()> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let at = rustix::fs::open(folder, flags | OFlags::DIRECTORY, Mode::empty())?;
-    for entry in folder.read_dir()? {
-        let name = entry?.file_name();
-        let file = File::from(rustix::fs::openat(&at, &name, flags, Mode::empty())?);
-        let found = file.metadata()?;
-        if found.is_file() {
-            let mode = found.mode() & 0o777 | 0o111;
-            file.set_permissions(PermissionsExt::from_mode(mode))?;
+    for entry in Dir::read_from(folder)? {
+        let entry = entry?;
+        if matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            continue;
+        }
+        let file = rustix::fs::openat(folder, entry.file_name(), flags, Mode::empty())?;
+        let found = rustix::fs::fstat(&file)?;
+        if FileType::from_raw_mode(found.st_mode) == FileType::RegularFile {
+            let mode = Mode::from_raw_mode(found.st_mode & 0o777 | 0o111);
+            rustix::fs::fchmod(&file, mode)?;
         }
     }
     Ok(())

@@ -1,81 +1,107 @@
 //! Whether a folder that a variable names as a cache is one. Code of the source reads it as a whole, so that
 //! `GOMODCACHE=$HOME` would show it all there is.
 
-use std::fs::DirEntry;
-use std::path::Path;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
+use rustix::fs::{AtFlags, Dir, DirEntry, FileType, Mode, OFlags, openat, statat};
 
-/// Makes sure that `folder`, which the variable `name` says is a cache, holds no more than one does, or is the
-/// work tree's. `caches`: where all of the run's are, which may lie within each other.
+/// Makes sure that a folder which the variable `name` says is a cache holds no more than one does, or is the
+/// work tree's. `opened`, `real`: what `folder` leads to. `caches`: where all of the run's are, which may lie within
+/// each other.
 ///
 /// # Errors
 /// It holds something else.
 pub(super) fn refuse(
     name: &str,
     folder: &Path,
-    caches: &[&Path],
+    opened: &OwnedFd,
+    real: &Path,
+    caches: &[&PathBuf],
     tree: Option<&Path>,
 ) -> anyhow::Result<()> {
-    let real = folder.canonicalize();
-    if tree.is_some_and(|tree| real.is_ok_and(|real| real.starts_with(tree))) {
+    if tree.is_some_and(|tree| real.starts_with(tree)) {
         return Ok(());
     }
-    // What is missing will be made; what cannot be read is no use to anybody.
-    let Ok(entries) = folder.read_dir() else {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    // What cannot be read is no use to anybody.
+    let Ok(opened) = openat(opened, ".", flags, Mode::empty()) else {
         return Ok(());
     };
     let is_expected = match name {
         "GOCACHE" => is_of_builds,
         _ => is_of_modules,
     };
-    let entries = entries
-        .flatten()
-        .filter(|it| !is_ours(it) && !caches.contains(&it.path().as_path()));
+    let place = |entry: &DirEntry| folder.join(file_name(entry));
     let mut has_modules = false;
-    for entry in entries {
-        if !is_expected(&entry) {
+    for entry in Dir::read_from(&opened)?.flatten() {
+        if is_ours(&entry) || caches.iter().any(|cache| **cache == place(&entry)) {
+            continue;
+        }
+        if !is_expected(&opened, &entry) {
             bail!(
-                "cannot use {name}={}: it holds {}, which is nothing of go's, and code of the source would read all that \
-                 is there; name a folder that holds nothing else",
-                folder.display(),
-                entry.path().display(),
+                "{name} names it, and it holds {}, which is nothing of go's; code of the source would read all that is there",
+                place(&entry).display(),
             );
         }
         has_modules |= name == "GOMODCACHE";
     }
     // Folders of sources that are sorted by their hosts (`src/github.com`) look the same but for that.
-    if has_modules && !folder.join("cache").is_dir() {
+    if has_modules && !is_folder(&opened, "cache") {
         bail!(
-            "cannot use {name}={}: it holds folders, none of which is go's (cache), and code of the source would read all \
-             that is there; name a folder that holds nothing else",
-            folder.display(),
+            "{name} names it, and it holds folders, none of which is go's (cache); code of the source would read all that \
+             is there",
         );
     }
     Ok(())
 }
 
+fn file_name(entry: &DirEntry) -> &std::ffi::OsStr {
+    use std::os::unix::ffi::OsStrExt;
+    std::ffi::OsStr::from_bytes(entry.file_name().to_bytes())
+}
+
+fn is_folder(within: &OwnedFd, name: &str) -> bool {
+    statat(within, name, AtFlags::empty())
+        .is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Directory)
+}
+
 /// What the launcher makes, and marks of others that say nothing.
 fn is_ours(entry: &DirEntry) -> bool {
-    let name = entry.file_name();
-    let name = name.to_string_lossy();
-    let marks = [".gitignore", ".gitkeep", "CACHEDIR.TAG", "lost+found"];
+    let name = file_name(entry).to_string_lossy();
+    let marks = [
+        ".",
+        "..",
+        ".gitignore",
+        ".gitkeep",
+        "CACHEDIR.TAG",
+        "lost+found",
+    ];
     name.starts_with("gosandbox") || name.starts_with(".gosandbox-") || marks.contains(&&*name)
 }
 
 /// The build cache: folders named by two digits, and a few files.
-fn is_of_builds(entry: &DirEntry) -> bool {
+fn is_of_builds(_: &OwnedFd, entry: &DirEntry) -> bool {
     const NAMES: [&str; 5] = ["README", "fuzz", "log.txt", "testexpire.txt", "trim.txt"];
-    let name = entry.file_name();
+    let name = file_name(entry);
     let bytes = name.as_encoded_bytes();
     bytes.len() == 2 && bytes.iter().all(u8::is_ascii_hexdigit)
         || NAMES.iter().any(|it| name == *it)
 }
 
 /// The module cache: folders named as a module's path begins, which has a dot and none in front.
-fn is_of_modules(entry: &DirEntry) -> bool {
-    let name = entry.file_name();
+fn is_of_modules(within: &OwnedFd, entry: &DirEntry) -> bool {
+    let name = file_name(entry);
     let bytes = name.as_encoded_bytes();
     let is_module = bytes.contains(&b'.') && !bytes.starts_with(b".");
-    (name == "cache" || is_module) && entry.file_type().is_ok_and(|kind| !kind.is_file())
+    // Some file systems do not say in the listing what an entry is.
+    let kind = match entry.file_type() {
+        FileType::Unknown => statat(within, name, AtFlags::SYMLINK_NOFOLLOW)
+            .map_or(FileType::RegularFile, |found| {
+                FileType::from_raw_mode(found.st_mode)
+            }),
+        kind => kind,
+    };
+    (name == "cache" || is_module) && kind != FileType::RegularFile
 }

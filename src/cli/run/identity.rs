@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use super::Session;
+use crate::files::User;
 use crate::host::accounts::{self, Account};
 use crate::plan::Identity;
 use crate::policy::Policy;
@@ -19,6 +20,16 @@ pub(super) struct Who {
     pub identity: Identity,
     pub name: String,
     pub home: Option<PathBuf>,
+}
+
+impl Who {
+    /// For a helper process.
+    pub fn user(&self) -> User {
+        User {
+            uid: self.identity.uid,
+            gid: self.identity.gid,
+        }
+    }
 }
 
 /// An ordinary caller stays who it is. For root: `--user` or the profile's, else the owner of the

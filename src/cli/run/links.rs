@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
+use crate::files;
 use crate::go::command::{GoCommand, Kind};
 use crate::go::workspace::Workspace;
 use crate::plan::inputs::{self, leads_out};
@@ -148,17 +149,8 @@ fn folders_of(tree: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// What a link leads to, there or not.
+/// What a link leads to, there or not, over all links on the way: go follows them all. `None` where links lead in a
+/// circle, or through what is no folder.
 fn end_of(link: &Path) -> Option<PathBuf> {
-    if let Ok(real) = link.canonicalize() {
-        return Some(real);
-    }
-    let named = link.parent()?.join(link.read_link().ok()?);
-    Some(
-        named
-            .parent()?
-            .canonicalize()
-            .ok()?
-            .join(named.file_name()?),
-    )
+    Some(files::end_of(link, None, None).ok()?.path)
 }

@@ -5,11 +5,13 @@ mod caches;
 mod fetch;
 mod foreign;
 mod git;
+mod guarded;
 mod hints;
 mod identity;
 mod limits;
 mod links;
 mod mandatory;
+mod place;
 mod plan;
 mod programs;
 mod progress;
@@ -31,6 +33,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use self::audit::Audit;
+use self::guarded::Guarded;
 use super::args::{Command, LowArgs, Verbosity};
 use super::{REFUSED, caller, overrides, start_folder, warn};
 use crate::go::trust::Trust;
@@ -141,8 +144,10 @@ fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyh
         audit,
     };
     let tree = (!workspace.none).then_some(workspace.root.as_path());
-    audit.map_or(Ok(()), |audit| audit.settle(tree))?;
-    let report = report::Place::settle(args, tree)?;
+    let writes = audit.is_some() || args.report.is_some();
+    let guarded = Guarded::of(&session, &policy, tree, writes)?;
+    audit.map_or(Ok(()), |audit| audit.settle(&guarded))?;
+    let report = report::Place::settle(args, &guarded)?;
     let who = identity::choose(&session, &policy, tree)?;
     let ahead = match args.dry_run {
         true => None,
@@ -158,7 +163,7 @@ fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyh
     hints::before(&project, &toolchain);
     match start(&project, &mut host, &mut prepared, ahead)? {
         (_, Err(error)) => refuse(error),
-        (plan, Ok((outcome, changes))) => {
+        (plan, Ok(Ran { outcome, changes })) => {
             hints::after(&project, &toolchain, &host, &prepared, (&plan, &outcome));
             report::write(report, &policy, &plan, &outcome, &changes)?;
             let status = match changes.is_held_back {
@@ -251,7 +256,7 @@ fn start(
     host: &mut Host,
     prepared: &mut plan::Prepared<'_>,
     mut ahead: Option<Ahead>,
-) -> anyhow::Result<(Plan, Result<(launch::Outcome, stage::Ended), launch::Error>)> {
+) -> anyhow::Result<(Plan, Result<Ran, launch::Error>)> {
     let verbosity = project.session.args.verbosity;
     loop {
         let mut plan = prepared.plan(host)?;
@@ -297,10 +302,16 @@ fn start(
                     warn(verbosity, &error.to_string());
                 }
                 let changes = land(stage, verbosity)?;
-                return Ok((plan, Ok((outcome, changes))));
+                return Ok((plan, Ok(Ran { outcome, changes })));
             }
         }
     }
+}
+
+/// A command that was started and has ended.
+struct Ran {
+    outcome: launch::Outcome,
+    changes: stage::Ended,
 }
 
 /// Does with the changes of a run what the profile says, undisturbed by signals.

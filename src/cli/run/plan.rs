@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use super::audit::Audit;
-use super::caches::{self, Caches};
+use super::caches::{self, Caches, Missing};
 use super::identity::Who;
 use super::what::{What, stamping, what};
 use super::{Session, git, links, programs, protected, scratch, stage, way};
@@ -56,7 +56,8 @@ impl<'a> Prepared<'a> {
         arguments: &'a args::Command,
     ) -> anyhow::Result<Prepared<'a>> {
         let tree = (!workspace.none).then(|| workspace.root.clone());
-        let caches = caches::find(session, &who, tree.as_deref())?;
+        let missing = Missing::of_run(session);
+        let mut caches = caches::find(session, &who, tree.as_deref(), missing)?;
         // Whoever works in GOROOT/src or on an extracted module may not write it for that.
         let unwritable = [&toolchain.goroot, &caches.gomodcache, &caches.gocache];
         let tree = tree.filter(|tree| !unwritable.iter().any(|held| tree.starts_with(held)));
@@ -69,7 +70,7 @@ impl<'a> Prepared<'a> {
             tree.as_deref(),
         )?;
         if matches!(&what, What::Go(go) if go.fuzzes) {
-            caches::make_corpus(&caches, &who)?;
+            caches::make_corpus(session, &caches, &who)?;
         }
         let (stamping, add_flags) = stamping(session, workspace, policy, &what)?;
         let mut mapped = caches.of_root.clone();
@@ -127,7 +128,7 @@ impl<'a> Prepared<'a> {
         }
         let fetches = |go: &GoCommand| go.fetches && go.cage == Cage::Tool;
         let sumdb = matches!(&what, What::Go(go) if fetches(go))
-            .then(|| caches::sumdb(&caches, &who, tree.as_deref()))
+            .then(|| caches::sumdb(session, &mut caches, &who, tree.as_deref()))
             .flatten();
         let of_root = |path: &&PathBuf| who.identity.switch && is_roots(path);
         mapped.extend(sumdb.iter().filter(of_root).cloned());

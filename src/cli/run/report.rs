@@ -1,21 +1,20 @@
 //! What was planned and what was enforced, for a reader and as JSON.
 
-use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write as _;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use rustix::fs::{CWD, Mode, OFlags};
 use serde_json::{Value, json};
 
+use super::guarded::Guarded;
 use super::stage;
 use crate::cli::args::{LowArgs, Output};
+use crate::files;
 use crate::launch::Outcome;
 use crate::paths::Paths as _;
 use crate::plan::{Holding, Isolation, Node, Plan, Way};
-use crate::policy::{Layer, Policy, is_device};
+use crate::policy::{Layer, Policy};
 
 /// Version of the report's schema: raised when a member changes its meaning or goes.
 const SCHEMA: u32 = 1;
@@ -24,62 +23,37 @@ const SCHEMA: u32 = 1;
 pub(super) enum Place {
     /// Standard output.
     Standard,
-    /// What a link or a device led to, opened.
+    /// A device, or a descriptor of the caller's.
     Open(File, PathBuf),
     /// A file's name in a folder; no link that comes there meanwhile is followed.
-    Named(OwnedFd, OsString, PathBuf),
+    Named(files::Place),
 }
 
 impl Place {
     /// That of `--report`, if it is given.
     ///
     /// # Errors
-    /// There is no such folder, or a link of the work tree leads out of it.
-    pub(super) fn settle(args: &LowArgs, tree: Option<&Path>) -> anyhow::Result<Option<Place>> {
+    /// There is no such folder; a link of the work tree's, or of another user's, leads there; it is protected.
+    pub(super) fn settle(args: &LowArgs, guarded: &Guarded<'_>) -> anyhow::Result<Option<Place>> {
         let place = args.report.as_ref().map(|output| match output {
             Output::Standard => Ok(Place::Standard),
-            Output::File(path) => Place::of(path, tree)
+            Output::File(path) => Place::of(path, guarded)
                 .with_context(|| format!("cannot write the report {}", path.display())),
         });
         place.transpose()
     }
 
-    fn of(path: &Path, tree: Option<&Path>) -> anyhow::Result<Place> {
-        let named = std::path::absolute(path)?;
-        let folder = match (named.parent(), path.as_os_str().is_empty()) {
-            (Some(folder), false) => folder.canonicalize()?,
-            _ => bail!("it names no file"),
-        };
-        let Some(name) = named.file_name() else {
+    fn of(path: &Path, guarded: &Guarded<'_>) -> anyhow::Result<Place> {
+        if path.as_os_str().is_empty() {
             bail!("it names no file");
-        };
-        let found = path.symlink_metadata();
-        let is_plain = found.as_ref().map_or(true, |found| found.is_file());
-        let is_in = |path: &Path| tree.is_some_and(|tree| path.starts_with(tree));
-        if is_in(&named) || is_in(&folder) {
-            // The repository's own links do not choose which file is overwritten.
-            let real = match is_plain {
-                true => folder.clone(),
-                false => path.canonicalize()?,
-            };
-            if !is_in(&real) && !is_device(&real) {
-                bail!("a symbolic link in the work tree leads out of it; remove the link");
-            }
         }
-        let path = path.to_owned();
-        if !is_plain {
-            // No truncation yet: nothing has run.
-            let mut options = OpenOptions::new();
-            let file = options
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&path)?;
-            return Ok(Place::Open(file, path));
-        }
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = rustix::fs::openat(CWD, &folder, flags, Mode::empty())?;
-        Ok(Place::Named(folder, name.to_owned(), path))
+        let place = guarded.find(path)?;
+        let special = place.open_special()?;
+        guarded.judge(&place, special.is_some())?;
+        Ok(match special {
+            Some(file) => Place::Open(file, path.to_owned()),
+            None => Place::Named(place),
+        })
     }
 
     fn write(self, value: &Value) -> anyhow::Result<()> {
@@ -91,20 +65,10 @@ impl Place {
                 let _no_length = file.set_len(0);
                 (file.write_all(text.as_bytes()), path)
             }
-            Place::Named(folder, name, path) => (replace(&folder, &name, &text), path),
+            Place::Named(place) => (place.replace(text.as_bytes()), place.path().to_owned()),
         };
         written.with_context(|| format!("cannot write the report {}", path.display()))
     }
-}
-
-fn replace(folder: &OwnedFd, name: &OsString, text: &str) -> std::io::Result<()> {
-    // A FIFO has no reader (ENXIO), rather than making anybody wait.
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let mode = Mode::from_raw_mode(0o666);
-    let file = rustix::fs::openat(folder, name, flags | OFlags::CLOEXEC, mode)?;
-    let mut file = File::from(file);
-    file.set_len(0)?;
-    file.write_all(text.as_bytes())
 }
 
 /// Prints the plan, or with `--report` writes it as JSON.

@@ -21,12 +21,14 @@ pub(super) fn choose<'p>(
     written: impl Iterator<Item = &'p PathBuf>,
 ) -> anyhow::Result<PathBuf> {
     let base = base(session, written).join(format!("gosandbox-{}", session.host.uid));
-    own_folder(&base, session).with_context(|| {
-        format!(
-            "cannot use the folder {} for temporary files",
-            base.display()
-        )
-    })?;
+    if !session.args.dry_run {
+        own_folder(&base, session).with_context(|| {
+            format!(
+                "cannot use the folder {} for temporary files",
+                base.display()
+            )
+        })?;
+    }
     Ok(base.join(unguessable().context("cannot get random numbers")?))
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::caches::Missing;
 use super::{Project, Session, caches, git, identity, protected, resolve, toolchain};
 use crate::cli::args::{Command, LowArgs};
 use crate::cli::overrides;
@@ -31,7 +32,7 @@ pub(in crate::cli) fn find(args: &LowArgs) -> anyhow::Result<(Policy, Site)> {
     let toolchain = toolchain::at_hand(&project, &command)?;
     let tree = (!workspace.none).then(|| workspace.root.clone());
     let who = identity::choose(&session, &policy, tree.as_deref())?;
-    let caches = caches::find(&session, &who, tree.as_deref())?;
+    let caches = caches::find(&session, &who, tree.as_deref(), Missing::Leave)?;
     let programs = system::programs(&policy.programs.execute);
     let with_kind = |paths: &[PathBuf]| -> Vec<(PathBuf, bool)> {
         let real = paths.iter().filter_map(|path| path.canonicalize().ok());

@@ -237,17 +237,12 @@ fn make(plan: &Plan, tree: &Path, folder: &Path, wanted: &Wanted<'_>) -> anyhow:
 
 fn rules(tree: &Path, wanted: &Wanted<'_>) -> Rules {
     let within = |path: &PathBuf| path.strip_prefix(tree).ok().map(Path::to_owned);
-    let (protected_names, paths): (Vec<_>, Vec<_>) = wanted
-        .policy
-        .files
-        .protected
-        .iter()
-        .cloned()
-        .partition(|path| path.components().count() == 1);
-    let named: Vec<_> = paths.iter().map(|path| tree.join(path)).collect();
-    let named = named.iter().chain(wanted.protected);
-    let ends = named.clone().filter_map(|path| end_of(path));
-    let protected_paths = named
+    let named = &wanted.policy.files.protected;
+    let paths = named.iter().filter(|path| path.components().count() > 1);
+    let paths: Vec<_> = paths.map(|path| tree.join(path)).collect();
+    let paths = paths.iter().chain(wanted.protected);
+    let ends = paths.clone().filter_map(|path| end_of(path));
+    let protected_paths = paths
         .filter_map(within)
         .chain(ends.filter_map(|end| within(&end)));
     Rules {
@@ -257,7 +252,7 @@ fn rules(tree: &Path, wanted: &Wanted<'_>) -> Rules {
             TreeAccess::Read => Keep::Outputs,
         },
         outputs: wanted.outputs.iter().filter_map(within).collect(),
-        protected_names,
+        protected_names: named.clone(),
         protected_paths: protected_paths.collect(),
     }
 }

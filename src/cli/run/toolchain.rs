@@ -4,6 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use super::caches::Missing;
 use super::identity::{self, Who};
 use super::{Project, Session, caches, fetch, verify};
 use crate::cli::args::Command;
@@ -29,7 +30,7 @@ pub(super) fn choose(
         selected => {
             let selected = selected?;
             if selected.goroot != search.found.goroot {
-                let (who, theirs) = search.theirs()?;
+                let (who, theirs) = search.theirs(Missing::of_run(session))?;
                 let cached = verify::Cached {
                     goroot: &selected.goroot,
                     cache: own.as_deref().unwrap_or(&theirs),
@@ -41,14 +42,14 @@ pub(super) fn choose(
         }
     }
     // What the sandbox user's own module cache holds is as good as any other of its modules.
-    let (who, theirs) = search.theirs()?;
+    let (who, theirs) = search.theirs(Missing::of_run(session))?;
     let trust = trust(session, &who);
     if let Err(absent) = search.select(Some(&theirs), trust)
         && let SelectError::Absent { module, .. } = &absent
     {
         let module = module.clone();
         fetch::toolchain(project, host, &who, &search.found, &module, absent)?;
-        fetch::make_executable(&theirs.join(module))?;
+        fetch::make_executable(&who, &theirs.join(module))?;
     }
     let selected = search.select(Some(&theirs), trust)?;
     let cached = verify::Cached {
@@ -70,7 +71,7 @@ pub(super) fn at_hand(project: &Project<'_>, command: &Command) -> anyhow::Resul
     let own = caches::module_cache(session);
     match search.select(own.as_deref(), session.trust()) {
         Err(error) if may_be_theirs(session, &error) => {
-            let (who, theirs) = search.theirs()?;
+            let (who, theirs) = search.theirs(Missing::Leave)?;
             Ok(search.select(Some(&theirs), trust(session, &who))?)
         }
         selected => Ok(selected?),
@@ -117,7 +118,7 @@ impl<'a> Search<'a> {
     }
 
     /// Who runs inside, and that user's module cache.
-    fn theirs(&self) -> anyhow::Result<(Who, PathBuf)> {
+    fn theirs(&self, missing: Missing) -> anyhow::Result<(Who, PathBuf)> {
         let Project {
             session,
             workspace,
@@ -126,7 +127,7 @@ impl<'a> Search<'a> {
         } = *self.project;
         let tree = (!workspace.none).then_some(workspace.root.as_path());
         let who = identity::choose(session, policy, tree)?;
-        let caches = caches::find(session, &who, tree)?;
+        let caches = caches::find(session, &who, tree, missing)?;
         Ok((who, caches.gomodcache))
     }
 }

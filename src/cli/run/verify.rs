@@ -10,10 +10,13 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use super::identity::Who;
 use super::{Project, Session, fetch, token};
+use crate::files::{self, Follow, Keeper, Step, Stop};
 use crate::go::toolchain::Toolchain;
 use crate::go::{self, dirhash};
 use crate::host::Host;
@@ -44,7 +47,9 @@ pub(super) fn check(
         return Ok(());
     }
     let goroot = cached.goroot;
-    let fingerprint = dirhash::fingerprint(goroot)?;
+    let fingerprint = theirs(who, goroot, || {
+        dirhash::fingerprint(goroot).map_err(anyhow::Error::from)
+    })?;
     // Where the work tree has it, whoever may write that could have written it.
     let record = record(session, goroot).filter(|path| !path.starts_with(&project.workspace.root));
     if record
@@ -58,8 +63,11 @@ pub(super) fn check(
         .unwrap_or(goroot)
         .to_string_lossy()
         .into_owned();
-    let hash = dirhash::h1(goroot, &module)?;
-    compare(cached.cache, &module, goroot, &hash)?;
+    let hash = theirs(who, goroot, || {
+        let hash = dirhash::h1(goroot, &module)?;
+        compare(cached.cache, &module, goroot, &hash)?;
+        Ok(hash)
+    })?;
     let status = fetch::download(project, host, who, found, &module)?;
     if status != 0 {
         bail!(
@@ -68,12 +76,38 @@ pub(super) fn check(
             goroot.display()
         );
     }
-    compare(cached.confirmed_in, &module, goroot, &hash)?;
+    theirs(who, cached.confirmed_in, || {
+        compare(cached.confirmed_in, &module, goroot, &hash)
+    })?;
     if let Some(path) = record {
         // Without it the next run compares again.
         let _written = write(&path, &fingerprint);
     }
     Ok(())
+}
+
+/// Does `work`, which reads what is in `folder`, as the sandbox user where others than root decide what is there: no link
+/// of theirs has root read a file of its own.
+pub(super) fn theirs<T: Serialize + DeserializeOwned>(
+    who: &Who,
+    folder: &Path,
+    work: impl FnOnce() -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    if !who.identity.switch || is_roots(folder)? {
+        return work();
+    }
+    let (done, _) = files::as_user(who.user(), || {
+        let done = work().map_err(|error| format!("{error:#}"));
+        (done, Vec::new())
+    })?;
+    done.map_err(anyhow::Error::msg)
+}
+
+/// Whether nobody but root decides what a path leads to, and what is there is root's.
+fn is_roots(folder: &Path) -> std::io::Result<bool> {
+    let mut step = Step::start(folder)?;
+    let is_kept = step.walk(Follow::Kept(Keeper::ROOT), None)? == Stop::There;
+    Ok(is_kept && Keeper::ROOT.closes(&step.found()?))
 }
 
 /// With the hash of the zip that it was extracted from.

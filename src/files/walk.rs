@@ -1,0 +1,434 @@
+//! The walk to a path, by descriptors.
+
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{self, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+/// As many links as the kernel follows (path_resolution(7)).
+const MOST_LINKS: u32 = 40;
+
+const STICKY: u32 = 0o1000;
+/// PROC_SUPER_MAGIC.
+const PROC: i64 = 0x9fa0;
+
+const LOOK: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
+
+/// The user who, beside root, may decide where a path leads.
+#[derive(Clone, Copy, Debug)]
+pub struct Keeper {
+    /// The user.
+    pub uid: u32,
+    /// The user's primary group, which may have write permission.
+    pub gid: u32,
+}
+
+impl Keeper {
+    /// Nobody beside root.
+    pub const ROOT: Keeper = Keeper { uid: 0, gid: 0 };
+
+    /// The user that this process is.
+    pub fn caller() -> Keeper {
+        Keeper {
+            uid: rustix::process::geteuid().as_raw(),
+            gid: rustix::process::getegid().as_raw(),
+        }
+    }
+
+    fn owns(self, found: &Stat) -> bool {
+        found.st_uid == 0 || found.st_uid == self.uid
+    }
+
+    /// Whether nobody else can change which entries a folder has.
+    pub fn closes(self, folder: &Stat) -> bool {
+        let is_own_group = folder.st_gid == 0 || folder.st_gid == self.gid;
+        let others = if is_own_group { 0o002 } else { 0o022 };
+        self.owns(folder) && folder.st_mode & others == 0
+    }
+
+    /// Whether nobody else can take away what the keeper makes in a folder.
+    fn makes(self, folder: &Stat) -> bool {
+        self.closes(folder) || self.owns(folder) && folder.st_mode & STICKY != 0
+    }
+
+    /// Whether nobody else can put something in the place of an entry of a folder, or has made it a link.
+    fn holds(self, folder: &Stat, entry: &Stat) -> bool {
+        // A sticky folder's entries are exchanged by their owners only.
+        let is_kept = self.closes(folder) || self.makes(folder) && self.owns(entry);
+        is_kept && (!is_link(entry) || self.owns(entry))
+    }
+}
+
+fn is_link(found: &Stat) -> bool {
+    FileType::from_raw_mode(found.st_mode) == FileType::Symlink
+}
+
+/// Which links a walk follows, and where it stops.
+#[derive(Clone, Copy, Debug)]
+pub enum Follow {
+    /// All, with the rights that this process has.
+    All,
+    /// None: a link is an error (ELOOP).
+    None,
+    /// Those that lie in the work tree. Another link is an error (ELOOP).
+    InTree,
+    /// Those of the keeper's, and the walk stops where anybody else decides.
+    Kept(Keeper),
+}
+
+/// Why a walk has stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// At its end.
+    There,
+    /// The next component is missing.
+    Missing,
+    /// Another user than the keeper decides what the next component is.
+    NotKept,
+}
+
+/// A walk, as far as it has come.
+#[derive(Debug)]
+pub struct Step {
+    /// What was reached (`O_PATH`).
+    at: OwnedFd,
+    /// Its path, without links.
+    real: PathBuf,
+    /// The components that are left, and whether each is from a link.
+    rest: VecDeque<(OsString, bool)>,
+    links: u32,
+    entered: bool,
+    /// Whether the last component is left, unless it is a link.
+    keeps_last: bool,
+}
+
+impl Step {
+    /// A walk to an absolute path, at `/`.
+    ///
+    /// # Errors
+    /// EINVAL: the path is not absolute.
+    pub fn start(path: &Path) -> io::Result<Step> {
+        if !path.is_absolute() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let mut step = Step {
+            at: fs::open("/", LOOK | OFlags::DIRECTORY, Mode::empty())?,
+            real: PathBuf::from("/"),
+            rest: VecDeque::new(),
+            links: 0,
+            entered: false,
+            keeps_last: false,
+        };
+        step.push(path, false);
+        Ok(step)
+    }
+
+    /// As [`Step::start`], to the folder that a file lies in, or may be made in. [`Step::next`] is the file's name at the
+    /// end. A link to a file is followed; one in `/proc`, which names no path, is left.
+    ///
+    /// # Errors
+    /// As for [`Step::start`].
+    pub fn start_to_file(path: &Path) -> io::Result<Step> {
+        let mut step = Step::start(path)?;
+        step.keeps_last = true;
+        Ok(step)
+    }
+
+    /// Walks on. `tree`: the work tree, whose own links must not lead out of it ([`Step::leaves`]).
+    ///
+    /// # Errors
+    /// A component cannot be opened; ELOOP: links in a circle.
+    pub fn walk(&mut self, follow: Follow, tree: Option<&Path>) -> io::Result<Stop> {
+        let is_in = |path: &Path| tree.is_some_and(|tree| path.starts_with(tree));
+        while let Some((name, of_link)) = self.rest.front().cloned() {
+            if name == ".." {
+                self.at = fs::openat(&self.at, "..", LOOK | OFlags::DIRECTORY, Mode::empty())?;
+                self.real.pop();
+                self.rest.pop_front();
+                // A path that enters the tree and leaves it by `..` counts as outside, unless a link says so.
+                self.entered &= of_link || is_in(&self.real);
+                continue;
+            }
+            let is_last = self.keeps_last && self.is_last();
+            let entry = match fs::openat(&self.at, &name, LOOK | OFlags::NOFOLLOW, Mode::empty()) {
+                Err(Errno::NOENT) => {
+                    return Ok(match follow {
+                        Follow::Kept(keeper) if !keeper.makes(&self.found()?) => Stop::NotKept,
+                        _ if is_last => Stop::There,
+                        _ => Stop::Missing,
+                    });
+                }
+                entry => entry?,
+            };
+            let found = fs::fstat(&entry)?;
+            if let Follow::Kept(keeper) = follow
+                && !keeper.holds(&self.found()?, &found)
+            {
+                return Ok(Stop::NotKept);
+            }
+            if is_last && (!is_link(&found) || self.is_in_proc()?) {
+                return Ok(Stop::There);
+            }
+            self.rest.pop_front();
+            match (is_link(&found), follow) {
+                (true, Follow::None) => return Err(Errno::LOOP.into()),
+                (true, Follow::InTree) if !is_in(&self.real) => return Err(Errno::LOOP.into()),
+                (true, _) => self.follow(&entry)?,
+                (false, _) => {
+                    self.at = entry;
+                    self.real.push(name);
+                    self.entered |= is_in(&self.real);
+                }
+            }
+        }
+        Ok(Stop::There)
+    }
+
+    fn is_in_proc(&self) -> io::Result<bool> {
+        Ok(fs::fstatfs(&self.at)?.f_type == PROC)
+    }
+
+    fn follow(&mut self, link: &OwnedFd) -> io::Result<()> {
+        self.links += 1;
+        if self.links > MOST_LINKS {
+            return Err(Errno::LOOP.into());
+        }
+        let target = fs::readlinkat(link, "", Vec::new())?;
+        let target = Path::new(OsStr::from_bytes(target.to_bytes()));
+        if target.is_absolute() {
+            self.at = fs::open("/", LOOK | OFlags::DIRECTORY, Mode::empty())?;
+            self.real = PathBuf::from("/");
+        }
+        self.push(target, true);
+        Ok(())
+    }
+
+    fn push(&mut self, path: &Path, of_link: bool) {
+        for component in path.components().rev() {
+            match component {
+                Component::Normal(name) => self.rest.push_front((name.to_owned(), of_link)),
+                Component::ParentDir => self.rest.push_front(("..".into(), of_link)),
+                _ => {}
+            }
+        }
+    }
+
+    /// Makes the next component, which is missing, a folder, and goes there.
+    ///
+    /// # Errors
+    /// It cannot be made; EEXIST, where it has come meanwhile.
+    pub fn make_folder(&mut self, mode: u32) -> io::Result<()> {
+        let name = self.next().ok_or(Errno::INVAL)?.to_owned();
+        fs::mkdirat(&self.at, &name, Mode::from_raw_mode(mode))?;
+        let flags = LOOK | OFlags::DIRECTORY | OFlags::NOFOLLOW;
+        self.at = fs::openat(&self.at, &name, flags, Mode::empty())?;
+        self.real.push(name);
+        self.rest.pop_front();
+        Ok(())
+    }
+
+    /// The next component; not `..`, for which there is no name.
+    pub fn next(&self) -> Option<&OsStr> {
+        let (name, _) = self.rest.front()?;
+        (name != "..").then_some(name)
+    }
+
+    /// Whether there is one more component and no further.
+    pub fn is_last(&self) -> bool {
+        self.rest.len() == 1 && self.next().is_some()
+    }
+
+    /// What was reached (`O_PATH`).
+    pub fn at(&self) -> &OwnedFd {
+        &self.at
+    }
+
+    /// What was reached, to be kept (`O_PATH`).
+    pub fn into_at(self) -> OwnedFd {
+        self.at
+    }
+
+    /// Whether a link was followed.
+    pub fn is_led(&self) -> bool {
+        self.links > 0
+    }
+
+    /// The path of what was reached, without links.
+    pub fn real(&self) -> &Path {
+        &self.real
+    }
+
+    /// The path of the end, by the names that are left.
+    pub fn end(&self) -> PathBuf {
+        let rest = self.rest.iter().map(|(name, _)| name);
+        crate::paths::clean(&rest.fold(self.real.clone(), |path, name| path.join(name)))
+    }
+
+    /// Owner, mode and the like of what was reached.
+    ///
+    /// # Errors
+    /// As fstat(2).
+    pub fn found(&self) -> io::Result<Stat> {
+        Ok(fs::fstat(&self.at)?)
+    }
+
+    /// Whether the walk came into the tree and a link of the tree's has led out of it again.
+    pub fn leaves(&self, tree: Option<&Path>) -> bool {
+        self.entered && tree.is_some_and(|tree| !self.real.starts_with(tree))
+    }
+
+    /// Opens the folder that was reached for reading its entries.
+    ///
+    /// # Errors
+    /// It is none, or cannot be read.
+    pub fn open_folder(&self) -> io::Result<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(fs::openat(self.at.as_fd(), ".", flags, Mode::empty())?)
+    }
+}
+
+/// Where a path leads, there or not: links are followed, also those that lead to what is missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// The path without links.
+    pub path: PathBuf,
+    /// Whether something is there.
+    pub is_there: bool,
+    /// Whether a link of the work tree's own has led out of it.
+    pub leaves: bool,
+}
+
+/// Where an absolute path leads. With a keeper that is root, no link that another user can change is followed, but in the
+/// work tree.
+///
+/// # Errors
+/// A component cannot be opened; ELOOP.
+pub fn end_of(path: &Path, keeper: Option<Keeper>, tree: Option<&Path>) -> io::Result<End> {
+    let mut step = Step::start(path)?;
+    let mut stop = match keeper {
+        Some(keeper) if keeper.uid == 0 => step.walk(Follow::Kept(keeper), tree)?,
+        _ => step.walk(Follow::All, tree)?,
+    };
+    if stop == Stop::NotKept {
+        stop = step.walk(Follow::InTree, tree)?;
+    }
+    let path = step.end();
+    // The missing rest counts too: a link of the tree's may lead to what is not there.
+    let leaves = step.entered && tree.is_some_and(|tree| !path.starts_with(tree));
+    let is_there = stop == Stop::There;
+    Ok(End {
+        path,
+        is_there,
+        leaves,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn own() -> Keeper {
+        Keeper::caller()
+    }
+
+    fn scene() -> (tempfile::TempDir, PathBuf) {
+        let base = tempfile::tempdir().unwrap();
+        let real = base.path().canonicalize().unwrap();
+        std::fs::create_dir_all(real.join("a/b")).unwrap();
+        (base, real)
+    }
+
+    #[test]
+    fn it_comes_to_where_the_kernel_comes() {
+        let (_base, real) = scene();
+        symlink("a", real.join("link")).unwrap();
+        symlink(real.join("link/b"), real.join("a/absolute")).unwrap();
+        for name in ["a/b", "link/b", "link/../a/absolute", "a/./b/../../link/b"] {
+            let mut step = Step::start(&real.join(name)).unwrap();
+            assert_eq!(
+                step.walk(Follow::Kept(own()), None).unwrap(),
+                Stop::There,
+                "{name}"
+            );
+            assert_eq!(step.real(), real.join("a/b"), "{name}");
+        }
+        let mut step = Step::start(&real.join("link/new/more")).unwrap();
+        assert_eq!(step.walk(Follow::Kept(own()), None).unwrap(), Stop::Missing);
+        assert_eq!(step.end(), real.join("a/new/more"));
+        step.make_folder(0o700).unwrap();
+        assert!(step.is_last() && real.join("a/new").is_dir());
+        symlink("circle", real.join("circle")).unwrap();
+        let mut step = Step::start(&real.join("circle")).unwrap();
+        assert_eq!(
+            step.walk(Follow::All, None).unwrap_err().raw_os_error(),
+            Some(libc::ELOOP)
+        );
+    }
+
+    #[test]
+    fn it_stops_where_others_decide() {
+        let (_base, real) = scene();
+        let walk = || {
+            let mut step = Step::start(&real.join("a/b")).unwrap();
+            let stop = step.walk(Follow::Kept(own()), None).unwrap();
+            (stop, step.real().to_owned())
+        };
+        for (mode, stops) in [(0o700, false), (0o777, true), (0o1777, false)] {
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(real.join("a"), mode).unwrap();
+            assert_eq!(walk().0 == Stop::NotKept, stops);
+        }
+        if rustix::process::geteuid().is_root() {
+            let give = |name: &str| std::os::unix::fs::lchown(real.join(name), Some(1000), None);
+            give("a/b").unwrap();
+            // In a sticky folder its owner may exchange it.
+            assert_eq!(walk(), (Stop::NotKept, real.join("a")));
+            std::fs::set_permissions(real.join("a"), std::fs::Permissions::from_mode(0o755))
+                .unwrap();
+            assert_eq!(walk().0, Stop::There);
+            give("a").unwrap();
+            assert_eq!(walk(), (Stop::NotKept, real.join("a")));
+        }
+    }
+
+    #[test]
+    fn a_link_of_the_trees_own_that_leads_out_is_told() {
+        let (_base, real) = scene();
+        let tree = real.join("a");
+        symlink("../b", tree.join("out")).unwrap();
+        symlink("b", tree.join("in")).unwrap();
+        std::fs::create_dir(real.join("b")).unwrap();
+        for (name, leaves) in [("out", true), ("in", false), ("../b", false), ("b", false)] {
+            let mut step = Step::start(&tree.join(name)).unwrap();
+            step.walk(Follow::All, Some(&tree)).unwrap();
+            assert_eq!(step.leaves(Some(&tree)), leaves, "{name}");
+        }
+    }
+
+    #[test]
+    fn links_to_what_is_missing_are_followed_to_their_end() {
+        let (_base, real) = scene();
+        let tree = real.join("a");
+        for (to, name) in [
+            ("second", "first"),
+            ("b/third", "second"),
+            ("../../c/new", "b/third"),
+            ("b/new", "stays"),
+        ] {
+            symlink(to, tree.join(name)).unwrap();
+        }
+        let end = |name: &str| end_of(&tree.join(name), Some(own()), Some(&tree)).unwrap();
+        let first = end("first");
+        assert_eq!(first.path, real.join("c/new"));
+        assert!(first.leaves && !first.is_there);
+        let stays = end("stays");
+        assert_eq!(stays.path, tree.join("b/new"));
+        assert!(!stays.leaves && !stays.is_there && end("b").is_there);
+    }
+}
