@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::gitconfig::Setting;
 use super::gitdirs::{self, Place};
@@ -42,8 +42,8 @@ pub struct User<'a> {
 }
 
 /// The files and folders that the configuration of `repository`, its top folder, leads to, and that of its
-/// submodules and other work trees, and the user's own: there or not, without `.` and `..`. The folders of these
-/// repositories are among them, whatever they are called.
+/// submodules and other work trees, and the user's own: there or not. One that is written with `..` is there twice:
+/// as it is written, and without. The folders of these repositories are among them, whatever they are called.
 ///
 /// # Errors
 /// A file of the configuration cannot be read or understood.
@@ -63,7 +63,8 @@ pub fn led_to(repository: &Path, user: &User<'_>) -> Result<Vec<PathBuf>, Unclea
             search.follow(file, 0)?;
         }
     }
-    found.retain(|path| !folders.iter().any(|folder| path.starts_with(folder)));
+    let is_within = |path: &Path| folders.iter().any(|folder| clean(path).starts_with(folder));
+    found.retain(|path| !is_within(path));
     found.extend(folders);
     found.sort();
     found.dedup();
@@ -117,13 +118,14 @@ impl Search<'_> {
                         if depth < DEEPEST {
                             self.follow(&path, depth + 1)?;
                         }
-                        self.found.push(clean(&path));
+                        self.add(path);
                     }
                 }
                 ("core", "hookspath" | "attributesfile" | "excludesfile")
                 | ("init", "templatedir") => {
-                    let paths = self.expanded(value, &self.place.tops);
-                    self.found.extend(paths.iter().map(|path| clean(path)));
+                    for path in self.expanded(value, &self.place.tops) {
+                        self.add(path);
+                    }
                 }
                 _ => self.command(value),
             }
@@ -162,7 +164,16 @@ impl Search<'_> {
         for word in gitwords::from_home(value) {
             paths.extend(self.expanded(word, &[]));
         }
-        self.found.extend(paths.iter().map(|path| clean(path)));
+        paths.into_iter().for_each(|path| self.add(path));
+    }
+
+    /// `link/..` is not where the link stands, so that a path with `..` is kept as it is too.
+    fn add(&mut self, path: PathBuf) {
+        let short = clean(&path);
+        if path.components().any(|part| part == Component::ParentDir) {
+            self.found.push(path);
+        }
+        self.found.push(short);
     }
 }
 

@@ -5,7 +5,7 @@
 //! over without being made; nothing is made for their sake.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, bail};
 
@@ -112,6 +112,7 @@ pub(super) fn led_to(
         found.extend(hooks::led_to(repository, &user)?);
     }
     let steps: Vec<_> = found.iter().flat_map(|path| plan::steps(path)).collect();
+    found.retain(|path| !path.components().any(|part| part == Component::ParentDir));
     found.extend(steps);
     let there = plan::protected_at_top(tree, &policy.files.matcher());
     found.extend(plan::ends_of_links(tree, &there));
