@@ -7,6 +7,7 @@ mod support;
 
 mod decoys;
 mod table;
+mod tokens;
 
 mod arguments;
 mod between;
