@@ -47,6 +47,10 @@ pub(super) fn judge(
             there.extend(file_handle(folder, &entry.name).ok());
         }
     }
+    let has_gone = entries.iter().any(|entry| {
+        entry.real == Some(Kind::File)
+            && matches!(entry.what, What::Deleted | What::Modified | What::Replaced)
+    });
     let mut staged = Folders::of_stage(upper, journal);
     for index in copied {
         let entry = &entries[index as usize];
@@ -55,12 +59,13 @@ pub(super) fn judge(
         let mut value = [0; 256];
         let length = fs::lgetxattr(path.as_slice(), c"user.overlay.origin", &mut value[..]);
         let length = length.unwrap_or(0);
-        // Without a handle nothing is known.
-        if length <= HEAD {
-            continue;
-        }
-        let original = (i32::from(value[TYPE]), value[HEAD..length].to_vec());
-        if !there.contains(&original) {
+        // Overlays that an ordinary user mounts note no handle. Then a file is taken for a renamed
+        // one where any file could be its original.
+        let is_renamed = match length > HEAD {
+            true => there.contains(&(i32::from(value[TYPE]), value[HEAD..length].to_vec())),
+            false => has_gone,
+        };
+        if !is_renamed {
             let entry = &mut entries[index as usize];
             entry.what = What::Modified;
             entry.verdict = Verdict::Conflict;

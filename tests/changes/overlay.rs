@@ -134,7 +134,9 @@ impl Place {
         Rules {
             keep: Keep::All,
             outputs: Vec::new(),
-            protected_names: [".git", ".github", ".envrc"].map(PathBuf::from).to_vec(),
+            protected_names: [".git", "git~1", ".github", ".envrc"]
+                .map(PathBuf::from)
+                .to_vec(),
             protected_paths: Vec::new(),
         }
     }
