@@ -254,7 +254,10 @@ impl Judge<'_> {
         let goes = entry.real == Some(Kind::Folder)
             && matches!(entry.what, What::Deleted | What::Replaced);
         if goes && entry.verdict == Verdict::Apply {
-            let folder = self.folders.at(entries, entry.parent)?;
+            // It has been exchanged since it was listed.
+            let Ok(folder) = self.folders.at(entries, entry.parent) else {
+                return Ok(Verdict::Conflict);
+            };
             let held = Held {
                 names: self.names,
                 started: self.started,

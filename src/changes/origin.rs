@@ -43,8 +43,9 @@ pub(super) fn judge(
         .iter()
         .filter(|entry| entry.real == Some(Kind::File))
     {
-        let folder = folders.at(&*entries, entry.parent)?;
-        there.extend(file_handle(folder, &entry.name).ok());
+        if let Ok(folder) = folders.at(&*entries, entry.parent) {
+            there.extend(file_handle(folder, &entry.name).ok());
+        }
     }
     let mut staged = Folders::of_stage(upper, journal);
     for index in copied {

@@ -156,7 +156,9 @@ impl Scan<'_> {
         let staged = self.upper.at(self.entries.as_slice(), folder)?;
         let mut names = open::names(staged)?;
         names.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        let is_merged = self.entries[folder as usize].real == Some(Kind::Folder);
+        let entry = &self.entries[folder as usize];
+        // What lies in a folder that cannot be entered is refused, whatever is there.
+        let is_merged = entry.real == Some(Kind::Folder) && !entry.is_closed;
         let opened = match is_merged {
             true => Some(self.tree.at(self.entries.as_slice(), folder)),
             false => None,

@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{self as rfs, CWD, FlockOperation, Mode, OFlags, ResolveFlags};
 use rustix::process::{Gid, Uid};
@@ -169,13 +170,24 @@ impl Stage {
 pub(super) fn open_locked(folder: &Path) -> Result<(OwnedFd, Record), Error> {
     let at = rfs::openat(CWD, folder, FOLDER | OFlags::RDONLY, Mode::empty())
         .doing(|| format!("open {}", folder.display()))?;
-    if rfs::flock(&at, FlockOperation::NonBlockingLockExclusive).is_err() {
+    if !lock(&at) {
         return Err(Error::Running {
             run: run_of(folder),
         });
     }
     let record = read_record(folder, at.as_fd())?;
     Ok((at, record))
+}
+
+/// Takes the lock. Who only looks at a stage holds it for a moment, so that this waits for one.
+fn lock(at: &OwnedFd) -> bool {
+    for _ in 0..20 {
+        if rfs::flock(at, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(25));
+    }
+    false
 }
 
 /// The run's name, from that of its stage.

@@ -6,5 +6,9 @@ mod support;
 
 mod overlay;
 
+mod command;
+mod conflicts;
 mod hostile;
+mod identity;
 mod property;
+mod refused;
