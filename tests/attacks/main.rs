@@ -20,6 +20,7 @@ mod hostile;
 mod inputs;
 mod links;
 mod litter;
+mod names;
 mod outputs;
 mod races;
 mod readers;
