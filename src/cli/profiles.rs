@@ -1,14 +1,13 @@
 //! `gosandbox profile FORMAT`: the policy of this project, as what a deployment loads.
 
-use std::fs;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, bail};
 
 use super::args::LowArgs;
 use super::{run, warn};
+use crate::files::{Keeper, Place, make_folders};
 use crate::generate::{Artifact, BACKENDS, Mode, Model, backend};
 use crate::text::visible;
 
@@ -75,7 +74,7 @@ fn deliver(args: &LowArgs, files: &[Artifact], format: &str) -> anyhow::Result<V
             Ok(first.content.clone().into_bytes())
         }
         Some(path) if path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/") => {
-            fs::create_dir_all(path).with_context(|| {
+            make_folders(path, Keeper::caller()).with_context(|| {
                 format!(
                     "cannot make the folder {}",
                     visible(&path.display().to_string())
@@ -96,19 +95,16 @@ fn deliver(args: &LowArgs, files: &[Artifact], format: &str) -> anyhow::Result<V
     }
 }
 
-/// Whole or not at all: beside its place first.
+/// Whole or not at all, and as root through no link that another user can change. A device, `/dev/stdout` too, is written as
+/// it is.
 fn write(path: &Path, file: &Artifact) -> anyhow::Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".new");
     let mode = if file.executable { 0o755 } else { 0o644 };
-    fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(mode)
-        .custom_flags(libc::O_NOFOLLOW)
-        .open(&temporary)
-        .and_then(|mut opened| opened.write_all(file.content.as_bytes()))
-        .and_then(|()| fs::rename(&temporary, path))
-        .with_context(|| format!("cannot write {}", path.display()))
+    let write = || -> std::io::Result<()> {
+        let place = Place::find(path, Keeper::caller(), None)?;
+        match place.open_special()? {
+            Some(mut special) => special.write_all(file.content.as_bytes()),
+            None => place.replace_with(file.content.as_bytes(), mode),
+        }
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
 }

@@ -16,6 +16,7 @@ use crate::policy::Layer;
 
 pub mod capabilities;
 pub mod cgroup;
+mod cover;
 pub mod id_map;
 pub mod identity;
 pub mod keyring;

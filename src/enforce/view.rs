@@ -22,7 +22,7 @@ use rustix::mount::{
 use rustix::process;
 
 use super::staged::{self, Folders, Staged};
-use super::{Context, Error, id_map, open_without_links};
+use super::{Context, Error, cover, id_map, open_without_links};
 use crate::plan::{Identity, Node, Overlay, View};
 use crate::policy::{self, Layer};
 use crate::sys::{self, MountAttr};
@@ -170,9 +170,11 @@ fn detached(node: &Node, id_map: Option<BorrowedFd<'_>>) -> Result<Option<OwnedF
         } => tmpfs(*mode, *size, *owner).map(Some),
         Node::Proc { .. } => proc().map(Some),
         Node::Terminals { .. } => terminals().map(Some),
-        Node::Folder { .. } | Node::File { .. } | Node::Symlink { .. } | Node::Staged(_) => {
-            Ok(None)
-        }
+        Node::Folder { .. }
+        | Node::File { .. }
+        | Node::Symlink { .. }
+        | Node::Staged(_)
+        | Node::Cover(_) => Ok(None),
     };
     let layer = match node {
         Node::Bind { id_map: true, .. } => Layer::Identity,
@@ -299,6 +301,7 @@ impl<'a> Filling<'a> {
                 let Some(mount) = mount else { return Ok(()) };
                 self.attach(target, &mount)?;
             }
+            Node::Cover(cover) => cover::place(self.root, cover)?,
             // Its lower layer must be in place: [`Filling::stage`].
             Node::Staged(_) => {}
         }

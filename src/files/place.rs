@@ -142,6 +142,14 @@ impl Place {
     /// # Errors
     /// It cannot be made; something else is there.
     pub fn replace(&self, content: &[u8]) -> io::Result<()> {
+        self.replace_with(content, 0o666)
+    }
+
+    /// As [`Place::replace`], with this mode, less the umask, where the file is new.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn replace_with(&self, content: &[u8], mode: u32) -> io::Result<()> {
         let found = self.look()?;
         if found.is_some_and(|it| FileType::from_raw_mode(it.st_mode) != FileType::RegularFile) {
             return Err(io::Error::other(
@@ -149,7 +157,7 @@ impl Place {
             ));
         }
         let new = format!(".gosandbox-{}", unguessable()?);
-        let made = self.make(&new, content, found.as_ref());
+        let made = self.make(&new, content, mode, found.as_ref());
         let made = made.and_then(|()| Ok(renameat(&self.folder, &new, &self.folder, &self.name)?));
         match made {
             Ok(()) => Ok(()),
@@ -164,10 +172,10 @@ impl Place {
         }
     }
 
-    fn make(&self, name: &str, content: &[u8], old: Option<&Stat>) -> io::Result<()> {
+    fn make(&self, name: &str, content: &[u8], mode: u32, old: Option<&Stat>) -> io::Result<()> {
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let made = openat(&self.folder, name, flags, Mode::from_raw_mode(0o666))?;
+        let made = openat(&self.folder, name, flags, Mode::from_raw_mode(mode))?;
         if let Some(old) = old {
             rustix::fs::fchmod(&made, Mode::from_raw_mode(old.st_mode & 0o777))?;
         }
@@ -184,6 +192,28 @@ impl Place {
         let mut file = File::from(file);
         file.set_len(0)?;
         file.write_all(content)
+    }
+}
+
+/// Makes a folder and those above it, where they are missing. Root goes through no link that another user can change.
+///
+/// # Errors
+/// One cannot be made.
+pub fn make_folders(path: &Path, keeper: Keeper) -> io::Result<()> {
+    let mut step = Step::start(&std::path::absolute(path)?)?;
+    let mut follow = match keeper.uid {
+        0 => Follow::Kept(keeper),
+        _ => Follow::All,
+    };
+    loop {
+        match step.walk(follow, None)? {
+            Stop::There => return Ok(()),
+            Stop::NotKept => follow = Follow::None,
+            Stop::Missing => match step.make_folder(0o777) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => made?,
+            },
+        }
     }
 }
 

@@ -52,7 +52,7 @@ impl Keeper {
     }
 
     /// Whether nobody else can take away what the keeper makes in a folder.
-    fn makes(self, folder: &Stat) -> bool {
+    pub fn makes(self, folder: &Stat) -> bool {
         self.closes(folder) || self.owns(folder) && folder.st_mode & STICKY != 0
     }
 

@@ -4,23 +4,22 @@
 //! meanwhile. Without recursion: a folder in a folder is moved to the top first, so that no depth
 //! exhausts the stack or the descriptors.
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
 
-use rustix::fs::{self, AtFlags, CWD, Dir, FileType, Mode, OFlags};
+use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-/// Removes the folder `path` and everything in it, as far as that can be done.
-pub fn tree(path: &Path) {
-    content(path);
-    let _stays_for_a_later_run = fs::unlinkat(CWD, path, AtFlags::REMOVEDIR);
+/// Removes the folder `name` in another, and everything in it, as far as that can be done.
+pub fn tree(within: BorrowedFd<'_>, name: &OsStr) {
+    content(within, name);
+    let _stays_for_a_later_run = fs::unlinkat(within, name, AtFlags::REMOVEDIR);
 }
 
-/// Removes everything in the folder `path`, as far as that can be done.
-pub fn content(path: &Path) {
-    let Ok(top) = open(CWD, path) else {
+/// Removes everything in the folder `name` in another, as far as that can be done.
+pub fn content(within: BorrowedFd<'_>, name: &OsStr) {
+    let Ok(top) = open(within, name) else {
         return;
     };
     let mut moved = 0;
@@ -116,6 +115,7 @@ fn make_accessible(path: &OwnedFd) -> Result<(), Errno> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::fs::CWD;
     use std::fs::Permissions;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
@@ -135,7 +135,7 @@ mod tests {
             let mode = if folder.len() % 3 == 0 { 0 } else { 0o500 };
             std::fs::set_permissions(top.join(folder), Permissions::from_mode(mode)).unwrap();
         }
-        tree(&top);
+        tree(CWD, top.as_os_str());
         assert!(!top.exists());
         assert_eq!(std::fs::read(outside.join("kept/file")).unwrap(), b"kept");
         let mode = outside.metadata().unwrap().permissions().mode();
@@ -152,7 +152,7 @@ mod tests {
             fs::mkdirat(&at, "d", Mode::RWXU).unwrap();
             at = open(at.as_fd(), "d").unwrap();
         }
-        tree(&top);
+        tree(CWD, top.as_os_str());
         assert!(!top.exists());
     }
 
@@ -162,7 +162,7 @@ mod tests {
         std::fs::create_dir(base.path().join("kept")).unwrap();
         std::fs::write(base.path().join("kept/file"), "kept").unwrap();
         symlink("kept", base.path().join("top")).unwrap();
-        tree(&base.path().join("top"));
+        tree(CWD, base.path().join("top").as_os_str());
         assert!(base.path().join("kept/file").exists());
     }
 }

@@ -3,29 +3,45 @@
 //!
 //! A folder in use is locked (flock(2)) by the launcher; the lock goes with it.
 
-use std::fs::{self, File};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, lchown};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use rustix::fs::{
+    AtFlags, Dir, FlockOperation, Gid, Mode, OFlags, Uid, chownat, flock, mkdirat, openat, statat,
+};
+use rustix::io::Errno;
 
 use super::{Error, placeholder, remove};
+use crate::files::{Follow, Step, Stop};
 use crate::plan::{Isolation, PROGRAM_PLAN, Plan, Scratch};
 
 /// A folder is made before it is locked: one as young as this is left alone.
 const YOUNG: Duration = Duration::from_secs(60);
 
-/// The folders of a run, while it lasts.
+const FOLDER: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+
+/// The folders of a run, while it lasts. All is reached from the descriptor of the folder above, which is the caller's own.
 #[derive(Debug)]
 pub struct Guard {
-    folder: PathBuf,
+    base: OwnedFd,
+    path: PathBuf,
+    name: OsString,
     _lock: Option<File>,
 }
 
 impl Guard {
     /// Makes the folders, owned by the user that the run changes to.
+    ///
+    /// # Errors
+    /// They cannot be made; the folder above is not the caller's own.
     pub fn make(scratch: &Scratch, plan: &Plan) -> Result<Guard, Error> {
         make(scratch, plan).map_err(|e| {
             Error::launcher(format!("make the folder {}", scratch.folder.display()), e)
@@ -34,21 +50,18 @@ impl Guard {
 
     /// Removes what is in the folders, for which nobody has to wait.
     pub fn clear(&self) {
-        remove::content(&self.folder);
+        remove::content(self.base.as_fd(), &self.name);
     }
 
     /// Removes what earlier runs left beside this one's folder. What cannot be removed stays.
     pub fn sweep(&self) {
-        let Some(entries) = self
-            .folder
-            .parent()
-            .and_then(|base| fs::read_dir(base).ok())
-        else {
+        let Ok(entries) = Dir::read_from(&self.base) else {
             return;
         };
         for entry in entries.flatten() {
-            if entry.path() != self.folder && is_runs(&entry) {
-                sweep_one(&entry.path());
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name != self.name && is_runs(&self.base, name) {
+                sweep_one(&self.base, name, &self.path.join(name));
             }
         }
     }
@@ -57,72 +70,91 @@ impl Guard {
 /// Removes the folders; what cannot be removed stays and is tried again by a later run.
 impl Drop for Guard {
     fn drop(&mut self) {
-        remove::tree(&self.folder);
+        remove::tree(self.base.as_fd(), &self.name);
     }
 }
 
 fn make(scratch: &Scratch, plan: &Plan) -> io::Result<Guard> {
     let identity = &plan.identity;
     let owner = identity.switch.then_some((identity.uid, identity.gid));
-    make_folder(&scratch.folder)?;
-    let guard = Guard {
-        folder: scratch.folder.clone(),
-        _lock: lock(&scratch.folder),
+    let (Some(parent), Some(name)) = (scratch.folder.parent(), scratch.folder.file_name()) else {
+        return Err(Errno::INVAL.into());
     };
-    let parts = scratch.parts.iter().map(|part| scratch.folder.join(part));
-    let parts: Vec<_> = parts.collect();
-    parts.iter().try_for_each(|part| make_folder(part))?;
+    let base = own_folder(parent)?;
+    mkdirat(&base, name, Mode::RWXU)?;
+    let guard = Guard {
+        _lock: lock(&base, name),
+        path: parent.to_owned(),
+        name: name.to_owned(),
+        base,
+    };
+    let folder = openat(&guard.base, name, FOLDER, Mode::empty())?;
+    for part in &scratch.parts {
+        mkdirat(&folder, part, Mode::RWXU)?;
+    }
     if let (Isolation::Shared, Some(program)) = (&plan.isolation, &plan.program) {
-        let content = serde_json::to_vec(program)?;
-        fs::write(scratch.folder.join(PROGRAM_PLAN), content)?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let file = openat(&folder, PROGRAM_PLAN, flags, Mode::from_raw_mode(0o644))?;
+        File::from(file).write_all(&serde_json::to_vec(program)?)?;
     }
     if let Some((uid, gid)) = owner {
         // What holds the others last: from then on its owner can exchange them.
-        for folder in parts.iter().chain([&scratch.folder]) {
-            lchown(folder, Some(uid), Some(gid))?;
+        let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+        for part in &scratch.parts {
+            chownat(&folder, part, uid, gid, AtFlags::SYMLINK_NOFOLLOW)?;
         }
+        rustix::fs::fchown(&folder, uid, gid)?;
     }
     Ok(guard)
 }
 
-fn make_folder(path: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().mode(0o700).create(path)
+/// The folder of all runs, which only the caller can write.
+fn own_folder(path: &Path) -> io::Result<OwnedFd> {
+    let mut step = Step::start(path)?;
+    let stop = step.walk(Follow::None, None)?;
+    let found = step.found()?;
+    let is_own = found.st_uid == rustix::process::geteuid().as_raw() && found.st_mode & 0o022 == 0;
+    if stop != Stop::There || !is_own {
+        return Err(Errno::PERM.into());
+    }
+    step.open_folder()
 }
 
 /// `None`: another process has it, or the file system knows no locks (then nothing is ever swept).
-fn lock(folder: &Path) -> Option<File> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = rustix::fs::open(folder, flags, Mode::empty()).ok()?;
+fn lock(base: &OwnedFd, name: &OsStr) -> Option<File> {
+    let file = openat(base, name, FOLDER, Mode::empty()).ok()?;
     flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
     Some(file.into())
 }
 
 /// Sixteen hexadecimal digits, as every run's folder is named, and old enough.
-fn is_runs(entry: &fs::DirEntry) -> bool {
-    let name = entry.file_name();
+fn is_runs(base: &OwnedFd, name: &OsStr) -> bool {
     let is_digits = name.len() == 16
         && name
             .as_encoded_bytes()
             .iter()
             .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let is_old = || {
-        let changed = entry.metadata().ok()?.modified().ok()?;
-        Some(SystemTime::now().duration_since(changed).ok()? > YOUNG)
+        let found = statat(base, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        let changed = Duration::from_secs(u64::try_from(found.st_mtime).ok()?);
+        let age = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH + changed);
+        Some(age.ok()? > YOUNG)
     };
     is_digits && is_old().unwrap_or(false)
 }
 
-fn sweep_one(folder: &Path) {
-    if let Some(_lock) = lock(folder) {
-        placeholder::sweep(folder);
-        remove::tree(folder);
+fn sweep_one(base: &OwnedFd, name: &OsStr, path: &Path) {
+    if let Some(_lock) = lock(base, name) {
+        placeholder::sweep(path);
+        remove::tree(base.as_fd(), name);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
+    use rustix::fs::{CWD, Timespec, Timestamps, utimensat};
+    use std::fs;
 
     fn run_folder(base: &Path, name: &str, is_old: bool) -> PathBuf {
         let folder = base.join(name);
@@ -150,10 +182,14 @@ mod tests {
         let young = run_folder(base.path(), "00000000000000cc", false);
         let other = run_folder(base.path(), "something-else", true);
         let live = run_folder(base.path(), "00000000000000dd", true);
-        let _held = lock(&live).unwrap();
+        let folder = openat(CWD, base.path(), FOLDER, Mode::empty()).unwrap();
+        let _held = lock(&folder, live.file_name().unwrap()).unwrap();
+        let name = own.file_name().unwrap().to_owned();
         let guard = Guard {
-            folder: own.clone(),
-            _lock: lock(&own),
+            _lock: lock(&folder, &name),
+            path: base.path().to_owned(),
+            name,
+            base: folder,
         };
         guard.sweep();
         assert!(!crashed.exists());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{Command, Identity, Placeholder, Way};
+use super::{Command, Cover, Identity, Placeholder, Way};
 use crate::host::Host;
 use crate::paths::clean;
 use crate::policy::protected::Matcher;
@@ -18,6 +18,8 @@ pub struct Project {
     pub mapped: Vec<PathBuf>,
     /// What in the work tree git's own configuration leads to (hooks, includes), protected as well.
     pub protected: Vec<PathBuf>,
+    /// What code of the source sees instead of files that hold secrets.
+    pub covers: Vec<Cover>,
     /// Folders and files read besides: local modules, the repository's `.git`, what the user named.
     pub read: Vec<PathBuf>,
     /// Folders and files written besides: what the user named.

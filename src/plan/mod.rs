@@ -14,7 +14,9 @@ use crate::policy::{Access, Cage, Guarantee, Layer};
 pub mod build;
 mod grants;
 pub mod guarantees;
+mod hidden;
 pub mod inputs;
+mod links;
 mod mounts;
 mod on_disk;
 pub mod outputs;
@@ -28,10 +30,11 @@ pub mod view;
 pub mod way;
 
 pub use crate::host::cgroups::{CgroupVersion, Place};
-pub use on_disk::{Identity as OnDisk, ends_of_links};
+pub use links::{ends_of_links, steps};
+pub use on_disk::Identity as OnDisk;
 pub use planted::Planted;
 pub use tree::protected_at_top;
-pub use view::{Node, Overlay, ProgramRoot, View};
+pub use view::{Cover, Node, Overlay, ProgramRoot, View};
 pub use way::Way;
 
 /// The word that makes the launcher act as the `-exec` wrapper.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::build::has_one_folder;
+use super::hidden::covers;
 use super::inputs::Inputs;
 use super::own::{OWN_FOLDER, OwnFiles, PROGRAM_ROOT};
 use super::system::{self, Account, System};
@@ -133,6 +134,7 @@ pub(super) fn view(
             content,
         });
     }
+    nodes.extend(covers(inputs, &nodes));
     let overlay = overlay(inputs);
     let programs = match (&overlay, program) {
         (Some(tree), Some(program)) => Some(ProgramRoot {

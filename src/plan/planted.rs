@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
+use super::links::ends_of_links;
 use super::on_disk::{Identity, Link};
 use crate::policy::protected::Matcher;
 
@@ -45,6 +46,7 @@ impl Planted {
         let mut known = Vec::new();
         for root in &roots {
             let mut found = walk(root, matcher, &[]);
+            protected.extend(ends_of_links(root, &found.to_mount));
             protected.append(&mut found.to_mount);
             known.append(&mut found.planted);
         }

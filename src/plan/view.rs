@@ -65,6 +65,8 @@ pub enum Node {
     },
     /// The staged work tree: an overlay over what is at its target already.
     Staged(Overlay),
+    /// A read-only file over one that a bind shows.
+    Cover(Cover),
     /// A fresh procfs, of the new pid namespace.
     Proc {
         /// Where.
@@ -89,6 +91,7 @@ impl Node {
             | Node::Tmpfs { target, .. }
             | Node::Bind { target, .. }
             | Node::Staged(Overlay { target, .. })
+            | Node::Cover(Cover { target, .. })
             | Node::Proc { target }
             | Node::Terminals { target } => target,
         }
@@ -108,6 +111,20 @@ impl Node {
             id_map: false,
         }
     }
+}
+
+/// A file that stands over one of the host's, whose content is not for code of the source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Cover {
+    /// The file.
+    #[serde(with = "crate::paths")]
+    pub target: PathBuf,
+    /// What is read there instead. For a reader only how much.
+    #[serde(with = "content", rename = "bytes")]
+    pub content: Vec<u8>,
+    /// When the host's file was changed: seconds and nanoseconds. Go's test cache looks at it.
+    pub modified: (i64, u32),
 }
 
 /// An overlay file system whose lower layer is the work tree as it is.

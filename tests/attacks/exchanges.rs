@@ -155,6 +155,23 @@ fn what_is_missing_is_made_with_the_users_rights() {
     ended.expect(125).says("Permission denied");
 }
 
+/// Under sudo HOME may be the user's. What the launcher keeps from run to run is not kept there then.
+#[test]
+fn nothing_of_the_launchers_is_kept_where_a_link_leads_that_another_user_has_made() {
+    let Some(scene) = Scene::new("state") else {
+        return;
+    };
+    let local = scene.site.home.join(".local");
+    fs::create_dir(&local).unwrap();
+    scene.site.settle();
+    scene.link(&local.join("state"));
+    scene.run(&["go", "mod", "download"]);
+    assert!(scene.is_kept());
+    fs::remove_file(local.join("state")).unwrap();
+    scene.run(&["go", "mod", "download"]);
+    assert_eq!(fs::read_dir(&local).unwrap().count(), 0);
+}
+
 /// What only shows or prepares makes nothing, wherever it is run.
 #[test]
 fn what_only_shows_makes_nothing() {

@@ -3,7 +3,6 @@
 //! Each is opened once. Root walks there by descriptors, as far as nobody else decides where the path leads; from there on
 //! a helper process walks, and makes what is missing, that has become the sandbox user.
 
-use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -14,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::identity::Who;
 use super::place::{Finder, Found};
 use super::{Session, foreign};
-use crate::files::FileId;
+use crate::files::Judged;
 
 /// Caches of users without a home, when the launcher is root.
 pub(super) const SYSTEM: &str = "/var/cache/gosandbox";
@@ -28,8 +27,8 @@ pub(super) struct Caches {
     pub programs: PathBuf,
     /// Caches on disk that belong to root and are to appear as the sandbox user's.
     pub of_root: Vec<PathBuf>,
-    /// Which folder each of them was when it was judged.
-    pub judged: BTreeMap<PathBuf, FileId>,
+    /// Which folder each of them was.
+    pub judged: Vec<Judged>,
     /// Keeps them what they are: an inode that is open is not used again.
     opened: Vec<Rc<OwnedFd>>,
 }
@@ -37,7 +36,8 @@ pub(super) struct Caches {
 impl Caches {
     fn judge(&mut self, found: Found) -> PathBuf {
         if let Some((id, opened)) = found.opened {
-            self.judged.insert(found.real.clone(), id);
+            let path = found.real.clone();
+            self.judged.push(Judged { path, id });
             self.opened.push(Rc::new(opened));
         }
         found.real
@@ -94,7 +94,7 @@ pub(super) fn find(
         gopath: layout.gopath,
         programs: PathBuf::new(),
         of_root: of_root.map(|found| found.real.clone()).collect(),
-        judged: BTreeMap::new(),
+        judged: Vec::new(),
         opened: Vec::new(),
     };
     let real: Vec<_> = found.into_iter().map(|found| caches.judge(found)).collect();

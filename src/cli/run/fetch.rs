@@ -203,3 +203,46 @@ fn permit(folder: &OwnedFd) -> std::io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn modes_are_given_in_the_toolchain_and_behind_no_link() {
+        let base = tempfile::tempdir().unwrap();
+        let (goroot, other) = (base.path().join("go"), base.path().join("other"));
+        for folder in [
+            &goroot.join("bin"),
+            &goroot.join("pkg/tool/linux_amd64"),
+            &other,
+        ] {
+            fs::create_dir_all(folder).unwrap();
+            fs::write(folder.join("program"), "").unwrap();
+            fs::set_permissions(folder.join("program"), Permissions::from_mode(0o644)).unwrap();
+        }
+        permit_all(&goroot).unwrap();
+        for folder in ["bin", "pkg/tool/linux_amd64"] {
+            assert_eq!(mode(&goroot.join(folder).join("program")), 0o755);
+        }
+        // A set-id bit would be lost.
+        fs::set_permissions(other.join("program"), Permissions::from_mode(0o4644)).unwrap();
+        fs::remove_dir_all(goroot.join("bin")).unwrap();
+        symlink(&other, goroot.join("bin")).unwrap();
+        assert!(permit_all(&goroot).is_err());
+        fs::remove_file(goroot.join("bin")).unwrap();
+        fs::create_dir(goroot.join("bin")).unwrap();
+        symlink(other.join("program"), goroot.join("bin/go")).unwrap();
+        assert!(permit_all(&goroot).is_err());
+        assert_eq!(mode(&other.join("program")), 0o4644);
+        // By its path it is changed.
+        fs::set_permissions(goroot.join("bin/go"), Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(mode(&other.join("program")), 0o755);
+    }
+}

@@ -4,6 +4,7 @@ mod audit;
 mod caches;
 mod fetch;
 mod foreign;
+mod git;
 mod guarded;
 mod hints;
 mod identity;
@@ -144,7 +145,7 @@ fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyh
     };
     let tree = (!workspace.none).then_some(workspace.root.as_path());
     let writes = audit.is_some() || args.report.is_some();
-    let guarded = Guarded::of(&policy, tree, writes);
+    let guarded = Guarded::of(&session, &policy, tree, writes)?;
     audit.map_or(Ok(()), |audit| audit.settle(&guarded))?;
     let report = report::Place::settle(args, &guarded)?;
     let who = identity::choose(&session, &policy, tree)?;

@@ -10,7 +10,7 @@ use super::audit::Audit;
 use super::caches::{self, Caches, Missing};
 use super::identity::Who;
 use super::what::{What, stamping, what};
-use super::{Session, links, programs, protected, scratch, stage, way};
+use super::{Session, git, links, programs, protected, scratch, stage, way};
 use crate::cli::args;
 use crate::go::command::{self, GoCommand, Programs};
 use crate::go::environment::{self, Environment};
@@ -86,7 +86,11 @@ impl<'a> Prepared<'a> {
             let around = workspace.repository.as_ref();
             read.extend(around.filter(|it| tree.as_ref() != Some(it)).cloned());
         }
-        let led_to = protected::led_to(policy, tree.as_deref());
+        let led_to = match protected::led_to(session, policy, tree.as_deref()) {
+            // What go itself writes is nothing that git executes.
+            Err(_) if stage::runs(&what).is_none() => Vec::new(),
+            led_to => led_to.map_err(|unclear| git::refuse(&unclear))?,
+        };
         let protected = [policy.files.protected.as_slice(), &led_to].concat();
         let mut outputs = Outputs::default();
         if let What::Go(go) = &what {
@@ -132,10 +136,15 @@ impl<'a> Prepared<'a> {
         let mut proxy_folders = way::upstream_folders(policy);
         proxy_folders.extend(own_modules.clone());
         let scratch = scratch::choose(session, written(tree.as_ref(), policy))?;
+        let covers = match stage::runs(&what) {
+            Some(_) => git::covers(tree.as_deref()),
+            None => Vec::new(),
+        };
         let project = Project {
             tree,
             mapped,
             protected: led_to,
+            covers,
             read,
             write: Vec::new(),
             goroot: toolchain.goroot.clone(),

@@ -268,6 +268,10 @@ fn describe(node: &Node) -> String {
         Node::Folder { .. } => format!("folder    {target}"),
         Node::File { content, .. } => format!("file      {target} ({} bytes)", content.len()),
         Node::Symlink { to, .. } => format!("link      {target} -> {}", to.display()),
+        Node::Cover(cover) => format!(
+            "cover     {target} ({} bytes, without secrets)",
+            cover.content.len()
+        ),
         Node::Tmpfs { size, .. } => format!("tmpfs     {target} ({} MiB)", size >> 20),
         Node::Proc { .. } => format!("proc      {target}"),
         Node::Staged(overlay) => format!(

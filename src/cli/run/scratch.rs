@@ -1,16 +1,15 @@
 //! Where the run's own folders are made: on disk, out of other users' reach, found again after a crash.
 
-use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use rustix::fs::{IFlags, Mode, OFlags};
+use rustix::fs::{IFlags, Mode, OFlags, mkdirat, openat};
 use rustix::io::Errno;
 
 use super::Session;
+use crate::files::{Follow, Keeper, Step, Stop};
 
 const TMPFS_MAGIC: i64 = 0x0102_1994;
 
@@ -20,16 +19,18 @@ pub(super) fn choose<'p>(
     session: &Session<'_>,
     written: impl Iterator<Item = &'p PathBuf>,
 ) -> anyhow::Result<PathBuf> {
-    let base = base(session, written).join(format!("gosandbox-{}", session.host.uid));
+    let base = base(session, written)?;
+    let name = format!("gosandbox-{}", session.host.uid);
+    let folder = base.real().join(&name);
     if !session.args.dry_run {
-        own_folder(&base, session).with_context(|| {
+        own_folder(base.at(), &name, session).with_context(|| {
             format!(
                 "cannot use the folder {} for temporary files",
-                base.display()
+                folder.display()
             )
         })?;
     }
-    Ok(base.join(unguessable().context("cannot get random numbers")?))
+    Ok(folder.join(unguessable().context("cannot get random numbers")?))
 }
 
 /// A name that nobody else can know before it is used: sixteen hexadecimal digits.
@@ -41,49 +42,54 @@ pub(super) fn unguessable() -> io::Result<String> {
 
 /// The caller's GOTMPDIR or TMPDIR where nobody else decides what lies there, else /tmp, or /var/tmp where that
 /// lies in memory: links of large programs need gigabytes. Containers with a read-only root often have /tmp alone.
-fn base<'p>(session: &Session<'_>, mut written: impl Iterator<Item = &'p PathBuf>) -> PathBuf {
+fn base<'p>(
+    session: &Session<'_>,
+    mut written: impl Iterator<Item = &'p PathBuf>,
+) -> anyhow::Result<Step> {
     let named = ["GOTMPDIR", "TMPDIR"]
         .iter()
-        .find_map(|name| session.variable(name))
-        .map(PathBuf::from);
-    if let Some(real) = named.and_then(|path| path.canonicalize().ok())
-        && !written.any(|folder| real.starts_with(folder))
-        && real.ancestors().all(|folder| is_held(folder, session))
+        .find_map(|name| session.variable(name));
+    if let Some(step) = named.and_then(|path| kept(Path::new(path)))
+        && !written.any(|folder| step.real().starts_with(folder))
     {
-        return real;
+        return Ok(step);
     }
     let in_memory = rustix::fs::statfs("/tmp").is_ok_and(|found| found.f_type == TMPFS_MAGIC);
     let usable = |path: &str| {
         let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
         rustix::fs::access(path, access).is_ok()
     };
-    PathBuf::from(match in_memory && usable("/var/tmp") {
+    let path = match in_memory && usable("/var/tmp") {
         true => "/var/tmp",
         false => "/tmp",
-    })
+    };
+    let reach = || {
+        let mut step = Step::start(Path::new(path))?;
+        let stop = step.walk(Follow::All, None)?;
+        (stop == Stop::There)
+            .then_some(step)
+            .ok_or_else(|| io::Error::from(Errno::NOENT))
+    };
+    reach().with_context(|| format!("cannot use {path} for temporary files; set TMPDIR"))
 }
 
-/// Whether nobody but root and the caller can rename what is in a folder: root would give a user whatever that user
-/// had put in the place of what it has made there.
-fn is_held(folder: &Path, session: &Session<'_>) -> bool {
-    const STICKY: u32 = 0o1000;
-    let Ok(found) = fs::symlink_metadata(folder) else {
-        return false;
-    };
-    let is_owned = found.uid() == 0 || found.uid() == session.host.uid;
-    let is_own_group = found.gid() == 0 || found.gid() == session.host.gid;
-    let others = if is_own_group { 0o002 } else { 0o022 };
-    is_owned && (found.mode() & others == 0 || found.mode() & STICKY != 0)
+/// A folder in which nobody but root and the caller can rename what the caller makes, nor exchange the folder itself: root
+/// would give a user whatever that user had put in its place.
+fn kept(path: &Path) -> Option<Step> {
+    let keeper = Keeper::caller();
+    let mut step = Step::start(path).ok()?;
+    let stop = step.walk(Follow::Kept(keeper), None).ok()?;
+    (stop == Stop::There && keeper.makes(&step.found().ok()?)).then_some(step)
 }
 
 /// Makes the folder, or makes sure that the one that is there is the caller's own and nobody else's.
-fn own_folder(path: &Path, session: &Session<'_>) -> anyhow::Result<()> {
-    let is_new = match rustix::fs::mkdir(path, Mode::from_raw_mode(0o711)) {
+fn own_folder(base: &OwnedFd, name: &str, session: &Session<'_>) -> anyhow::Result<()> {
+    let is_new = match mkdirat(base, name, Mode::from_raw_mode(0o711)) {
         Err(Errno::EXIST) => false,
         made => made.map(|()| true)?,
     };
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let folder = rustix::fs::open(path, flags, Mode::empty());
+    let folder = openat(base, name, flags, Mode::empty());
     let found = folder.as_ref().map(rustix::fs::fstat);
     let is_own = matches!(found, Ok(Ok(found)) if found.st_uid == session.host.uid
         && (is_new || found.st_mode & 0o022 == 0));

@@ -4,15 +4,20 @@
 //! go hashes the variables that tests read. On the host's loopback it is what keeps other users out,
 //! and is never used twice.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, linkat, openat, unlinkat};
 
 use super::Session;
+use crate::files::{Follow, Keeper, Step, Stop};
 use crate::plan::{Isolation, Node, Plan, Way};
+
+/// The file's name in the launcher's folder.
+const NAME: &str = "token";
 
 /// Hexadecimal digits of a token: 128 bits.
 const LENGTH: usize = 32;
@@ -25,10 +30,13 @@ pub(super) fn choose(session: &Session<'_>, plan: &Plan) -> anyhow::Result<Strin
     let fresh = random()?;
     // The way to hosts is the program cage's own, which is not to know the tool cage's token.
     if plan.way == Some(Way::Modules)
-        && let (Isolation::Namespaces(_), Some(path)) = (&plan.isolation, file(session))
-        && !is_granted(plan, &path)
+        && let (Isolation::Namespaces(_), Some(path)) = (&plan.isolation, state(session))
+        && let Some(folder) = open(&path)
+        && !is_granted(plan, folder.real())
     {
-        return Ok(kept(&path, session.host.uid, &fresh).unwrap_or(fresh));
+        let kept = folder.open_folder().ok();
+        let kept = kept.and_then(|folder| kept_in(&folder, session.host.uid, &fresh));
+        return Ok(kept.unwrap_or(fresh));
     }
     Ok(fresh)
 }
@@ -42,69 +50,71 @@ pub(super) fn state(session: &Session<'_>) -> Option<PathBuf> {
     Some(state.join("gosandbox"))
 }
 
-fn file(session: &Session<'_>) -> Option<PathBuf> {
-    Some(state(session)?.join("token"))
+/// Opens a folder of the launcher's own, and makes it and those above it where they are missing. `None` where others than
+/// root and the caller decide what lies there.
+pub(super) fn open(path: &Path) -> Option<Step> {
+    let mut step = Step::start(path).ok()?;
+    loop {
+        match step.walk(Follow::Kept(Keeper::caller()), None).ok()? {
+            Stop::There => return Keeper::caller().closes(&step.found().ok()?).then_some(step),
+            Stop::NotKept => return None,
+            Stop::Missing => match step.make_folder(0o700) {
+                // A run beside this one was first.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => made.ok()?,
+            },
+        }
+    }
 }
 
-/// Whether the plan shows the file to anything inside.
-fn is_granted(plan: &Plan, file: &Path) -> bool {
-    // Where it will be, links on the way followed as far as they are there.
-    let real = file
-        .ancestors()
-        .find_map(|folder| Some((folder.canonicalize().ok()?, folder)))
-        .and_then(|(real, folder)| Some(real.join(file.strip_prefix(folder).ok()?)))
-        .unwrap_or_else(|| file.to_owned());
+/// Whether the plan shows the folder to anything inside.
+fn is_granted(plan: &Plan, folder: &Path) -> bool {
     let Isolation::Namespaces(view) = &plan.isolation else {
         return true;
     };
+    let file = folder.join(NAME);
     view.nodes.iter().any(|node| match node {
-        Node::Bind { source, .. } => real.starts_with(source),
+        Node::Bind { source, .. } => file.starts_with(source),
         _ => false,
     })
 }
 
-/// The token in the file, or this one, which is then in it. `None` where there can be no such file.
-fn kept(path: &Path, uid: u32, fresh: &str) -> Option<String> {
-    if let Some(token) = read(path, uid) {
+/// The token in the folder, or this one, which is then in it. `None` where there can be no such file.
+fn kept_in(folder: &OwnedFd, uid: u32, fresh: &str) -> Option<String> {
+    if let Some(token) = read(folder, uid) {
         return Some(token);
     }
-    let folder = path.parent()?;
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .ok()?;
-    write(folder, path, fresh).ok()?;
-    read(path, uid)
+    write(folder, fresh).ok()?;
+    read(folder, uid)
 }
 
-fn read(path: &Path, uid: u32) -> Option<String> {
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    let mut options = OpenOptions::new();
-    let mut file: File = options.read(true).custom_flags(flags).open(path).ok()?;
-    let found = file.metadata().ok()?;
-    let own = found.is_file() && found.uid() == uid && found.mode() & 0o077 == 0;
+fn read(folder: &OwnedFd, uid: u32) -> Option<String> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = openat(folder, NAME, flags, Mode::empty()).ok()?;
+    let found = fstat(&file).ok()?;
+    let is_file = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
+    let own = is_file && found.st_uid == uid && found.st_mode & 0o077 == 0;
     let mut text = String::new();
-    if !own || found.len() != LENGTH as u64 {
+    if !own || found.st_size != LENGTH as i64 {
         return None;
     }
-    file.read_to_string(&mut text).ok()?;
+    File::from(file).read_to_string(&mut text).ok()?;
     let is_token = text.len() == LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_token.then_some(text)
 }
 
 /// Under a name of its own, whole, before it has the name that others read. A run beside this one may
 /// do the same: the first counts.
-fn write(folder: &Path, path: &Path, token: &str) -> io::Result<()> {
-    let temporary = folder.join(format!("token.{}", random().map_err(io::Error::other)?));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&temporary)?;
-    let written = file.write_all(token.as_bytes());
-    let linked = written.and_then(|()| fs::hard_link(&temporary, path));
-    fs::remove_file(&temporary)?;
+fn write(folder: &OwnedFd, token: &str) -> io::Result<()> {
+    let temporary = format!("{NAME}.{}", random().map_err(io::Error::other)?);
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let file = openat(folder, &temporary, flags, Mode::RUSR | Mode::WUSR)?;
+    let written = File::from(file).write_all(token.as_bytes());
+    let linked = written.and_then(|()| {
+        let linked = linkat(folder, &temporary, folder, NAME, AtFlags::empty());
+        Ok(linked?)
+    });
+    unlinkat(folder, &temporary, AtFlags::empty())?;
     match linked {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         result => result,
@@ -120,25 +130,39 @@ fn random() -> anyhow::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     use super::*;
 
     #[test]
     fn a_token_is_made_once_for_its_user_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state/gosandbox/token");
+        let base = tempfile::tempdir().unwrap();
+        let path = base.path().join("state/gosandbox");
+        let folder = open(&path).unwrap().open_folder().unwrap();
+        let file = path.join(NAME);
         let uid = rustix::process::geteuid().as_raw();
-        let first = kept(&path, uid, &random().unwrap()).unwrap();
-        assert_eq!(kept(&path, uid, &random().unwrap()), Some(first.clone()));
-        assert_eq!(path.metadata().unwrap().mode() & 0o7777, 0o600);
-        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        let kept = |uid, fresh: &str| kept_in(&folder, uid, fresh);
+        let first = kept(uid, &random().unwrap()).unwrap();
+        assert_eq!(kept(uid, &random().unwrap()), Some(first.clone()));
+        assert_eq!(file.metadata().unwrap().mode() & 0o7777, 0o600);
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
         // One that others could have read, or made, is none.
-        assert_eq!(kept(&path, uid + 1, &first), None);
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        assert_eq!(kept(&path, uid, &first), None);
-        fs::remove_file(&path).unwrap();
-        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
-        assert_eq!(kept(&path, uid, &first), None);
+        assert_eq!(kept(uid + 1, &first), None);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(kept(uid, &first), None);
+        fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &file).unwrap();
+        assert_eq!(kept(uid, &first), None);
+    }
+
+    #[test]
+    fn nothing_is_kept_where_others_decide() {
+        let base = tempfile::tempdir().unwrap();
+        let folder = base.path().join("open");
+        fs::create_dir(&folder).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(open(&folder.join("gosandbox")).is_none());
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
     }
 }

@@ -4,12 +4,14 @@
 //! since. So its hash is computed here, and go itself looks the hash of the zip up. Both are done once, and
 //! again when any file of it has changed.
 
-use std::fs;
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use anyhow::{Context, bail};
+use rustix::fs::{Mode, OFlags, openat, renameat};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -50,11 +52,10 @@ pub(super) fn check(
     let fingerprint = theirs(who, goroot, || {
         dirhash::fingerprint(goroot).map_err(anyhow::Error::from)
     })?;
-    // Where the work tree has it, whoever may write that could have written it.
-    let record = record(session, goroot).filter(|path| !path.starts_with(&project.workspace.root));
+    let record = Record::open(session, goroot, &project.workspace.root);
     if record
         .as_ref()
-        .is_some_and(|path| is_recorded(path, session, &fingerprint))
+        .is_some_and(|record| record.says(session.host.uid, &fingerprint))
     {
         return Ok(());
     }
@@ -79,9 +80,9 @@ pub(super) fn check(
     theirs(who, cached.confirmed_in, || {
         compare(cached.confirmed_in, &module, goroot, &hash)
     })?;
-    if let Some(path) = record {
+    if let Some(record) = record {
         // Without it the next run compares again.
-        let _written = write(&path, &fingerprint);
+        let _written = record.write(&fingerprint);
     }
     Ok(())
 }
@@ -149,42 +150,53 @@ fn read_hash(file: &Path) -> std::io::Result<String> {
 }
 
 /// Where it is noted that a toolchain was compared: out of reach of what runs inside.
-fn record(session: &Session<'_>, goroot: &Path) -> Option<PathBuf> {
-    let digest = Sha256::digest(goroot.as_os_str().as_encoded_bytes());
-    let name: String = digest[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    Some(token::state(session)?.join("toolchains").join(name))
+struct Record {
+    folder: OwnedFd,
+    name: String,
 }
 
-fn is_recorded(path: &Path, session: &Session<'_>, fingerprint: &str) -> bool {
-    let own = fs::symlink_metadata(path).is_ok_and(|found| {
-        found.is_file() && found.uid() == session.host.uid && found.mode() & 0o022 == 0
-    });
-    own && fs::read_to_string(path).is_ok_and(|text| text == fingerprint)
-}
-
-fn write(path: &Path, fingerprint: &str) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
+impl Record {
+    /// `None` where there can be none. Where the work tree has it, whoever may write that could have written it.
+    fn open(session: &Session<'_>, goroot: &Path, tree: &Path) -> Option<Record> {
+        let digest = Sha256::digest(goroot.as_os_str().as_encoded_bytes());
+        let name = digest[..16].iter().map(|byte| format!("{byte:02x}"));
+        let folder = token::open(&token::state(session)?.join("toolchains"))?;
+        if folder.real().starts_with(tree) {
+            return None;
+        }
+        Some(Record {
+            folder: folder.open_folder().ok()?,
+            name: name.collect(),
+        })
     }
-    let temporary = path.with_extension(std::process::id().to_string());
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&temporary)?;
-    file.write_all(fingerprint.as_bytes())?;
-    fs::rename(&temporary, path)
+
+    fn says(&self, uid: u32, fingerprint: &str) -> bool {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let Ok(file) = openat(&self.folder, &self.name, flags, Mode::empty()) else {
+            return false;
+        };
+        let file = File::from(file);
+        let own = file
+            .metadata()
+            .is_ok_and(|found| found.is_file() && found.uid() == uid && found.mode() & 0o022 == 0);
+        let mut text = String::new();
+        let longest = fingerprint.len() as u64 + 1;
+        own && file.take(longest).read_to_string(&mut text).is_ok() && text == fingerprint
+    }
+
+    fn write(&self, fingerprint: &str) -> std::io::Result<()> {
+        let new = format!("{}.{}", self.name, std::process::id());
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let file = openat(&self.folder, &new, flags, Mode::RUSR | Mode::WUSR)?;
+        File::from(file).write_all(fingerprint.as_bytes())?;
+        Ok(renameat(&self.folder, &new, &self.folder, &self.name)?)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn a_hash_that_is_a_link_to_a_file_of_the_users_is_not_read() {

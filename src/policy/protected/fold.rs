@@ -3,12 +3,15 @@
 use std::borrow::Cow;
 
 /// A name as file systems that fold case compare it: without case, without characters that cannot
-/// be seen, and without dots and spaces at the end.
+/// be seen, without what follows `:` or `\\`, and without dots and spaces at the end.
 ///
-/// ext4 and f2fs fold by Unicode (`.ſvn` is `.svn`) and leave out what cannot be seen; FAT cuts
-/// dots off the end, and Windows spaces too. Text that is not UTF-8 is compared by its bytes, as the
+/// ext4 and f2fs fold by Unicode (`.ſvn` is `.svn`) and leave out what cannot be seen. FAT cuts
+/// dots off the end, and Windows spaces too; git looks no further than `:` and `\\`
+/// (`is_ntfs_dotgit`). Text that is not UTF-8 is compared by its bytes, as the
 /// kernel does (utf8_strncasecmp).
 pub(super) fn fold(name: &[u8]) -> Cow<'_, [u8]> {
+    let stop = name.iter().position(|byte| b":\\".contains(byte));
+    let name = &name[..stop.unwrap_or(name.len())];
     if !name.is_ascii()
         && let Ok(text) = std::str::from_utf8(name)
     {

@@ -192,6 +192,8 @@ fn a_name_that_some_file_system_takes_for_another_is_the_same() {
         ".git.",
         ".git ",
         ".git. .",
+        ".git::$INDEX_ALLOCATION",
+        ".git\\x",
         ".\u{17f}vn",
         ".v\u{17f}code",
         ".\u{212a}iro",
