@@ -1,9 +1,11 @@
 //! Deletes a folder and everything in it by descriptors, whatever is in it and however deep it is.
 
 use std::collections::VecDeque;
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{self, AtFlags, FileType, Stat};
 use rustix::io::Errno;
@@ -18,8 +20,9 @@ const WINDOW: usize = 64;
 pub(super) trait Spare {
     /// Whether this stays, and with it the folders above it.
     fn stays(&self, name: &CStr, found: &Stat) -> bool;
-    /// Whether a folder with these names stays with everything in it.
-    fn folder_stays(&self, names: &[CString]) -> bool;
+    /// Whether a folder with these names stays with everything in it. `path` leads to it from the folder that
+    /// holds the one which is deleted.
+    fn folder_stays(&self, path: &Path, names: &[CString]) -> bool;
 }
 
 /// Nothing stays.
@@ -30,7 +33,7 @@ impl Spare for Nothing {
         false
     }
 
-    fn folder_stays(&self, _: &[CString]) -> bool {
+    fn folder_stays(&self, _: &Path, _: &[CString]) -> bool {
         false
     }
 }
@@ -153,7 +156,14 @@ impl Walk<'_> {
         match listed {
             Ok((left, folder)) => {
                 let left: Vec<_> = left.into_iter().map(|(name, _)| name).collect();
-                if self.spare.folder_stays(&left) {
+                let mut path = PathBuf::new();
+                let above = self.levels.iter().map(|level| &level.name);
+                path.extend(
+                    above
+                        .chain([&name])
+                        .map(|name| OsStr::from_bytes(name.to_bytes())),
+                );
+                if self.spare.folder_stays(&path, &left) {
                     self.stayed += 1;
                     return Ok(());
                 }

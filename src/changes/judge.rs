@@ -258,8 +258,11 @@ impl Judge<'_> {
             let Ok(folder) = self.folders.at(entries, entry.parent) else {
                 return Ok(Verdict::Conflict);
             };
+            let parts = names(entries, entry.parent).into_iter();
+            let parts = parts.map(|name| OsString::from_vec(name.into_bytes()));
             let held = Held {
                 names: self.names,
+                above: parts.collect(),
                 started: self.started,
                 is_protected: Cell::new(false),
             };
@@ -309,6 +312,8 @@ fn children<'e>(entries: &'e [Entry], entry: &Entry) -> impl Iterator<Item = &'e
 /// What a folder that goes may hold that must stay.
 struct Held<'a> {
     names: &'a Names,
+    /// The folder that holds it, from the top of the work tree.
+    above: PathBuf,
     started: Time,
     is_protected: Cell<bool>,
 }
@@ -323,12 +328,13 @@ impl Spare for Held<'_> {
         !is_folder && scan::is_newer(found, self.started)
     }
 
-    fn folder_stays(&self, names: &[CString]) -> bool {
-        let is_repository = Parts::named(names).are_whole();
-        if is_repository {
+    fn folder_stays(&self, path: &Path, names: &[CString]) -> bool {
+        let stays =
+            Parts::named(names).are_whole() || self.names.hold(&self.above.join(path), names);
+        if stays {
             self.is_protected.set(true);
         }
-        is_repository
+        stays
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
+use std::path::Path;
 
 use rustix::fs::{self, AtFlags, Mode, OFlags, Stat};
 use rustix::io::Errno;
@@ -368,7 +369,8 @@ impl Spare for Land<'_> {
         false
     }
 
-    fn folder_stays(&self, names: &[CString]) -> bool {
-        Parts::named(names).are_whole()
+    fn folder_stays(&self, path: &Path, names: &[CString]) -> bool {
+        // The folders above it were looked at when the change was judged.
+        Parts::named(names).are_whole() || self.names.hold(path, names)
     }
 }

@@ -1,6 +1,8 @@
 //! Protected names, and sets of paths that are looked up one name at a time.
 
 use std::collections::HashMap;
+use std::ffi::{CString, OsStr};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use super::change::Refusal;
@@ -31,6 +33,18 @@ impl Names {
     /// a link in the place of a folder on the way to one.
     pub fn refuses(&self, name: &[u8], is_link: bool, path: impl FnOnce() -> PathBuf) -> bool {
         (is_link || self.matcher.ends_a_path(name)) && self.matcher.refuses(&path(), is_link)
+    }
+}
+
+impl Names {
+    /// Whether a folder, by its path, holds under one of `names` what only the whole path protects.
+    pub fn hold(&self, folder: &Path, names: &[CString]) -> bool {
+        let names = names.iter().map(|name| name.to_bytes());
+        let mut ends = names.filter(|name| self.matcher.ends_a_path(name));
+        ends.any(|name| {
+            let path = folder.join(OsStr::from_bytes(name));
+            self.matcher.matches_end(&path)
+        })
     }
 }
 
