@@ -3,6 +3,7 @@
 
 pub mod args;
 mod auto;
+pub mod bug;
 mod completions;
 mod doctor;
 pub mod flags;
