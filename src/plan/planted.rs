@@ -132,7 +132,7 @@ pub(super) fn walk(root: &Path, matcher: &Matcher, ends: &[&str]) -> Found {
         let entries = fs::read_dir(&folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
         let Ok(entries) = entries else {
             // An error means protected: what has a protected name is looked up by it.
-            for path in names.iter().map(|name| folder.join(name)) {
+            for path in matcher.names().map(|name| folder.join(name)) {
                 let Some(is_link) = is_link(&path) else {
                     continue;
                 };
