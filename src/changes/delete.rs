@@ -1,9 +1,11 @@
 //! Deletes a folder and everything in it by descriptors, whatever is in it and however deep it is.
 
 use std::collections::VecDeque;
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 
 use rustix::fs::{self, AtFlags, FileType, Stat};
 use rustix::io::Errno;
@@ -16,8 +18,9 @@ const WINDOW: usize = 64;
 
 /// What stays, decided name by name.
 pub(super) trait Spare {
-    /// Whether this stays, and with it the folders above it.
-    fn stays(&self, name: &CStr, found: &Stat) -> bool;
+    /// Whether this stays, and with it the folders above it. `path` begins with the name of what is
+    /// deleted as a whole.
+    fn stays(&self, name: &CStr, path: &dyn Fn() -> PathBuf, found: &Stat) -> bool;
     /// Whether a folder with these names stays with everything in it.
     fn folder_stays(&self, names: &[CString]) -> bool;
 }
@@ -26,7 +29,7 @@ pub(super) trait Spare {
 struct Nothing;
 
 impl Spare for Nothing {
-    fn stays(&self, _: &CStr, _: &Stat) -> bool {
+    fn stays(&self, _: &CStr, _: &dyn Fn() -> PathBuf, _: &Stat) -> bool {
         false
     }
 
@@ -130,7 +133,14 @@ impl Walk<'_> {
             Err(Errno::NOENT) => return Ok(()),
             found => found?,
         };
-        if self.spare.stays(&name, &found) {
+        let path = || {
+            let names = self.levels.iter().map(|level| level.name.as_c_str());
+            let names = names.chain([name.as_c_str()]);
+            names
+                .map(|name| OsStr::from_bytes(name.to_bytes()))
+                .collect()
+        };
+        if self.spare.stays(&name, &path, &found) {
             self.stayed += 1;
             return Ok(());
         }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Stat};
 
-use super::change::{Dropped, Entry, Kind, Refusal, Verdict, What, names};
+use super::change::{Dropped, Entry, Kind, Refusal, Verdict, What, names, path};
 use super::delete::{self, Spare};
 use super::folders::Folders;
 use super::guarded;
@@ -260,6 +260,7 @@ impl Judge<'_> {
             };
             let held = Held {
                 names: self.names,
+                above: path(entries, entry.parent),
                 started: self.started,
                 is_protected: Cell::new(false),
             };
@@ -309,13 +310,17 @@ fn children<'e>(entries: &'e [Entry], entry: &Entry) -> impl Iterator<Item = &'e
 /// What a folder that goes may hold that must stay.
 struct Held<'a> {
     names: &'a Names,
+    /// The folder that it lies in.
+    above: PathBuf,
     started: Time,
     is_protected: Cell<bool>,
 }
 
 impl Spare for Held<'_> {
-    fn stays(&self, name: &CStr, found: &Stat) -> bool {
-        if self.names.has(name.to_bytes()) {
+    fn stays(&self, name: &CStr, path: &dyn Fn() -> PathBuf, found: &Stat) -> bool {
+        let path = || self.above.join(path());
+        let name = name.to_bytes();
+        if self.names.has(name) || self.names.refuses(name, false, path) {
             self.is_protected.set(true);
             return true;
         }
