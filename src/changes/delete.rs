@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::ffi::{CStr, CString, OsStr};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 
 use rustix::fs::{self, AtFlags, FileType, Stat};
 use rustix::io::Errno;
@@ -18,22 +18,22 @@ const WINDOW: usize = 64;
 
 /// What stays, decided name by name.
 pub(super) trait Spare {
-    /// Whether this stays, and with it the folders above it.
-    fn stays(&self, name: &CStr, found: &Stat) -> bool;
-    /// Whether a folder with these names stays with everything in it. `path` leads to it from the folder that
-    /// holds the one which is deleted.
-    fn folder_stays(&self, path: &Path, names: &[CString]) -> bool;
+    /// Whether this stays, and with it the folders above it. `path` begins with the name of what is
+    /// deleted as a whole.
+    fn stays(&self, name: &CStr, path: &dyn Fn() -> PathBuf, found: &Stat) -> bool;
+    /// Whether a folder with these names stays with everything in it.
+    fn folder_stays(&self, names: &[CString]) -> bool;
 }
 
 /// Nothing stays.
 struct Nothing;
 
 impl Spare for Nothing {
-    fn stays(&self, _: &CStr, _: &Stat) -> bool {
+    fn stays(&self, _: &CStr, _: &dyn Fn() -> PathBuf, _: &Stat) -> bool {
         false
     }
 
-    fn folder_stays(&self, _: &Path, _: &[CString]) -> bool {
+    fn folder_stays(&self, _: &[CString]) -> bool {
         false
     }
 }
@@ -133,7 +133,14 @@ impl Walk<'_> {
             Err(Errno::NOENT) => return Ok(()),
             found => found?,
         };
-        if self.spare.stays(&name, &found) {
+        let path = || {
+            let names = self.levels.iter().map(|level| level.name.as_c_str());
+            let names = names.chain([name.as_c_str()]);
+            names
+                .map(|name| OsStr::from_bytes(name.to_bytes()))
+                .collect()
+        };
+        if self.spare.stays(&name, &path, &found) {
             self.stayed += 1;
             return Ok(());
         }
@@ -156,14 +163,7 @@ impl Walk<'_> {
         match listed {
             Ok((left, folder)) => {
                 let left: Vec<_> = left.into_iter().map(|(name, _)| name).collect();
-                let mut path = PathBuf::new();
-                let above = self.levels.iter().map(|level| &level.name);
-                path.extend(
-                    above
-                        .chain([&name])
-                        .map(|name| OsStr::from_bytes(name.to_bytes())),
-                );
-                if self.spare.folder_stays(&path, &left) {
+                if self.spare.folder_stays(&left) {
                     self.stayed += 1;
                     return Ok(());
                 }

@@ -1,8 +1,9 @@
 //! What links of protected names lead to in the work tree. Who may write that need not touch the
 //! links.
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use rustix::fs::{self, FileType};
@@ -11,11 +12,8 @@ use super::change::{Kind, Refusal};
 use super::folders::{Folders, Tree};
 use super::links::{self, Real};
 use super::open;
-use super::places::{Names, Places};
+use super::places::{self, Names, Places};
 use super::scan;
-
-/// Links that are looked at, counted by the names in their targets.
-const BUDGET: u64 = 1_000_000;
 
 /// A folder of the work tree.
 struct Folder {
@@ -35,10 +33,10 @@ impl Tree for [Folder] {
     }
 }
 
-/// Adds to `places` the targets of links that have a protected name, or lie in a folder that has.
+/// Adds to `found` the targets of links that have a protected name, or lie in a folder that has.
 /// True where there are any.
 pub(super) fn add(
-    places: &mut Places,
+    found: &mut Places,
     names: &Names,
     tree: BorrowedFd<'_>,
     tree_path: &Path,
@@ -49,7 +47,7 @@ pub(super) fn add(
         is_protected: false,
     }];
     let mut open = Folders::of_tree(tree);
-    let mut budget = BUDGET;
+    let mut budget = links::BUDGET;
     let mut is_any = false;
     let mut left = vec![0];
     while let Some(index) = left.pop() {
@@ -62,7 +60,9 @@ pub(super) fn add(
         };
         let above = folders[index as usize].is_protected;
         for (name, kind) in entries {
-            let is_protected = above || names.has(name.to_bytes());
+            let bytes = name.to_bytes();
+            let at = || places::joined(&path(&folders, index)).join(OsStr::from_bytes(bytes));
+            let is_protected = above || names.has(bytes) || names.refuses(bytes, false, at);
             match kind_of(folder, &name, kind) {
                 // Objects of a repository are no links, and many.
                 Some(Kind::Folder) if above && name.as_c_str() == c"objects" => {}
@@ -83,8 +83,8 @@ pub(super) fn add(
                     let followed =
                         links::follow(&view, tree_path, &at, text.to_bytes(), &mut budget);
                     for place in followed.passed {
-                        if !place.iter().any(|name| names.has(name)) {
-                            places.add(&place, Refusal::ProtectedLinkTarget);
+                        if !names.protect(&place) {
+                            found.add(&place, Refusal::ProtectedLinkTarget);
                             is_any = true;
                         }
                     }

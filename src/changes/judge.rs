@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Stat};
 
-use super::change::{Dropped, Entry, Kind, Refusal, Verdict, What, names};
+use super::change::{Dropped, Entry, Kind, Refusal, Verdict, What, names, path};
 use super::delete::{self, Spare};
 use super::folders::Folders;
 use super::guarded;
@@ -258,11 +258,9 @@ impl Judge<'_> {
             let Ok(folder) = self.folders.at(entries, entry.parent) else {
                 return Ok(Verdict::Conflict);
             };
-            let parts = names(entries, entry.parent).into_iter();
-            let parts = parts.map(|name| OsString::from_vec(name.into_bytes()));
             let held = Held {
                 names: self.names,
-                above: parts.collect(),
+                above: path(entries, entry.parent),
                 started: self.started,
                 is_protected: Cell::new(false),
             };
@@ -312,15 +310,17 @@ fn children<'e>(entries: &'e [Entry], entry: &Entry) -> impl Iterator<Item = &'e
 /// What a folder that goes may hold that must stay.
 struct Held<'a> {
     names: &'a Names,
-    /// The folder that holds it, from the top of the work tree.
+    /// The folder that it lies in.
     above: PathBuf,
     started: Time,
     is_protected: Cell<bool>,
 }
 
 impl Spare for Held<'_> {
-    fn stays(&self, name: &CStr, found: &Stat) -> bool {
-        if self.names.has(name.to_bytes()) {
+    fn stays(&self, name: &CStr, path: &dyn Fn() -> PathBuf, found: &Stat) -> bool {
+        let path = || self.above.join(path());
+        let name = name.to_bytes();
+        if self.names.has(name) || self.names.refuses(name, false, path) {
             self.is_protected.set(true);
             return true;
         }
@@ -328,13 +328,12 @@ impl Spare for Held<'_> {
         !is_folder && scan::is_newer(found, self.started)
     }
 
-    fn folder_stays(&self, path: &Path, names: &[CString]) -> bool {
-        let stays =
-            Parts::named(names).are_whole() || self.names.hold(&self.above.join(path), names);
-        if stays {
+    fn folder_stays(&self, names: &[CString]) -> bool {
+        let is_repository = Parts::named(names).are_whole();
+        if is_repository {
             self.is_protected.set(true);
         }
-        stays
+        is_repository
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
-use std::path::Path;
+use std::path::PathBuf;
 
 use rustix::fs::{self, AtFlags, Mode, OFlags, Stat};
 use rustix::io::Errno;
@@ -60,6 +60,8 @@ pub(super) struct Land<'a> {
     /// Folders of the work tree that were opened for their owner, with their modes.
     pub opened: HashMap<u32, u32>,
     pub failed: Vec<(u32, String)>,
+    /// The folder in which something is deleted.
+    pub above: RefCell<PathBuf>,
 }
 
 /// Applies what is to be applied. Changes that fail are noted, and the others go on.
@@ -277,6 +279,8 @@ impl Land<'_> {
             if !self.is_unchanged(entry, found.as_ref()) {
                 return Err(Stop::Conflict);
             }
+            self.above
+                .replace(super::change::path(entries, entry.parent));
             self.delete_at(tree.as_fd(), &entry.name)?;
         }
         if entry.is_staged {
@@ -315,7 +319,9 @@ impl Land<'_> {
             let entry = &entries[child as usize];
             entry.what == What::Deleted && !entry.is_staged && self.has_failed(child)
         };
-        if index == 0 || !entry.is_staged || (first..last).any(is_open) {
+        // What is refused or in conflict stays, even if it is an empty folder.
+        let stays = !matches!(entry.verdict, Verdict::Apply | Verdict::Drop(_));
+        if index == 0 || stays || !entry.is_staged || (first..last).any(is_open) {
             return Ok(());
         }
         let staged = self.upper.at(entries, entry.parent)?;
@@ -351,8 +357,10 @@ fn is_folder(tree: BorrowedFd<'_>, name: &CStr) -> bool {
 
 /// What stays of a folder of the work tree that is deleted.
 impl Spare for Land<'_> {
-    fn stays(&self, name: &CStr, found: &Stat) -> bool {
-        if self.names.has(name.to_bytes()) {
+    fn stays(&self, name: &CStr, path: &dyn Fn() -> PathBuf, found: &Stat) -> bool {
+        let path = || self.above.borrow().join(path());
+        let bytes = name.to_bytes();
+        if self.names.has(bytes) || self.names.refuses(bytes, false, path) {
             return true;
         }
         if scan::kind(found) == Kind::Folder {
@@ -369,8 +377,7 @@ impl Spare for Land<'_> {
         false
     }
 
-    fn folder_stays(&self, path: &Path, names: &[CString]) -> bool {
-        // The folders above it were looked at when the change was judged.
-        Parts::named(names).are_whole() || self.names.hold(path, names)
+    fn folder_stays(&self, names: &[CString]) -> bool {
+        Parts::named(names).are_whole()
     }
 }

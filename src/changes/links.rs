@@ -39,8 +39,12 @@ pub(super) struct Followed {
     pub leaves: bool,
 }
 
-/// Follows a link with this text in a folder of the work tree. `budget` counts the names that are
-/// looked at, for all links together.
+/// Names on the paths that are looked at, for all links of a run. Links with targets of thousands of
+/// names must not hold up a run.
+pub(super) const BUDGET: u64 = 20_000_000;
+
+/// Follows a link with this text in a folder of the work tree. What is left of `budget` when it is
+/// used up counts as outside.
 pub(super) fn follow(
     view: &dyn View,
     tree: &Path,
@@ -65,7 +69,7 @@ pub(super) fn follow(
             continue;
         }
         at.push(name);
-        *budget = budget.saturating_sub(1);
+        *budget = budget.saturating_sub(at.len() as u64);
         match view.look(&at) {
             _ if *budget == 0 => {
                 followed.leaves = true;

@@ -1,7 +1,7 @@
 //! Protected names, and sets of paths that are looked up one name at a time.
 
 use std::collections::HashMap;
-use std::ffi::{CString, OsStr};
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
@@ -34,18 +34,19 @@ impl Names {
     pub fn refuses(&self, name: &[u8], is_link: bool, path: impl FnOnce() -> PathBuf) -> bool {
         (is_link || self.matcher.ends_a_path(name)) && self.matcher.refuses(&path(), is_link)
     }
-}
 
-impl Names {
-    /// Whether a folder, by its path, holds under one of `names` what only the whole path protects.
-    pub fn hold(&self, folder: &Path, names: &[CString]) -> bool {
-        let names = names.iter().map(|name| name.to_bytes());
-        let mut ends = names.filter(|name| self.matcher.ends_a_path(name));
-        ends.any(|name| {
-            let path = folder.join(OsStr::from_bytes(name));
-            self.matcher.matches_end(&path)
+    /// Whether a path is protected or lies in something that is.
+    pub fn protect(&self, path: &[Vec<u8>]) -> bool {
+        (0..path.len()).any(|last| {
+            let name = &path[last];
+            self.has(name) || self.refuses(name, false, || joined(&path[..=last]))
         })
     }
+}
+
+/// A path of these names.
+pub(super) fn joined(names: &[Vec<u8>]) -> PathBuf {
+    names.iter().map(|name| OsStr::from_bytes(name)).collect()
 }
 
 /// A set of paths below the work tree, in any case of ASCII letters.

@@ -188,6 +188,8 @@ impl Item<'_> {
             return Err(error.into());
         }
         self.leave_stage()?;
+        land.above
+            .replace(super::change::path(entries, self.entry.parent));
         match land.delete_at(self.tree.as_fd(), &temporary) {
             Err(Stop::Conflict) => Err(Stop::Failed(io::Error::other(format!(
                 "the folder in its place was changed at the same time; what is left of it is in {}",

@@ -10,9 +10,6 @@ use super::links::{self, Real, Seen, View};
 use super::places::{Names, Places};
 use super::repository;
 
-/// Names in the targets of links that are looked at, for all links of a run.
-const BUDGET: u64 = 1_000_000;
-
 /// Refuses links that lead out of the work tree or to something protected.
 pub(super) fn judge(
     entries: &mut [Entry],
@@ -31,7 +28,7 @@ pub(super) fn judge(
     if links.is_empty() {
         return;
     }
-    let mut budget = BUDGET;
+    let mut budget = links::BUDGET;
     let mut refused = Vec::new();
     let merged = Merged::new(entries, tree);
     for index in links {
@@ -46,7 +43,9 @@ pub(super) fn judge(
         for view in [&merged as &dyn View, &Real(tree.as_fd())] {
             let followed = links::follow(view, tree_path, &folder, text, &mut budget);
             let is_protected = |path: &links::Names| {
-                path.iter().any(|name| names_protected.has(name))
+                // Each folder on the way is looked into.
+                budget = budget.saturating_sub(10 * path.len() as u64);
+                names_protected.protect(path)
                     || places.refusal_of(path).is_some()
                     || repository::is_above(tree, path)
             };
@@ -54,6 +53,9 @@ pub(super) fn judge(
                 refusal.get_or_insert(Refusal::LinkLeavesTree);
             } else if followed.passed.iter().any(is_protected) {
                 refusal.get_or_insert(Refusal::LinkToProtected);
+            }
+            if budget == 0 {
+                refusal.get_or_insert(Refusal::LinkLeavesTree);
             }
         }
         refused.extend(refusal.map(|refusal| (index, refusal)));

@@ -113,6 +113,7 @@ impl Stage {
             copied: HashMap::new(),
             opened: HashMap::new(),
             failed: Vec::new(),
+            above: RefCell::default(),
         };
         undo(tree, &journal, &land);
         let mut changes = self.listed(&journal)?;
@@ -138,8 +139,8 @@ impl Stage {
         for index in (1..entries.len()).rev() {
             let entry = &entries[index];
             let flags = match (entry.kind, entry.verdict) {
-                (_, Verdict::Drop(_)) if entry.what == What::Deleted => AtFlags::empty(),
-                (Kind::Folder, _) => AtFlags::REMOVEDIR,
+                (_, Verdict::Refuse(_) | Verdict::Conflict | Verdict::Covered) => continue,
+                (Kind::Folder, _) if entry.what != What::Deleted => AtFlags::REMOVEDIR,
                 (_, Verdict::Drop(_)) => AtFlags::empty(),
                 _ => continue,
             };

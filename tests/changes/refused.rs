@@ -343,3 +343,55 @@ fn what_is_refused_stays_staged_and_the_rest_lands_once() {
     gosandbox::changes::discard(&found[0].folder).unwrap();
     assert!(fs::read_dir(&place.base).unwrap().next().is_none());
 }
+
+#[test]
+fn protected_paths_of_several_names_at_any_depth() {
+    use Refusal::{HoldsProtected, LinkToProtected, ProtectedLinkTarget, ProtectedPath};
+    let place = Place::new();
+    let before = [
+        folder("a"),
+        folder("a/.cargo"),
+        write("a/.cargo/config.toml"),
+        folder("b"),
+        folder("b/.cargo"),
+        folder("own"),
+        write("own/real"),
+    ];
+    act(&place.tree, &before);
+    symlink("../../own/real", place.tree.join("b/.cargo/config.toml")).unwrap();
+    let mut rules = place.rules();
+    rules.protected_names = vec![".cargo/config.toml".into()];
+    let ops = [
+        Op::RemoveAll("a".into()),
+        Op::Write("own/real".into(), "changed".into()),
+        write("own/other"),
+        link("../b/.cargo/config.toml", "own/link"),
+        folder("c"),
+        folder("c/.Cargo"),
+        write("c/.Cargo/config.toml"),
+        write("c/.Cargo/other"),
+        folder("d"),
+        link("../own", "d/.cargo"),
+    ];
+    let landed = place.whole(rules, &ops);
+    expect(
+        &landed,
+        &[
+            ("a", HoldsProtected),
+            ("c/.Cargo/config.toml", ProtectedPath),
+            ("d/.cargo", ProtectedPath),
+            ("own/link", LinkToProtected),
+            ("own/real", ProtectedLinkTarget),
+        ],
+    );
+    assert!(place.tree.join("own/other").exists() && place.tree.join("c/.Cargo/other").exists());
+}
+
+#[test]
+fn a_refused_folder_stays_staged_even_if_it_is_empty() {
+    let place = Place::new();
+    let landed = place.whole(place.rules(), &[folder(".git"), write("fine")]);
+    expect(&landed, &[(".git", Refusal::ProtectedPath)]);
+    let found = gosandbox::changes::list(&place.base);
+    assert!(found[0].folder.join("upper/.git").is_dir());
+}
