@@ -188,7 +188,9 @@ impl Judge<'_> {
                 .map(|name| OsString::from_vec(name.into_bytes()))
                 .collect()
         };
-        if index != 0 && (self.names.has(name) || self.names.refuses(name, is_link, path)) {
+        if index != 0
+            && (self.names.has_everywhere(name) || self.names.refuses(name, is_link, path))
+        {
             return Ok(Some(Refusal::ProtectedPath));
         }
         if let Some(refusal) = self.places.refusal(mark.place) {
@@ -320,7 +322,7 @@ struct Held<'a> {
 
 impl Spare for Held<'_> {
     fn stays(&self, name: &CStr, found: &Stat) -> bool {
-        if self.names.has(name.to_bytes()) {
+        if self.names.has_everywhere(name.to_bytes()) {
             self.is_protected.set(true);
             return true;
         }

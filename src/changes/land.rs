@@ -352,7 +352,7 @@ fn is_folder(tree: BorrowedFd<'_>, name: &CStr) -> bool {
 /// What stays of a folder of the work tree that is deleted.
 impl Spare for Land<'_> {
     fn stays(&self, name: &CStr, found: &Stat) -> bool {
-        if self.names.has(name.to_bytes()) {
+        if self.names.has_everywhere(name.to_bytes()) {
             return true;
         }
         if scan::kind(found) == Kind::Folder {
@@ -369,8 +369,9 @@ impl Spare for Land<'_> {
         false
     }
 
-    fn folder_stays(&self, path: &Path, names: &[CString]) -> bool {
-        // The folders above it were looked at when the change was judged.
-        Parts::named(names).are_whole() || self.names.hold(path, names)
+    fn folder_stays(&self, _: &Path, names: &[CString]) -> bool {
+        // What is protected by its whole path was looked at when the change was judged, and what has come
+        // since is newer than the run.
+        Parts::named(names).are_whole()
     }
 }
