@@ -188,7 +188,9 @@ impl Judge<'_> {
                 .map(|name| OsString::from_vec(name.into_bytes()))
                 .collect()
         };
-        if index != 0 && (self.names.has(name) || self.names.refuses(name, is_link, path)) {
+        if index != 0
+            && (self.names.has_everywhere(name) || self.names.refuses(name, is_link, path))
+        {
             return Ok(Some(Refusal::ProtectedPath));
         }
         if let Some(refusal) = self.places.refusal(mark.place) {
@@ -320,7 +322,7 @@ impl Spare for Held<'_> {
     fn stays(&self, name: &CStr, path: &dyn Fn() -> PathBuf, found: &Stat) -> bool {
         let path = || self.above.join(path());
         let name = name.to_bytes();
-        if self.names.has(name) || self.names.refuses(name, false, path) {
+        if self.names.has_everywhere(name) || self.names.refuses(name, false, path) {
             self.is_protected.set(true);
             return true;
         }

@@ -360,7 +360,7 @@ impl Spare for Land<'_> {
     fn stays(&self, name: &CStr, path: &dyn Fn() -> PathBuf, found: &Stat) -> bool {
         let path = || self.above.borrow().join(path());
         let bytes = name.to_bytes();
-        if self.names.has(bytes) || self.names.refuses(bytes, false, path) {
+        if self.names.has_everywhere(bytes) || self.names.refuses(bytes, false, path) {
             return true;
         }
         if scan::kind(found) == Kind::Folder {

@@ -29,6 +29,11 @@ impl Names {
         !start.is_empty() && (self.matcher.matches(start) || self.matcher.matches(name))
     }
 
+    /// The same, wherever it is.
+    pub fn has_everywhere(&self, name: &[u8]) -> bool {
+        self.matcher.matches_everywhere(name)
+    }
+
     /// Whether a path is protected that has this name at its end, as `.cargo/config.toml` is, or is
     /// a link in the place of a folder on the way to one.
     pub fn refuses(&self, name: &[u8], is_link: bool, path: impl FnOnce() -> PathBuf) -> bool {

@@ -273,12 +273,13 @@ fn the_documentation_lists_the_table() {
             group = entry.group;
             let _ = write!(
                 page,
-                "\n## {group}\n\n| name | read by | what it executes |\n|---|---|---|\n"
+                "\n## {group}\n\n| name | read by | what it executes | also in packages |\n|---|---|---|---|\n"
             );
         }
+        let mark = if entry.is_everywhere() { "yes" } else { "" };
         let _ = writeln!(
             page,
-            "| `{}` | {} | {} |",
+            "| `{}` | {} | {} | {mark} |",
             entry.name, entry.reader, entry.effect
         );
     }
@@ -331,4 +332,32 @@ proptest! {
             .collect();
         prop_assert!(of_table().matches_end(Path::new(&changed)));
     }
+}
+
+#[test]
+fn packages_below_the_folders_of_dependencies_have_settings_of_their_own() {
+    let items = names().into_iter().chain(["deploy".into()]);
+    let matcher = Matcher::new(items);
+    for (path, is_protected) in [
+        ("vendor/x/.travis.yml", false),
+        ("a/node_modules/x/.github/workflows/x.yml", true),
+        ("node_modules/x/.drone.yml", false),
+        ("node_modules/x/.cargo/config.toml", false),
+        ("Node_Modules/x/.eslintrc.js", false),
+        ("vendor/x/.git/config", true),
+        ("vendor/x/.GIT", true),
+        ("node_modules/x/.envrc", true),
+        ("vendor/x/deploy", true),
+        ("vendor/x/.gosandbox.toml", true),
+        (".travis.yml", true),
+        ("vendors/.travis.yml", true),
+        (".vscode/vendor", true),
+        (".github/node_modules/x", true),
+        ("x/.cargo/config.toml", true),
+    ] {
+        assert_eq!(matcher.protects(Path::new(path)), is_protected, "{path}");
+    }
+    assert!(matcher.ends_a_path(b".travis.yml") && !matcher.ends_a_path(b".git"));
+    assert!(matcher.matches_everywhere(b".git") && !matcher.matches_everywhere(b".travis.yml"));
+    assert!(!matcher.refuses(Path::new("vendor/x/.cargo"), true));
 }
