@@ -19,7 +19,7 @@ const MAY_SEE: [(&str, &[&str]); 17] = [
     ("plan", &["policy", "host", "files", "paths"]),
     ("enforce", &["policy", "plan", "files", "sys"]),
     ("notify", &["sys"]),
-    ("changes", &["paths", "sys", "text"]),
+    ("changes", &["paths", "policy", "sys", "text"]),
     ("gateway", &["policy", "text"]),
     ("generate", &["policy", "text"]),
     (

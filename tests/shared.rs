@@ -403,6 +403,7 @@ fn plan(script: &str) -> Plan {
         watched: Vec::new(),
         planted: None,
         placeholders: Vec::new(),
+        staged: None,
         guarantees: BTreeMap::new(),
         gaps: Vec::new(),
     }

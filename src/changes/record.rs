@@ -64,3 +64,8 @@ pub struct Record {
     /// Seconds after which a stage that nobody wants any more is removed.
     pub keep_for: u64,
 }
+
+impl Record {
+    /// The version of the file that this program writes and reads.
+    pub const SCHEMA: u32 = 1;
+}

@@ -9,11 +9,13 @@ use std::path::PathBuf;
 
 use lexopt::{Arg, Parser, ValueExt};
 
-pub use super::low::{Command, Install, LowArgs, Mode, Output, Shell, Verbosity};
+pub use super::low::{
+    Changes, ChangesAction, Command, Install, LowArgs, Mode, Output, Shell, Verbosity,
+};
 pub use super::usage::UsageError;
 
 use super::flags::{ALL, FLAGS, Flag, Id, LATER, RUN, SUBS, Sub};
-use crate::policy::Layer;
+use crate::policy::{Layer, Staging};
 use crate::profile::{self, Problem, Selection, nearest};
 
 /// Parses the command line, without the program's own name.
@@ -72,16 +74,18 @@ fn unknown(name: String, long: &str) -> UsageError {
 #[derive(Default)]
 struct Found {
     sub: Option<Sub>,
-    argument: Option<String>,
+    arguments: Vec<String>,
     flags: Vec<&'static Flag>,
     profile: Selection,
     directory: Option<PathBuf>,
     overrides: profile::Overrides,
     cache_dir: Option<PathBuf>,
     goroot: Option<PathBuf>,
+    stage: Option<Staging>,
     dry_run: bool,
     report: Option<Output>,
     audit_log: Option<PathBuf>,
+    all: bool,
     json: bool,
     output: Option<PathBuf>,
     complain: bool,
@@ -97,18 +101,19 @@ impl Found {
     fn word(&mut self, word: &OsStr) -> Result<(), UsageError> {
         let text = word.to_string_lossy();
         if let Some(sub) = self.sub {
-            if self.argument.is_some() || sub.arguments.is_empty() {
+            let most = sub.arguments.split_whitespace().count();
+            if self.arguments.len() >= most {
                 return Err(UsageError::Argument {
                     sub: sub.name,
-                    arguments: if sub.arguments.is_empty() {
-                        "no argument"
-                    } else {
-                        "one argument"
+                    arguments: match most {
+                        0 => "no argument",
+                        1 => "one argument",
+                        _ => "two arguments",
                     },
                     word: text.into_owned(),
                 });
             }
-            self.argument = Some(text.into_owned());
+            self.arguments.push(text.into_owned());
             return Ok(());
         }
         if let Some(name) = LATER.into_iter().find(|name| *name == text) {
@@ -177,6 +182,7 @@ impl Found {
             Id::DryRun => self.dry_run = true,
             Id::Install => self.install = Some(Install::Load),
             Id::Uninstall => self.install = Some(Install::Remove),
+            Id::All => self.all = true,
             Id::Json => self.json = true,
             Id::Verbose => self.verbosity = Verbosity::Verbose,
             Id::Quiet => self.verbosity = Verbosity::Quiet,
@@ -206,6 +212,7 @@ impl Found {
             Id::User => rules.user = Some(profile::user(&utf8(text)?)?),
             Id::CacheDir => self.cache_dir = Some(text.into()),
             Id::Goroot => self.goroot = Some(text.into()),
+            Id::Stage => self.stage = Some(staging(&utf8(text)?)?),
             Id::Timeout => rules.timeout = Some(profile::duration(&utf8(text)?)?),
             Id::Memory => rules.memory = Some(profile::size(&utf8(text)?)?),
             Id::Pids => rules.pids = Some(profile::count(&utf8(text)?)?),
@@ -230,6 +237,7 @@ impl Found {
             overrides: self.overrides,
             cache_dir: self.cache_dir,
             goroot: self.goroot,
+            stage: self.stage,
             dry_run: self.dry_run,
             report: self.report,
             audit_log: self.audit_log,
@@ -288,7 +296,8 @@ impl Found {
     }
 
     fn subcommand(&self, sub: Sub) -> Result<Mode, UsageError> {
-        match (sub.name, self.argument.as_deref()) {
+        match (sub.name, self.arguments.first().map(String::as_str)) {
+            ("changes", action) => self.changes(sub, action),
             ("doctor", _) => Ok(Mode::Doctor),
             ("man", _) => Ok(Mode::Man),
             ("profile", Some(format)) => Ok(Mode::Profile(format.to_owned())),
@@ -316,6 +325,31 @@ impl Found {
             }),
         }
     }
+
+    fn changes(&self, sub: Sub, action: Option<&str>) -> Result<Mode, UsageError> {
+        let action = match action {
+            None | Some("list") => ChangesAction::List,
+            Some("show") => ChangesAction::Show,
+            Some("apply") => ChangesAction::Apply,
+            Some("drop") => ChangesAction::Drop,
+            Some(word) => {
+                return Err(UsageError::Argument {
+                    sub: sub.name,
+                    arguments: "list, show, apply or drop",
+                    word: word.to_owned(),
+                });
+            }
+        };
+        let run = self.arguments.get(1).cloned();
+        if self.all && (action != ChangesAction::Drop || run.is_some()) {
+            return Err(UsageError::Misplaced {
+                flag: "--all".to_owned(),
+                place: "changes list, changes show, changes apply or a run",
+            });
+        }
+        let all = self.all;
+        Ok(Mode::Changes(Changes { action, run, all }))
+    }
 }
 
 fn utf8(text: OsString) -> Result<String, Problem> {
@@ -330,6 +364,14 @@ fn mode(text: &str) -> Result<bool, Problem> {
         "complain" => Ok(true),
         _ => Err(Problem(format!("`{text}` is neither enforce nor complain"))),
     }
+}
+
+fn staging(text: &str) -> Result<Staging, Problem> {
+    let found = Staging::ALL.into_iter().find(|stage| stage.word() == text);
+    found.ok_or_else(|| {
+        let words = Staging::ALL.map(Staging::word).join(", ");
+        Problem(format!("`{text}` is not one of {words}"))
+    })
 }
 
 fn layer(text: &str) -> Result<Layer, Problem> {

@@ -22,6 +22,8 @@ pub enum Id {
     DryRun,
     Report,
     AuditLog,
+    Stage,
+    All,
     Json,
     Output,
     Mode,
@@ -42,6 +44,8 @@ pub const POLICY: u8 = 2;
 pub const DOCTOR: u8 = 4;
 /// Where an option may stand: after `profile`.
 pub const PROFILE: u8 = 8;
+/// Where an option may stand: after `changes`.
+pub const CHANGES: u8 = 16;
 /// Where an option may stand: everywhere.
 pub const ALL: u8 = 0xff;
 
@@ -106,7 +110,7 @@ impl Flag {
 }
 
 /// Every option.
-pub const FLAGS: [Flag; 27] = [
+pub const FLAGS: [Flag; 29] = [
     flag(
         Id::Profile,
         "profile",
@@ -114,7 +118,7 @@ pub const FLAGS: [Flag; 27] = [
         "Use this profile: strict (the default), ci, dev, airgap, a name of your own, or a file",
     )
     .takes("NAME|FILE"),
-    flag(Id::Directory, "", RULES, "Run in this folder")
+    flag(Id::Directory, "", RULES | CHANGES, "Run in this folder")
         .short('C')
         .takes("DIR"),
     flag(
@@ -159,6 +163,13 @@ pub const FLAGS: [Flag; 27] = [
         "Use the toolchain in this folder",
     )
     .takes("DIR"),
+    flag(
+        Id::Stage,
+        "stage",
+        RULES,
+        "What becomes of changes that programs make in the work tree",
+    )
+    .takes("apply|review|discard|direct"),
     flag(
         Id::Timeout,
         "timeout",
@@ -214,7 +225,13 @@ pub const FLAGS: [Flag; 27] = [
         "Append refusals and fetched modules to this file as JSON lines",
     )
     .takes("FILE"),
-    flag(Id::Json, "json", POLICY | DOCTOR, "Print JSON"),
+    flag(
+        Id::All,
+        "all",
+        CHANGES,
+        "With `changes drop`: drop those of every run",
+    ),
+    flag(Id::Json, "json", POLICY | DOCTOR | CHANGES, "Print JSON"),
     flag(
         Id::Output,
         "output",
@@ -271,7 +288,7 @@ pub struct Sub {
 }
 
 /// The subcommands that this version has.
-pub const SUBS: [Sub; 6] = [
+pub const SUBS: [Sub; 7] = [
     Sub {
         name: "doctor",
         arguments: "",
@@ -289,6 +306,12 @@ pub const SUBS: [Sub; 6] = [
         arguments: "FORMAT",
         place: PROFILE,
         help: "Print what a deployment loads: apparmor, selinux, oci-seccomp, systemd, kubernetes, container, bwrap, auto",
+    },
+    Sub {
+        name: "changes",
+        arguments: "[list|show|apply|drop] [RUN]",
+        place: CHANGES,
+        help: "List, show, apply or drop what runs have changed and left staged",
     },
     Sub {
         name: "completions",
@@ -325,62 +348,4 @@ pub const STATUSES: [(&str, &str); 5] = [
 ];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DOCS: &str = include_str!("../../docs/command-line.md");
-
-    #[test]
-    fn the_documentation_has_every_option_subcommand_and_status_and_no_other() {
-        for flag in FLAGS {
-            let value = flag.value.map_or(String::new(), |value| {
-                format!(" {}", value.replace('|', "\\|"))
-            });
-            let row = format!("`{}{value}` | ", flag.shown());
-            assert!(DOCS.contains(&row), "{row}");
-            if let Some(short) = flag.short {
-                assert!(DOCS.contains(&format!("| `-{short}")), "-{short}");
-            }
-            let repeats = flag.repeats && flag.value.is_some();
-            let line = DOCS.lines().find(|line| line.contains(&row));
-            assert_eq!(
-                line.is_some_and(|line| line.contains("may be repeated")),
-                repeats,
-                "{row}"
-            );
-        }
-        let rows = |text: &str| DOCS.lines().filter(|line| line.starts_with(text)).count();
-        assert_eq!(rows("| `-"), FLAGS.len());
-        for sub in SUBS {
-            assert!(rows(&format!("| `{}", sub.name)) > 0, "{}", sub.name);
-        }
-        for name in LATER {
-            assert!(DOCS.contains(&format!("`{name}`")), "{name}");
-        }
-        for (status, meaning) in STATUSES {
-            assert!(
-                DOCS.contains(&format!("| `{status}` | {meaning}")),
-                "{status}"
-            );
-        }
-    }
-
-    #[test]
-    fn no_name_is_taken_twice() {
-        for (index, flag) in FLAGS.iter().enumerate() {
-            for other in &FLAGS[..index] {
-                assert!(flag.id != other.id && (flag.long.is_empty() || flag.long != other.long));
-                assert!(
-                    flag.short.is_none() || flag.short != other.short,
-                    "{:?}",
-                    flag.short
-                );
-            }
-        }
-        assert!(
-            LATER
-                .iter()
-                .all(|name| SUBS.iter().all(|sub| sub.name != *name))
-        );
-    }
-}
+mod tests;

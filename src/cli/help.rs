@@ -27,8 +27,8 @@ pub fn command() -> Command {
             .disable_help_flag(true)
             .disable_version_flag(true)
             .args(options(sub.place));
-        if !sub.arguments.is_empty() {
-            one = one.arg(argument(sub.arguments));
+        for words in sub.arguments.split_whitespace() {
+            one = one.arg(argument(words));
         }
         command = command.subcommand(one);
     }
@@ -45,12 +45,14 @@ pub fn statuses() -> String {
 }
 
 fn argument(words: &'static str) -> Arg {
-    let arg = Arg::new("argument").value_name(words.trim_matches(['[', ']']));
-    match words.split_once('|') {
+    let name = words.trim_matches(['[', ']']);
+    let arg = Arg::new(name).value_name(name);
+    match name.split_once('|') {
         Some(_) => arg
-            .required(true)
-            .value_parser(words.split('|').collect::<Vec<_>>()),
-        None => arg.value_parser(SUBS.map(|sub| sub.name)),
+            .required(name == words)
+            .value_parser(name.split('|').collect::<Vec<_>>()),
+        None if name == "SUBCOMMAND" => arg.value_parser(SUBS.map(|sub| sub.name)),
+        None => arg,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::policy::Staging;
 use crate::profile::{self, Selection};
 
 /// What is to be done.
@@ -16,6 +17,8 @@ pub enum Mode {
     PolicyShow,
     /// List the profiles.
     PolicyList,
+    /// Work on what runs have left staged.
+    Changes(Changes),
     /// Print what a deployment loads, in this format.
     Profile(String),
     /// Print a completion script.
@@ -26,6 +29,30 @@ pub enum Mode {
     Help(Option<&'static str>),
     /// Print the version.
     Version,
+}
+
+/// What `changes` does, and with which run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changes {
+    /// What is done.
+    pub action: ChangesAction,
+    /// The run, or the beginning of its name.
+    pub run: Option<String>,
+    /// `--all`: every run.
+    pub all: bool,
+}
+
+/// What `changes` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangesAction {
+    /// Lists the runs that have left changes staged.
+    List,
+    /// Shows the changes of a run.
+    Show,
+    /// Applies them to the work tree.
+    Apply,
+    /// Removes them.
+    Drop,
 }
 
 /// A command and its arguments.
@@ -92,6 +119,8 @@ pub struct LowArgs {
     pub cache_dir: Option<PathBuf>,
     /// `--goroot`.
     pub goroot: Option<PathBuf>,
+    /// `--stage`.
+    pub stage: Option<Staging>,
     /// `--dry-run`.
     pub dry_run: bool,
     /// `--report`.

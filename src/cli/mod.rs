@@ -4,6 +4,7 @@
 pub mod args;
 mod auto;
 pub mod bug;
+mod changes;
 mod completions;
 mod doctor;
 pub mod flags;
@@ -73,6 +74,7 @@ fn dispatch(args: &LowArgs) -> anyhow::Result<u8> {
         }
         Mode::PolicyShow => print(policy::show(args)?.as_bytes()),
         Mode::PolicyList => print(policy::list(args)?.as_bytes()),
+        Mode::Changes(what) => changes::work(args, what),
         Mode::Profile(format) => print(&profiles::generate(args, format)?),
         Mode::Completions(shell) => print(&completions::render(*shell)),
         Mode::Man => print(&man::render().context("cannot write the manual page")?),
@@ -101,8 +103,25 @@ fn print_error(error: &anyhow::Error) {
             text = format!("{text}: {cause}");
         }
     }
-    let line = format!("gosandbox: {}\n", visible(&text));
-    drop(io::stderr().write_all(line.as_bytes()));
+    let mut lines = format!("gosandbox: {}\n", visible(&text));
+    if let Some(helped) = error.downcast_ref::<Helped>() {
+        lines.push_str(&format!("help: {}\n", visible(&helped.help)));
+    }
+    drop(io::stderr().write_all(lines.as_bytes()));
+}
+
+/// An error with a command or a profile line that helps, which is printed on a line of its own.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+struct Helped {
+    message: String,
+    help: String,
+}
+
+/// Prints an error of several lines, which ends with what the user can do.
+pub fn print_lines(text: &str) {
+    let text = clean_lines(&format!("gosandbox: {text}"));
+    drop(io::stderr().write_all(text.as_bytes()));
 }
 
 /// Prints a warning, unless `-q` was given.
@@ -151,6 +170,7 @@ pub fn start_folder(args: &LowArgs) -> anyhow::Result<PathBuf> {
 /// What the command line says of the policy, its paths made absolute from the caller's folder.
 pub fn overrides(args: &LowArgs) -> anyhow::Result<Overrides> {
     let mut overrides = args.overrides.clone();
+    overrides.stage = args.stage;
     for (flag, paths) in [
         ("--ro", &mut overrides.read),
         ("--rw", &mut overrides.write),

@@ -1,6 +1,6 @@
 //! Landlock: a domain from the plan's rules, for the ABI that kernel and crate share.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset,
@@ -65,6 +65,17 @@ impl Domain {
                     format!("add the rule for {}", rule.path.display())
                 })?;
         }
+        Ok(())
+    }
+
+    /// Grants access to what is beneath an open folder.
+    pub fn grant_open(&mut self, folder: BorrowedFd<'_>, access: Access) -> Result<(), Error> {
+        (&mut self.created)
+            .add_rule(PathBeneath::new(folder, rights(access, self.abi)))
+            .map_err(std::io::Error::other)
+            .during(Layer::Landlock, || {
+                "add the rule for the staged work tree".into()
+            })?;
         Ok(())
     }
 

@@ -16,6 +16,7 @@ use crate::policy::Layer;
 
 pub mod capabilities;
 pub mod cgroup;
+mod cover;
 pub mod id_map;
 pub mod identity;
 pub mod keyring;
@@ -26,6 +27,7 @@ pub mod namespaces;
 pub mod nested;
 pub mod seccomp;
 pub mod self_check;
+pub mod staged;
 pub mod view;
 
 /// A layer that could not be put in force.
@@ -118,7 +120,8 @@ pub fn begin(namespaces_for: Option<&Identity>, maps: bool) -> Result<Begun, Err
 
 /// In init: the rest of the namespaces, root, identity, capabilities, `no_new_privs`.
 ///
-/// `made` waits until what the launcher makes for the run is there, meanwhile.
+/// `made` waits until what the launcher makes for the run is there, meanwhile. Yields the overlay of a
+/// staged work tree.
 ///
 /// # Errors
 /// The layer that failed; nothing has been executed, and the process must exit.
@@ -126,8 +129,9 @@ pub fn prepare(
     plan: &Plan,
     begun: Begun,
     made: impl FnOnce() -> Result<(), Error>,
-) -> Result<Enforcement, Error> {
+) -> Result<(Enforcement, Option<staged::Staged>), Error> {
     let Begun { mut done, mounts } = begun;
+    let mut staged = None;
     match &plan.isolation {
         Isolation::Namespaces(view) => {
             let mut mounts = mounts
@@ -136,7 +140,7 @@ pub fn prepare(
             if view.is_mapped() {
                 mounts.map_to(&plan.identity)?;
             }
-            view::build(view, mounts, |node| plan.is_made(node), made)?;
+            staged = view::build(view, mounts, |node| plan.is_made(node), made)?;
             done.add(Layer::MountView);
             namespaces::enter_cgroup()?;
             done.add(Layer::Namespaces);
@@ -150,7 +154,7 @@ pub fn prepare(
     done.add(Layer::Capabilities);
     capabilities::no_new_privs()?;
     done.add(Layer::NoNewPrivs);
-    Ok(done)
+    Ok((done, staged))
 }
 
 /// In the command's process: limits, AppArmor or SELinux, Landlock, seccomp, and the proof that they hold.

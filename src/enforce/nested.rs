@@ -4,6 +4,8 @@
 //! mount and net namespaces of its own, so that the program has a loopback apart from the module
 //! gateway's and cannot change modes, times or attributes on mounts that it may not write.
 
+use std::path::Path;
+
 use rustix::process;
 
 use super::{
@@ -16,17 +18,24 @@ use crate::sys;
 /// Confines this process; it executes the program next.
 ///
 /// `ruleset` is the plan's with what depends on the program; `writable` are the mounts that stay
-/// writable for it. `in_network` is done in the program's own net namespace, where it gets one, before
+/// writable for it, where it gets no root of its own; `folder` is the one that it starts in.
+/// `in_network` is done in the program's own net namespace, where it gets one, before
 /// anything is given up.
 pub fn restrict(
     plan: &ProgramPlan,
     ruleset: Option<&Ruleset>,
     writable: &[std::path::PathBuf],
+    folder: &Path,
     in_network: impl FnOnce() -> Result<(), Error>,
 ) -> Result<(), Error> {
     if plan.nest {
         let (uid, gid) = (process::getuid().as_raw(), process::getgid().as_raw());
-        sys::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWNET)
+        // In a root of its own a program needs no mount namespace.
+        let mounts = match plan.root {
+            Some(_) => 0,
+            None => libc::CLONE_NEWNS,
+        };
+        sys::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNET | mounts)
             .during(Layer::Namespaces, || {
                 "make namespaces for the program".into()
             })?;
@@ -35,7 +44,10 @@ pub fn restrict(
         in_network()?;
         // Noted in /proc, which is read-only from here on.
         mandatory::switch(&plan.labels)?;
-        view::freeze(writable)?;
+        match &plan.root {
+            Some(root) => enter_root(root, folder)?,
+            None => view::freeze(writable)?,
+        }
         capabilities::drop_bounding_set(true)?;
         capabilities::clear()?;
     }
@@ -48,4 +60,15 @@ pub fn restrict(
     }
     seccomp::restrict_further(&plan.filter)?;
     self_check::run(&plan.checks)
+}
+
+/// Changes to the root of programs. Nothing keeps a way back: the capability is given up next, no
+/// descriptor of a folder is open, and the current folder is inside.
+fn enter_root(root: &Path, folder: &Path) -> Result<(), Error> {
+    process::chroot(root).during(Layer::MountView, || {
+        format!("change to the root of programs, {}", root.display())
+    })?;
+    process::chdir(folder).during(Layer::MountView, || {
+        format!("enter {} in the staged work tree", folder.display())
+    })
 }

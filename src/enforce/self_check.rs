@@ -20,6 +20,7 @@ pub fn run(checks: &[Check]) -> Result<(), Error> {
                 // Not that it is not there.
                 open(path, OFlags::DIRECTORY) == Err(Errno::ACCESS),
             ),
+            Check::Staged(path) => (Layer::MountView, is_overlay(path)),
             Check::Filtered => (Layer::Seccomp, super::seccomp::is_in_force()),
         };
         if !refused {
@@ -35,10 +36,17 @@ fn open(path: &std::path::Path, access: OFlags) -> Result<(), Errno> {
     fs::open(path, flags, Mode::empty()).map(drop)
 }
 
+fn is_overlay(path: &std::path::Path) -> bool {
+    // OVERLAYFS_SUPER_MAGIC (linux/magic.h)
+    const OVERLAY: i64 = 0x794c_7630;
+    fs::statfs(path).is_ok_and(|found| found.f_type == OVERLAY)
+}
+
 fn object(check: &Check) -> String {
     match check {
         Check::Unwritable(path) => format!("writing {}", path.display()),
         Check::Closed(path) => format!("listing {}", path.display()),
+        Check::Staged(path) => format!("writing {} past the overlay", path.display()),
         Check::Filtered => "a filtered system call".into(),
     }
 }

@@ -21,13 +21,14 @@ use rustix::mount::{
 };
 use rustix::process;
 
-use super::{Context, Error, id_map, open_without_links};
-use crate::plan::{Identity, Node, View};
+use super::staged::{self, Folders, Staged};
+use super::{Context, Error, cover, id_map, open_without_links};
+use crate::plan::{Identity, Node, Overlay, View};
 use crate::policy::{self, Layer};
 use crate::sys::{self, MountAttr};
 
 /// A folder that exists on every host and is not looked into while it is covered.
-const STAGE: &str = "/tmp";
+const BASE: &str = "/tmp";
 
 /// Mounts that every view has, not yet attached.
 #[derive(Debug)]
@@ -90,13 +91,15 @@ impl Mounts {
 /// make fail is that of [`Layer::MountView`], and ends the run: no layout of a repository's chooses
 /// the weaker layers.
 ///
+/// Yields the overlay of a staged work tree.
+///
 /// `made` is called when nothing else is left to do but the nodes that are `late`.
 pub fn build(
     view: &View,
     mut ready: Mounts,
     late: impl Fn(&Node) -> bool,
     made: impl FnOnce() -> Result<(), Error>,
-) -> Result<(), Error> {
+) -> Result<Option<Staged>, Error> {
     let early = view.nodes.iter().map(|node| match ready.take(node) {
         Some(mount) => Ok(Some(mount)),
         None if late(node) => Ok(None),
@@ -110,24 +113,34 @@ pub fn build(
             *mount = detached(node, ready.id_map.as_ref().map(AsFd::as_fd))?;
         }
     }
+    let folders = view.overlay().map(Folders::open).transpose()?;
     move_mount(
         root.as_fd(),
         "",
         CWD,
-        STAGE,
+        BASE,
         MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
     )
-    .during(Layer::Namespaces, || format!("mount the root on {STAGE}"))?;
+    .during(Layer::Namespaces, || format!("mount the root on {BASE}"))?;
     let mut filling = Filling {
         root: root.as_fd(),
         folders: BTreeSet::new(),
     };
+    let mut staged = None;
     // Not the caller's: what is made here must be reachable for the sandbox user.
     let umask = process::umask(Mode::from_raw_mode(0o022));
     for (node, mount) in view.nodes.iter().zip(mounts) {
+        if let (Node::Staged(overlay), Some(folders)) = (node, &folders) {
+            staged = Some(filling.stage(overlay, folders)?);
+            continue;
+        }
         filling.place(node, mount).during(Layer::MountView, || {
             format!("place {}", node.target().display())
         })?;
+    }
+    if let (Some(programs), Some(folders)) = (&view.programs, &folders) {
+        let root = root.as_fd();
+        staged = Some(staged::program_root(root, &view.nodes, programs, folders)?);
     }
     process::umask(umask);
     pivot(root.as_fd())?;
@@ -136,7 +149,8 @@ pub fn build(
         ..MountAttr::default()
     };
     sys::mount_setattr(root.as_fd(), c"", false, &read_only)
-        .during(Layer::MountView, || "make the root read-only".into())
+        .during(Layer::MountView, || "make the root read-only".into())?;
+    Ok(staged)
 }
 
 /// The mount for a node, not yet attached; `None` for nodes that are no mounts.
@@ -156,7 +170,11 @@ fn detached(node: &Node, id_map: Option<BorrowedFd<'_>>) -> Result<Option<OwnedF
         } => tmpfs(*mode, *size, *owner).map(Some),
         Node::Proc { .. } => proc().map(Some),
         Node::Terminals { .. } => terminals().map(Some),
-        Node::Folder { .. } | Node::File { .. } | Node::Symlink { .. } => Ok(None),
+        Node::Folder { .. }
+        | Node::File { .. }
+        | Node::Symlink { .. }
+        | Node::Staged(_)
+        | Node::Cover(_) => Ok(None),
     };
     let layer = match node {
         Node::Bind { id_map: true, .. } => Layer::Identity,
@@ -283,8 +301,25 @@ impl<'a> Filling<'a> {
                 let Some(mount) = mount else { return Ok(()) };
                 self.attach(target, &mount)?;
             }
+            Node::Cover(cover) => cover::place(self.root, cover)?,
+            // Its lower layer must be in place: [`Filling::stage`].
+            Node::Staged(_) => {}
         }
         Ok(())
+    }
+
+    /// Puts the overlay over the work tree, which is in place.
+    fn stage(&self, overlay: &Overlay, folders: &Folders) -> Result<Staged, Error> {
+        let action = || format!("place {}", overlay.target.display());
+        let target = overlay.target.strip_prefix("/").unwrap_or(&overlay.target);
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let lower =
+            fs::openat(self.root, target, flags, Mode::empty()).during(Layer::MountView, action)?;
+        let staged = staged::overlay(lower.as_fd(), overlay, folders)?;
+        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+        move_mount(staged.mount.as_fd(), "", self.root, target, flags)
+            .during(Layer::MountView, action)?;
+        Ok(staged)
     }
 
     /// Attaches a mount, over a file or folder that is made for it where there is none.

@@ -1,197 +1,265 @@
-//! A reader of git's configuration files, as far as is needed to tell whether they can run
-//! anything.
+//! A reader of git's configuration files, byte for byte as git reads them (config.c,
+//! `git_parse_source`).
 //!
-//! It follows no include and expands nothing; what it cannot read for certain is an error.
+//! It follows no include and expands nothing. What git would not read is an error, and so is a zero
+//! byte, on which git stops in the middle of a name.
+
+use std::ops::Range;
 
 /// A configuration larger than this is not read: bytes.
-pub(super) const LARGEST: u64 = 1 << 20;
+pub(super) const LARGEST: u64 = 4 << 20;
 
-/// One setting. Section and key are in lower case, as git compares them.
+/// One setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Setting {
+    /// In lower case, as git compares it.
     pub section: String,
-    pub subsection: String,
+    /// What follows the section's name, with its case where git minds it.
+    pub subsection: Vec<u8>,
+    /// In lower case, as git compares it.
     pub key: String,
     /// `None` where there is no `=`, which git takes for true.
-    pub value: Option<String>,
+    pub value: Option<Vec<u8>>,
+    /// Where the setting stands: from the key to the end of its last line.
+    pub span: Range<usize>,
 }
 
 impl Setting {
     /// `section.subsection.key`, fit for a message.
     pub fn name(&self) -> String {
-        let name = match self.subsection.as_str() {
-            "" => format!("{}.{}", self.section, self.key),
-            subsection => format!("{}.{subsection}.{}", self.section, self.key),
+        let name = match self.subsection.as_slice() {
+            b"" => format!("{}.{}", self.section, self.key),
+            subsection => {
+                let subsection = String::from_utf8_lossy(subsection);
+                format!("{}.{subsection}.{}", self.section, self.key)
+            }
         };
         super::visible(&name)
     }
+
+    /// Whether it is the setting of that section and key, whatever the subsection.
+    pub fn is(&self, section: &str, key: &str) -> bool {
+        self.section == section && self.key == key
+    }
+}
+
+/// A part of a configuration; what is between the parts is space and comments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// `[section "subsection"]`.
+    Header {
+        /// The section and, after a dot, the subsection.
+        name: Vec<u8>,
+        /// Where it stands, with its brackets.
+        span: Range<usize>,
+    },
+    /// A setting.
+    Setting(Setting),
 }
 
 /// The settings of `text`; an error is the number of the line that cannot be read.
-pub(super) fn parse(text: &str) -> Result<Vec<Setting>, usize> {
-    let mut settings = Vec::new();
-    let (mut section, mut subsection) = (String::new(), String::new());
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut lines = text
-        .split('\n')
-        .map(|l| l.strip_suffix('\r').unwrap_or(l))
-        .enumerate();
-    while let Some((i, line)) = lines.next() {
-        let number = i + 1;
-        let mut rest = line.trim_start();
-        if rest.starts_with('[') {
-            let after;
-            (section, subsection, after) = header(rest).ok_or(number)?;
-            rest = after.trim_start();
-        }
-        if rest.is_empty() || rest.starts_with(['#', ';']) {
-            continue;
-        }
-        let end = rest
-            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
-            .unwrap_or(rest.len());
-        let key = rest[..end].to_ascii_lowercase();
-        if !key.starts_with(|c: char| c.is_ascii_alphabetic()) || section.is_empty() {
-            return Err(number);
-        }
-        let after = rest[end..].trim_start();
-        let value = match after.strip_prefix('=') {
-            Some(value) => Some(read_value(value, &mut lines).ok_or(number)?),
-            None if after.is_empty() || after.starts_with(['#', ';']) => None,
-            None => return Err(number),
-        };
-        settings.push(Setting {
-            section: section.clone(),
-            subsection: subsection.clone(),
-            key,
-            value,
-        });
-    }
-    Ok(settings)
+pub(super) fn parse(text: &[u8]) -> Result<Vec<Setting>, usize> {
+    let settings = parts(text)?.into_iter().filter_map(|part| match part {
+        Part::Header { .. } => None,
+        Part::Setting(setting) => Some(setting),
+    });
+    Ok(settings.collect())
 }
 
-/// `[section "subsection"]` or the old `[section.subsection]`, and what follows on the line.
-fn header(line: &str) -> Option<(String, String, &str)> {
-    let rest = line.strip_prefix('[')?;
-    let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '.'))?;
-    let name = rest[..end].to_ascii_lowercase();
-    let rest = rest[end..].trim_start();
-    let (section, subsection, rest) = match rest.strip_prefix('"') {
-        Some(quoted) => {
-            let (subsection, rest) = quoted_end(quoted)?;
-            (name, subsection, rest)
-        }
-        None => match name.split_once('.') {
-            Some((section, subsection)) => (section.to_owned(), subsection.to_owned(), rest),
-            None => (name, String::new(), rest),
-        },
-    };
-    let rest = rest.strip_prefix(']')?;
-    (!section.is_empty()).then_some((section, subsection, rest))
-}
-
-fn quoted_end(text: &str) -> Option<(String, &str)> {
-    let mut read = String::new();
-    let mut chars = text.char_indices();
-    while let Some((i, c)) = chars.next() {
-        match c {
-            '"' => return Some((read, &text[i + 1..])),
-            '\\' => read.push(chars.next()?.1),
-            _ => read.push(c),
-        }
-    }
-    None
-}
-
-fn read_value<'a>(
-    first: &'a str,
-    lines: &mut impl Iterator<Item = (usize, &'a str)>,
-) -> Option<String> {
-    let mut value = String::new();
-    let mut quoted = false;
-    // Spaces at the end count only where something follows them.
-    let mut solid = 0;
-    let mut line = first.trim_start();
+/// The parts of `text`, in order; an error is the number of the line that cannot be read.
+pub(super) fn parts(text: &[u8]) -> Result<Vec<Part>, usize> {
+    let mut parts = Vec::new();
+    let mut name = Vec::new();
+    let mut reader = Reader::new(text);
+    let mut is_comment = false;
     loop {
-        let mut continued = false;
-        let mut chars = line.chars();
-        while let Some(c) = chars.next() {
-            match c {
-                '"' => {
-                    quoted = !quoted;
-                    solid = value.len();
-                    continue;
-                }
-                '#' | ';' if !quoted => break,
-                '\\' => match chars.next() {
-                    None => {
-                        continued = true;
-                        break;
-                    }
-                    Some('n') => value.push('\n'),
-                    Some('t') => value.push('\t'),
-                    Some('b') => value.push('\u{8}'),
-                    Some(c @ ('\\' | '"')) => value.push(c),
-                    Some(_) => return None,
-                },
-                c => value.push(c),
+        let start = reader.at;
+        match reader.next() {
+            b'\n' if reader.is_over => return Ok(parts),
+            b'\n' => is_comment = false,
+            _ if is_comment => {}
+            byte if is_space(byte) => {}
+            b'#' | b';' => is_comment = true,
+            b'[' => {
+                name = reader.header().ok_or(reader.line)?;
+                let span = start..reader.at;
+                let name = name.clone();
+                parts.push(Part::Header { name, span });
             }
-            if quoted || !c.is_whitespace() {
-                solid = value.len();
+            byte if byte.is_ascii_alphabetic() => {
+                let line = reader.line;
+                let (key, value) = reader.setting(byte).ok_or(line)?;
+                let (section, subsection) = split(&name);
+                let span = start..reader.at;
+                parts.push(Part::Setting(Setting {
+                    section,
+                    subsection,
+                    key,
+                    value,
+                    span,
+                }));
             }
+            _ => return Err(reader.line),
         }
-        if !continued {
-            break;
-        }
-        line = lines.next()?.1;
     }
-    value.truncate(solid);
-    (!quoted).then_some(value)
+}
+
+/// The section, which ends at the first dot, and the rest.
+fn split(name: &[u8]) -> (String, Vec<u8>) {
+    let dot = name.iter().position(|byte| *byte == b'.');
+    let (section, rest) = match dot {
+        Some(dot) => (&name[..dot], &name[dot + 1..]),
+        None => (name, &b""[..]),
+    };
+    (String::from_utf8_lossy(section).into_owned(), rest.to_vec())
+}
+
+/// `isspace` of git's own (ctype.c).
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+fn is_key(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-'
+}
+
+/// Reads byte by byte. The end of the text is a line's end.
+struct Reader<'t> {
+    text: &'t [u8],
+    at: usize,
+    line: usize,
+    is_over: bool,
+}
+
+impl Reader<'_> {
+    fn new(text: &[u8]) -> Reader<'_> {
+        let mark = b"\xef\xbb\xbf";
+        Reader {
+            text,
+            at: if text.starts_with(mark) {
+                mark.len()
+            } else {
+                0
+            },
+            line: 1,
+            is_over: false,
+        }
+    }
+
+    fn next(&mut self) -> u8 {
+        let rest = &self.text[self.at..];
+        let (byte, length) = match rest {
+            [] => {
+                self.is_over = true;
+                (b'\n', 0)
+            }
+            [b'\r', b'\n', ..] => (b'\n', 2),
+            [byte, ..] => (*byte, 1),
+        };
+        self.at += length;
+        if byte == b'\n' {
+            self.line += 1;
+        }
+        byte
+    }
+
+    /// The name of a section, after its `[`: with a dot before the subsection.
+    fn header(&mut self) -> Option<Vec<u8>> {
+        let mut name = Vec::new();
+        loop {
+            match self.next() {
+                b']' => return Some(name),
+                b'\n' => return None,
+                byte if is_space(byte) => return self.quoted(name),
+                byte if is_key(byte) || byte == b'.' => name.push(byte.to_ascii_lowercase()),
+                _ => return None,
+            }
+        }
+    }
+
+    /// The subsection in quotes, and the `]` after it.
+    fn quoted(&mut self, mut name: Vec<u8>) -> Option<Vec<u8>> {
+        let mut byte = self.next();
+        while byte != b'\n' && is_space(byte) {
+            byte = self.next();
+        }
+        if byte != b'"' {
+            return None;
+        }
+        name.push(b'.');
+        loop {
+            let byte = match self.next() {
+                b'"' => break,
+                b'\\' => self.next(),
+                byte => byte,
+            };
+            if byte == b'\n' || byte == 0 {
+                return None;
+            }
+            name.push(byte);
+        }
+        (self.next() == b']').then_some(name)
+    }
+
+    /// The rest of a setting, after the first byte of its key.
+    fn setting(&mut self, first: u8) -> Option<(String, Option<Vec<u8>>)> {
+        let mut key = String::from(char::from(first.to_ascii_lowercase()));
+        let mut byte = self.next();
+        while is_key(byte) {
+            key.push(char::from(byte.to_ascii_lowercase()));
+            byte = self.next();
+        }
+        while byte == b' ' || byte == b'\t' {
+            byte = self.next();
+        }
+        match byte {
+            b'\n' => Some((key, None)),
+            b'=' => Some((key, Some(self.value()?))),
+            _ => None,
+        }
+    }
+
+    fn value(&mut self) -> Option<Vec<u8>> {
+        let mut value = Vec::new();
+        // Spaces at the end count only where something follows them.
+        let mut solid = 0;
+        let (mut is_quoted, mut is_comment) = (false, false);
+        loop {
+            match self.next() {
+                b'\n' => break,
+                _ if is_comment => {}
+                0 => return None,
+                byte if is_space(byte) && !is_quoted => {
+                    if !value.is_empty() {
+                        value.push(byte);
+                    }
+                }
+                b'#' | b';' if !is_quoted => is_comment = true,
+                b'\\' => {
+                    match self.next() {
+                        b'\n' => {}
+                        b't' => value.push(b'\t'),
+                        b'b' => value.push(8),
+                        b'n' => value.push(b'\n'),
+                        byte @ (b'\\' | b'"') => value.push(byte),
+                        _ => return None,
+                    }
+                    solid = value.len();
+                }
+                b'"' => {
+                    is_quoted = !is_quoted;
+                    solid = value.len();
+                }
+                byte => {
+                    value.push(byte);
+                    solid = value.len();
+                }
+            }
+        }
+        value.truncate(solid);
+        (!is_quoted).then_some(value)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn sections_values_and_continuations_are_read() {
-        let text = "\u{feff}[core]\r\n\tbare = false ; no\n\tFsMonitor\n[remote \"a \\\"b\"] url = \"x;y\" # c\n[old.Sub]k=1\\\n 2\n";
-        let found: Vec<(String, Option<String>)> = parse(text)
-            .expect("parsed")
-            .into_iter()
-            .map(|s| (s.name(), s.value))
-            .collect();
-        let value = |v: &str| Some(v.to_owned());
-        assert_eq!(
-            found,
-            [
-                ("core.bare".to_owned(), value("false")),
-                ("core.fsmonitor".to_owned(), None),
-                ("remote.a \"b.url".to_owned(), value("x;y")),
-                ("old.sub.k".to_owned(), value("1 2")),
-            ]
-        );
-    }
-
-    #[test]
-    fn what_cannot_be_read_names_the_line() {
-        for (text, line) in [
-            ("x=1", 1),
-            ("[core]\n=1", 2),
-            ("[core\nx=1", 1),
-            ("[core]\nx=\"1", 2),
-            ("[core]\nx=\\q", 2),
-            ("[core]\nx y", 2),
-        ] {
-            assert_eq!(parse(text), Err(line), "{text:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_panics(text in "[\\[\\]\"\\\\=#;a-c. \n\t]*|\\PC*") {
-            let _ = parse(&text);
-        }
-    }
-}
+mod tests;

@@ -3,263 +3,245 @@
 //!
 //! `core.hooksPath = .githooks`, `include.path = ../.gitconfig` and `filter.x.clean = ./tools/clean` are
 //! common. Whoever may write the work tree must not write these.
+//!
+//! Git reads an include only under a condition, and executes a program only for some files. Here every
+//! condition holds, and every program is executed. What cannot be read or understood is an error.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
 
-use super::gitconfig::{self, LARGEST, Setting};
-use super::read_plain;
-use super::vcs::each_submodule;
+use super::gitconfig::Setting;
+use super::gitdirs::{self, Place};
+use super::gitwords;
 use crate::paths::clean;
+
+pub use super::gitdirs::Unclear;
 
 /// Includes of includes are followed so deep, as git does (`MAX_INCLUDE_DEPTH`).
 const DEEPEST: usize = 10;
 /// So many files are read, and again only where they are nearer than before: git gives up where one includes
 /// itself.
 const MOST: usize = 1000;
+/// Where git may be installed: what `%(prefix)` may stand for.
+const PREFIXES: [&str; 2] = ["/usr", "/usr/local"];
+
+/// The home folder of a user.
+pub type HomeOf<'a> = &'a dyn Fn(&str) -> Option<PathBuf>;
+
+/// What git's configuration is read for, besides the repository.
+#[derive(Default)]
+pub struct User<'a> {
+    /// What `~` may stand for.
+    pub homes: Vec<PathBuf>,
+    /// What `~name` stands for.
+    pub home_of: Option<HomeOf<'a>>,
+    /// The configuration of the user and of the machine: each file that git may read.
+    pub configurations: Vec<PathBuf>,
+}
 
 /// The files and folders that the configuration of `repository`, its top folder, leads to, and that of its
-/// submodules: there or not, without `.` and `..`. What cannot be read or understood leads nowhere, as for git.
-pub fn led_to(repository: &Path) -> Vec<PathBuf> {
+/// submodules and other work trees, and the user's own: there or not. One that is written with `..` is there twice:
+/// as it is written, and without. The folders of these repositories are among them, whatever they are called.
+///
+/// # Errors
+/// A file of the configuration cannot be read or understood.
+pub fn led_to(repository: &Path, user: &User<'_>) -> Result<Vec<PathBuf>, Unclear> {
     let mut found = Vec::new();
-    let mut seen = HashMap::new();
-    let git = git_folder(repository);
-    let common = common_folder(&git);
-    for config in [common.join("config"), git.join("config.worktree")] {
-        follow(&config, repository, 0, &mut seen, &mut found);
+    let places = gitdirs::places(repository)?;
+    let folders = places.iter().flat_map(|place| [&place.git, &place.common]);
+    let folders: Vec<_> = folders.map(|folder| clean(folder)).collect();
+    for place in &places {
+        let mut search = Search {
+            user,
+            place,
+            seen: HashMap::new(),
+            found: &mut found,
+        };
+        for file in place.configurations().iter().chain(&user.configurations) {
+            search.follow(file, 0)?;
+        }
     }
-    let _what_is_wrong_leads_nowhere =
-        follow_submodules(&common.join("modules"), 0, &mut seen, &mut found);
+    let is_within = |path: &Path| folders.iter().any(|folder| clean(path).starts_with(folder));
+    found.retain(|path| !is_within(path));
+    found.extend(folders);
     found.sort();
     found.dedup();
-    found
+    Ok(found)
 }
 
-/// A submodule's own configuration, which lies in its repository's folder, and says where its files are.
-fn follow_submodules(
-    modules: &Path,
-    depth: usize,
-    seen: &mut HashMap<PathBuf, usize>,
-    found: &mut Vec<PathBuf>,
-) -> Result<(), String> {
-    let mut look = |git: &Path, depth: usize| {
-        let config = git.join("config");
-        let settings = read(&config).and_then(|text| gitconfig::parse(&text).ok());
-        let mut settings = settings.unwrap_or_default().into_iter();
-        let tree = settings.find(|it| it.section == "core" && it.key == "worktree");
-        if let Some(tree) = tree.and_then(|it| it.value) {
-            let tree = clean(&git.join(tree));
-            follow(&config, &tree, 0, seen, found);
-            follow(&git.join("config.worktree"), &tree, 0, seen, found);
-        }
-        follow_submodules(&git.join("modules"), depth, seen, found)
-    };
-    each_submodule(modules, depth, &mut look)
+/// The files of the configuration of a repository, its submodules and its other work trees, as far as they can be
+/// found.
+pub fn configurations(repository: &Path) -> Vec<PathBuf> {
+    let places = gitdirs::places(repository).unwrap_or_else(|_| gitdirs::alone(repository));
+    let files = places.iter().flat_map(Place::configurations);
+    files.collect()
 }
 
-fn follow(
-    config: &Path,
-    repository: &Path,
-    depth: usize,
-    seen: &mut HashMap<PathBuf, usize>,
-    found: &mut Vec<PathBuf>,
-) {
-    let is_known = seen.get(config).is_some_and(|nearest| *nearest <= depth);
-    if is_known || seen.len() >= MOST {
-        return;
-    }
-    seen.insert(config.to_owned(), depth);
-    let settings = read(config).and_then(|text| gitconfig::parse(&text).ok());
-    let Some(settings) = settings else {
-        return;
-    };
-    let folder = config.parent().unwrap_or(repository);
-    for setting in settings {
-        let Setting {
-            section,
-            key,
-            value,
-            ..
-        } = setting;
-        let Some(value) = value.filter(|value| !value.is_empty()) else {
-            continue;
+/// A search in what one repository reads.
+struct Search<'a> {
+    user: &'a User<'a>,
+    place: &'a Place,
+    /// Files that were read, and how deep the nearest include was.
+    seen: HashMap<PathBuf, usize>,
+    found: &'a mut Vec<PathBuf>,
+}
+
+impl Search<'_> {
+    fn follow(&mut self, file: &Path, depth: usize) -> Result<(), Unclear> {
+        // The same file by another spelling; links in the last name stay, since includes count from there.
+        let folder = file.parent().and_then(|folder| folder.canonicalize().ok());
+        let Some((folder, name)) = folder.zip(file.file_name()) else {
+            return Ok(());
         };
-        match (section.as_str(), key.as_str()) {
-            ("core", "hookspath") => found.push(clean(&repository.join(value))),
-            ("include" | "includeif", "path") => {
-                let path = clean(&folder.join(value));
-                if depth < DEEPEST {
-                    follow(&path, repository, depth + 1, seen, found);
-                }
-                found.push(path);
-            }
-            _ => found.extend(named(repository, &value)),
+        let file = &folder.join(name);
+        if self.seen.get(file).is_some_and(|nearest| *nearest <= depth) {
+            return Ok(());
         }
+        if self.seen.len() >= MOST {
+            return Err(Unclear::new(
+                file,
+                "is one of too many files that are included",
+            ));
+        }
+        self.seen.insert(file.to_owned(), depth);
+        for setting in gitdirs::settings(file)? {
+            let value = setting.value.as_deref().unwrap_or_default();
+            if value.is_empty() || is_data(&setting) {
+                continue;
+            }
+            match (setting.section.as_str(), setting.key.as_str()) {
+                ("include" | "includeif", "path") => {
+                    let folder = file.parent().unwrap_or(file);
+                    for path in self.expanded(value, &[folder.to_owned()]) {
+                        if depth < DEEPEST {
+                            self.follow(&path, depth + 1)?;
+                        }
+                        self.add(path);
+                    }
+                }
+                ("core", "hookspath" | "attributesfile" | "excludesfile")
+                | ("init", "templatedir") => {
+                    for path in self.expanded(value, &self.place.tops) {
+                        self.add(path);
+                    }
+                }
+                _ => self.command(value),
+            }
+        }
+        Ok(())
+    }
+
+    /// A path, as git expands it (`interpolate_path`).
+    fn expanded(&self, value: &[u8], bases: &[PathBuf]) -> Vec<PathBuf> {
+        let value = value.strip_prefix(b":(optional)").unwrap_or(value);
+        let join = |base: &PathBuf, rest: &[u8]| base.join(OsStr::from_bytes(rest));
+        if let Some(rest) = value.strip_prefix(b"%(prefix)/") {
+            let prefixes = PREFIXES.map(PathBuf::from);
+            return prefixes.iter().map(|base| join(base, rest)).collect();
+        }
+        let Some(value_of_home) = value.strip_prefix(b"~") else {
+            return bases.iter().map(|base| join(base, value)).collect();
+        };
+        let slash = value_of_home.iter().position(|byte| *byte == b'/');
+        let (name, rest) = value_of_home.split_at(slash.unwrap_or(value_of_home.len()));
+        let rest = rest.strip_prefix(b"/").unwrap_or(rest);
+        if name.is_empty() {
+            let homes = self.user.homes.iter();
+            return homes.map(|home| join(home, rest)).collect();
+        }
+        let home_of = self.user.home_of;
+        let home = home_of.and_then(|home_of| home_of(std::str::from_utf8(name).ok()?));
+        home.iter().map(|home| join(home, rest)).collect()
+    }
+
+    /// What a command line names, from the top of the work tree and from the repository's folder.
+    fn command(&mut self, value: &[u8]) {
+        let mut bases = self.place.tops.clone();
+        bases.push(self.place.git.clone());
+        let mut paths = gitwords::paths(value, &bases);
+        for word in gitwords::from_home(value) {
+            paths.extend(self.expanded(word, &[]));
+        }
+        paths.into_iter().for_each(|path| self.add(path));
+    }
+
+    /// `link/..` is not where the link stands, so that a path with `..` is kept as it is too.
+    fn add(&mut self, path: PathBuf) {
+        let short = clean(&path);
+        if path.components().any(|part| part == Component::ParentDir) {
+            self.found.push(path);
+        }
+        self.found.push(short);
     }
 }
 
-/// The files that a value names, if it is a command line: filters, drivers, aliases, editors and more, which
-/// git gives to a shell at the top of the work tree. Words that are files there, or may become one (`./tool`).
-fn named(repository: &Path, value: &str) -> Vec<PathBuf> {
-    let parts = value.split(|c: char| c.is_whitespace() || "\"'`;|&()<>{}=!".contains(c));
-    let words = parts.filter(|word| !word.is_empty());
-    let paths = words.map(|word| (word, clean(&repository.join(word))));
-    let kept =
-        paths.filter(|(word, path)| path.is_file() || word.starts_with("./") && !path.is_dir());
-    kept.map(|(_, path)| path).collect()
-}
-
-/// `.git`, or where a file of that name says it is (gitrepository-layout(5)).
-fn git_folder(repository: &Path) -> PathBuf {
-    let git = repository.join(".git");
-    let text = read(&git).unwrap_or_default();
-    match text.strip_prefix("gitdir: ") {
-        Some(path) => repository.join(path.trim_end()),
-        None => git,
+/// Whether a setting is no command line and no path, whatever it says.
+fn is_data(setting: &Setting) -> bool {
+    const SECTIONS: &[&str] = &[
+        "advice",
+        "author",
+        "branch",
+        "color",
+        "column",
+        "committer",
+        "extensions",
+        "feature",
+        "fetch",
+        "index",
+        "maintenance",
+        "pack",
+        "pull",
+        "push",
+        "rerere",
+        "safe",
+        "status",
+        "url",
+        "user",
+        "versionsort",
+    ];
+    const REMOTE: &[&str] = &[
+        "fetch",
+        "followremotehead",
+        "gh-resolved",
+        "mirror",
+        "promisor",
+        "proxy",
+        "prune",
+        "prunetags",
+        "push",
+        "pushurl",
+        "skipdefaultupdate",
+        "skipfetchall",
+        "tagopt",
+        "url",
+    ];
+    const SUBMODULE: &[&str] = &[
+        "active",
+        "branch",
+        "fetchrecursesubmodules",
+        "ignore",
+        "path",
+        "url",
+    ];
+    const CORE: &[&str] = &[
+        "abbrev",
+        "autocrlf",
+        "bare",
+        "eol",
+        "filemode",
+        "repositoryformatversion",
+        "worktree",
+    ];
+    let key = setting.key.as_str();
+    match setting.section.as_str() {
+        "core" => CORE.contains(&key),
+        "remote" => REMOTE.contains(&key),
+        "submodule" => SUBMODULE.contains(&key),
+        section => SECTIONS.contains(&section),
     }
-}
-
-/// The folder that has the configuration of a linked work tree.
-fn common_folder(git: &Path) -> PathBuf {
-    match read(&git.join("commondir")) {
-        Some(path) => git.join(path.trim_end()),
-        None => git.to_owned(),
-    }
-}
-
-/// The text of a file, which an include may have named.
-fn read(path: &Path) -> Option<String> {
-    String::from_utf8(read_plain(path, LARGEST).ok()?).ok()
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    fn led(files: &[(&str, &str)]) -> Vec<String> {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().canonicalize().unwrap();
-        for (name, content) in files {
-            let path = root.join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, content).unwrap();
-        }
-        let found = led_to(&root);
-        let relative = |path: &PathBuf| {
-            path.strip_prefix(&root)
-                .unwrap_or(path)
-                .display()
-                .to_string()
-        };
-        found.iter().map(relative).collect()
-    }
-
-    #[test]
-    fn hooks_and_includes_are_found_also_by_way_of_includes() {
-        let config = "[core]\n\thooksPath = .githooks\n[include]\n\tpath = ../.gitconfig\n";
-        let include = "[includeIf \"gitdir:x\"]\n\tpath = ci/more\n";
-        let files = [
-            (".git/config", config),
-            (".gitconfig", include),
-            ("ci/more", "[core]\nhookspath=ci/hooks/\n"),
-        ];
-        assert_eq!(
-            led(&files),
-            [".gitconfig", ".githooks", "ci/hooks", "ci/more"]
-        );
-    }
-
-    #[test]
-    fn a_linked_work_tree_has_its_repositorys_configuration_and_its_own() {
-        let files = [
-            (".git", "gitdir: bare/worktrees/a\n"),
-            ("bare/worktrees/a/commondir", "../..\n"),
-            (
-                "bare/worktrees/a/config.worktree",
-                "[core]\nhooksPath = one\n",
-            ),
-            ("bare/config", "[core]\nhooksPath = two\n"),
-        ];
-        assert_eq!(led(&files), ["one", "two"]);
-    }
-
-    #[test]
-    fn a_submodules_configuration_leads_from_its_own_folder() {
-        let config = "[core]\n\tworktree = ../../../../sub/a\n\thooksPath = hooks\n";
-        let inner = "[core]\n\tworktree = ../../../../../../sub/a/b\n\thooksPath = ../more\n";
-        let files = [
-            (".git/config", ""),
-            (".git/modules/sub/a/HEAD", ""),
-            (".git/modules/sub/a/config", config),
-            (".git/modules/sub/a/modules/b/HEAD", ""),
-            (".git/modules/sub/a/modules/b/config", inner),
-        ];
-        assert_eq!(led(&files), ["sub/a/hooks", "sub/a/more"]);
-    }
-
-    #[test]
-    fn a_circle_of_submodules_ends() {
-        let folder = tempfile::tempdir().unwrap();
-        let modules = folder.path().join(".git/modules");
-        fs::create_dir_all(&modules).unwrap();
-        for n in 0..20 {
-            std::os::unix::fs::symlink(".", modules.join(format!("m{n}"))).unwrap();
-        }
-        assert!(led_to(folder.path()).is_empty());
-        // Also where each is a repository: the depth counts these as well.
-        fs::write(modules.join("HEAD"), "").unwrap();
-        fs::create_dir(modules.join("modules")).unwrap();
-        for n in 0..20 {
-            std::os::unix::fs::symlink("..", modules.join(format!("modules/m{n}"))).unwrap();
-        }
-        assert!(led_to(folder.path()).is_empty());
-    }
-
-    #[test]
-    fn the_files_of_command_lines_are_found_there_or_not() {
-        let config = "[user]\n\tname = a b\n[remote \"o\"]\n\turl = https://x/y\n\tfetch = +refs/heads/*:x\n\
-            [submodule \"s\"]\n\turl = ./sub\n\
-            [filter \"x\"]\n\tclean = ./tools/clean %f\n\tsmudge = sh tools/smudge\n\
-            [alias]\n\tx = \"!f() { ./tools/alias; }; f\"\n[diff]\n\texternal = bin/diff\n";
-        let files = [
-            (".git/config", config),
-            ("tools/smudge", ""),
-            ("bin/diff", ""),
-            ("sub/file", ""),
-        ];
-        assert_eq!(
-            led(&files),
-            ["bin/diff", "tools/alias", "tools/clean", "tools/smudge"]
-        );
-    }
-
-    #[test]
-    fn a_device_is_not_read() {
-        let files = [(
-            ".git/config",
-            "[include]\npath = /dev/zero\npath = /dev/tty\n",
-        )];
-        assert_eq!(led(&files), ["/dev/tty", "/dev/zero"]);
-    }
-
-    #[test]
-    fn a_circle_of_includes_ends() {
-        let files = [(".git/config", "[include]\npath = config\n")];
-        assert_eq!(led(&files), [".git/config"]);
-    }
-
-    #[test]
-    fn many_circles_of_includes_end_as_well() {
-        // Each of them ten deep: more than there will ever be time for.
-        let config = "[include]\npath = config\npath = ../one\npath = ../two\n".repeat(50);
-        let files = [
-            (".git/config", config.as_str()),
-            ("one", "[include]\npath = two\n"),
-            ("two", "[include]\npath = one\npath = three\n"),
-            ("three", "[core]\nhooksPath = four\n"),
-        ];
-        assert_eq!(led(&files), [".git/config", "four", "one", "three", "two"]);
-    }
-}
+mod tests;

@@ -14,6 +14,7 @@ pub mod hooks;
 pub mod missing;
 pub mod modfile;
 pub mod quoted;
+pub mod redact;
 pub mod select;
 pub mod toolchain;
 pub mod toolflags;
@@ -23,9 +24,11 @@ pub mod version;
 pub mod workspace;
 
 mod gitconfig;
+mod gitdirs;
+mod gitwords;
 mod outputs;
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -38,6 +41,10 @@ pub(crate) fn read_plain(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
         .read(true)
         .custom_flags(flags)
         .open(path)?;
+    read_opened(file, largest)
+}
+
+fn read_opened(file: File, largest: u64) -> io::Result<Vec<u8>> {
     let found = file.metadata()?;
     if found.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
@@ -51,6 +58,15 @@ pub(crate) fn read_plain(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     file.take(largest).read_to_end(&mut content)?;
     Ok(content)
+}
+
+/// The same of a path in which no link is followed: the file that is read is the one that was named.
+pub(crate) fn read_in_place(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
+    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let opened = openat2(CWD, path, flags, Mode::empty(), resolve)?;
+    read_opened(opened.into(), largest)
 }
 
 /// The largest file of the go command's own (go.mod, go.sum, `go env -w`) that is read.

@@ -182,7 +182,7 @@ fn read(path: &Path) -> Result<Option<Vec<Setting>>, String> {
         Ok(meta) if meta.len() > LARGEST => return Err(format!("{} is too large", name())),
         Ok(_) => {}
     }
-    let text = fs::read_to_string(path).map_err(|e| format!("{} cannot be read: {e}", name()))?;
+    let text = fs::read(path).map_err(|e| format!("{} cannot be read: {e}", name()))?;
     gitconfig::parse(&text)
         .map(Some)
         .map_err(|line| format!("{} cannot be understood at line {line}", name()))
@@ -309,13 +309,15 @@ fn is_harmless(setting: &Setting) -> bool {
     let value = setting.value.as_deref();
     match (setting.section.as_str(), setting.subsection.is_empty()) {
         // The built-in daemon; overridden from outside. A program's path is not let through.
-        ("core", true) if key == "fsmonitor" => matches!(value, None | Some("true" | "false" | "")),
+        ("core", true) if key == "fsmonitor" => {
+            matches!(value, None | Some(b"true" | b"false" | b""))
+        }
         ("core", true) => CORE.contains(&key),
         ("diff", true) => DIFF.contains(&key),
-        ("log", true) => key != "showsignature" || value == Some("false"),
+        ("log", true) => key != "showsignature" || value == Some(b"false"),
         ("extensions", true) => EXTENSIONS.contains(&key),
         ("remote", false) => REMOTE.contains(&key),
-        ("submodule", _) => key != "update" || value.is_some_and(|v| !v.starts_with('!')),
+        ("submodule", _) => key != "update" || value.is_some_and(|v| !v.starts_with(b"!")),
         (section, _) => SECTIONS.contains(&section),
     }
 }

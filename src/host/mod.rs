@@ -29,6 +29,8 @@ pub struct Host {
     /// Whether calls can be decided by a supervisor (seccomp user notification), or why not; asked
     /// only where there are no namespaces.
     pub notification: Result<(), String>,
+    /// Whether the work tree can be staged, or why not: assumed until the attempt fails.
+    pub staging: Result<(), String>,
     /// Whether root's user can be changed to another (CAP_SETUID and CAP_SETGID).
     pub can_switch: bool,
 }
@@ -57,6 +59,7 @@ impl Host {
             landlock: sys::landlock_abi().map_err(|error| no_landlock(&error)),
             namespaces,
             notification,
+            staging: Ok(()),
             can_switch: sys::has_capability(CAP_SETUID) && sys::has_capability(CAP_SETGID),
         }
     }

@@ -23,10 +23,11 @@ use super::message::{self, Heard, Message};
 use super::processors::Processors;
 use super::{Caller, failed, supervised};
 use crate::enforce::landlock::Domain;
+use crate::enforce::staged::Staged;
 use crate::enforce::{self, Begun, Context as _, Enforcement};
 use crate::notify::{Handover, Supervisor};
 use crate::plan::{Identity, Isolation, Plan, Setting, way};
-use crate::policy::Layer;
+use crate::policy::{Access, Layer};
 use crate::sys::{self, Cloned, signal};
 
 /// What init is given by the launcher.
@@ -59,9 +60,10 @@ pub fn run(start: Start<'_>, begun: Begun) -> ! {
     let prepared = enforce::prepare(start.plan, begun, || wait_for_made(&start))
         .and_then(|done| settle(&start.plan.command.settings).map(|()| done))
         .and_then(|done| open_gate(&start).map(|()| done))
+        .and_then(|done| hand_out_overlay(&start, done.1.as_ref()).map(|()| done))
         .and_then(|done| wait(&start).map(|()| done));
     let status = match prepared {
-        Ok(done) => start_command(start, done),
+        Ok((done, staged)) => start_command(start, done, staged),
         Err(error) => {
             message::send(&start.socket, &failed(&error));
             125
@@ -114,8 +116,38 @@ fn open_gate(start: &Start<'_>) -> Result<(), enforce::Error> {
         })
 }
 
+/// Gives the launcher what it needs to have programs see later changes of the real work tree.
+fn hand_out_overlay(start: &Start<'_>, staged: Option<&Staged>) -> Result<(), enforce::Error> {
+    let Some(staged) = staged else {
+        return Ok(());
+    };
+    message::send_overlay(&start.socket, staged.context.as_fd()).during(Layer::MountView, || {
+        "hand the overlay of the work tree to the launcher".into()
+    })
+}
+
+/// Has programs reach the staged work tree in a root of their own, where they have one: a domain only
+/// ever narrows that of the go command, which cannot walk to it.
+fn grant_staged(
+    plan: &Plan,
+    domain: Option<&mut Domain>,
+    staged: Option<&Staged>,
+) -> Result<(), enforce::Error> {
+    match (&plan.isolation, domain, staged) {
+        (Isolation::Namespaces(view), Some(domain), Some(staged)) if view.programs.is_some() => {
+            domain.grant_open(staged.mount.as_fd(), Access::WriteExecute)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Starts the command and stays with it; the status to exit with.
-fn start_command(start: Start<'_>, done: Enforcement) -> i32 {
+fn start_command(mut start: Start<'_>, done: Enforcement, staged: Option<Staged>) -> i32 {
+    if let Err(error) = grant_staged(start.plan, start.domain.as_mut(), staged.as_ref()) {
+        message::send(&start.socket, &failed(&error));
+        return 125;
+    }
+    drop(staged);
     let own_pid_namespace = matches!(start.plan.isolation, Isolation::Namespaces(_));
     let handover = match supervised::handover(start.plan) {
         Ok(handover) => handover,

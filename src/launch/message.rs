@@ -32,6 +32,15 @@ pub enum Message {
         /// The error number.
         errno: i32,
     },
+    /// The host cannot stage the work tree.
+    NotStaged {
+        /// What was being done.
+        action: String,
+        /// The error number.
+        errno: i32,
+    },
+    /// A context to reconfigure the staged work tree's overlay with comes with this.
+    Overlay,
     /// execve(2) failed.
     NotExecuted {
         /// The error number.
@@ -164,6 +173,14 @@ pub fn send_door(socket: &OwnedFd, door: BorrowedFd<'_>) -> Result<(), Errno> {
     send_with(socket, b"D", door)
 }
 
+/// In init: hands the context of the staged work tree's overlay to the launcher.
+///
+/// # Errors
+/// As sendmsg(2).
+pub fn send_overlay(socket: &OwnedFd, context: BorrowedFd<'_>) -> Result<(), Errno> {
+    send_with(socket, b"V", context)
+}
+
 /// What [`send_listening`] has sent.
 ///
 /// # Errors
@@ -208,6 +225,12 @@ pub fn send(socket: &OwnedFd, message: &Message) {
             frame.extend(errno.to_le_bytes());
             frame.extend(action.bytes().take(LONGEST - frame.len()));
         }
+        Message::NotStaged { action, errno } => {
+            frame.push(b'N');
+            frame.extend(errno.to_le_bytes());
+            frame.extend(action.bytes().take(LONGEST - frame.len()));
+        }
+        Message::Overlay => frame.push(b'V'),
         Message::NotExecuted { errno } => {
             frame.push(b'X');
             frame.extend(errno.to_le_bytes());
@@ -241,6 +264,14 @@ fn decode(kind: u8, content: &[u8]) -> Option<Message> {
                 errno: i32::from_le_bytes(*errno),
             })
         }
+        b'N' => {
+            let (errno, action) = content.split_first_chunk()?;
+            Some(Message::NotStaged {
+                action: String::from_utf8_lossy(action).into_owned(),
+                errno: i32::from_le_bytes(*errno),
+            })
+        }
+        b'V' => Some(Message::Overlay),
         b'X' => Some(Message::NotExecuted {
             errno: i32::from_le_bytes(content.try_into().ok()?),
         }),
@@ -270,6 +301,10 @@ mod tests {
             Message::Failed {
                 layer: Layer::Landlock,
                 action: "add a rule".into(),
+                errno: 22,
+            },
+            Message::NotStaged {
+                action: "stage a tree".into(),
                 errno: 22,
             },
             Message::NotExecuted { errno: 13 },

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use rustix::process::{Pid, set_child_subreaper};
 
 use crate::enforce::cgroup;
+use crate::enforce::staged::CannotStage;
 use crate::enforce::{self, Enforcement};
 use crate::gateway;
 use crate::plan::{Isolation, Plan};
@@ -29,6 +30,7 @@ pub mod placeholder;
 pub mod probe;
 pub mod processors;
 pub mod quarantine;
+mod refresh;
 pub mod remove;
 pub mod scratch;
 pub mod streams;
@@ -70,6 +72,14 @@ pub enum Error {
     Layer {
         /// Which.
         layer: Layer,
+        /// What was being done.
+        action: String,
+        /// The error number.
+        errno: i32,
+    },
+    /// The host cannot stage the work tree; nothing was executed.
+    #[error("cannot {action}: {}", io::Error::from_raw_os_error(*errno))]
+    NotStaged {
         /// What was being done.
         action: String,
         /// The error number.
@@ -324,13 +334,20 @@ fn outcome(plan: &Plan, ended: supervisor::Ended) -> Result<Outcome, Error> {
                     errno,
                 });
             }
+            Message::NotStaged { action, errno } => {
+                return Err(Error::NotStaged { action, errno });
+            }
             Message::NotExecuted { errno } => {
                 return Err(Error::Execute {
                     path: plan.command.path.clone(),
                     errno,
                 });
             }
-            Message::Stopped(_) | Message::Listening | Message::Door | Message::Over { .. } => {}
+            Message::Stopped(_)
+            | Message::Listening
+            | Message::Door
+            | Message::Overlay
+            | Message::Over { .. } => {}
         }
     }
     // A signal may end the command's process before it executes, as it may end the command.
@@ -352,6 +369,10 @@ fn outcome(plan: &Plan, ended: supervisor::Ended) -> Result<Outcome, Error> {
 
 /// Puts a failed layer into words for the launcher.
 fn failed(error: &enforce::Error) -> Message {
+    if let Some(errno) = CannotStage::errno(&error.source) {
+        let action = error.action.clone();
+        return Message::NotStaged { action, errno };
+    }
     let (action, errno) = in_words(error);
     Message::Failed {
         layer: error.layer,

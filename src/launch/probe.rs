@@ -14,6 +14,7 @@ use crate::sys::{self, Cloned};
 pub fn namespaces(identity: &Identity) -> Result<(), Error> {
     attempt(identity, namespaces::clone_flags(identity), || {
         let view = View {
+            programs: None,
             nodes: vec![
                 Node::Proc {
                     target: "/proc".into(),
@@ -23,7 +24,7 @@ pub fn namespaces(identity: &Identity) -> Result<(), Error> {
         };
         namespaces::enter(identity)?;
         namespaces::enter_cgroup()?;
-        view::build(&view, view::Mounts::make()?, |_| false, || Ok(()))
+        view::build(&view, view::Mounts::make()?, |_| false, || Ok(())).map(drop)
     })
 }
 
@@ -40,10 +41,13 @@ pub fn id_mapped_mount(identity: &Identity, folder: &std::path::Path) -> Result<
             id_map: true,
         };
         namespaces::enter(identity)?;
-        let view = View { nodes: vec![bind] };
+        let view = View {
+            nodes: vec![bind],
+            programs: None,
+        };
         let mut mounts = view::Mounts::make()?;
         mounts.map_to(identity)?;
-        view::build(&view, mounts, |_| true, || Ok(()))
+        view::build(&view, mounts, |_| true, || Ok(())).map(drop)
     })
 }
 

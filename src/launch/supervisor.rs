@@ -16,6 +16,7 @@ use super::Made;
 use super::descendants::Children;
 use super::gate::Watch;
 use super::message::{self, Message};
+use super::refresh::Refresh;
 use crate::sys::{self, signal};
 
 /// Between SIGTERM to the command and SIGKILL to everything, when the time has run out.
@@ -104,6 +105,7 @@ impl Init<'_> {
         let mut over = None;
         let mut ended = Ended::default();
         let mut hung_up = false;
+        let mut refresh = Refresh::default();
         loop {
             let mut ready = vec![
                 PollFd::new(&signals, PollFlags::IN),
@@ -119,8 +121,11 @@ impl Init<'_> {
             let left = clock.left();
             let settles = started && !settled && left.is_none_or(|left| left > SETTLED);
             let left = if settles { Some(SETTLED) } else { left };
+            let left = left.into_iter().chain(refresh.left()).min();
             let left = left.and_then(|left| Timespec::try_from(left).ok());
-            if poll(&mut ready, left.as_ref())? == 0 && settles {
+            let ready_now = poll(&mut ready, left.as_ref())?;
+            refresh.tick();
+            if ready_now == 0 && settles {
                 settled = true;
                 sys::unmap_own_code();
                 continue;
@@ -154,6 +159,11 @@ impl Init<'_> {
                     Message::Door => {
                         if let (Some(gate), Some(socket)) = (gate.as_mut(), descriptor) {
                             gate.take_door(socket);
+                        }
+                    }
+                    Message::Overlay => {
+                        if let Some(context) = descriptor {
+                            refresh.begin(context);
                         }
                     }
                     Message::Stopped(_) if continued => {}

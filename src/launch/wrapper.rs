@@ -92,6 +92,15 @@ fn confine(words: &[OsString]) -> Result<Execution, Error> {
     if let Some(test) = &test {
         extra.push(Rule::new(&test.work, Access::WriteExecute));
         extra.extend(test.coverage_of_others());
+        if test.logs {
+            argv.push(c(&OsString::from(format!(
+                "-test.testlogfile={}",
+                test.work.join("testlog.txt").display()
+            ))));
+        }
+    }
+    // Of a staged work tree all may be written.
+    if let (Some(test), None) = (&test, &plan.root) {
         let mut tree_rules = test.tree_rules(&plan, &folder)?;
         let apart = |rule: &Rule| is_mount_point(&rule.path);
         if !tree_rules.iter().all(apart) || plan.tree_access == TreeAccess::Write {
@@ -100,12 +109,6 @@ fn confine(words: &[OsString]) -> Result<Execution, Error> {
         }
         writable.extend(tree_rules.iter().map(|rule| rule.path.clone()));
         extra.append(&mut tree_rules);
-        if test.logs {
-            argv.push(c(&OsString::from(format!(
-                "-test.testlogfile={}",
-                test.work.join("testlog.txt").display()
-            ))));
-        }
     } else if plan.tree_access == TreeAccess::Write {
         writable.push(plan.tree.clone());
     }
@@ -115,7 +118,7 @@ fn confine(words: &[OsString]) -> Result<Execution, Error> {
     });
     let environment = environment(&plan);
     writable.retain(|mount| !mount.as_os_str().is_empty() && is_mount_point(mount));
-    restrict(&plan, ruleset.as_ref(), &writable)?;
+    restrict(&plan, ruleset.as_ref(), &writable, &folder)?;
     Ok((path, argv, environment))
 }
 
@@ -125,6 +128,7 @@ fn restrict(
     plan: &ProgramPlan,
     ruleset: Option<&Ruleset>,
     writable: &[PathBuf],
+    folder: &Path,
 ) -> Result<(), Error> {
     let action = || "hand the program's way to hosts to the launcher".to_owned();
     let visit = (plan.nest && !plan.hosts.is_empty()).then(Visit::new);
@@ -134,7 +138,7 @@ fn restrict(
             .map_or(Ok(()), Visit::hand_out)
             .during(Layer::Namespaces, action)
     };
-    Ok(nested::restrict(plan, ruleset, writable, hand_out)?)
+    Ok(nested::restrict(plan, ruleset, writable, folder, hand_out)?)
 }
 
 fn read_plan() -> Result<ProgramPlan, Error> {

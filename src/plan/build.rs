@@ -8,7 +8,7 @@ use super::grants::{grants, ruleset};
 use super::inputs::{Error, Inputs, Project, Run};
 use super::mounts::view;
 use super::own::{OWN_FOLDER, OwnFiles, TOOL_HOME};
-use super::program::program;
+use super::program::{program, staged};
 use super::system::{self, System};
 use super::tree::Tree;
 use super::{
@@ -81,6 +81,10 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
         checks: [
             checks(host, &[project.goroot.join("VERSION")]),
             closed.into_iter().collect(),
+            match run.cage {
+                Cage::Tool => Vec::new(),
+                Cage::Program => staged(inputs),
+            },
         ]
         .concat(),
         scratch: Some(Scratch {
@@ -92,7 +96,11 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
             },
         }),
         program,
-        watched: project.protected_paths(policy),
+        watched: match run.stage {
+            Some(_) => Vec::new(),
+            None => project.protected_paths(policy),
+        },
+        staged: project.tree.clone().filter(|_| run.stage.is_some()),
         planted: tree.planted,
         placeholders: [run.placeholders.clone(), tree.placeholders].concat(),
         guarantees: BTreeMap::new(),

@@ -78,6 +78,7 @@ pub(super) fn grants(
             rules.push(Rule::new(&project.gomodcache, Access::Read));
             if let Some(root) = &project.tree {
                 match program_access(inputs) {
+                    _ if run.stage.is_some() => rules.push(Rule::new(root, Access::WriteExecute)),
                     TreeAccess::Write => rules.extend(tree.write_rules(root, view)),
                     TreeAccess::Read | TreeAccess::Testdata => {
                         rules.push(Rule::new(root, Access::Execute))

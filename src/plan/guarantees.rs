@@ -130,6 +130,7 @@ mod tests {
             landlock: landlock.ok_or_else(|| "none".to_owned()),
             namespaces: or(namespaces),
             notification: or(notified),
+            staging: Ok(()),
             can_switch: false,
         }
     }

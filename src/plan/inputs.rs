@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{Command, Identity, Placeholder, Way};
+use super::{Command, Cover, Identity, Placeholder, Way};
 use crate::host::Host;
 use crate::paths::clean;
+use crate::policy::protected::Matcher;
 use crate::policy::{Cage, Policy, is_device};
 
 /// Everything that is known about the project and its toolchain. All paths are canonical.
@@ -17,6 +18,8 @@ pub struct Project {
     pub mapped: Vec<PathBuf>,
     /// What in the work tree git's own configuration leads to (hooks, includes), protected as well.
     pub protected: Vec<PathBuf>,
+    /// What code of the source sees instead of files that hold secrets.
+    pub covers: Vec<Cover>,
     /// Folders and files read besides: local modules, the repository's `.git`, what the user named.
     pub read: Vec<PathBuf>,
     /// Folders and files written besides: what the user named.
@@ -59,23 +62,19 @@ pub fn leads_out(path: &Path, real: &Path, folder: &Path) -> bool {
     clean(path).starts_with(folder) && !real.starts_with(folder) && !is_device(real)
 }
 
-/// Whether a real path is one of a tree's protected names, at any depth, or lies in one of the protected paths
-/// (absolute). Letters count in either case: some file systems do not tell them apart.
+/// Whether a real path is one of a tree's protected names or lies in one, at any depth, or lies in one of the
+/// protected paths (absolute). Letters count in either case: some file systems do not tell them apart.
 pub fn is_protected(real: &Path, tree: &Path, protected: &[PathBuf]) -> bool {
-    let has_name = |path: &Path| {
-        let mut parts = path.components();
-        parts.any(|part| {
-            let is_name = |name: &PathBuf| name.as_os_str().eq_ignore_ascii_case(part.as_os_str());
-            protected.iter().any(is_name)
-        })
-    };
     let mut led_to = protected.iter().filter(|path| path.is_absolute());
     let lies_in = |folder: &PathBuf| {
         real.starts_with(folder)
             || PathBuf::from(real.as_os_str().to_ascii_lowercase())
                 .starts_with(folder.as_os_str().to_ascii_lowercase())
     };
-    led_to.any(lies_in) || real.strip_prefix(tree).is_ok_and(has_name)
+    led_to.any(lies_in)
+        || real
+            .strip_prefix(tree)
+            .is_ok_and(|path| Matcher::new(protected).protects(path))
 }
 
 /// Why there is no plan.
@@ -115,6 +114,15 @@ pub enum Error {
     },
 }
 
+/// The folders of a run's stage, outside every view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StageFolders {
+    /// What takes the changes.
+    pub upper: PathBuf,
+    /// What the kernel works in.
+    pub work: PathBuf,
+}
+
 /// What is to be run.
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -144,6 +152,8 @@ pub struct Run {
     pub program_environment: (BTreeMap<String, String>, Vec<String>),
     /// Hosts that programs which the wrapper starts reach by name.
     pub program_hosts: Vec<String>,
+    /// Where what programs write in the work tree goes. `None`: they write the work tree itself.
+    pub stage: Option<StageFolders>,
 }
 
 impl Run {

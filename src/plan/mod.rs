@@ -14,7 +14,9 @@ use crate::policy::{Access, Cage, Guarantee, Layer};
 pub mod build;
 mod grants;
 pub mod guarantees;
+mod hidden;
 pub mod inputs;
+mod links;
 mod mounts;
 mod on_disk;
 pub mod outputs;
@@ -28,9 +30,11 @@ pub mod view;
 pub mod way;
 
 pub use crate::host::cgroups::{CgroupVersion, Place};
-pub use on_disk::{Identity as OnDisk, ends_of_links};
+pub use links::{ends_of_links, steps};
+pub use on_disk::Identity as OnDisk;
 pub use planted::Planted;
-pub use view::{Node, View};
+pub use tree::protected_at_top;
+pub use view::{Cover, Node, Overlay, ProgramRoot, View};
 pub use way::Way;
 
 /// The word that makes the launcher act as the `-exec` wrapper.
@@ -91,6 +95,9 @@ pub struct Plan {
     pub planted: Option<Planted>,
     /// What the launcher makes first, and removes at the end if it is still empty.
     pub placeholders: Vec<Placeholder>,
+    /// The work tree, where what programs write there is staged.
+    #[serde(skip)]
+    pub staged: Option<PathBuf>,
     /// Which layer holds which guarantee.
     #[serde(skip)]
     pub guarantees: BTreeMap<Guarantee, Holding>,
@@ -328,6 +335,8 @@ pub enum Check {
     Unwritable(#[serde(with = "crate::paths")] PathBuf),
     /// Listing the folder must be refused, though it is there and its permission bits let it.
     Closed(#[serde(with = "crate::paths")] PathBuf),
+    /// The work tree must be an overlay, so that what is written there is staged.
+    Staged(#[serde(with = "crate::paths")] PathBuf),
     /// A system call that the filter refuses must be refused.
     Filtered,
 }
@@ -380,6 +389,10 @@ pub struct ProgramPlan {
     pub digest: String,
     /// Whether the wrapper makes namespaces of its own.
     pub nest: bool,
+    /// The root that the wrapper enters: [`ProgramRoot::path`]. `None`: it stays in the go command's
+    /// and makes the mounts read-only for itself.
+    #[serde(with = "crate::paths")]
+    pub root: Option<PathBuf>,
     /// Mounts that stay writable in its mount namespace.
     #[serde(with = "crate::paths")]
     pub writable_mounts: Vec<PathBuf>,

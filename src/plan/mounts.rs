@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::build::has_one_folder;
+use super::hidden::covers;
 use super::inputs::Inputs;
-use super::own::{OWN_FOLDER, OwnFiles};
+use super::own::{OWN_FOLDER, OwnFiles, PROGRAM_ROOT};
 use super::system::{self, Account, System};
 use super::tree::Tree;
-use super::{Node, PROGRAM_PLAN, ProgramPlan, Rule, View, is_below};
+use super::{Node, Overlay, PROGRAM_PLAN, ProgramPlan, ProgramRoot, Rule, View, is_below};
 use crate::policy::Access;
 
 /// The view: every granted path at its own place, and nothing else.
@@ -133,9 +134,34 @@ pub(super) fn view(
             content,
         });
     }
-    let mut view = View { nodes };
+    nodes.extend(covers(inputs, &nodes));
+    let overlay = overlay(inputs);
+    let programs = match (&overlay, program) {
+        (Some(tree), Some(program)) => Some(ProgramRoot {
+            path: PROGRAM_ROOT.into(),
+            writable: program.writable_mounts.clone(),
+            tree: tree.clone(),
+            owner: (identity.uid, identity.gid),
+        }),
+        _ => None,
+    };
+    if programs.is_none() {
+        // After the work tree's own mount, which has the same target.
+        nodes.extend(overlay.map(Node::Staged));
+    }
+    let mut view = View { nodes, programs };
     view.sort();
     view
+}
+
+/// The staged work tree, where it is staged.
+fn overlay(inputs: &Inputs<'_>) -> Option<Overlay> {
+    let stage = inputs.run.stage.as_ref()?;
+    Some(Overlay {
+        target: inputs.project.tree.clone()?,
+        upper: stage.upper.clone(),
+        work: stage.work.clone(),
+    })
 }
 
 fn is_read(access: Access) -> bool {

@@ -49,13 +49,3 @@ impl Link {
         (path != tree && path.starts_with(tree)).then(|| path.clone())
     }
 }
-
-/// What paths of a tree lead to that are links, or have links on their way, where that is in the tree too.
-pub fn ends_of_links(tree: &Path, paths: &[PathBuf]) -> Vec<PathBuf> {
-    let led = |path: &PathBuf| {
-        let path = tree.join(path);
-        let end = path.canonicalize().ok()?;
-        (end != path && end != tree && end.starts_with(tree)).then_some(end)
-    };
-    paths.iter().filter_map(led).collect()
-}

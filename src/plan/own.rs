@@ -8,6 +8,9 @@ use crate::policy::Cage;
 /// Where the sandbox keeps its own files inside.
 pub const OWN_FOLDER: &str = "/run/gosandbox";
 
+/// The root of programs that the `-exec` wrapper starts, in a folder that only the wrapper enters.
+pub const PROGRAM_ROOT: &str = "/run/gosandbox/programs/root";
+
 /// The part of it, and of the run's folder on disk where there is no view, that is [`OwnFiles::tool_home`].
 pub const TOOL_HOME: &str = "tool-home";
 

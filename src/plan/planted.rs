@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
+use super::links::ends_of_links;
 use super::on_disk::{Identity, Link};
+use crate::policy::protected::{self, Matcher};
 
 /// Something of a protected name; or, without an identity, what makes a folder a repository, which is
 /// protected as a whole.
@@ -30,7 +32,7 @@ impl Seen {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planted {
     roots: Vec<PathBuf>,
-    names: Vec<PathBuf>,
+    matcher: Matcher,
     known: Vec<Seen>,
 }
 
@@ -39,12 +41,13 @@ impl Planted {
     /// to `protected`.
     pub(super) fn before(
         roots: Vec<PathBuf>,
-        names: &[PathBuf],
+        matcher: &Matcher,
         protected: &mut Vec<PathBuf>,
     ) -> Planted {
         let mut known = Vec::new();
         for root in &roots {
-            let mut found = walk(root, names);
+            let mut found = walk(root, matcher, &[]);
+            protected.extend(ends_of_links(root, &found.to_mount));
             protected.append(&mut found.to_mount);
             known.append(&mut found.planted);
         }
@@ -52,10 +55,10 @@ impl Planted {
         known.dedup();
         let links = known.iter().filter_map(Seen::link);
         protected.extend(links.flat_map(|link| roots.iter().find_map(|root| link.end_in(root))));
-        let names = names.to_vec();
+        let matcher = matcher.clone();
         Planted {
             roots,
-            names,
+            matcher,
             known,
         }
     }
@@ -84,7 +87,7 @@ impl Planted {
     pub fn within(&self, folder: PathBuf) -> Vec<PathBuf> {
         Planted {
             roots: vec![folder],
-            names: self.names.clone(),
+            matcher: self.matcher.clone(),
             known: Vec::new(),
         }
         .come()
@@ -94,7 +97,7 @@ impl Planted {
         let all = self
             .roots
             .iter()
-            .flat_map(|root| walk(root, &self.names).planted);
+            .flat_map(|root| walk(root, &self.matcher, &[]).planted);
         let mut found: Vec<PathBuf> = all
             .filter(|seen| self.known.binary_search(seen).is_err())
             .map(|seen| seen.path)
@@ -121,14 +124,19 @@ pub(super) struct Found {
 }
 
 /// Looks for protected names at any depth, and for repositories without such a name. Links are not followed.
-pub(super) fn walk(root: &Path, names: &[PathBuf]) -> Found {
+/// A folder of one of the names `ends` is found as well, and not entered.
+pub(super) fn walk(root: &Path, matcher: &Matcher, ends: &[&str]) -> Found {
     let mut found = Found::default();
     let mut folders = vec![(root.to_owned(), false)];
     while let Some((folder, is_covered)) = folders.pop() {
         let entries = fs::read_dir(&folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
         let Ok(entries) = entries else {
             // An error means protected: what has a protected name is looked up by it.
-            for path in names.iter().map(|name| folder.join(name)) {
+            let names = protected::names().into_iter();
+            for path in names
+                .filter(|name| !protected::is_pattern(name))
+                .map(|name| folder.join(name))
+            {
                 let Some(is_link) = is_link(&path) else {
                     continue;
                 };
@@ -155,15 +163,17 @@ pub(super) fn walk(root: &Path, names: &[PathBuf]) -> Found {
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
             let name = entry.file_name();
             parts.note(&name);
-            if names.iter().any(|protected| protected.as_os_str() == name) {
-                let path = entry.path();
+            let path = entry.path();
+            let below_root = path.strip_prefix(root).unwrap_or(&path);
+            let is_end = is_folder && ends.iter().any(|end| name == *end);
+            if is_end || matcher.refuses(below_root, is_link) {
                 if !is_link && !is_covered {
                     found.to_mount.push(path.clone());
                 }
                 let identity = Identity::at(&path);
                 found.planted.push(Seen { path, identity });
             } else if is_folder {
-                below.push(entry.path());
+                below.push(path);
             }
         }
         // The work tree itself cannot be moved away.

@@ -7,10 +7,10 @@ use sha2::{Digest, Sha256};
 use super::build::{checks, filter};
 use super::grants::{common, ruleset};
 use super::inputs::{Inputs, Wraps};
-use super::own::OwnFiles;
+use super::own::{OwnFiles, PROGRAM_ROOT};
 use super::system::{self, System};
 use super::tree::{Tree, program_access};
-use super::{Filter, ProgramPlan, Rule};
+use super::{Check, Filter, ProgramPlan, Rule};
 use crate::policy::{Access, Cage, Layer, TreeAccess};
 
 /// What the wrapper does for a program of this run.
@@ -50,6 +50,8 @@ pub(super) fn program(
     let tree_access = program_access(inputs);
     if let Some(root) = &project.tree {
         match tree_access {
+            // What is not wanted is dropped in the end.
+            _ if run.stage.is_some() => rules.push(Rule::new(root, Access::WriteExecute)),
             // The go command, which goes on beside tests, writes their binaries into the tree, and through
             // links that lie in the way.
             TreeAccess::Write if run.wraps == Some(Wraps::Tests) => {
@@ -85,6 +87,7 @@ pub(super) fn program(
     let mut plan = ProgramPlan {
         digest: String::new(),
         nest: view,
+        root: run.stage.as_ref().map(|_| PROGRAM_ROOT.into()),
         writable_mounts,
         labels: labels(inputs),
         landlock: ruleset(host, rules),
@@ -101,16 +104,27 @@ pub(super) fn program(
             cage: Cage::Program,
             options,
         },
-        checks: checks(
-            host,
-            &[
-                project.goroot.join("VERSION"),
-                project.gocache.join("README"),
-            ],
-        ),
+        checks: [
+            checks(
+                host,
+                &[
+                    project.goroot.join("VERSION"),
+                    project.gocache.join("README"),
+                ],
+            ),
+            staged(inputs),
+        ]
+        .concat(),
     };
     plan.digest = digest(&plan, own);
     plan
+}
+
+/// That programs do not write the work tree itself.
+pub(super) fn staged(inputs: &Inputs<'_>) -> Vec<Check> {
+    let tree = inputs.project.tree.iter();
+    let tree = tree.filter(|_| inputs.run.stage.is_some());
+    tree.cloned().map(Check::Staged).collect()
 }
 
 /// Only SELinux: without its switch the program would go on in the tool cage's domain where the loaded

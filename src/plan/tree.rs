@@ -6,21 +6,23 @@ use std::path::{Path, PathBuf};
 use super::inputs::{Inputs, Wraps};
 use super::planted::{Planted, walk};
 use super::{Placeholder, PlaceholderKind, Rule};
+use crate::policy::protected::Matcher;
 use crate::policy::{Access, Cage, TreeAccess};
 
-/// Folders of version control, of which an empty one would make tools believe in it, go among them; what an agent
-/// that has started the run may make meanwhile; and what nothing reads before somebody calls it. None is ever made,
-/// and one that a run makes is put away after it.
-const NEVER_MADE: [&str; 9] = [
-    ".circleci",
-    ".claude",
-    ".cursor",
-    ".git",
-    ".hg",
-    ".jj",
-    ".mcp.json",
-    ".pre-commit-config.yaml",
-    ".svn",
+/// The names that something stands in for while a run lasts, where they are not there and programs write the
+/// live work tree. The others are looked for after the run.
+///
+/// Not among them: folders of version control, since an empty one would make tools believe in it; what an
+/// agent that has started the run may make meanwhile; what nothing reads before somebody calls it.
+const MADE: [&str; 8] = [
+    ".devcontainer",
+    ".envrc",
+    ".github",
+    ".gitlab-ci.yml",
+    ".gosandbox.toml",
+    ".husky",
+    ".idea",
+    ".vscode",
 ];
 
 /// What is known of the work tree for one run.
@@ -46,22 +48,23 @@ impl Tree {
         let Some(root) = &project.tree else {
             return Tree::default();
         };
-        let names = &policy.files.protected;
-        let written = program_access(inputs) == TreeAccess::Write;
-        // Where all of it is looked at, names are found; paths are not.
-        let named = names.iter().filter(|name| !written || !is_plain(name));
-        let mut protected: Vec<_> = named.map(|name| root.join(name)).collect();
+        let matcher = policy.files.matcher();
+        let mut protected = protected_at_top(root, &matcher);
         protected.extend(project.protected.iter().cloned());
         protected.retain(|path| is_real(path) && is_way_real(root, path));
+        if inputs.run.stage.is_some() {
+            return Tree::staged(protected);
+        }
+        let written = program_access(inputs) == TreeAccess::Write;
         let mut placeholders = Vec::new();
         let mut testdata = Vec::new();
         let mut planted = None;
         if program_access(inputs) == TreeAccess::Testdata {
-            let folders = folders_of_testdata(root, names);
-            let below = Planted::before(folders.clone(), names, &mut protected);
+            let folders = folders_of_testdata(root, &matcher);
+            let below = Planted::before(folders.clone(), &matcher, &mut protected);
             // Fuzzing makes its own where there is none.
             planted = Some(match inputs.run.fuzzes {
-                true => Planted::before(vec![root.clone()], names, &mut Vec::new()),
+                true => Planted::before(vec![root.clone()], &matcher, &mut Vec::new()),
                 false => below,
             });
             // Where there are very many, a test gets the whole tree's mount, narrowed by Landlock alone.
@@ -70,9 +73,10 @@ impl Tree {
             }
         }
         if written {
-            let all = Planted::before(vec![root.clone()], names, &mut protected);
+            let all = Planted::before(vec![root.clone()], &matcher, &mut protected);
             protected.extend(caches_within(root, inputs));
-            let missing = names.iter().filter(|name| !all.knew(&root.join(name)));
+            let names = policy.files.protected.iter();
+            let missing = names.filter(|name| !all.knew(&root.join(name)));
             placeholders.extend(missing.filter_map(|name| placeholder(root, name)));
             planted = Some(all);
         }
@@ -83,6 +87,16 @@ impl Tree {
             placeholders,
             testdata,
             planted,
+        }
+    }
+
+    /// That of a staged work tree: what is protected deeper, and what comes, is judged when it is applied.
+    fn staged(mut protected: Vec<PathBuf>) -> Tree {
+        protected.sort();
+        protected.dedup();
+        Tree {
+            protected,
+            ..Tree::default()
         }
     }
 
@@ -157,25 +171,36 @@ pub fn program_access(inputs: &Inputs<'_>) -> TreeAccess {
 const MOST_MOUNTS: usize = 500;
 
 /// The `testdata` folders of a tree, sorted.
-fn folders_of_testdata(root: &Path, protected: &[PathBuf]) -> Vec<PathBuf> {
+fn folders_of_testdata(root: &Path, protected: &Matcher) -> Vec<PathBuf> {
     const NAME: &str = "testdata";
-    // Their names end the walk: nothing is tested in there.
-    let mut names = protected.to_vec();
-    names.extend([NAME, "vendor", "node_modules"].map(PathBuf::from));
-    let mut found = walk(root, &names).to_mount;
+    // Nothing is tested in there.
+    const ENDS: [&str; 3] = [NAME, "vendor", "node_modules"];
+    let mut found = walk(root, protected, &ENDS).to_mount;
     found.retain(|path| path.ends_with(NAME) && path.is_dir());
     found.sort();
     found
 }
 
-/// Whether it is a name, which is protected at any depth, and no path.
-fn is_plain(name: &Path) -> bool {
-    name.components().count() == 1
+/// What is there and protected at the top of a tree, and at the end of a protected path from there.
+pub fn protected_at_top(root: &Path, matcher: &Matcher) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for path in children(&folder) {
+            let below = path.strip_prefix(root).unwrap_or(&path);
+            if matcher.matches_end(below) {
+                found.push(path);
+            } else if matcher.is_on_the_way(below) && is_real(&path) {
+                folders.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
 }
 
 fn placeholder(root: &Path, name: &Path) -> Option<Placeholder> {
-    let text = name.to_str()?;
-    if !is_plain(name) || NEVER_MADE.contains(&text) || !text.starts_with('.') {
+    if !MADE.iter().any(|made| Path::new(made) == name) {
         return None;
     }
     // In a folder that cannot be written it cannot be made inside either.
@@ -221,7 +246,7 @@ mod tests {
             fs::create_dir_all(root.join(path)).unwrap();
         }
         fs::write(root.join("f"), "").unwrap();
-        let mut protected = walk(root, &[".git".into()]).to_mount;
+        let mut protected = walk(root, &Matcher::new([".git"]), &[]).to_mount;
         protected.sort();
         assert_eq!(protected, [root.join(".git"), root.join("c/.git")]);
         let tree = Tree {

@@ -63,6 +63,10 @@ pub enum Node {
         /// Whether the owner on disk appears as the sandbox user (`MOUNT_ATTR_IDMAP`).
         id_map: bool,
     },
+    /// The staged work tree: an overlay over what is at its target already.
+    Staged(Overlay),
+    /// A read-only file over one that a bind shows.
+    Cover(Cover),
     /// A fresh procfs, of the new pid namespace.
     Proc {
         /// Where.
@@ -86,6 +90,8 @@ impl Node {
             | Node::Symlink { target, .. }
             | Node::Tmpfs { target, .. }
             | Node::Bind { target, .. }
+            | Node::Staged(Overlay { target, .. })
+            | Node::Cover(Cover { target, .. })
             | Node::Proc { target }
             | Node::Terminals { target } => target,
         }
@@ -105,6 +111,52 @@ impl Node {
             id_map: false,
         }
     }
+}
+
+/// A file that stands over one of the host's, whose content is not for code of the source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Cover {
+    /// The file.
+    #[serde(with = "crate::paths")]
+    pub target: PathBuf,
+    /// What is read there instead. For a reader only how much.
+    #[serde(with = "content", rename = "bytes")]
+    pub content: Vec<u8>,
+    /// When the host's file was changed: seconds and nanoseconds. Go's test cache looks at it.
+    pub modified: (i64, u32),
+}
+
+/// An overlay file system whose lower layer is the work tree as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Overlay {
+    /// The work tree: where the overlay appears.
+    #[serde(with = "crate::paths")]
+    pub target: PathBuf,
+    /// The host's folder that takes what is written.
+    #[serde(with = "crate::paths")]
+    pub upper: PathBuf,
+    /// The host's folder that the kernel works in, on the same file system.
+    #[serde(with = "crate::paths")]
+    pub work: PathBuf,
+}
+
+/// The root of programs that the `-exec` wrapper starts: a clone of the go command's root, with the
+/// staged work tree in it, and read-only except for some mounts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ProgramRoot {
+    /// Where it appears in the go command's root, in a folder that only the wrapper can enter.
+    #[serde(with = "crate::paths")]
+    pub path: PathBuf,
+    /// Mounts that stay writable.
+    #[serde(with = "crate::paths")]
+    pub writable: Vec<PathBuf>,
+    /// The work tree in it.
+    pub tree: Overlay,
+    /// User and group that own that folder: the sandbox user's.
+    pub owner: (u32, u32),
 }
 
 /// What a file holds: all of it for init, the number of bytes for a report.
@@ -129,6 +181,8 @@ mod content {
 pub struct View {
     /// What is placed, in order.
     pub nodes: Vec<Node>,
+    /// The root of programs, where they have another than the go command.
+    pub programs: Option<ProgramRoot>,
 }
 
 impl View {
@@ -136,6 +190,15 @@ impl View {
     pub fn is_mapped(&self) -> bool {
         let is = |node: &Node| matches!(node, Node::Bind { id_map: true, .. });
         self.nodes.iter().any(is)
+    }
+
+    /// The overlay of a view whose work tree is staged.
+    pub fn overlay(&self) -> Option<&Overlay> {
+        let staged = self.nodes.iter().find_map(|node| match node {
+            Node::Staged(overlay) => Some(overlay),
+            _ => None,
+        });
+        staged.or(self.programs.as_ref().map(|programs| &programs.tree))
     }
 
     /// Sorts the nodes so that parents come before children, keeping the order of equals.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 pub mod compilers;
 mod modules;
 pub mod pattern;
+pub mod protected;
 pub mod syscalls;
 
 pub use self::modules::{Modules, Network, Pin};
@@ -60,28 +61,6 @@ pub enum Guarantee {
     /// System calls that no Go build needs are refused.
     SmallKernelSurface,
 }
-
-/// Names that are never writable in a work tree, whatever a profile says: what runs later, or on
-/// another machine, is configured there.
-pub const PROTECTED: [&str; 17] = [
-    ".circleci",
-    ".claude",
-    ".cursor",
-    ".devcontainer",
-    ".envrc",
-    ".git",
-    ".github",
-    ".gitlab-ci.yml",
-    ".gosandbox.toml",
-    ".hg",
-    ".husky",
-    ".idea",
-    ".jj",
-    ".mcp.json",
-    ".pre-commit-config.yaml",
-    ".svn",
-    ".vscode",
-];
 
 /// Whether a path is for a device, which is inside what it is outside. Shared memory is files, and a run's own.
 pub fn is_device(path: &Path) -> bool {
@@ -358,7 +337,7 @@ impl Policy {
             files: Files {
                 read: Vec::new(),
                 write: Vec::new(),
-                protected: PROTECTED.iter().map(PathBuf::from).collect(),
+                protected: protected::names(),
                 test: TreeAccess::Read,
                 run: TreeAccess::Read,
                 command: TreeAccess::Read,
@@ -418,7 +397,8 @@ pub struct Files {
     pub read: Vec<PathBuf>,
     /// Absolute paths that both cages may write.
     pub write: Vec<PathBuf>,
-    /// Names and relative paths that are never writable in the work tree.
+    /// Names, patterns and relative paths that are never writable in the work tree, as
+    /// [`protected::Matcher`] takes them.
     pub protected: Vec<PathBuf>,
     /// What test binaries may write in the work tree.
     pub test: TreeAccess,
@@ -452,10 +432,19 @@ impl Files {
     }
 
     /// What is protected in a tree, there or not: what is named, at its top, and what else the tree's own
-    /// configuration leads to.
+    /// configuration leads to. No path stands for a pattern.
     pub fn protected_in(&self, tree: &Path, led_to: &[PathBuf]) -> Vec<PathBuf> {
-        let named = self.protected.iter().map(|name| tree.join(name));
+        let named = self
+            .protected
+            .iter()
+            .filter(|name| !protected::is_pattern(name));
+        let named = named.map(|name| tree.join(name));
         named.chain(led_to.iter().cloned()).collect()
+    }
+
+    /// What compares names with the protected ones.
+    pub fn matcher(&self) -> protected::Matcher {
+        protected::Matcher::new(&self.protected)
     }
 }
 

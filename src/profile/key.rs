@@ -16,6 +16,9 @@ pub enum Key {
     Test,
     Run,
     Command,
+    Stage,
+    Direct,
+    KeepStaged,
     Execute,
     Stamping,
     AllowFlags,
@@ -58,7 +61,7 @@ impl Key {
         "guarantees",
     ];
 
-    const FIXED: [Key; 31] = [
+    const FIXED: [Key; 34] = [
         Key::User,
         Key::Read,
         Key::Write,
@@ -66,6 +69,9 @@ impl Key {
         Key::Test,
         Key::Run,
         Key::Command,
+        Key::Stage,
+        Key::Direct,
+        Key::KeepStaged,
         Key::Execute,
         Key::Stamping,
         Key::AllowFlags,
@@ -109,9 +115,15 @@ impl Key {
     pub fn section(self) -> &'static str {
         match self {
             Key::User => "identity",
-            Key::Read | Key::Write | Key::Protected | Key::Test | Key::Run | Key::Command => {
-                "files"
-            }
+            Key::Read
+            | Key::Write
+            | Key::Protected
+            | Key::Test
+            | Key::Run
+            | Key::Command
+            | Key::Stage
+            | Key::Direct
+            | Key::KeepStaged => "files",
             Key::Execute | Key::Stamping | Key::AllowFlags => "programs",
             Key::Upstreams
             | Key::ChecksumDatabase
@@ -142,6 +154,9 @@ impl Key {
             Key::Test => "test",
             Key::Run => "run",
             Key::Command => "command",
+            Key::Stage => "stage",
+            Key::Direct => "direct",
+            Key::KeepStaged => "keep-staged",
             Key::Execute => "execute",
             Key::Stamping => "stamping",
             Key::AllowFlags => "allow-flags",
@@ -177,6 +192,7 @@ impl Key {
             Key::User => "--user",
             Key::Read => "--ro",
             Key::Write => "--rw",
+            Key::Stage | Key::Direct => "--stage",
             Key::Allow => "--allow-host",
             Key::Pass | Key::Set => "--env",
             Key::Timeout => "--timeout",

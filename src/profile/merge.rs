@@ -1,12 +1,14 @@
 //! Merging: a scalar replaces what was inherited; a list replaces it, or edits it where it is
 //! written `{ add = […], remove = […] }`; tables merge key by key.
 
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use super::origin::{Origins, Source};
 use super::setting::{Edit, Item, Private, Setting, Value};
 use super::{Key, Resolved};
-use crate::policy::{Modules, PROTECTED, Policy};
+use crate::policy::{Modules, Policy, Runs, protected};
 
 /// Applies one setting.
 pub(super) fn apply(resolved: &mut Resolved, setting: &Setting, source: &Source) {
@@ -17,8 +19,10 @@ pub(super) fn apply(resolved: &mut Resolved, setting: &Setting, source: &Source)
         Value::Write(edit) => merge(&mut policy.files.write, edit, key, origins, source),
         Value::Protected(edit) => {
             merge(&mut policy.files.protected, edit, key, origins, source);
-            keep_protected(&mut policy.files.protected, origins);
+            let replaces = matches!(edit, Edit::Replace(_));
+            keep_protected(&mut policy.files.protected, replaces, origins);
         }
+        Value::Direct(edit) => merge(&mut policy.files.direct, edit, key, origins, source),
         Value::Execute(edit) => merge(&mut policy.programs.execute, edit, key, origins, source),
         Value::AllowFlags(edit) => {
             merge(&mut policy.programs.allow_flags, edit, key, origins, source);
@@ -92,6 +96,8 @@ fn replace(policy: &mut Policy, value: &Value) {
         Value::Test(access) => policy.files.test = *access,
         Value::Run(access) => policy.files.run = *access,
         Value::Command(access) => policy.files.command = *access,
+        Value::Stage(staging) => policy.files.stage = *staging,
+        Value::KeepStaged(seconds) => policy.files.keep_staged = *seconds,
         Value::Stamping(on) => policy.programs.stamping = *on,
         Value::Upstreams(text) => policy.modules.upstreams.clone_from(text),
         Value::ChecksumDatabase(text) => policy.modules.checksum_database.clone_from(text),
@@ -116,6 +122,7 @@ fn replace(policy: &mut Policy, value: &Value) {
         Value::Read(_)
         | Value::Write(_)
         | Value::Protected(_)
+        | Value::Direct(_)
         | Value::Execute(_)
         | Value::AllowFlags(_)
         | Value::AllowModules(_)
@@ -158,6 +165,16 @@ impl Named for PathBuf {
     }
 }
 
+impl Named for Runs {
+    fn name(&self) -> String {
+        self.word().to_owned()
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.word().as_bytes()
+    }
+}
+
 fn merge<T: Named>(
     list: &mut Vec<T>,
     edit: &Edit<T>,
@@ -189,14 +206,18 @@ fn merge<T: Named>(
     }
 }
 
-/// Puts the names back that are protected whatever a profile says.
-fn keep_protected(list: &mut Vec<PathBuf>, origins: &mut Origins) {
-    for name in PROTECTED {
-        let path = PathBuf::from(name);
-        if !list.iter().any(|one| one.bytes() == path.bytes()) {
-            list.push(path);
+/// A list that replaces what was inherited stands beside the built-in names, which are there unless an
+/// edit removes them. What is built in holds always, whoever says it again.
+fn keep_protected(list: &mut Vec<PathBuf>, replaces: bool, origins: &mut Origins) {
+    let there: HashSet<OsString> = list.iter().map(|path| path.clone().into()).collect();
+    for entry in protected::built_in() {
+        let is_there = there.contains(OsStr::new(entry.name));
+        if is_there || replaces {
+            origins.forget(Key::Protected, entry.name.to_owned());
         }
-        origins.forget(Key::Protected, name.to_owned());
+        if !is_there && replaces {
+            list.push(PathBuf::from(entry.name));
+        }
     }
 }
 
@@ -221,4 +242,5 @@ pub(super) fn canonical(policy: &mut Policy) {
     ] {
         words.sort_unstable();
     }
+    policy.files.direct.sort_unstable();
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::origin::Source;
 use super::setting::{Edit, Item, Setting, Value};
 use super::{Resolved, merge};
-use crate::policy::{Guarantee, Layer, Requirement};
+use crate::policy::{Guarantee, Layer, Requirement, Staging};
 
 /// What the command line says of the policy. Every value has been checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct Overrides {
     pub memory: Option<u64>,
     /// `--pids`.
     pub pids: Option<u64>,
+    /// `--stage`. It also decides for what `files.direct` names.
+    pub stage: Option<Staging>,
     /// `--require`.
     pub require: Vec<Layer>,
     /// `--best-effort`: what the host cannot hold is reported, not refused.
@@ -73,6 +75,12 @@ impl Overrides {
         }
         if self.pids.is_some() {
             say("--pids", Value::Pids(self.pids));
+        }
+        if let Some(stage) = self.stage {
+            say("--stage", Value::Stage(stage));
+            if stage != Staging::Direct {
+                say("--stage", Value::Direct(Edit::Replace(Vec::new())));
+            }
         }
         if self.best_effort {
             best_effort(resolved);

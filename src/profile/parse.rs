@@ -12,7 +12,7 @@ use super::error::did_you_mean;
 use super::origin::Source;
 use super::setting::{Edit, Item, Setting, Value};
 use super::{Error, Key, Origin, nearest, units};
-use crate::policy::{Requirement, TreeAccess};
+use crate::policy::{Requirement, Staging, TreeAccess};
 
 /// A profile as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,12 +161,15 @@ impl Reader<'_> {
             Key::User => Value::User(self.optional(key, node, "auto", check::user)?),
             Key::Read => Value::Read(paths(absolute)?),
             Key::Write => Value::Write(paths(absolute)?),
-            Key::Protected => Value::Protected(paths(check::inside)?),
+            Key::Protected => Value::Protected(self.protected(key, node)?),
             Key::Test => Value::Test(self.word(key, node, &TreeAccess::ALL, TreeAccess::word)?),
             Key::Run => Value::Run(self.word(key, node, &TreeAccess::ALL, TreeAccess::word)?),
             Key::Command => {
                 Value::Command(self.word(key, node, &TreeAccess::ALL, TreeAccess::word)?)
             }
+            Key::Stage => Value::Stage(self.word(key, node, &Staging::ALL, Staging::word)?),
+            Key::Direct => Value::Direct(self.list(key, node, check::runs)?),
+            Key::KeepStaged => Value::KeepStaged(self.span(key, node)?),
             Key::Execute => Value::Execute(paths(check::program)?),
             Key::Stamping => Value::Stamping(self.switch(key, node)?),
             Key::AllowFlags => Value::AllowFlags(words(check::flag)?),
@@ -289,27 +292,14 @@ impl Reader<'_> {
         }
     }
 
-    fn range(&self, key: Key, node: &Node<'_>) -> Result<Option<(String, String)>, Error> {
-        const WHAT: &str = "[\"OLDEST\", \"NEWEST\"] or \"none\"";
-        let Some(array) = node.get_ref().as_array() else {
-            return match node.get_ref().as_str() {
-                Some("none") => Ok(None),
-                _ => Err(self.wrong(key, node, format!("must be {WHAT}"))),
-            };
+    /// A duration that cannot be left out: a text with a unit, or a number of seconds.
+    fn span(&self, key: Key, node: &Node<'_>) -> Result<u64, Error> {
+        let text = match node.get_ref() {
+            DeValue::Integer(number) => number.as_str(),
+            DeValue::String(text) => text,
+            _ => return Err(self.expected(key, node, "a number or a text with a unit")),
         };
-        let versions = array
-            .iter()
-            .map(|one| self.text(key, one, check::version))
-            .collect::<Result<Vec<_>, _>>()?;
-        match <[String; 2]>::try_from(versions) {
-            Ok([oldest, newest]) if parts(&oldest) <= parts(&newest) => Ok(Some((oldest, newest))),
-            Ok([oldest, newest]) => Err(self.wrong(
-                key,
-                node,
-                format!("`{oldest}` is newer than `{newest}`: write the oldest first"),
-            )),
-            Err(_) => Err(self.wrong(key, node, format!("must be {WHAT}"))),
-        }
+        units::duration(text).map_err(|problem| self.wrong(key, node, problem))
     }
 
     fn items<T>(
@@ -357,35 +347,4 @@ impl Reader<'_> {
         }
         Ok(Edit::Change { add, remove })
     }
-
-    fn variables(&self, key: Key, node: &Node<'_>) -> Result<Vec<Item<(String, String)>>, Error> {
-        let table = node
-            .get_ref()
-            .as_table()
-            .ok_or_else(|| self.expected(key, node, "a table, as in { NAME = \"value\" }"))?;
-        let mut items = Vec::new();
-        for (name, value) in table {
-            let checked = check::variable(name.get_ref())
-                .map_err(|problem| Error::value(self.at(name.span().start), key, problem))?;
-            let text = self.text(key, value, |text| {
-                if text.contains('\0') {
-                    return Err(Problem("the value contains a zero byte".to_owned()));
-                }
-                Ok(text.to_owned())
-            })?;
-            items.push(Item {
-                value: (checked, text),
-                line: self.line(name.span().start),
-            });
-        }
-        Ok(items)
-    }
-}
-
-/// The parts of a version that `check::version` has let through.
-fn parts(version: &str) -> Vec<u32> {
-    version
-        .split('.')
-        .filter_map(|part| part.parse().ok())
-        .collect()
 }

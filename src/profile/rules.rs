@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::check::show_pin;
 use super::{Key, Origin, Resolved, show_duration, show_size};
-use crate::policy::{Modules, Pin};
+use crate::policy::{Modules, Pin, Runs};
 
 /// One rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +61,12 @@ fn of_key(resolved: &Resolved, key: Key) -> Vec<Shown> {
         Key::Test => one(policy.files.test.word()),
         Key::Run => one(policy.files.run.word()),
         Key::Command => one(policy.files.command.word()),
+        Key::Stage => one(policy.files.stage.word()),
+        Key::Direct => {
+            let each = |runs: &Runs| shown(Some(runs.word().to_owned()), runs.word().to_owned());
+            policy.files.direct.iter().map(each).collect()
+        }
+        Key::KeepStaged => one(&show_duration(policy.files.keep_staged)),
         Key::Execute => paths(&policy.programs.execute),
         Key::Stamping => switch(policy.programs.stamping),
         Key::AllowFlags => words(&policy.programs.allow_flags),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Key;
-use crate::policy::{Guarantee, Layer, Pin, Requirement, TreeAccess};
+use crate::policy::{Guarantee, Layer, Pin, Requirement, Runs, Staging, TreeAccess};
 
 /// A value, and the line it stands on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +56,9 @@ pub(super) enum Value {
     Test(TreeAccess),
     Run(TreeAccess),
     Command(TreeAccess),
+    Stage(Staging),
+    Direct(Edit<Runs>),
+    KeepStaged(u64),
     Execute(Edit<PathBuf>),
     Stamping(bool),
     AllowFlags(Edit<String>),
@@ -97,6 +100,9 @@ impl Value {
             Value::Test(_) => Key::Test,
             Value::Run(_) => Key::Run,
             Value::Command(_) => Key::Command,
+            Value::Stage(_) => Key::Stage,
+            Value::Direct(_) => Key::Direct,
+            Value::KeepStaged(_) => Key::KeepStaged,
             Value::Execute(_) => Key::Execute,
             Value::Stamping(_) => Key::Stamping,
             Value::AllowFlags(_) => Key::AllowFlags,
@@ -149,6 +155,7 @@ impl Value {
             | Value::Private(edit)
             | Value::Allow(edit)
             | Value::Pass(edit) => find(added(edit), |word| word == item),
+            Value::Direct(edit) => find(added(edit), |runs| runs.word() == item),
             Value::Set(items) => find(items, |(name, _)| name == item),
             Value::Pins(items) => find(items, |(upstream, _)| upstream == item),
             Value::PrivateTable(items) => find(items, |one| one.pattern == item),

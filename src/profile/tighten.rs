@@ -1,6 +1,8 @@
 //! The order on policies: which is at least as tight as which. A file in the work tree may only go
 //! down this order.
 
+use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use super::parse::Document;
@@ -101,11 +103,9 @@ fn looser(key: Key, new: &Policy, base: &Policy) -> Option<Loosening> {
             "grants",
         ),
         Key::Protected => {
-            let lost = base
-                .files
-                .protected
-                .iter()
-                .find(|path| !files.protected.contains(path))?;
+            let kept: HashSet<&OsStr> = files.protected.iter().map(|it| it.as_os_str()).collect();
+            let mut protected = base.files.protected.iter();
+            let lost = protected.find(|path| !kept.contains(path.as_os_str()))?;
             found(None, format!("leaves `{}` unprotected", lost.display()))
         }
         Key::Test => scalar(
@@ -119,6 +119,28 @@ fn looser(key: Key, new: &Policy, base: &Policy) -> Option<Loosening> {
         Key::Command => scalar(
             files.command > base.files.command,
             format!("grants `{}`", files.command.word()),
+        ),
+        Key::Stage => scalar(
+            files.stage > base.files.stage,
+            format!("sets `{}`", files.stage.word()),
+        ),
+        Key::Direct => {
+            let extra = files
+                .direct
+                .iter()
+                .find(|runs| !base.files.direct.contains(runs))?;
+            let word = extra.word();
+            found(
+                Some(word.to_owned()),
+                format!("lets `{word}` write the live work tree"),
+            )
+        }
+        Key::KeepStaged => scalar(
+            files.keep_staged > base.files.keep_staged,
+            format!(
+                "keeps staged changes for {}",
+                show_duration(files.keep_staged)
+            ),
         ),
         Key::Execute => path(
             &new.programs.execute,

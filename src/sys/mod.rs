@@ -1,13 +1,15 @@
 //! The only unsafe code: system calls for which no safe wrapper exists.
 //!
 //! Each function is one system call or one C idiom, checks its result and returns `io::Result`.
-//! Nothing here decides anything. Only [`crate::enforce`] and [`crate::launch`] see this module.
+//! Nothing here decides anything. `tests/layout.rs` says who may see this module.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_uint};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
+pub mod handle;
+pub mod identity;
 pub mod notify;
 pub mod signal;
 

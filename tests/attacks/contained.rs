@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::decoys::Decoys;
-use crate::support::{Ended, Env, base, is_root};
+use crate::support::{Ended, Env, base, content, is_root};
 use crate::table::{EXCEPTIONS, MAYBE, ROOT};
 
 /// From where the attacks are made.
@@ -150,9 +150,18 @@ fn contained(env: Env, entry: Entry) {
         (Env::E5, Entry::Test | Entry::Run) => &["--best-effort"],
         _ => &[],
     };
+    let before = content(&decoys.site.work);
     let mut command: Command = decoys.site.gosandbox(options, entry.words());
     decoys.expose(&mut command);
     let ended = Ended::of(&mut command);
+    // Every attack takes back what it has done, so that nothing may be left of them.
+    let after = content(&decoys.site.work);
+    let changed: Vec<_> = before
+        .iter()
+        .filter(|(path, found)| after.get(*path) != Some(found))
+        .map(|(path, _)| path)
+        .chain(after.keys().filter(|path| !before.contains_key(*path)))
+        .collect();
     let mut found = results(&ended);
     let left = appears(&decoys.straggler());
     found.insert("straggler".into(), straggler(left));
@@ -172,6 +181,9 @@ fn contained(env: Env, entry: Entry) {
                 tried.outcome, tried.errno, tried.detail
             ));
         }
+    }
+    if env.has_namespaces() && !changed.is_empty() {
+        wrong.push(format!("the work tree is another: {changed:?}"));
     }
     if ended.status != 0 {
         wrong.push(format!("exit status {}: {}", ended.status, ended.stderr));

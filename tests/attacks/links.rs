@@ -1,7 +1,9 @@
 //! Protected names that are links: what they lead to in the work tree is what tools outside read.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::io::Read;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Stdio;
 
 use crate::support::{Ended, Env, Site};
 
@@ -138,7 +140,7 @@ fn all_is_planted_there_without_gosandbox() {
 /// An editor that saves by renaming takes away what is mounted over the file, in every mount namespace.
 #[test]
 fn a_protected_file_that_is_replaced_from_outside_does_not_stay_with_what_a_run_wrote_to_it() {
-    const WRITE: &str = "touch own/started; until test -e own/go; do sleep 0.05; done; \
+    const WRITE: &str = "echo started; until test -e own/go; do sleep 0.05; done; \
         echo planted >> .envrc; echo planted >> below/.envrc; true";
     for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
         let site = Site::new(env);
@@ -150,20 +152,27 @@ fn a_protected_file_that_is_replaced_from_outside_does_not_stay_with_what_a_run_
         let save = |file: &str| {
             let saved = site.outside.join("saved");
             fs::write(&saved, "edited\n").unwrap();
+            site.give(&saved);
             fs::rename(&saved, site.work.join(file)).unwrap();
         };
         let ended = std::thread::scope(|scope| {
-            let run = scope.spawn(|| site.run(&[], &["sh", "-c", WRITE]));
-            while !site.work.join("own/started").exists() {
-                assert!(!run.is_finished(), "{env:?}: it ended before it wrote");
-                std::thread::sleep(std::time::Duration::from_millis(10));
-            }
+            let mut command = site.gosandbox(&[], &["sh", "-c", WRITE]);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            let mut child = command.spawn().unwrap();
+            let mut started = [0; 8];
+            let mut output = child.stdout.take().unwrap();
+            output.read_exact(&mut started).unwrap();
+            let run = scope.spawn(|| Ended::from(child.wait_with_output().unwrap()));
             save(".envrc");
             save("below/.envrc");
             fs::write(site.work.join("own/go"), "").unwrap();
             run.join().unwrap()
         });
-        ended.expect(125).says("were replaced");
+        let said = match env.has_namespaces() {
+            true => "protected-path",
+            false => "were replaced",
+        };
+        ended.expect(125).says(said);
         assert_eq!(planted(&site), [""; 0], "{env:?}");
     }
 }
@@ -270,7 +279,6 @@ fn a_link_of_the_sandbox_users_makes_no_cache_of_what_is_roots() {
     symlink("../outside", cache.join("go-build")).unwrap();
     site.settle();
     // What root keeps from everybody.
-    use std::os::unix::fs::PermissionsExt;
     crate::support::write(&secret, "decoysecret\n");
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
     std::os::unix::fs::chown(&site.outside, Some(0), Some(0)).unwrap();

@@ -7,6 +7,7 @@ mod support;
 
 mod decoys;
 mod table;
+mod tokens;
 
 mod arguments;
 mod between;
@@ -19,6 +20,7 @@ mod hostile;
 mod inputs;
 mod links;
 mod litter;
+mod names;
 mod outputs;
 mod races;
 mod readers;

@@ -36,6 +36,14 @@ fn a_link_that_the_command_puts_in_the_place_of_the_report_is_not_followed() {
         assert!(text.contains("\"enforced\""), "{env:?}: {text}");
         let ended = site.run(&options, &["sh", "-c", EXCHANGE]);
         assert!(kept(&site), "{env:?}: {ended:?}");
+        match env.has_namespaces() {
+            // The link leads out of the work tree, and does not land.
+            true => ended.expect(125).says("link-leaves-tree"),
+            false => ended.expect(125).says("cannot write the report"),
+        };
+        let direct = [&options[..], &["--stage", "direct"]].concat();
+        let ended = site.run(&direct, &["sh", "-c", EXCHANGE]);
+        assert!(kept(&site), "{env:?}: {ended:?}");
         ended.expect(125).says("cannot write the report");
         fs::remove_file(site.work.join("own/report.json")).unwrap();
         let script = "mv own away; mkdir -p own; ln -s ../outside own/x; mv own/x own2";
@@ -49,7 +57,8 @@ fn a_fifo_in_its_place_makes_nobody_wait() {
     for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
         let site = site(env);
         let script = "rm -f own/report.json; mkfifo own/report.json";
-        site.run(&["--report", "own/report.json"], &["sh", "-c", script])
+        let options = ["--stage", "direct", "--report", "own/report.json"];
+        site.run(&options, &["sh", "-c", script])
             .expect(125)
             .says("cannot write the report");
     }

@@ -305,3 +305,63 @@ fn hooks_are_written_and_executed_without_gosandbox() {
     ]);
     assert!(marker.exists());
 }
+
+/// A byte that is not UTF-8 once made all of a configuration count for nothing, and links in what is protected
+/// lead to what is executed.
+#[test]
+fn what_a_configuration_in_latin_1_and_links_lead_to_is_not_written() {
+    use std::os::unix::fs::symlink;
+    const CONFIG: &[u8] =
+        b"# J\xfcrgen\n[user]\n\tname = J\xfcrgen\n[core]\n\thooksPath = own/hooks\n";
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let (site, _) = site(env);
+        site.file(".git/hooks/README", "");
+        std::fs::write(site.work.join(".git/config"), CONFIG).unwrap();
+        for file in ["own/hooks/pre-commit", "scripts/x", "scripts/tasks.json"] {
+            site.file(file, "# kept\n");
+        }
+        symlink("../../scripts/x", site.work.join(".git/hooks/pre-push")).unwrap();
+        symlink(
+            "../../scripts/missing",
+            site.work.join(".git/hooks/post-merge"),
+        )
+        .unwrap();
+        site.file(".vscode/README", "");
+        symlink(
+            "../scripts/tasks.json",
+            site.work.join(".vscode/tasks.json"),
+        )
+        .unwrap();
+        site.settle();
+        let script = "for f in own/hooks/pre-commit own/hooks/post-commit scripts/x scripts/missing scripts/tasks.json; do \
+            echo planted > $f; done; true";
+        site.run(&[], &["sh", "-c", script]);
+        for file in [
+            "own/hooks/pre-commit",
+            "own/hooks/post-commit",
+            "scripts/x",
+            "scripts/missing",
+            "scripts/tasks.json",
+        ] {
+            let text = std::fs::read_to_string(site.work.join(file)).unwrap_or_default();
+            assert!(!text.contains("planted"), "{env:?} {file}");
+        }
+    }
+}
+
+#[test]
+fn a_configuration_that_cannot_be_understood_refuses_what_runs_code_of_the_source() {
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let (site, _) = site(env);
+        site.file(
+            ".git/config",
+            "[core]\n\thooksPath = own/hooks\n\tx = \\q\n",
+        );
+        site.settle();
+        let ended = site.run(&[], &["sh", "-c", "echo planted > own/hooks"]);
+        ended.expect(125).says("cannot be understood at line 3");
+        assert!(!site.work.join("own/hooks").exists());
+        site.run(&[], &["go", "vet", "-buildvcs=false", "./..."])
+            .expect(0);
+    }
+}

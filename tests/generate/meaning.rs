@@ -5,7 +5,7 @@ use std::path::Path;
 
 use gosandbox::generate::Site;
 use gosandbox::generate::rules::{SECRETS, Subject};
-use gosandbox::policy::{PROTECTED, Policy, TreeAccess};
+use gosandbox::policy::{Policy, TreeAccess};
 
 /// One subject's part of it.
 pub struct Meaning<'a> {
@@ -38,10 +38,11 @@ impl Meaning<'_> {
         {
             return true;
         }
-        let named = |part: &OsStr| PROTECTED.iter().any(|name| OsStr::new(name) == part);
+        let matcher = self.policy.files.matcher();
+        let named = |part: &OsStr| matcher.matches(part.as_encoded_bytes());
         match self.subject {
             Subject::Tool => below.iter().next().is_some_and(named),
-            _ => below.iter().any(named),
+            _ => matcher.protects(below),
         }
     }
 

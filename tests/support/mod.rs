@@ -1,9 +1,10 @@
 //! A throwaway project with decoys, and gosandbox run in it as in each of the environments.
 #![allow(dead_code, clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -134,7 +135,8 @@ impl Site {
         self
     }
 
-    fn give(&self, path: &Path) {
+    /// Hands one file to the project's owner.
+    pub fn give(&self, path: &Path) {
         if is_root() {
             chown(path, Some(self.owner()), Some(self.owner())).unwrap();
         }
@@ -224,6 +226,15 @@ impl Site {
     pub fn gosandbox_apart(&self, options: &[&str], words: &[&str]) -> Command {
         let mut command = Command::new(gosandbox());
         command.args(options).arg("--").args(words);
+        self.prepare(&mut command);
+        confined::enter(&mut command, self.env, self.caller());
+        command
+    }
+
+    /// `gosandbox WORDS`, which runs no command, in the work tree and the site's environment.
+    pub fn subcommand(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(gosandbox());
+        command.args(words);
         self.prepare(&mut command);
         confined::enter(&mut command, self.env, self.caller());
         command
@@ -345,4 +356,31 @@ pub fn in_child(
 ) {
     // SAFETY: every caller's closure makes only system calls and uses memory allocated before.
     unsafe { command.pre_exec(act) };
+}
+
+/// Every path of a tree, with its mode, its modification time and what it holds or says.
+pub fn content(tree: &Path) -> BTreeMap<PathBuf, (u32, i64, Vec<u8>)> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![tree.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let metadata = path.symlink_metadata().unwrap();
+            let held = match metadata.file_type() {
+                kind if kind.is_symlink() => {
+                    let target = path.read_link().unwrap();
+                    target.into_os_string().into_encoded_bytes()
+                }
+                kind if kind.is_file() => fs::read(&path).unwrap(),
+                _ => Vec::new(),
+            };
+            let is_folder = metadata.is_dir();
+            if is_folder {
+                folders.push(path.clone());
+            }
+            let time = if is_folder { 0 } else { metadata.mtime() };
+            found.insert(path, (metadata.mode(), time, held));
+        }
+    }
+    found
 }

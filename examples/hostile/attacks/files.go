@@ -167,7 +167,30 @@ func workflowPlant(t *targets) (string, error) {
 			return "", err
 		}
 	}
-	return "made a file in " + dir, plant(dir)
+	if err := plant(dir); err != nil || !staged(t.Repository) {
+		return "made a file in " + dir, err
+	}
+	return "", errStaged
+}
+
+// errStaged: the file went into an overlay over the repository, of which gosandbox applies nothing
+// in .github.
+var errStaged = errors.New("staged: refused when the changes are applied")
+
+// staged says whether an overlay is mounted at exactly the repository.
+func staged(repository string) bool {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return false
+	}
+	for _, line := range strings.Split(string(mounts), "\n") {
+		mount, kind, _ := strings.Cut(line, " - ")
+		fields := strings.Fields(mount)
+		if len(fields) > 4 && fields[4] == repository && strings.HasPrefix(kind, "overlay ") {
+			return true
+		}
+	}
+	return false
 }
 
 func pathFakeGo(t *targets) (string, error) {

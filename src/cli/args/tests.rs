@@ -37,7 +37,7 @@ fn options_after_the_dashes_or_after_go_belong_to_the_command() {
 fn every_option_of_the_contract_is_read() {
     let args = low(
         "--profile=ci -Cdir --ro a --ro /b --rw c --allow-host Example.org:443 --env A --env B=c=d \
-         --user build --cache-dir k --goroot g --timeout 1h30m --memory 4GiB --pids 99 \
+         --user build --cache-dir k --goroot g --stage review --timeout 1h30m --memory 4GiB --pids 99 \
          --require landlock --best-effort --dry-run --report - --audit-log l -vv -- true",
     )
     .expect("parses");
@@ -56,6 +56,7 @@ fn every_option_of_the_contract_is_read() {
     );
     assert_eq!(rules.require, [Layer::Landlock]);
     assert!(rules.best_effort && args.dry_run);
+    assert_eq!(args.stage, Some(crate::policy::Staging::Review));
     assert_eq!(args.report, Some(Output::Standard));
     assert_eq!(args.audit_log, Some("l".into()));
     assert_eq!(
@@ -187,4 +188,32 @@ fn a_path_need_not_be_utf8_and_a_variable_must() {
     let go = || OsString::from("go");
     assert!(parse(["--ro".into(), odd.clone(), go()]).is_ok());
     assert!(parse(["--env".into(), odd, go()]).is_err());
+}
+
+#[test]
+fn changes_takes_an_action_and_a_run() {
+    let changes = |line: &str| match low(line).map(|args| args.mode) {
+        Ok(Mode::Changes(changes)) => Ok((changes.action, changes.run, changes.all)),
+        Ok(other) => panic!("{line}: {other:?}"),
+        Err(error) => Err(error),
+    };
+    assert_eq!(changes("changes"), Ok((ChangesAction::List, None, false)));
+    assert_eq!(
+        changes("changes show 12ab"),
+        Ok((ChangesAction::Show, Some("12ab".into()), false))
+    );
+    assert_eq!(
+        changes("changes drop --all"),
+        Ok((ChangesAction::Drop, None, true))
+    );
+    for line in [
+        "changes frob",
+        "changes apply a b",
+        "changes apply --all",
+        "changes drop 12 --all",
+        "doctor --all",
+        "--stage later -- true",
+    ] {
+        assert!(low(line).is_err(), "{line}");
+    }
 }

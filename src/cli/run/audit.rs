@@ -12,7 +12,8 @@ use super::guarded::{self, Guarded};
 use crate::files::{Keeper, Place};
 use crate::paths::clean;
 use crate::plan::{Isolation, Node, Plan};
-use crate::policy::{Access, PROTECTED, is_device};
+use crate::policy::protected::{self, Matcher};
+use crate::policy::{Access, is_device};
 use crate::text::visible;
 
 /// Of a new log.
@@ -158,10 +159,6 @@ fn is_link_free(path: &Path) -> io::Result<bool> {
 
 /// Whether a path has a name that is protected in a work tree, in any letter case.
 fn has_guarded_name(path: &Path) -> bool {
-    let mut names = path.components();
-    names.any(|name| {
-        PROTECTED
-            .iter()
-            .any(|it| name.as_os_str().eq_ignore_ascii_case(it))
-    })
+    let relative = path.strip_prefix("/").unwrap_or(path);
+    Matcher::new(protected::names()).protects(relative)
 }

@@ -43,9 +43,9 @@ pub(super) fn missing(
     let mut download = Prepared::new(session, workspace, policy, who, toolchain, &command)?;
     let status = match way::can(host) {
         Ok(()) => match start(project, host, &mut download, None) {
-            Ok((_, Ok(outcome))) if outcome.status == 0 => return Ok(()),
-            Ok((_, Ok(outcome))) => {
-                format!("go mod download ended with status {}", outcome.status)
+            Ok((_, Ok(ran))) if ran.outcome.status == 0 => return Ok(()),
+            Ok((_, Ok(ran))) => {
+                format!("go mod download ended with status {}", ran.outcome.status)
             }
             Ok((_, Err(error))) => error.to_string(),
             Err(error) => format!("{error:#}"),
@@ -133,7 +133,7 @@ pub(super) fn download(
     let who = identity::choose(&session, &policy, None)?;
     let mut download = Prepared::new(&session, &nowhere, &policy, who, found, &command)?;
     let (_, ended) = start(&alone, host, &mut download, None)?;
-    Ok(ended.context("cannot start the sandbox")?.status)
+    Ok(ended.context("cannot start the sandbox")?.outcome.status)
 }
 
 fn go(words: &[&str]) -> Command {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
-use super::protected;
+use super::{Session, git, protected};
 use crate::files::{Keeper, Place};
 use crate::plan::inputs::is_protected;
 use crate::policy::Policy;
@@ -18,15 +18,24 @@ pub(super) struct Guarded<'a> {
 
 impl<'a> Guarded<'a> {
     /// Those of a policy. `is_needed`: whether any file is to be written at all.
-    pub(super) fn of(policy: &Policy, tree: Option<&'a Path>, is_needed: bool) -> Guarded<'a> {
+    ///
+    /// # Errors
+    /// Git's configuration cannot be understood, so that nobody knows what it executes.
+    pub(super) fn of(
+        session: &Session<'_>,
+        policy: &Policy,
+        tree: Option<&'a Path>,
+        is_needed: bool,
+    ) -> anyhow::Result<Guarded<'a>> {
         let led_to = match is_needed {
-            true => protected::led_to(policy, tree),
-            false => Vec::new(),
+            true => protected::led_to(session, policy, tree),
+            false => Ok(Vec::new()),
         };
-        Guarded {
+        let led_to = led_to.map_err(|unclear| git::refuse(&unclear))?;
+        Ok(Guarded {
             tree,
             protected: [policy.files.protected.as_slice(), &led_to].concat(),
-        }
+        })
     }
 
     /// Where a file is that an option names.

@@ -4,6 +4,7 @@ mod audit;
 mod caches;
 mod fetch;
 mod foreign;
+mod git;
 mod guarded;
 mod hints;
 mod identity;
@@ -18,6 +19,7 @@ mod protected;
 mod report;
 mod scratch;
 pub(in crate::cli) mod site;
+mod stage;
 mod token;
 mod toolchain;
 mod verify;
@@ -38,7 +40,7 @@ use crate::go::trust::Trust;
 use crate::go::workspace::{self, Workspace};
 use crate::go::{command, goenv};
 use crate::host::Host;
-use crate::launch::{self, ahead::Ahead};
+use crate::launch::{self, ahead::Ahead, caller::Caller};
 use crate::plan::{Holding, Plan};
 use crate::policy::{Guarantee, Policy, Requirement};
 use crate::profile::{self, Overrides};
@@ -143,7 +145,7 @@ fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyh
     };
     let tree = (!workspace.none).then_some(workspace.root.as_path());
     let writes = audit.is_some() || args.report.is_some();
-    let guarded = Guarded::of(&policy, tree, writes);
+    let guarded = Guarded::of(&session, &policy, tree, writes)?;
     audit.map_or(Ok(()), |audit| audit.settle(&guarded))?;
     let report = report::Place::settle(args, &guarded)?;
     let who = identity::choose(&session, &policy, tree)?;
@@ -161,10 +163,13 @@ fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyh
     hints::before(&project, &toolchain);
     match start(&project, &mut host, &mut prepared, ahead)? {
         (_, Err(error)) => refuse(error),
-        (plan, Ok(outcome)) => {
+        (plan, Ok(Ran { outcome, changes })) => {
             hints::after(&project, &toolchain, &host, &prepared, (&plan, &outcome));
-            report::write(report, &policy, &plan, &outcome)?;
-            let status = finish(&outcome, &policy);
+            report::write(report, &policy, &plan, &outcome, &changes)?;
+            let status = match changes.is_held_back {
+                true => finish(&outcome, &policy).map(|_| REFUSED),
+                false => finish(&outcome, &policy),
+            };
             // Last of all, this waits until the kernel has taken the sandbox apart.
             drop(plan);
             drop(outcome);
@@ -251,10 +256,11 @@ fn start(
     host: &mut Host,
     prepared: &mut plan::Prepared<'_>,
     mut ahead: Option<Ahead>,
-) -> anyhow::Result<(Plan, Result<launch::Outcome, launch::Error>)> {
+) -> anyhow::Result<(Plan, Result<Ran, launch::Error>)> {
     let verbosity = project.session.args.verbosity;
     loop {
         let mut plan = prepared.plan(host)?;
+        prepared.require_stage(host)?;
         limits::settle(&mut plan, host, verbosity)?;
         require(project.policy, &plan, verbosity)?;
         if let Some(audit) = project.audit {
@@ -262,8 +268,16 @@ fn start(
         }
         let gate = prepared.gate(&plan, project.audit)?;
         let guard = protected::Guard::before(&plan)?;
+        let stage = prepared.begin_stage(&plan)?;
         let ended = launch::run(&plan, gate, ahead.take());
         progress::end();
+        let (stage, ended) = match (stage, ended) {
+            (Some(stage), Err(error)) => {
+                stage.abandon();
+                (None, Err(error))
+            }
+            both => both,
+        };
         match ended {
             Err(error) if error.is_about_namespaces() && host.namespaces.is_ok() => {
                 host.without_namespaces(error.to_string());
@@ -271,6 +285,11 @@ fn start(
             }
             Err(error) if error.is_about_supervision(&plan) => {
                 host.notification = Err(error.to_string());
+                prepared.renew()?;
+            }
+            Err(launch::Error::NotStaged { action, errno }) if host.staging.is_ok() => {
+                let reason = std::io::Error::from_raw_os_error(errno);
+                host.staging = Err(format!("cannot {action}: {reason}"));
                 prepared.renew()?;
             }
             Err(error) => return Ok((plan, Err(error))),
@@ -282,10 +301,28 @@ fn start(
                 if let Some(Err(error)) = &outcome.gateway {
                     warn(verbosity, &error.to_string());
                 }
-                return Ok((plan, Ok(outcome)));
+                let changes = land(stage, verbosity)?;
+                return Ok((plan, Ok(Ran { outcome, changes })));
             }
         }
     }
+}
+
+/// A command that was started and has ended.
+struct Ran {
+    outcome: launch::Outcome,
+    changes: stage::Ended,
+}
+
+/// Does with the changes of a run what the profile says, undisturbed by signals.
+fn land(stage: Option<stage::Running>, verbosity: Verbosity) -> anyhow::Result<stage::Ended> {
+    let Some(stage) = stage else {
+        return Ok(stage::Ended::default());
+    };
+    let caller = Caller::set_aside().context("cannot block signals")?;
+    let ended = stage.end(verbosity);
+    caller.restore().context("cannot restore the signal mask")?;
+    ended
 }
 
 /// The folder that the go command works in: `-C` of its own may change it.

@@ -10,7 +10,7 @@ use super::audit::Audit;
 use super::caches::{self, Caches, Missing};
 use super::identity::Who;
 use super::what::{What, stamping, what};
-use super::{Session, links, programs, protected, scratch, way};
+use super::{Session, git, links, programs, protected, scratch, stage, way};
 use crate::cli::args;
 use crate::go::command::{self, GoCommand, Programs};
 use crate::go::environment::{self, Environment};
@@ -20,16 +20,17 @@ use crate::go::workspace::Workspace;
 use crate::host::Host;
 use crate::launch::gate::Gate;
 use crate::launch::streams;
-use crate::plan::inputs::{Inputs, Project, Run, Wraps};
+use crate::plan::inputs::{Inputs, Project, Run, StageFolders, Wraps};
 use crate::plan::outputs::{self, Outputs};
 use crate::plan::own::OwnFiles;
 use crate::plan::{self, build};
 use crate::plan::{Command, EXEC_PLACE, Identity, Plan, Way};
-use crate::policy::{Cage, Policy, TreeAccess};
+use crate::policy::{Cage, Policy, Runs, TreeAccess};
 
 /// Everything that does not depend on which layers can be had.
 pub(super) struct Prepared<'a> {
     session: &'a Session<'a>,
+    workspace: &'a Workspace,
     policy: &'a Policy,
     toolchain: &'a Toolchain,
     arguments: &'a args::Command,
@@ -48,7 +49,7 @@ impl<'a> Prepared<'a> {
     /// Looks at the project and the command.
     pub fn new(
         session: &'a Session<'a>,
-        workspace: &Workspace,
+        workspace: &'a Workspace,
         policy: &'a Policy,
         who: Who,
         toolchain: &'a Toolchain,
@@ -85,7 +86,11 @@ impl<'a> Prepared<'a> {
             let around = workspace.repository.as_ref();
             read.extend(around.filter(|it| tree.as_ref() != Some(it)).cloned());
         }
-        let led_to = protected::led_to(policy, tree.as_deref());
+        let led_to = match protected::led_to(session, policy, tree.as_deref()) {
+            // What go itself writes is nothing that git executes.
+            Err(_) if stage::runs(&what).is_none() => Vec::new(),
+            led_to => led_to.map_err(|unclear| git::refuse(&unclear))?,
+        };
         let protected = [policy.files.protected.as_slice(), &led_to].concat();
         let mut outputs = Outputs::default();
         if let What::Go(go) = &what {
@@ -95,17 +100,6 @@ impl<'a> Prepared<'a> {
                 policy,
                 tree.as_deref(),
             )?);
-            // Whatever loads packages may write go.work.sum, and `go test` leaves the test's program.
-            if go.cage == Cage::Tool && (go.writes_tree || go.fetches) {
-                let held = links::Held {
-                    caches: [&caches.gomodcache, &caches.gocache],
-                    tree: tree.as_deref(),
-                    protected: &protected,
-                    exchanged: go.programs == Programs::Test
-                        && policy.files.test == TreeAccess::Write,
-                };
-                links::outputs(workspace, go, &session.folder, &held)?;
-            }
             let is_granted = |output: &command::Output| {
                 let real = output.path.canonicalize();
                 real.is_ok_and(|real| policy.files.write.iter().any(|it| real.starts_with(it)))
@@ -142,10 +136,15 @@ impl<'a> Prepared<'a> {
         let mut proxy_folders = way::upstream_folders(policy);
         proxy_folders.extend(own_modules.clone());
         let scratch = scratch::choose(session, written(tree.as_ref(), policy))?;
+        let covers = match stage::runs(&what) {
+            Some(_) => git::covers(tree.as_deref()),
+            None => Vec::new(),
+        };
         let project = Project {
             tree,
             mapped,
             protected: led_to,
+            covers,
             read,
             write: Vec::new(),
             goroot: toolchain.goroot.clone(),
@@ -162,6 +161,7 @@ impl<'a> Prepared<'a> {
         };
         Ok(Prepared {
             session,
+            workspace,
             policy,
             toolchain,
             arguments,
@@ -219,6 +219,89 @@ impl<'a> Prepared<'a> {
         way::gate(self.session, self.policy, plan, modules, audit)
     }
 
+    /// Where what programs write in the work tree is staged, or why it is not.
+    pub fn stage(&self, host: &Host) -> Result<StageFolders, String> {
+        let project = &self.project;
+        let runs = stage::runs(&self.what);
+        stage::choose(
+            self.policy,
+            host,
+            project.tree.as_deref(),
+            &project.scratch,
+            runs,
+        )
+    }
+
+    /// Makes sure that what the policy wants held back can be.
+    pub fn require_stage(&self, host: &Host) -> anyhow::Result<()> {
+        if self.project.tree.is_none() {
+            return Ok(());
+        }
+        let runs = stage::runs(&self.what);
+        let verbosity = self.session.args.verbosity;
+        stage::require(self.policy, runs, &self.stage(host), verbosity)
+    }
+
+    /// Makes the stage of a plan that has one.
+    pub fn begin_stage(&self, plan: &Plan) -> anyhow::Result<Option<stage::Running>> {
+        let Some(runs) = stage::runs(&self.what) else {
+            return Ok(None);
+        };
+        let files = &self.policy.files;
+        let outputs = match &self.what {
+            What::Go(go) => go
+                .outputs
+                .iter()
+                .map(|output| output.path.clone())
+                .collect(),
+            _ => Vec::new(),
+        };
+        let tree = self.project.tree.as_ref();
+        stage::Running::begin(
+            plan,
+            &stage::Wanted {
+                policy: self.policy,
+                runs,
+                access: match runs {
+                    Runs::Test => files.test,
+                    Runs::Run => files.run,
+                    Runs::Generate | Runs::Command => files.command,
+                },
+                identity: &self.who.identity,
+                is_mapped: tree.is_some_and(|tree| self.project.mapped.contains(tree)),
+                outputs: &outputs,
+                protected: &self.project.protected,
+                scratch: &self.project.scratch,
+            },
+        )
+    }
+
+    /// Makes sure that go writes through no link of the repository's that a program could exchange.
+    ///
+    /// # Errors
+    /// There is such a link.
+    fn look_at_links(&self, host: &Host) -> anyhow::Result<()> {
+        let What::Go(go) = &self.what else {
+            return Ok(());
+        };
+        // Whatever loads packages may write go.work.sum, and `go test` leaves the test's program.
+        if go.cage != Cage::Tool || !(go.writes_tree || go.fetches) {
+            return Ok(());
+        }
+        let files = &self.policy.files;
+        let project = &self.project;
+        let held = links::Held {
+            caches: [&project.gomodcache, &project.gocache],
+            tree: project.tree.as_deref(),
+            protected: &[files.protected.as_slice(), &project.protected].concat(),
+            // Programs exchange nothing in a tree of which they write a staged copy.
+            exchanged: go.programs == Programs::Test
+                && files.test == TreeAccess::Write
+                && self.stage(host).is_err(),
+        };
+        links::outputs(self.workspace, go, &self.session.folder, &held)
+    }
+
     /// Another run's folder, for a second attempt.
     pub fn renew(&mut self) -> anyhow::Result<()> {
         let written = written(self.project.tree.as_ref(), self.policy);
@@ -228,6 +311,7 @@ impl<'a> Prepared<'a> {
 
     /// The plan for a host.
     pub fn plan(&self, host: &Host) -> anyhow::Result<Plan> {
+        self.look_at_links(host)?;
         let mut project = self.project.clone();
         if host.namespaces.is_err() && self.who.identity.switch {
             self.reach_without_view(&mut project)?;
@@ -298,6 +382,7 @@ impl<'a> Prepared<'a> {
             dynamic: matches!(self.stamping, Stamping::Safe { .. }),
             outputs: self.outputs.paths(),
             placeholders: self.outputs.placeholders(),
+            stage: self.stage(host).ok(),
             programs: match &self.what {
                 What::Other(path) => vec![path.clone()],
                 _ if matches!(self.stamping, Stamping::Safe { .. }) => vec!["git".into()],
@@ -308,6 +393,7 @@ impl<'a> Prepared<'a> {
             fuzzes: matches!(&self.what, What::Go(go) if go.fuzzes),
             terminal: (wraps.is_some() || cage == Cage::Program) && streams::has_terminal(),
         };
+        let run = leave_to_stage(run, project.tree.as_deref());
         let identity = &self.who.identity;
         Ok(build::build(&Inputs {
             policy: self.policy,
@@ -429,6 +515,15 @@ impl<'a> Prepared<'a> {
         }
         argv
     }
+}
+
+/// What programs write at a place in a staged work tree that a flag names is staged with it.
+fn leave_to_stage(mut run: Run, tree: Option<&Path>) -> Run {
+    if let (Some(_), Some(tree)) = (&run.stage, tree) {
+        run.outputs.retain(|path| !path.starts_with(tree));
+        run.placeholders.retain(|made| !made.path.starts_with(tree));
+    }
+    run
 }
 
 /// Folders that code of the source may write.

@@ -4,11 +4,13 @@
 //! Those that are there are read-only mounts, or not granted. Those that are not cannot be mounted
 //! over without being made; nothing is made for their sake.
 
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use crate::go::hooks;
+use super::{Session, git};
+use crate::go::hooks::{self, Unclear};
 use crate::launch::quarantine;
 use crate::plan::{self, OnDisk, Plan, Planted};
 use crate::policy::Policy;
@@ -91,19 +93,34 @@ fn put_away(path: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
 
 /// What of the work tree is protected besides the policy's names: what git executes or reads as its
 /// configuration outside, and what links of these names lead to.
-pub(super) fn led_to(policy: &Policy, tree: Option<&Path>) -> Vec<PathBuf> {
+///
+/// # Errors
+/// Git's configuration cannot be read or understood, so that nobody knows what it executes.
+pub(super) fn led_to(
+    session: &Session<'_>,
+    policy: &Policy,
+    tree: Option<&Path>,
+) -> Result<Vec<PathBuf>, Unclear> {
     let Some(tree) = tree else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
     // A submodule's, and those around it, up to that of a home folder.
     let is_repository = |folder: &&Path| folder.join(".git").symlink_metadata().is_ok();
-    let repositories = tree.ancestors().filter(is_repository);
-    let mut found: Vec<_> = repositories.flat_map(hooks::led_to).collect();
-    let real: Vec<_> = found.iter().flat_map(|path| path.canonicalize()).collect();
-    found.extend(real);
-    found.extend(plan::ends_of_links(tree, &policy.files.protected));
-    found.retain(|path| path != tree && path.starts_with(tree));
+    let user = git::user(session, tree);
+    let mut found = Vec::new();
+    for repository in tree.ancestors().filter(is_repository) {
+        found.extend(hooks::led_to(repository, &user)?);
+    }
+    let steps: Vec<_> = found.iter().flat_map(|path| plan::steps(path)).collect();
+    found.retain(|path| !path.components().any(|part| part == Component::ParentDir));
+    found.extend(steps);
+    let there = plan::protected_at_top(tree, &policy.files.matcher());
+    found.extend(plan::ends_of_links(tree, &there));
+    found.extend(there);
+    // What the policy names is protected at any depth.
+    let named: HashSet<PathBuf> = policy.files.protected_in(tree, &[]).into_iter().collect();
+    found.retain(|path| path != tree && path.starts_with(tree) && !named.contains(path));
     found.sort();
     found.dedup();
-    found
+    Ok(found)
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
 use super::guarded::Guarded;
+use super::stage;
 use crate::cli::args::{LowArgs, Output};
 use crate::files;
 use crate::launch::Outcome;
@@ -84,6 +85,7 @@ pub(super) fn write(
     policy: &Policy,
     plan: &Plan,
     outcome: &Outcome,
+    changes: &stage::Ended,
 ) -> anyhow::Result<()> {
     let Some(place) = place else {
         return Ok(());
@@ -102,6 +104,10 @@ pub(super) fn write(
         "memory": outcome.exceeded.memory,
         "pids": outcome.exceeded.pids,
     });
+    report["changes"] = match &changes.landed {
+        Some(landed) => json!(landed.changes().iter().collect::<Vec<_>>()),
+        None => json!([]),
+    };
     report["gateway"] = match &outcome.gateway {
         None => Value::Null,
         Some(Err(error)) => json!({ "failed": error.to_string() }),
@@ -141,6 +147,7 @@ fn planned(policy: &Policy, plan: &Plan) -> Value {
             .collect::<serde_json::Map<_, _>>(),
         "programs": plan.program,
         "guarantees": holdings.collect::<serde_json::Map<_, _>>(),
+        "staged": plan.staged.as_ref().map(|tree| tree.ones()),
         "supervision": plan.supervision,
         "not-confined": plan.gaps,
     })
@@ -261,8 +268,16 @@ fn describe(node: &Node) -> String {
         Node::Folder { .. } => format!("folder    {target}"),
         Node::File { content, .. } => format!("file      {target} ({} bytes)", content.len()),
         Node::Symlink { to, .. } => format!("link      {target} -> {}", to.display()),
+        Node::Cover(cover) => format!(
+            "cover     {target} ({} bytes, without secrets)",
+            cover.content.len()
+        ),
         Node::Tmpfs { size, .. } => format!("tmpfs     {target} ({} MiB)", size >> 20),
         Node::Proc { .. } => format!("proc      {target}"),
+        Node::Staged(overlay) => format!(
+            "overlay   {target} (what is written goes to {})",
+            overlay.upper.display()
+        ),
         Node::Terminals { .. } => format!("devpts    {target}"),
         Node::Bind {
             source,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::caches::Missing;
-use super::{Project, Session, caches, identity, protected, resolve, toolchain};
+use super::{Project, Session, caches, git, identity, protected, resolve, toolchain};
 use crate::cli::args::{Command, LowArgs};
 use crate::cli::overrides;
 use crate::generate::Site;
@@ -54,7 +54,8 @@ pub(in crate::cli) fn find(args: &LowArgs) -> anyhow::Result<(Policy, Site)> {
     system.dedup();
     let mut read = with_kind(&policy.files.read);
     read.extend(with_kind(&workspace.local_modules));
-    let protected = protected::led_to(&policy, tree.as_deref());
+    let protected = protected::led_to(&session, &policy, tree.as_deref())
+        .map_err(|unclear| git::refuse(&unclear))?;
     let site = Site {
         goroot: toolchain.goroot.clone(),
         goroot_linked: toolchain.linked.clone(),

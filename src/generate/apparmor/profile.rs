@@ -6,6 +6,7 @@ use super::path::literal;
 use super::{ALONE, Abi, AppArmor, LAUNCHED, LAUNCHER};
 use crate::generate::rules::{Kind, Rights, Role, Rule, SECRETS, Subject};
 use crate::generate::{Error, Mode, Model};
+use crate::policy::protected::is_pattern;
 
 /// Which of the two families of profiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -301,6 +302,18 @@ fn denials(lines: &mut Vec<String>, model: &Model<'_>, subject: Subject) -> Resu
         let is_there_only = subject == Subject::Tool || model.site.protected.contains(&rule.path);
         let at = if is_there_only { "/" } else { "/{,**/}" };
         let name = &name[1..];
+        lines.push(format!("audit deny \"@{{WORK}}{at}{name}{{,/**}}\" wl,"));
+    }
+    let items = model.policy.files.protected.iter();
+    for item in items.filter(|item| is_pattern(item)) {
+        // A star of theirs is any part of one name too.
+        let name = literal(&Path::new("/").join(item))?.replace("\\*", "*");
+        let name = &name[1..];
+        let at = if subject == Subject::Tool {
+            "/"
+        } else {
+            "/{,**/}"
+        };
         lines.push(format!("audit deny \"@{{WORK}}{at}{name}{{,/**}}\" wl,"));
     }
     secrets(lines, model)

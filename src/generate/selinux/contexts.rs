@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::names;
 use crate::generate::{Error, Model};
+use crate::policy::protected::is_pattern;
 
 /// What kind of file a context is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +81,17 @@ pub fn contexts(model: &Model<'_>) -> Result<Vec<Context>, Error> {
     )?;
     for path in model.policy.files.protected_in(&site.tree, &site.protected) {
         add(&path, all, Kind::Any, names::PROTECTED)?;
+    }
+    for item in model
+        .policy
+        .files
+        .protected
+        .iter()
+        .filter(|item| is_pattern(item))
+    {
+        let below = escaped(item).replace("\\x2a", "[^/]*");
+        let below = format!("/{below}{all}");
+        add(&site.tree, &below, Kind::Any, names::PROTECTED)?;
     }
     add(&site.gomodcache, all, Kind::Any, names::MODCACHE)?;
     add(&site.gocache, all, Kind::Any, names::CACHE)?;

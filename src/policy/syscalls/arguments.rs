@@ -101,8 +101,10 @@ const NAMESPACES: u64 = 0x7e02_0000;
 pub const CLONE: &[Clause] = &[refuse(&[any_bit(0, NAMESPACES)], libc::EPERM)];
 /// unshare: no namespaces. CLONE_NEWTIME is 0x80, which in clone is part of the exit signal.
 pub const UNSHARE: &[Clause] = &[refuse(&[any_bit(0, NAMESPACES | 0x80)], libc::EPERM)];
-/// unshare where the `-exec` wrapper nests: exactly CLONE_NEWUSER, CLONE_NEWNS and CLONE_NEWNET.
-pub const UNSHARE_NESTING: &[Clause] = &[allow(&[long(0, &[0x5002_0000])]), UNSHARE[0]];
+/// unshare where the `-exec` wrapper nests: exactly CLONE_NEWUSER and CLONE_NEWNET, with CLONE_NEWNS or
+/// without.
+pub const UNSHARE_NESTING: &[Clause] =
+    &[allow(&[long(0, &[0x5000_0000, 0x5002_0000])]), UNSHARE[0]];
 
 /// prctl: what runtimes and shells set on themselves. Others are answered as by an older kernel.
 #[rustfmt::skip]

@@ -12,6 +12,7 @@ pub const NESTING: &[(Call, Verdict, Verdict)] = &[
     // call, tool cage where the wrapper nests, otherwise
     (unshare, unless(arguments::UNSHARE_NESTING), unless(arguments::UNSHARE)),
     (mount_setattr, ALLOW, EPERM),
+    (chroot, ALLOW, EPERM),
     (ioctl, only(arguments::IOCTL_NESTING, libc::ENOTTY), only(arguments::IOCTL, libc::ENOTTY)),
     (prctl, only(arguments::PRCTL_NESTING, libc::EINVAL), only(arguments::PRCTL, libc::EINVAL)),
 ];

@@ -1,11 +1,15 @@
-//! The tables of `[modules]`: private patterns and what holds for each, pinned upstreams.
+//! The values that are neither a word nor a list: private patterns and what holds for each, pinned
+//! upstreams, ranges of versions, variables.
 
-use super::super::check;
+use std::path::PathBuf;
+
+use super::super::check::{self, Problem};
 use super::super::error::did_you_mean;
-use super::super::setting::{Item, Private, Value};
+use super::super::setting::{Edit, Item, Private, Value};
 use super::super::{Error, Key, nearest};
 use super::{Node, Reader};
 use crate::policy::Pin;
+use crate::policy::protected::is_always;
 
 impl Reader<'_> {
     /// A list of patterns, an edit of it, or a table of patterns and what holds for each.
@@ -83,4 +87,80 @@ impl Reader<'_> {
         }
         Ok(items)
     }
+
+    pub(super) fn variables(
+        &self,
+        key: Key,
+        node: &Node<'_>,
+    ) -> Result<Vec<Item<(String, String)>>, Error> {
+        let table = node
+            .get_ref()
+            .as_table()
+            .ok_or_else(|| self.expected(key, node, "a table, as in { NAME = \"value\" }"))?;
+        let mut items = Vec::new();
+        for (name, value) in table {
+            let checked = check::variable(name.get_ref())
+                .map_err(|problem| Error::value(self.at(name.span().start), key, problem))?;
+            let text = self.text(key, value, |text| {
+                if text.contains('\0') {
+                    return Err(Problem("the value contains a zero byte".to_owned()));
+                }
+                Ok(text.to_owned())
+            })?;
+            items.push(Item {
+                value: (checked, text),
+                line: self.line(name.span().start),
+            });
+        }
+        Ok(items)
+    }
+
+    /// Protected names, less those that no profile can remove.
+    pub(super) fn protected(&self, key: Key, node: &Node<'_>) -> Result<Edit<PathBuf>, Error> {
+        let edit = self.list(key, node, check::protected)?;
+        if let Edit::Change { remove, .. } = &edit {
+            let wrong = remove.iter().find(|item| is_always(&item.value));
+            if let Some(Item { value, line }) = wrong {
+                let problem = format!("`{}` is always protected: take it out", value.display());
+                return Err(Error::value(self.source.at(*line), key, problem));
+            }
+        }
+        Ok(edit)
+    }
+
+    /// Two versions of Go, or none.
+    pub(super) fn range(
+        &self,
+        key: Key,
+        node: &Node<'_>,
+    ) -> Result<Option<(String, String)>, Error> {
+        const WHAT: &str = "[\"OLDEST\", \"NEWEST\"] or \"none\"";
+        let Some(array) = node.get_ref().as_array() else {
+            return match node.get_ref().as_str() {
+                Some("none") => Ok(None),
+                _ => Err(self.wrong(key, node, format!("must be {WHAT}"))),
+            };
+        };
+        let versions = array
+            .iter()
+            .map(|one| self.text(key, one, check::version))
+            .collect::<Result<Vec<_>, _>>()?;
+        match <[String; 2]>::try_from(versions) {
+            Ok([oldest, newest]) if parts(&oldest) <= parts(&newest) => Ok(Some((oldest, newest))),
+            Ok([oldest, newest]) => Err(self.wrong(
+                key,
+                node,
+                format!("`{oldest}` is newer than `{newest}`: write the oldest first"),
+            )),
+            Err(_) => Err(self.wrong(key, node, format!("must be {WHAT}"))),
+        }
+    }
+}
+
+/// The parts of a version that `check::version` has let through.
+fn parts(version: &str) -> Vec<u32> {
+    version
+        .split('.')
+        .filter_map(|part| part.parse().ok())
+        .collect()
 }

@@ -1,6 +1,7 @@
 //! Profiles that build on others: origins, lists, modules, and mistakes.
 
 use super::*;
+use crate::policy::protected::names;
 
 #[test]
 fn every_rule_has_its_origin() {
@@ -53,14 +54,55 @@ fn a_list_replaces_or_edits_what_was_inherited() {
 #[test]
 fn the_protected_names_stay_whatever_a_profile_says() {
     for text in [
+        "",
         "files.protected = []",
-        "files.protected = { remove = [\".git\"] }",
         "files.protected = [\"deploy\"]",
+        "files.protected = { add = [\"deploy\", \".git\"], remove = [\"nosuch\"] }",
     ] {
         let protected = profile(text).expect("resolves").policy.files.protected;
-        for one in crate::policy::PROTECTED {
-            assert!(protected.contains(&one.into()), "{text}: {one}");
+        for one in names() {
+            assert!(protected.contains(&one), "{text}: {}", one.display());
         }
+        assert_eq!(
+            protected.contains(&"deploy".into()),
+            text.contains("deploy"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_profile_can_take_a_built_in_name_out_but_not_every_one() {
+    let edit =
+        "files.protected = { remove = [\".air.toml\", \"*.code-workspace\"], add = [\"*.sh\"] }";
+    let resolved = profile(edit).expect("resolves");
+    let protected = &resolved.policy.files.protected;
+    for (name, is_there) in [
+        (".air.toml", false),
+        ("*.code-workspace", false),
+        ("*.sh", true),
+        (".git", true),
+        (".vscode", true),
+    ] {
+        assert_eq!(protected.contains(&name.into()), is_there, "{name}");
+    }
+    let origin = |name| resolved.origins.of(Key::Protected, Some(name));
+    assert_eq!(origin(".vscode"), Origin::Always);
+    assert!(origin("*.sh").to_string().ends_with("p.toml:1"));
+    // A profile that builds on one without the name can put it back.
+    let folder = Folder::new("extends = \"./q.toml\"\nfiles.protected = []\n", None);
+    write(&folder.0.path().join("q.toml"), edit);
+    let files = folder.resolve().expect("resolves").policy.files;
+    assert_eq!(files.protected, names());
+    for name in [".git", ".hg", ".gosandbox.toml", ".jj"] {
+        let error = profile(&format!("files.protected = {{ remove = [\n\"{name}\"] }}"));
+        let says =
+            format!("p.toml:2: `files.protected`: `{name}` is always protected: take it out");
+        assert_eq!(error.err(), Some(says));
+    }
+    for name in ["*", "a/*", "**"] {
+        let error = profile(&format!("files.protected = [\"{name}\"]")).expect_err(name);
+        assert!(error.contains("protects every name"), "{error}");
     }
 }
 

@@ -5,11 +5,12 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use super::*;
-use crate::policy::{Guarantee, Layer, Requirement, TreeAccess};
+use crate::policy::{Guarantee, Layer, Requirement, Runs, Staging, TreeAccess};
 
 mod built_in;
 mod merging;
 mod random;
+mod staging;
 mod trust;
 
 fn caller() -> Caller {

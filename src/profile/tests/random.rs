@@ -13,17 +13,20 @@ fn lines() -> impl Strategy<Value = String> {
     let need = prop::sample::select(vec!["off", "preferred", "required"]);
     let limit = prop::sample::select(vec!["\"none\"", "1", "60", "\"1h\""]);
     let source = prop::sample::select(vec!["off", "https://a.example", "https://b.example"]);
+    let stage = prop::sample::select(vec!["discard", "review", "apply", "direct"]);
+    let direct = prop::sample::subsequence(vec!["test", "run", "generate", "command"], 0..5);
     let list = (
         path,
         word,
         host,
+        direct,
         prop::sample::select(vec!["", "add", "remove"]),
     );
-    let rest = (access, need, limit, source, any::<bool>());
+    let rest = (access, need, limit, source, any::<bool>(), stage);
     let values = (list, rest);
-    (values, prop::collection::vec(any::<bool>(), 17)).prop_map(|((list, rest), keep)| {
-        let (paths, words, hosts, verb) = list;
-        let (access, need, limit, source, on) = rest;
+    (values, prop::collection::vec(any::<bool>(), 20)).prop_map(|((list, rest), keep)| {
+        let (paths, words, hosts, direct, verb) = list;
+        let (access, need, limit, source, on, stage) = rest;
         let list = |items: &[&str]| match verb {
             "" => format!("{items:?}"),
             verb => format!("{{ {verb} = {items:?} }}"),
@@ -34,6 +37,12 @@ fn lines() -> impl Strategy<Value = String> {
             format!("files.protected = {}", list(&hosts)),
             format!("files.test = \"{access}\""),
             format!("files.command = \"{access}\""),
+            format!("files.stage = \"{stage}\""),
+            format!("files.direct = {}", list(&direct)),
+            format!(
+                "files.keep-staged = {}",
+                limit.replace("\"none\"", "\"30d\"")
+            ),
             format!("programs.stamping = {on}"),
             format!("modules.upstreams = \"{source}\""),
             format!("network.allow = {}", list(&hosts)),
@@ -93,6 +102,15 @@ fn granted(policy: &Policy) -> Vec<bool> {
     }
     for access in TreeAccess::ALL {
         all.extend([policy.files.test >= access, policy.files.command >= access]);
+    }
+    for (runs, staging) in Runs::ALL
+        .iter()
+        .flat_map(|runs| Staging::ALL.map(|one| (*runs, one)))
+    {
+        all.push(policy.files.staging(runs) >= staging);
+    }
+    for seconds in [1, 2, 60, 61, 3600, 3601, 604_800, 604_801] {
+        all.push(policy.files.keep_staged >= seconds);
     }
     for need in [Requirement::Preferred, Requirement::Required] {
         all.push(policy.layer(Layer::Landlock) < need);

@@ -14,6 +14,10 @@ fn a_file_in_the_work_tree_cannot_loosen() {
         ("files.write = [\"/x\"]", "1: `files.write` grants `/x`, "),
         ("files.test = \"write\"", "1: `files.test` grants `write`, "),
         (
+            "files.protected = { remove = [\".vscode\"] }",
+            "1: `files.protected` leaves `.vscode` unprotected, ",
+        ),
+        (
             "files.protected = []",
             "1: `files.protected` leaves `deploy` unprotected, ",
         ),

@@ -1,0 +1,116 @@
+//! The stages that earlier runs have left in a folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags};
+use std::os::fd::{AsFd, OwnedFd};
+
+use super::error::Error;
+use super::stage::{self, State};
+use super::{Record, delete};
+
+const SUFFIX: &str = ".stage";
+
+/// A stage without a record is being made, or its making was interrupted.
+const YOUNG: Duration = Duration::from_secs(60);
+
+/// A stage that was found on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its folder, for [`super::Stage::open`].
+    pub folder: PathBuf,
+    /// What was written down when the run began.
+    pub record: Record,
+    /// Whether a process works on it: the run has not ended.
+    pub is_running: bool,
+    /// What is left to be done. `None`: the run was interrupted.
+    pub state: Option<State>,
+}
+
+/// The stages in a folder, newest first. What is no stage is left out.
+pub fn list(base: &Path) -> Vec<Found> {
+    let mut found: Vec<Found> = folders(base).filter_map(look).collect();
+    found.sort_by_key(|found| std::cmp::Reverse(found.record.started));
+    found
+}
+
+fn look(folder: PathBuf) -> Option<Found> {
+    let at = open(&folder)?;
+    let record = stage::read_record(&folder, at.as_fd()).ok()?;
+    // A shared lock: two that look at the same time do not see each other as running.
+    let is_running = rustix::fs::flock(&at, FlockOperation::NonBlockingLockShared).is_err();
+    let state = stage::read_state(at.as_fd());
+    Some(Found {
+        folder,
+        record,
+        is_running,
+        state,
+    })
+}
+
+/// Removes a stage, also one whose work tree is gone. The work tree stays as it is.
+///
+/// # Errors
+/// Where another process works on it, or something cannot be removed.
+pub fn discard(folder: &Path) -> Result<(), Error> {
+    let (at, _) = stage::open_locked(folder)?;
+    stage::remove(folder, at.as_fd())
+}
+
+/// Removes the stages whose time is over. One that a process works on stays.
+pub fn sweep(base: &Path) {
+    for folder in folders(base) {
+        let Some(at) = open(&folder) else {
+            continue;
+        };
+        if rustix::fs::flock(&at, FlockOperation::NonBlockingLockExclusive).is_err() {
+            continue;
+        }
+        let is_untouched = delete::is_empty(at.as_fd(), "upper");
+        let keep_for = match stage::read_record(&folder, at.as_fd()) {
+            // The run was interrupted before a program had changed anything.
+            Ok(_) if is_untouched => YOUNG,
+            Ok(record) => Duration::from_secs(record.keep_for),
+            // The overlay is mounted after the record was written.
+            Err(_) if has_no_record(&at) && is_untouched => YOUNG,
+            Err(_) => continue,
+        };
+        if age(&at).is_some_and(|age| age > keep_for) {
+            let _a_later_run_tries_again = stage::remove(&folder, at.as_fd());
+        }
+    }
+}
+
+fn has_no_record(at: &OwnedFd) -> bool {
+    let found = rustix::fs::statat(at, "record.json", rustix::fs::AtFlags::SYMLINK_NOFOLLOW);
+    found.err() == Some(rustix::io::Errno::NOENT)
+}
+
+/// Time since something was added to or removed from the stage's own folder.
+fn age(at: &OwnedFd) -> Option<Duration> {
+    let found = rustix::fs::fstat(at).ok()?;
+    let seconds = u64::try_from(found.st_mtime).ok()?;
+    let changed = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))?;
+    SystemTime::now().duration_since(changed).ok()
+}
+
+fn open(folder: &Path) -> Option<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(CWD, folder, flags, Mode::empty()).ok()
+}
+
+/// Folders that are named as a stage is: the sixteen hexadecimal digits of a run.
+fn folders(base: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(base).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| {
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        name.strip_suffix(SUFFIX.as_bytes()).is_some_and(|run| {
+            run.len() == 16
+                && run
+                    .iter()
+                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        })
+    })
+}

@@ -1,0 +1,37 @@
+//! Becoming another user for good, and a child process that does so.
+
+use std::io;
+
+use rustix::process::{Gid, Uid, geteuid, getuid};
+use rustix::thread;
+
+use super::check;
+
+/// fork(2) of the C library. Yields the child's process id in the parent and `None` in the child.
+///
+/// [`super::clone_process`] is for processes with one thread. This is for a process that may have
+/// several: the C library leaves memory allocation usable in the child. The child must not touch
+/// what another thread may have locked, such as standard output, and ends by [`super::exit_now`].
+pub fn fork() -> io::Result<Option<i32>> {
+    // SAFETY: the child only runs code of this crate that allocates memory and makes system calls.
+    let pid = check(libc::c_long::from(unsafe { libc::fork() }))?;
+    Ok((pid != 0).then_some(pid as i32))
+}
+
+/// Gives up root: groups, group, user, capabilities. Shows that root cannot be had back.
+///
+/// The order is that of setgroups(2), setresgid(2), setresuid(2): the reverse would lack the right.
+/// The change is that of the calling thread, which must be the only one.
+pub fn become_user(uid: u32, gid: u32) -> io::Result<()> {
+    let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+    thread::set_thread_groups(&[])?;
+    thread::set_thread_res_gid(gid, gid, gid)?;
+    thread::set_thread_res_uid(uid, uid, uid)?;
+    // With SECBIT_NO_SETUID_FIXUP the change of user leaves the capabilities (capabilities(7)).
+    super::clear_capability_sets()?;
+    let is_root = getuid().is_root() || geteuid().is_root();
+    if is_root || thread::set_thread_uid(Uid::ROOT).is_ok() {
+        return Err(io::Error::from_raw_os_error(libc::EPERM));
+    }
+    Ok(())
+}
