@@ -68,19 +68,22 @@ const CHANGED: [(&str, usize, &str); 14] = [
 
 /// So often paths are looked at, by file. A lower number is better, and a new file has none.
 #[rustfmt::skip]
-const LOOKED_AT: [(&str, usize); 55] = [
+const LOOKED_AT: [(&str, usize); 61] = [
     ("cli/auto/apparmor.rs", 7),
     ("cli/auto/mod.rs", 1),
+    ("cli/changes.rs", 3),
     ("cli/doctor.rs", 2),
     ("cli/mod.rs", 2),
     ("cli/profiles.rs", 1),
     ("cli/run/audit.rs", 2),
+    ("cli/run/git.rs", 6),
     ("cli/run/identity.rs", 2),
     ("cli/run/links.rs", 9),
     ("cli/run/mod.rs", 2),
     ("cli/run/plan.rs", 5),
     ("cli/run/protected.rs", 2),
     ("cli/run/site.rs", 3),
+    ("cli/run/stage.rs", 2),
     ("cli/run/toolchain.rs", 1),
     ("cli/run/verify.rs", 4),
     ("cli/run/way.rs", 3),
@@ -92,6 +95,8 @@ const LOOKED_AT: [(&str, usize); 55] = [
     ("gateway/peer.rs", 1),
     ("go/dirhash.rs", 5),
     ("go/flags.rs", 2),
+    ("go/gitdirs.rs", 7),
+    ("go/gitwords.rs", 5),
     ("go/hooks.rs", 2),
     ("go/missing.rs", 3),
     ("go/mod.rs", 3),
@@ -116,6 +121,7 @@ const LOOKED_AT: [(&str, usize); 55] = [
     ("notify/ports.rs", 1),
     ("notify/signals.rs", 2),
     ("notify/sockets.rs", 2),
+    ("plan/links.rs", 4),
     ("plan/mounts.rs", 1),
     ("plan/on_disk.rs", 3),
     ("plan/outputs.rs", 1),
