@@ -231,7 +231,7 @@ impl Entry {
     }
 }
 
-/// All changes of a run, in the order of a walk: a folder before what lies in it.
+/// All changes of a run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Changes {
     pub(super) entries: Vec<Entry>,
@@ -243,10 +243,28 @@ impl Changes {
         self.entries.iter().all(|entry| entry.what == What::Same)
     }
 
-    /// The changes, except names that are equal and names that another change stands for.
+    /// The changes, except names that are equal and names that another change stands for. A folder
+    /// comes before what lies in it, and names in one folder are sorted.
     pub fn iter(&self) -> impl Iterator<Item = Change> + '_ {
-        self.indices(Entry::is_listed)
+        self.ordered()
+            .filter(|index| self.entries[*index as usize].is_listed())
             .map(|index| self.change(index))
+    }
+
+    /// Every entry: a folder before what lies in it, and names in one folder sorted.
+    pub(super) fn ordered(&self) -> impl Iterator<Item = u32> + '_ {
+        let mut left: Vec<u32> = (0..).take(self.entries.len().min(1)).collect();
+        std::iter::from_fn(move || {
+            let index = left.pop()?;
+            let (first, last) = self.entries[index as usize].children;
+            let start = left.len();
+            left.extend(first..last);
+            left[start..].sort_unstable_by(|a, b| {
+                let name = |index: &u32| &self.entries[*index as usize].name;
+                name(b).cmp(name(a))
+            });
+            Some(index)
+        })
     }
 
     /// How many changes [`Changes::iter`] yields for which `wanted` holds; without their paths.
@@ -371,9 +389,14 @@ impl Landed {
     ) -> impl Iterator<Item = Change> + 'a {
         let failed: std::collections::HashSet<u32> =
             self.failed.iter().map(|(index, _)| *index).collect();
+        let entries = &self.changes.entries;
+        let is_wanted = move |index: &u32| {
+            let entry = &entries[*index as usize];
+            entry.what != What::Same && wanted(entry.verdict) && !failed.contains(index)
+        };
         self.changes
-            .indices(move |entry| entry.what != What::Same && wanted(entry.verdict))
-            .filter(move |index| !failed.contains(index))
+            .ordered()
+            .filter(is_wanted)
             .map(|index| self.changes.change(index))
     }
 }

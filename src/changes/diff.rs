@@ -81,7 +81,8 @@ fn diffs(
             && !matches!(entry.verdict, Verdict::Drop(Dropped::Equal))
     };
     let mut diffs = Vec::new();
-    for index in changes.indices(is_shown) {
+    let listed = changes.ordered();
+    for index in listed.filter(|index| is_shown(&entries[*index as usize])) {
         if shown > MOST {
             diffs.push((index, Diff::TooLarge));
             continue;

@@ -101,11 +101,11 @@ fn by_folder(paths: &[PathBuf]) -> HashMap<PathBuf, Vec<CString>> {
 
 fn root(upper: BorrowedFd<'_>, tree: BorrowedFd<'_>, journal: &Journal) -> io::Result<Entry> {
     folders::open_for_owner(journal, upper, Mode::RWXU)?;
-    let (staged, real) = (fs::fstat(upper)?, fs::fstat(tree)?);
-    let mode = journal.mode(staged.st_ino).unwrap_or(staged.st_mode);
-    let mut entry = entry(0, c".".to_owned(), Kind::Folder, mode, &staged);
+    let real = fs::fstat(tree)?;
+    let mut entry = entry(0, c".".to_owned(), Kind::Folder, real.st_mode, &real);
     entry.real = Some(Kind::Folder);
     entry.is_closed = folders::is_closed(tree);
+    // The work tree keeps its mode.
     compare_folders(&mut entry, &real);
     Ok(entry)
 }

@@ -12,6 +12,8 @@ use crate::changes::{self, Change, Changes, Diff, Found, Landed, Stage, Verdict,
 
 /// The version of the JSON that `--json` prints.
 const SCHEMA: u32 = 1;
+/// A longer command is cut, in characters.
+const MOST_OF_COMMAND: usize = 60;
 /// More changes than this are counted, not listed. `--json` lists all.
 const MOST_LISTED: usize = 1_000;
 
@@ -149,9 +151,19 @@ fn list(found: &[Found], as_json: bool) -> String {
     }
     let mut text = String::new();
     for (found, changes) in stages {
-        let counted = changes.as_ref().map_or_else(|| "-".to_owned(), counted);
+        let counted = match &changes {
+            Some(changes) => counted(changes),
+            None if found.is_running => "-".to_owned(),
+            None => "cannot be listed".to_owned(),
+        };
         let tree = found.record.tree.display();
-        let command = found.record.command.join(" ");
+        let command: String = found
+            .record
+            .command
+            .join(" ")
+            .chars()
+            .take(MOST_OF_COMMAND)
+            .collect();
         let line = format!(
             "{}  {}  {:<11}  {counted:<24}  {tree}  {command}",
             found.record.run,

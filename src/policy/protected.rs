@@ -127,6 +127,13 @@ impl Matcher {
         matcher
     }
 
+    /// The names that are protected by themselves, without patterns, in lower case.
+    pub fn names(&self) -> impl Iterator<Item = &Path> {
+        use std::os::unix::ffi::OsStrExt as _;
+        let all = self.everywhere.names.iter().chain(&self.outside.names);
+        all.map(|name| Path::new(OsStr::from_bytes(name)))
+    }
+
     /// Whether a name is protected by itself, outside the folders of dependencies at least.
     pub fn matches(&self, name: &[u8]) -> bool {
         let name = fold::fold(name);

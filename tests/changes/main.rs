@@ -10,5 +10,6 @@ mod command;
 mod conflicts;
 mod hostile;
 mod identity;
+mod kills;
 mod property;
 mod refused;

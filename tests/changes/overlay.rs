@@ -216,6 +216,18 @@ fn mount_in(command: &mut Command, tree: &Path, stage: &Stage, merged: &Path) {
         stage.work().display()
     ));
     let merged = CString::new(merged.as_os_str().as_bytes()).unwrap();
+    let namespaces = private_mounts();
+    in_child(command, move || {
+        namespaces()?;
+        let kind = c"overlay".as_ptr();
+        // SAFETY: the strings live until the call returns.
+        check(unsafe { libc::mount(kind, merged.as_ptr(), kind, 0, options.as_ptr().cast()) })?;
+        Ok(())
+    });
+}
+
+/// Gives a child that is about to execute mounts of its own: as an ordinary user with a user namespace.
+pub fn private_mounts() -> impl Fn() -> io::Result<()> + Send + Sync + 'static {
     let is_root = is_root();
     let (uid, gid) = (rustix::process::getuid(), rustix::process::getgid());
     let maps = [
@@ -223,7 +235,7 @@ fn mount_in(command: &mut Command, tree: &Path, stage: &Stage, merged: &Path) {
         (c"/proc/self/uid_map", format!("{0} {0} 1", uid.as_raw())),
         (c"/proc/self/gid_map", format!("{0} {0} 1", gid.as_raw())),
     ];
-    in_child(command, move || {
+    move || {
         let namespaces = libc::CLONE_NEWNS | if is_root { 0 } else { libc::CLONE_NEWUSER };
         // SAFETY: these take integers and strings that live until they return.
         unsafe {
@@ -238,17 +250,9 @@ fn mount_in(command: &mut Command, tree: &Path, stage: &Stage, merged: &Path) {
             }
             let (none, private) = (std::ptr::null(), libc::MS_REC | libc::MS_PRIVATE);
             check(libc::mount(none, c"/".as_ptr(), none, private, none.cast()))?;
-            let kind = c"overlay".as_ptr();
-            check(libc::mount(
-                kind,
-                merged.as_ptr(),
-                kind,
-                0,
-                options.as_ptr().cast(),
-            ))?;
         }
         Ok(())
-    });
+    }
 }
 
 fn check(value: i32) -> io::Result<i32> {
