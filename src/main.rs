@@ -9,5 +9,6 @@ use std::ffi::{c_char, c_int};
 // SAFETY: no other item of this name exists: `#![no_main]` leaves the symbol to this crate.
 #[unsafe(no_mangle)]
 pub extern "C" fn main(_argc: c_int, _argv: *const *const c_char) -> c_int {
+    gosandbox::cli::bug::ends_the_process();
     c_int::from(gosandbox::cli::main(std::env::args_os().skip(1)))
 }

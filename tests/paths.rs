@@ -119,7 +119,7 @@ const LOOKED_AT: [(&str, usize); 55] = [
     ("plan/mounts.rs", 1),
     ("plan/on_disk.rs", 3),
     ("plan/outputs.rs", 1),
-    ("plan/planted.rs", 4),
+    ("plan/planted.rs", 5),
     ("plan/system.rs", 22),
     ("plan/tree.rs", 3),
     ("profile/load.rs", 6),

@@ -3,6 +3,7 @@
 
 pub mod args;
 mod auto;
+pub mod bug;
 mod changes;
 mod completions;
 mod doctor;

@@ -4,7 +4,7 @@
 //! resolved when the plan was made and has a link in it now was swapped, and ends the run
 //! (CVE-2026-87766). Every mount is nosuid and nodev; what is not writable is read-only as a mount.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::ffi::{CString, OsStr};
 use std::fs::File;
 use std::io::{self, Write};
@@ -124,7 +124,7 @@ pub fn build(
     .during(Layer::Namespaces, || format!("mount the root on {BASE}"))?;
     let mut filling = Filling {
         root: root.as_fd(),
-        folders: HashSet::new(),
+        folders: BTreeSet::new(),
     };
     let mut staged = None;
     // Not the caller's: what is made here must be reachable for the sandbox user.
@@ -283,7 +283,7 @@ fn special(kind: &str, options: &[(&str, &str)]) -> io::Result<OwnedFd> {
 /// The new root while it is filled, and the folders that are known to be in it.
 struct Filling<'a> {
     root: BorrowedFd<'a>,
-    folders: HashSet<&'a OsStr>,
+    folders: BTreeSet<&'a OsStr>,
 }
 
 impl<'a> Filling<'a> {

@@ -66,8 +66,14 @@ pub fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
 }
 
 /// Tells init that one more of the things that it waits for is done.
-pub fn go_on(socket: &OwnedFd) {
-    let _sent_or_init_has_told_why_not = net::send(socket, GO_ON, SendFlags::NOSIGNAL);
+///
+/// # Errors
+/// As send(2): init would wait for ever. Not where init has ended, which tells why itself.
+pub fn go_on(socket: &OwnedFd) -> Result<(), Errno> {
+    match net::send(socket, GO_ON, SendFlags::NOSIGNAL) {
+        Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
+        sent => sent.map(drop),
+    }
 }
 
 /// In init, before anything runs inside: waits until the launcher has said [`go_on`] once more.
@@ -348,8 +354,8 @@ mod tests {
     #[test]
     fn init_waits_for_the_launcher_and_for_no_launcher_that_is_gone() {
         let (launcher, init) = pair().unwrap();
-        go_on(&launcher);
-        go_on(&launcher);
+        go_on(&launcher).unwrap();
+        go_on(&launcher).unwrap();
         wait(&init).unwrap();
         wait(&init).unwrap();
         pass_on(&launcher, 15);

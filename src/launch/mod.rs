@@ -244,11 +244,12 @@ fn help(plan: &Plan, child: &mut Child, group: Option<&cgroup::Group>) -> Result
         group.admit(child.pid).map_err(Error::layer)?;
     }
     let made = Made::make(plan)?;
-    message::go_on(socket);
+    let tell = || message::go_on(socket).map_err(|e| Error::launcher("speak to init", e));
+    tell()?;
     if let Some(domain) = &mut child.domain {
         domain.grant(plan.rules(true)).map_err(Error::layer)?;
     }
-    message::go_on(socket);
+    tell()?;
     Ok(made)
 }
 

@@ -92,8 +92,14 @@ pub(super) fn view(
         &project.gomodcache,
         &project.program_cache,
     ];
+    // What is written in a staged work tree itself, and not in the overlay over it.
+    let is_in_staged = |path: &Path| {
+        let tree = project.tree.as_ref().filter(|_| run.stage.is_some());
+        tree.is_some_and(|tree| path != tree && is_below(path, tree))
+    };
     let covered = |path: &Path, writable: bool, binds: &[(PathBuf, bool)]| {
-        if run.wraps.is_some() && apart.into_iter().any(|apart| apart == path)
+        if writable && is_in_staged(path)
+            || run.wraps.is_some() && apart.into_iter().any(|apart| apart == path)
             || run.outputs.iter().any(|o| o == path)
             || tree.testdata.iter().any(|own| own == path)
         {

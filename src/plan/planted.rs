@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
@@ -128,7 +129,19 @@ pub(super) fn walk(root: &Path, matcher: &Matcher, ends: &[&str]) -> Found {
     let mut found = Found::default();
     let mut folders = vec![(root.to_owned(), false)];
     while let Some((folder, is_covered)) = folders.pop() {
-        let Ok(entries) = fs::read_dir(&folder) else {
+        let entries = fs::read_dir(&folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let Ok(entries) = entries else {
+            // An error means protected: what has a protected name is looked up by it.
+            for path in matcher.names().map(|name| folder.join(name)) {
+                let Some(is_link) = is_link(&path) else {
+                    continue;
+                };
+                if !is_link && !is_covered {
+                    found.to_mount.push(path.clone());
+                }
+                let identity = Identity::at(&path);
+                found.planted.push(Seen { path, identity });
+            }
             let closed = closed(root, &folder);
             found
                 .to_mount
@@ -141,7 +154,7 @@ pub(super) fn walk(root: &Path, matcher: &Matcher, ends: &[&str]) -> Found {
         };
         let mut parts = RepositoryParts::default();
         let mut below = Vec::new();
-        for entry in entries.flatten() {
+        for entry in entries {
             let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
             let name = entry.file_name();
@@ -176,6 +189,20 @@ pub(super) fn walk(root: &Path, matcher: &Matcher, ends: &[&str]) -> Found {
         folders.extend(below.into_iter().map(|folder| (folder, is_covered)));
     }
     found
+}
+
+/// Whether a path is a link. `None` where nothing is there, or nobody can look; another error means that something is.
+fn is_link(path: &Path) -> Option<bool> {
+    const MISSING: [io::ErrorKind; 3] = [
+        io::ErrorKind::NotFound,
+        io::ErrorKind::NotADirectory,
+        io::ErrorKind::PermissionDenied,
+    ];
+    match fs::symlink_metadata(path) {
+        Ok(found) => Some(found.is_symlink()),
+        Err(error) if MISSING.contains(&error.kind()) => None,
+        Err(_) => Some(false),
+    }
 }
 
 /// The topmost folder on the way to one that cannot be listed which the caller may not list or enter,

@@ -78,7 +78,8 @@ pub(super) fn program(
         own.home.clone(),
         project.program_cache.clone(),
     ]);
-    writable_mounts.extend(run.outputs.iter().chain(&project.write).cloned());
+    let named = project.write.iter().chain(&inputs.policy.files.write);
+    writable_mounts.extend(run.outputs.iter().chain(named).cloned());
     if run.fuzzes {
         writable_mounts.push(project.gocache.join("fuzz"));
     }

@@ -4,7 +4,7 @@
 //! folder such as `/usr/bin` is not granted, so what is not named can be neither executed nor read
 //! (the dynamic loader would run what can be read).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -283,7 +283,7 @@ const PROGRAM_FOLDERS: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
 struct ProgramFolder {
     path: PathBuf,
     /// What is in it, where that is little: `/usr/local/bin` holds few of the hundred names.
-    names: Option<HashSet<OsString>>,
+    names: Option<BTreeSet<OsString>>,
 }
 
 impl ProgramFolder {
@@ -292,7 +292,7 @@ impl ProgramFolder {
         let is_local = path.starts_with("/usr/local");
         let entries = is_local.then(|| fs::read_dir(&path).ok()).flatten();
         let names = entries.and_then(|entries| {
-            let mut names = HashSet::new();
+            let mut names = BTreeSet::new();
             for entry in entries {
                 names.insert(entry.ok()?.file_name());
                 if names.len() > LITTLE {
@@ -372,7 +372,7 @@ fn real(path: &str) -> Option<PathBuf> {
 
 /// Makes paths canonical that lie in few folders: the way to each of these is looked at once.
 #[derive(Default)]
-struct Resolver(HashMap<PathBuf, Option<PathBuf>>);
+struct Resolver(BTreeMap<PathBuf, Option<PathBuf>>);
 
 impl Resolver {
     /// The canonical path, where there is anything.

@@ -97,6 +97,13 @@ impl Matcher {
         matcher
     }
 
+    /// The names that are protected by themselves, without patterns, in lower case.
+    pub fn names(&self) -> impl Iterator<Item = &Path> {
+        use std::os::unix::ffi::OsStrExt as _;
+        let names = self.names.iter().map(Vec::as_slice);
+        names.map(|name| Path::new(std::ffi::OsStr::from_bytes(name)))
+    }
+
     /// Whether a name is protected by itself, in whatever folder.
     pub fn matches(&self, name: &[u8]) -> bool {
         let name = fold::fold(name);

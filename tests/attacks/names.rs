@@ -28,6 +28,7 @@ fn site(env: Env) -> Site {
     let site = Site::new(env);
     site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
     site.file("own/deep/README", "");
+    site.file("made/README", "");
     site.file("own/Jenkinsfile", "kept\n");
     site.file("own/there/.cargo/config.toml", "kept\n");
     site.settle();
@@ -78,14 +79,17 @@ fn what_generators_write_lands_and_a_profile_can_make_exceptions() {
     for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
         let site = site(env);
         let words = format!(
-            "for f in {} .air.toml; do mkdir -p $(dirname own/$f); echo x > own/$f; done",
+            "for f in {} .air.toml; do mkdir -p $(dirname made/$f); echo x > made/$f; done",
             KEPT.join(" ")
         );
         let profile = site.profile("[files]\nprotected = { remove = [\".air.toml\"] }\n");
         let options = ["--profile", profile.to_str().unwrap()];
         site.run(&options, &["sh", "-c", &words]).expect(0);
         for name in KEPT.into_iter().chain([".air.toml"]) {
-            assert!(site.work.join("own").join(name).is_file(), "{env:?} {name}");
+            assert!(
+                site.work.join("made").join(name).is_file(),
+                "{env:?} {name}"
+            );
         }
         site.file("own/there/x", "");
         site.settle();

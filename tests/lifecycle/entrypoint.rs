@@ -15,7 +15,7 @@ fn as_pid_1_after(place: &Place, before: &str, prefix: &str, words: &str) -> Com
     let mut command = Command::new("unshare");
     place.settle(&mut command);
     let gosandbox = crate::reachable::gosandbox().display();
-    let script = format!("{before} exec {prefix} {gosandbox} -q -- {words}");
+    let script = format!("{before} exec {prefix} {gosandbox} -q --rw out -- {words}");
     command
         .args([
             "--pid",

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+/// The short name that Windows gives the first `.git` of a folder.
+const SHORT: &[u8] = b"git~1";
+
 /// A name as file systems that fold case compare it: without case, without characters that cannot
 /// be seen, without what follows `:` or `\\`, and without dots and spaces at the end.
 ///
@@ -10,6 +13,9 @@ use std::borrow::Cow;
 /// (`is_ntfs_dotgit`). Text that is not UTF-8 is compared by its bytes, as the
 /// kernel does (utf8_strncasecmp).
 pub(super) fn fold(name: &[u8]) -> Cow<'_, [u8]> {
+    if name.eq_ignore_ascii_case(SHORT) {
+        return Cow::Borrowed(b".git");
+    }
     let stop = name.iter().position(|byte| b":\\".contains(byte));
     let name = &name[..stop.unwrap_or(name.len())];
     if !name.is_ascii()

@@ -193,6 +193,7 @@ fn a_name_that_some_file_system_takes_for_another_is_the_same() {
         ".git ",
         ".git. .",
         ".git::$INDEX_ALLOCATION",
+        "GIT~1",
         ".git\\x",
         ".\u{17f}vn",
         ".v\u{17f}code",
