@@ -47,10 +47,7 @@ pub(super) fn judge(
             there.extend(file_handle(folder, &entry.name).ok());
         }
     }
-    let has_gone = entries.iter().any(|entry| {
-        entry.real == Some(Kind::File)
-            && matches!(entry.what, What::Deleted | What::Modified | What::Replaced)
-    });
+    let has_files = entries.iter().any(|entry| entry.real == Some(Kind::File));
     let mut staged = Folders::of_stage(upper, journal);
     for index in copied {
         let entry = &entries[index as usize];
@@ -63,7 +60,7 @@ pub(super) fn judge(
         // one where any file could be its original.
         let is_renamed = match length > HEAD {
             true => there.contains(&(i32::from(value[TYPE]), value[HEAD..length].to_vec())),
-            false => has_gone,
+            false => has_files,
         };
         if !is_renamed {
             let entry = &mut entries[index as usize];

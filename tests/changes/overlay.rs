@@ -270,8 +270,8 @@ pub fn contents(tree: &Path) -> BTreeMap<PathBuf, String> {
         let mode = fs::metadata(&folder).unwrap().mode();
         let name = folder.strip_prefix(tree).unwrap().to_owned();
         found.insert(name, format!("folder {:o}", mode & 0o7777));
-        // A folder without permissions is opened for the look.
-        if !is_root() {
+        // A folder without permissions is opened for the look. A chmod counts as a change.
+        if !is_root() && mode & 0o700 != 0o700 {
             fs::set_permissions(&folder, Permissions::from_mode(mode | 0o700)).unwrap();
         }
         for entry in fs::read_dir(&folder).unwrap() {
@@ -287,7 +287,7 @@ pub fn contents(tree: &Path) -> BTreeMap<PathBuf, String> {
                 );
             } else if about.is_file() {
                 let mode = about.mode() & 0o7777;
-                if !is_root() {
+                if !is_root() && mode & 0o400 == 0 {
                     fs::set_permissions(&path, Permissions::from_mode(mode | 0o400)).unwrap();
                 }
                 let content = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
