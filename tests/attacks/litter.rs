@@ -78,7 +78,7 @@ fn what_stands_in_for_protected_paths_is_nothing_to_git() {
         git(&["add", "."]);
         let script =
             "test -S .envrc || exit 3; git status --porcelain --untracked-files=all | grep '^??'";
-        let ended = site.run(&[], &["sh", "-c", script]);
+        let ended = site.run(&["--stage", "direct"], &["sh", "-c", script]);
         ended.expect(1);
     }
 }
