@@ -8,11 +8,12 @@ use std::path::Path;
 
 use rustix::fs::{self, FileType};
 
-use super::change::{Kind, Refusal};
+use super::change::Kind;
 use super::folders::{Folders, Tree};
 use super::links::{self, Real};
 use super::open;
 use super::places::{self, Names, Places};
+use super::refusal::Refusal;
 use super::scan;
 
 /// A folder of the work tree.

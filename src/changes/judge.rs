@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Stat};
 
-use super::change::{Dropped, Entry, Kind, Refusal, Verdict, What, names, path};
+use super::change::{Dropped, Entry, Kind, Verdict, What, names, path};
 use super::delete::{self, Spare};
 use super::folders::Folders;
 use super::guarded;
 use super::links::{Real, Seen, View};
 use super::places::{Names, Places};
 use super::record::{Keep, Rules};
+use super::refusal::Refusal;
 use super::repository::{self, Parts};
 use super::scan::{self, Time};
 use super::targets;

@@ -22,6 +22,7 @@ mod owner;
 mod places;
 mod put;
 mod record;
+mod refusal;
 mod repository;
 mod scan;
 mod side;
@@ -30,11 +31,12 @@ mod steps;
 mod targets;
 mod work;
 
-pub use change::{Change, Changes, Dropped, Failure, Kind, Landed, Refusal, Verdict, What};
+pub use change::{Change, Changes, Dropped, Failure, Kind, Landed, Verdict, What};
 pub use diff::Diff;
 pub use error::Error;
 pub use found::{Found, discard, list, sweep};
 pub use record::{Keep, Record, Rules};
+pub use refusal::Refusal;
 pub use stage::{Stage, State};
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
-use super::change::Refusal;
+use super::refusal::Refusal;
 use crate::policy::protected::Matcher;
 
 /// Names that are protected at any depth, as git and file systems compare them.

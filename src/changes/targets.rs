@@ -5,9 +5,10 @@ use std::ffi::CString;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::Path;
 
-use super::change::{Entry, Kind, Refusal, Verdict, What, names};
+use super::change::{Entry, Kind, Verdict, What, names};
 use super::links::{self, Real, Seen, View};
 use super::places::{Names, Places};
+use super::refusal::Refusal;
 use super::repository;
 
 /// Refuses links that lead out of the work tree or to something protected.
