@@ -23,6 +23,7 @@ use rustix::process;
 
 use super::staged::{self, Folders, Staged};
 use super::{Context, Error, cover, id_map, open_without_links};
+use crate::files::Judged;
 use crate::plan::{Identity, Node, Overlay, View};
 use crate::policy::{self, Layer};
 use crate::sys::{self, MountAttr};
@@ -103,14 +104,15 @@ pub fn build(
     let early = view.nodes.iter().map(|node| match ready.take(node) {
         Some(mount) => Ok(Some(mount)),
         None if late(node) => Ok(None),
-        None => detached(node, None),
+        None => detached(node, None, &view.judged),
     });
     let mut mounts = early.collect::<Result<Vec<_>, _>>()?;
     let root = ready.root;
     made()?;
     for (node, mount) in view.nodes.iter().zip(&mut mounts) {
         if late(node) {
-            *mount = detached(node, ready.id_map.as_ref().map(AsFd::as_fd))?;
+            let id_map = ready.id_map.as_ref().map(AsFd::as_fd);
+            *mount = detached(node, id_map, &view.judged)?;
         }
     }
     let folders = view.overlay().map(Folders::open).transpose()?;
@@ -154,7 +156,11 @@ pub fn build(
 }
 
 /// The mount for a node, not yet attached; `None` for nodes that are no mounts.
-fn detached(node: &Node, id_map: Option<BorrowedFd<'_>>) -> Result<Option<OwnedFd>, Error> {
+fn detached(
+    node: &Node,
+    id_map: Option<BorrowedFd<'_>>,
+    judged: &[Judged],
+) -> Result<Option<OwnedFd>, Error> {
     let mount = match node {
         Node::Bind {
             source,
@@ -163,7 +169,7 @@ fn detached(node: &Node, id_map: Option<BorrowedFd<'_>>) -> Result<Option<OwnedF
             ..
         } => {
             let id_map = id_map.filter(|_| *mapped);
-            bind(source, *writable, id_map).map(Some)
+            bind(source, *writable, id_map, judged).map(Some)
         }
         Node::Tmpfs {
             mode, size, owner, ..
@@ -197,8 +203,20 @@ fn detached(node: &Node, id_map: Option<BorrowedFd<'_>>) -> Result<Option<OwnedF
 }
 
 /// Clones the tree at `source`, with the mounts below it, and sets its attributes.
-fn bind(source: &Path, writable: bool, id_map: Option<BorrowedFd<'_>>) -> io::Result<OwnedFd> {
+///
+/// Another user may have exchanged a folder since it was judged: root would bind whatever is there now.
+fn bind(
+    source: &Path,
+    writable: bool,
+    id_map: Option<BorrowedFd<'_>>,
+    judged: &[Judged],
+) -> io::Result<OwnedFd> {
     let at = open_without_links(source)?;
+    if !Judged::allows(judged, source, &fs::fstat(&at)?) {
+        return Err(io::Error::other(
+            "it is another folder than the one that was looked at before",
+        ));
+    }
     let tree = open_tree(
         at.as_fd(),
         "",

@@ -15,6 +15,7 @@ pub fn namespaces(identity: &Identity) -> Result<(), Error> {
     attempt(identity, namespaces::clone_flags(identity), || {
         let view = View {
             programs: None,
+            judged: Vec::new(),
             nodes: vec![
                 Node::Proc {
                     target: "/proc".into(),
@@ -44,6 +45,7 @@ pub fn id_mapped_mount(identity: &Identity, folder: &std::path::Path) -> Result<
         let view = View {
             nodes: vec![bind],
             programs: None,
+            judged: Vec::new(),
         };
         let mut mounts = view::Mounts::make()?;
         mounts.map_to(identity)?;

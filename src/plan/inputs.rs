@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{Command, Cover, Identity, Placeholder, Way};
+use crate::files::Judged;
 use crate::host::Host;
 use crate::paths::clean;
 use crate::policy::protected::Matcher;
@@ -14,6 +15,8 @@ use crate::policy::{Cage, Policy, is_device};
 pub struct Project {
     /// The work tree; `None` where there is no folder that can be granted.
     pub tree: Option<PathBuf>,
+    /// Folders that were judged, and what they were then.
+    pub judged: Vec<Judged>,
     /// Root's folders on disk that are to appear as the sandbox user's.
     pub mapped: Vec<PathBuf>,
     /// What in the work tree git's own configuration leads to (hooks, includes), protected as well.

@@ -155,7 +155,12 @@ pub(super) fn view(
         // After the work tree's own mount, which has the same target.
         nodes.extend(overlay.map(Node::Staged));
     }
-    let mut view = View { nodes, programs };
+    let judged = project.judged.clone();
+    let mut view = View {
+        nodes,
+        programs,
+        judged,
+    };
     view.sort();
     view
 }

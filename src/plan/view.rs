@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::files::Judged;
+
 /// One thing to be placed in the new root, parents before children.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -183,6 +185,8 @@ pub struct View {
     pub nodes: Vec<Node>,
     /// The root of programs, where they have another than the go command.
     pub programs: Option<ProgramRoot>,
+    /// Sources that were judged, and what they were then. What is there by now must be the same.
+    pub judged: Vec<Judged>,
 }
 
 impl View {

@@ -88,6 +88,15 @@ pub(super) fn choose(
     })
 }
 
+/// Whether somebody who was chosen for a work tree is who its owner calls for, as that is by now.
+pub(super) fn is_of_owner(who: &Who, policy: &Policy, owner: u32) -> bool {
+    let expected = match owner {
+        0 => automatic(None).uid,
+        owner => owner,
+    };
+    policy.identity.user.is_some() || who.identity.uid == expected
+}
+
 fn automatic(tree: Option<&Path>) -> Account {
     let owner = tree
         .and_then(|tree| tree.metadata().ok())

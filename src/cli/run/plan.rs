@@ -1,6 +1,7 @@
 //! From the project and the command to what [`crate::plan::build`] decides from.
 
 use std::ffi::OsString;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -10,8 +11,9 @@ use super::audit::Audit;
 use super::caches::{self, Caches, Missing};
 use super::identity::Who;
 use super::what::{What, stamping, what};
-use super::{Session, git, links, programs, protected, scratch, stage, way};
+use super::{Session, git, identity, links, programs, protected, scratch, stage, way};
 use crate::cli::args;
+use crate::files::Judged;
 use crate::go::command::{self, GoCommand, Programs};
 use crate::go::environment::{self, Environment};
 use crate::go::toolchain::Toolchain;
@@ -43,6 +45,8 @@ pub(super) struct Prepared<'a> {
     /// The caller's own module cache, where the sandbox user has another.
     own_modules: Option<PathBuf>,
     outputs: Outputs,
+    /// Keeps the work tree what it was judged to be: an inode that is open is not used again.
+    _opened: Option<OwnedFd>,
 }
 
 impl<'a> Prepared<'a> {
@@ -140,8 +144,11 @@ impl<'a> Prepared<'a> {
             Some(_) => git::covers(tree.as_deref()),
             None => Vec::new(),
         };
+        let is_mapped = tree.as_ref().is_some_and(|tree| mapped.contains(tree));
+        let (judged, opened) = judged(&caches, &who, policy, tree.as_deref(), is_mapped)?;
         let project = Project {
             tree,
+            judged,
             mapped,
             protected: led_to,
             covers,
@@ -173,6 +180,7 @@ impl<'a> Prepared<'a> {
             project,
             own_modules,
             outputs,
+            _opened: opened,
         })
     }
 
@@ -515,6 +523,32 @@ impl<'a> Prepared<'a> {
         }
         argv
     }
+}
+
+/// What must still be in its place when root binds it: the caches, and the work tree, whose owner decides who
+/// runs inside and whether root's files in it appear as that user's.
+fn judged(
+    caches: &Caches,
+    who: &Who,
+    policy: &Policy,
+    tree: Option<&Path>,
+    is_mapped: bool,
+) -> anyhow::Result<(Vec<Judged>, Option<OwnedFd>)> {
+    let mut judged = caches.judged.clone();
+    let Some(tree) = tree.filter(|_| who.identity.switch) else {
+        return Ok((judged, None));
+    };
+    let (found, opened) =
+        Judged::open(tree).with_context(|| format!("cannot open {}", tree.display()))?;
+    let owner = rustix::fs::fstat(&opened)?.st_uid;
+    if is_mapped != (owner == 0) || !identity::is_of_owner(who, policy, owner) {
+        bail!(
+            "cannot use the work tree {}: it was exchanged while it was looked at",
+            tree.display()
+        );
+    }
+    judged.push(found);
+    Ok((judged, Some(opened)))
 }
 
 /// What programs write at a place in a staged work tree that a flag names is staged with it.

@@ -24,11 +24,12 @@ pub(super) struct Guard {
 impl Guard {
     /// Looks at them.
     pub fn before(plan: &Plan) -> anyhow::Result<Guard> {
-        let watched = plan
-            .watched
-            .iter()
-            .map(|path| (path.clone(), OnDisk::at(path)))
-            .collect();
+        let look = |path: &PathBuf| match OnDisk::at(path) {
+            None => missing(path).map(|()| (path.clone(), None)),
+            found => Ok((path.clone(), found)),
+        };
+        let watched = plan.watched.iter().map(look);
+        let watched = watched.collect::<anyhow::Result<_>>()?;
         Ok(Guard {
             watched,
             planted: plan.planted.clone(),
@@ -70,6 +71,18 @@ impl Guard {
             );
         }
         Ok(())
+    }
+}
+
+/// Makes sure that nothing is at a path. What is there and cannot be looked at would be taken for new after
+/// the run.
+fn missing(path: &Path) -> anyhow::Result<()> {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    match path.symlink_metadata() {
+        Err(error) if ![NotFound, NotADirectory].contains(&error.kind()) => {
+            Err(error).with_context(|| format!("cannot look at {}", path.display()))
+        }
+        _ => Ok(()),
     }
 }
 

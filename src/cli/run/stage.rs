@@ -10,10 +10,11 @@ use super::what::What;
 use crate::changes::{self, Keep, Landed, Record, Rules, Stage};
 use crate::cli::args::Verbosity;
 use crate::cli::{note, print_lines, warn};
+use crate::files::Judged;
 use crate::go::command::Programs;
 use crate::host::Host;
 use crate::plan::inputs::StageFolders;
-use crate::plan::{Identity, Plan};
+use crate::plan::{Identity, Isolation, Plan};
 use crate::policy::{Cage, Policy, Runs, Staging, TreeAccess};
 
 /// What of the source a command runs; `None` for what go itself does.
@@ -207,6 +208,11 @@ fn make(plan: &Plan, tree: &Path, folder: &Path, wanted: &Wanted<'_>) -> anyhow:
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let open = rustix::fs::openat(CWD, tree, flags, Mode::empty())?;
     let found = rustix::fs::fstat(&open)?;
+    if let Isolation::Namespaces(view) = &plan.isolation
+        && !Judged::allows(&view.judged, tree, &found)
+    {
+        bail!("{} was exchanged while it was looked at", tree.display());
+    }
     let now = clock_gettime(ClockId::RealtimeCoarse);
     let Identity { uid, gid, switch } = *wanted.identity;
     let run = wanted.scratch.file_name().unwrap_or_default();
