@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::matching::{Fit, Point};
 use super::rules::{Kind, Rights, Role, Subject};
-use super::{Artifact, Backend, Error, Model};
+use super::{Artifact, Backend, Error, Model, Site};
 
 /// The backend.
 #[derive(Debug)]
@@ -50,6 +50,16 @@ impl Backend for Bwrap {
         for line in model.header(self) {
             text += &format!("# {line}\n");
         }
+        // bubblewrap binds only what is there.
+        let Site {
+            gocache,
+            gomodcache,
+            program_cache,
+            ..
+        } = model.site;
+        let caches = [gocache, gomodcache, program_cache].map(|cache| quoted(cache));
+        let caches = caches.into_iter().collect::<Result<Vec<_>, _>>()?;
+        text += &format!("mkdir -p {} || exit\n", caches.join(" "));
         text += "exec bwrap \\\n";
         for words in options(model)? {
             text += &format!("  {words} \\\n");

@@ -4,16 +4,16 @@
 //! link meanwhile, and the launcher may be root.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, RenameFlags, renameat, renameat_with, statat};
+use rustix::fs::{AtFlags, Mode, RenameFlags, chmod, fstat, renameat, renameat_with, statat};
 use rustix::io::Errno;
 
 use crate::enforce::open_without_links;
 
-/// More of one name than anybody leaves there.
-const MOST: usize = 1000;
+/// How often a name is tried that another process took first.
+const TRIES: usize = 8;
 /// So many characters of the old name are in the new one, which may be no longer than a name can be (NAME_MAX).
 const LONGEST: usize = 50;
 
@@ -22,7 +22,7 @@ const LONGEST: usize = 50;
 /// then nothing is at the path any more either.
 ///
 /// # Errors
-/// The folder is gone or cannot be written; ELOOP where a link comes to the way meanwhile; EEXIST where no name is free.
+/// The folder is gone or cannot be written by its owner either; ELOOP where a link comes to the way meanwhile.
 pub fn put_away(path: &Path) -> io::Result<(PathBuf, PathBuf)> {
     let path = led_by(path).unwrap_or(path);
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
@@ -33,9 +33,13 @@ pub fn put_away(path: &Path) -> io::Result<(PathBuf, PathBuf)> {
     let shown = name.to_string_lossy();
     let shown = shown.trim_start_matches('.').chars().take(LONGEST);
     let shown: String = shown.collect();
-    for n in 0..MOST {
-        let new = format!("gosandbox-quarantine-{shown}-{n}");
-        match rename(folder, Path::new(name), Path::new(&new)) {
+    for _ in 0..TRIES {
+        let mut random = [0; 8];
+        rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())?;
+        // Unforeseeable: whoever plants could take every name that is counted up.
+        let random = u64::from_ne_bytes(random);
+        let new = format!("gosandbox-quarantine-{shown}-{random:016x}");
+        match rename_as_owner(folder, Path::new(name), Path::new(&new)) {
             Err(Errno::EXIST) => {}
             renamed => {
                 renamed?;
@@ -50,6 +54,21 @@ pub fn put_away(path: &Path) -> io::Result<(PathBuf, PathBuf)> {
 fn led_by(path: &Path) -> Option<&Path> {
     let above = path.ancestors().skip(1).filter(|above| above.is_symlink());
     above.last()
+}
+
+/// Renames in a folder from which a program may have taken its owner's right to write.
+fn rename_as_owner(folder: BorrowedFd<'_>, name: &Path, new: &Path) -> Result<(), Errno> {
+    match rename(folder, name, new) {
+        Err(Errno::ACCESS) => {}
+        renamed => return renamed,
+    }
+    let mode = Mode::from_raw_mode(fstat(folder)?.st_mode & 0o7777);
+    // fchmod(2) takes no O_PATH descriptor.
+    let path = format!("/proc/self/fd/{}", folder.as_raw_fd());
+    chmod(&path, mode | Mode::RWXU)?;
+    let renamed = rename(folder, name, new);
+    chmod(&path, mode)?;
+    renamed
 }
 
 /// Renames to a name that is free.
@@ -86,12 +105,26 @@ mod tests {
         symlink("nowhere", folder.join("gosandbox-quarantine-git-1")).unwrap();
         let (moved, place) = put_away(&folder.join(".git")).unwrap();
         assert_eq!(moved, folder.join(".git"));
-        assert_eq!(place, folder.join("gosandbox-quarantine-git-2"));
+        let name = place.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(name.starts_with("gosandbox-quarantine-git-"), "{name}");
         assert!(place.is_dir() && !moved.exists());
         assert_eq!(
             fs::read(folder.join("gosandbox-quarantine-git-0")).unwrap(),
             b"kept"
         );
+    }
+
+    #[test]
+    fn a_folder_that_may_not_be_written_keeps_its_mode() {
+        use std::os::unix::fs::PermissionsExt;
+        let (_base, tree) = scene();
+        let folder = tree.join("a");
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o555)).unwrap();
+        put_away(&folder.join(".git")).unwrap();
+        assert!(!folder.join(".git").exists());
+        let mode = folder.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o555);
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     #[test]

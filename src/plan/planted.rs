@@ -143,6 +143,12 @@ pub(super) fn walk(root: &Path, matcher: &Matcher, ends: &[&str]) -> Found {
                 found.planted.push(Seen { path, identity });
             }
             let closed = closed(root, &folder);
+            // A path that is too long, for example: nobody knows what is in there.
+            let is_unknown = closed.is_none() && folder != *root && !is_gone(&folder);
+            found.planted.extend(is_unknown.then(|| Seen {
+                path: folder.clone(),
+                identity: None,
+            }));
             found
                 .to_mount
                 .extend(closed.clone().filter(|_| !is_covered));
@@ -217,6 +223,11 @@ fn closed(root: &Path, folder: &Path) -> Option<PathBuf> {
         }
     }
     None
+}
+
+fn is_gone(path: &Path) -> bool {
+    let found = fs::symlink_metadata(path);
+    found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 fn is_closed(path: &Path) -> bool {

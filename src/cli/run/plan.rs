@@ -265,6 +265,10 @@ impl<'a> Prepared<'a> {
             _ => Vec::new(),
         };
         let tree = self.project.tree.as_ref();
+        let caches = [&self.project.gocache, &self.project.gomodcache];
+        let caches = caches.into_iter().cloned();
+        let protected = self.project.protected.iter().cloned().chain(caches);
+        let protected: Vec<_> = protected.collect();
         stage::Running::begin(
             plan,
             &stage::Wanted {
@@ -278,7 +282,7 @@ impl<'a> Prepared<'a> {
                 identity: &self.who.identity,
                 is_mapped: tree.is_some_and(|tree| self.project.mapped.contains(tree)),
                 outputs: &outputs,
-                protected: &self.project.protected,
+                protected: &protected,
                 scratch: &self.project.scratch,
             },
         )

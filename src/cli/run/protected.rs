@@ -52,16 +52,28 @@ impl Guard {
         appeared.retain(|path| !goes(path));
         appeared.sort();
         appeared.dedup();
+        let mut stayed = Vec::new();
         for path in appeared {
-            // What led to it may have gone before.
-            if OnDisk::at(&path).is_none() {
-                continue;
+            match put_away(&path) {
+                // What led to it may have gone before.
+                Ok(None) => {}
+                Ok(Some((path, place))) => {
+                    moved.push(format!("{} (now {})", path.display(), place.display()));
+                    stayed.extend(self.planted.iter().flat_map(|it| disarm(it, &place)));
+                }
+                Err(error) => stayed.push(format!("{}: {error}", path.display())),
             }
-            let (path, place) = put_away(&path)?;
-            self.planted
-                .iter()
-                .try_for_each(|planted| disarm(planted, &place))?;
-            moved.push(format!("{} (now {})", path.display(), place.display()));
+        }
+        if !stayed.is_empty() {
+            bail!(
+                "cannot move what the run made at protected paths out of the way: {}; remove it before anything reads \
+                 it{}",
+                stayed.join(", "),
+                match moved.is_empty() {
+                    true => String::new(),
+                    false => format!("; these were moved away: {}", moved.join(", ")),
+                }
+            );
         }
         if !moved.is_empty() {
             bail!(
@@ -86,22 +98,32 @@ fn missing(path: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// A repository is one under any name: what makes it one goes too.
-fn disarm(planted: &Planted, place: &Path) -> anyhow::Result<()> {
-    for path in planted.within(place.to_owned()) {
-        disarm(planted, &put_away(&path)?.1)?;
+/// A repository is one under any name: what makes it one goes too. What cannot be moved is returned.
+fn disarm(planted: &Planted, place: &Path) -> Vec<String> {
+    let mut left = vec![place.to_owned()];
+    let mut stayed = Vec::new();
+    while let Some(place) = left.pop() {
+        // Nothing is below a link: what it leads to is found in its own place.
+        if place.is_symlink() {
+            continue;
+        }
+        for path in planted.within(place) {
+            match put_away(&path) {
+                Ok(moved) => left.extend(moved.map(|(_, place)| place)),
+                Err(error) => stayed.push(format!("{}: {error}", path.display())),
+            }
+        }
     }
-    Ok(())
+    stayed
 }
 
-/// Moves it to a name that nothing looks for: what has moved, and where it is now.
-fn put_away(path: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
-    quarantine::put_away(path).with_context(|| {
-        format!(
-            "cannot move {}, which the run made, out of the way; remove it",
-            path.display()
-        )
-    })
+/// Moves it to a name that nothing looks for: what has moved, and where it is now. Nothing may be there any more.
+fn put_away(path: &Path) -> std::io::Result<Option<(PathBuf, PathBuf)>> {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    match path.symlink_metadata() {
+        Err(error) if [NotFound, NotADirectory].contains(&error.kind()) => Ok(None),
+        _ => quarantine::put_away(path).map(Some),
+    }
 }
 
 /// What of the work tree is protected besides the policy's names: what git executes or reads as its

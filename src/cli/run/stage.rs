@@ -110,7 +110,7 @@ pub(super) struct Wanted<'a> {
     pub is_mapped: bool,
     /// Files and folders that flags of the command name.
     pub outputs: &'a [PathBuf],
-    /// What the repository's configuration leads to.
+    /// What the repository's configuration leads to, and the trusted caches.
     pub protected: &'a [PathBuf],
     /// The folder of the run's temporary files.
     pub scratch: &'a Path,
