@@ -72,6 +72,8 @@ pub fn sweep(base: &Path) {
         let keep_for = match stage::read_record(&folder, at.as_fd()) {
             // The run was interrupted before a program had changed anything.
             Ok(_) if is_untouched => YOUNG,
+            // Of a launcher that was killed before a program wrote anything.
+            Ok(_) if delete::is_empty(at.as_fd(), "upper") => YOUNG,
             Ok(record) => Duration::from_secs(record.keep_for),
             // The overlay is mounted after the record was written.
             Err(_) if has_no_record(&at) && is_untouched => YOUNG,

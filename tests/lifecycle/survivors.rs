@@ -165,8 +165,11 @@ fn a_launcher_killed_at_any_moment_leaves_nothing_alive_and_its_folder_is_swept(
                 .status();
             assert!(aged.unwrap().success());
         }
-        let next = place.output(&["-q", "--", "true"]);
-        assert!(next.status.success(), "{setting:?}: {next:?}");
-        assert!(place.is_clean(), "{setting:?}");
+        // The kernel may still be busy with the last init, which holds the lock of its stage.
+        eventually("the folders are swept", || {
+            let next = place.output(&["-q", "--", "true"]);
+            assert!(next.status.success(), "{setting:?}: {next:?}");
+            place.is_clean()
+        });
     }
 }
