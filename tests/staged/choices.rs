@@ -70,7 +70,10 @@ fn changes_for_review_stay_staged_until_they_are_applied() {
         assert!(content(&site.work) == before, "{env:?}");
         let changes =
             |words: &[&str]| Ended::of(&mut site.subcommand(&[&["changes"], words].concat()));
-        changes(&["list"]).expect(0).says("review");
+        changes(&["list"])
+            .expect(0)
+            .says("review")
+            .says("sh script.sh");
         changes(&["show"]).expect(0).says("out.txt");
         changes(&["apply"]).expect(0);
         assert_eq!(

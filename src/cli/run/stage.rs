@@ -1,5 +1,6 @@
 //! Whether a run's work tree is staged, and what becomes of the changes.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -14,7 +15,7 @@ use crate::files::Judged;
 use crate::go::command::Programs;
 use crate::host::Host;
 use crate::plan::inputs::StageFolders;
-use crate::plan::{Identity, Isolation, Plan};
+use crate::plan::{Identity, Isolation, Plan, WRAPPER_WORD};
 use crate::policy::{Cage, Policy, Runs, Staging, TreeAccess};
 
 /// What of the source a command runs; `None` for what go itself does.
@@ -216,7 +217,12 @@ fn make(plan: &Plan, tree: &Path, folder: &Path, wanted: &Wanted<'_>) -> anyhow:
     let now = clock_gettime(ClockId::RealtimeCoarse);
     let Identity { uid, gid, switch } = *wanted.identity;
     let run = wanted.scratch.file_name().unwrap_or_default();
-    let words = plan.command.argv.iter();
+    // As the caller has written them, without the flag for the wrapper.
+    let is_own = |word: &&OsString| {
+        let word = word.to_string_lossy();
+        word.starts_with("-exec=") && word.contains(WRAPPER_WORD)
+    };
+    let words = plan.command.argv.iter().filter(|word| !is_own(word));
     let record = Record {
         schema: Record::SCHEMA,
         run: run.to_string_lossy().into_owned(),
