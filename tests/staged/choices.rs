@@ -119,3 +119,29 @@ fn a_strict_test_keeps_testdata_and_what_flags_name() {
         }
     }
 }
+
+/// Both a folder elsewhere and one in the staged work tree are written as they are.
+#[test]
+fn what_rw_names_is_written_while_the_run_lasts() {
+    for env in staging() {
+        for (options, words) in ENTRIES {
+            let site = site(env, "");
+            let given = site.root.join("given");
+            fs::create_dir_all(given.join("x")).unwrap();
+            fs::create_dir(site.work.join("out")).unwrap();
+            let script = format!(
+                "touch {0}/new out/new && test -e out/new && sleep 0",
+                given.display()
+            );
+            site.file("script.sh", &script);
+            site.settle();
+            let paths = [given.to_str().unwrap(), "out"];
+            let options = [options, &["--rw", paths[0], "--rw", paths[1]]].concat();
+            // Nothing of it is staged, so that nothing is lost where changes are discarded.
+            let options = [&options[..], &["--stage", "discard"]].concat();
+            site.run(&options, words).expect(0);
+            assert!(given.join("new").exists(), "{env:?} {words:?}");
+            assert!(site.work.join("out/new").exists(), "{env:?} {words:?}");
+        }
+    }
+}
