@@ -61,7 +61,13 @@ pub fn discard(folder: &Path) -> Result<(), Error> {
 
 /// Removes the stages whose time is over. One that a process works on stays.
 pub fn sweep(base: &Path) {
+    let now = SystemTime::now();
     for folder in folders(base) {
+        // Kept for a user, until the folder's own time says.
+        let ends = fs::symlink_metadata(&folder).and_then(|found| found.modified());
+        if ends.is_ok_and(|ends| ends > now) {
+            continue;
+        }
         let Some(at) = open(&folder) else {
             continue;
         };
@@ -74,6 +80,7 @@ pub fn sweep(base: &Path) {
             Ok(_) if is_untouched => YOUNG,
             // Of a launcher that was killed before a program wrote anything.
             Ok(_) if delete::is_empty(at.as_fd(), "upper") => YOUNG,
+            Ok(_) if stage::read_state(at.as_fd()).is_some() => Duration::ZERO,
             Ok(record) => Duration::from_secs(record.keep_for),
             // The overlay is mounted after the record was written.
             Err(_) if has_no_record(&at) && is_untouched => YOUNG,

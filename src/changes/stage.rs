@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{self as rfs, CWD, FlockOperation, Mode, OFlags, ResolveFlags};
 use rustix::process::{Gid, Uid};
@@ -161,8 +161,31 @@ impl Stage {
         let Ok(text) = serde_json::to_vec(state) else {
             return;
         };
-        let _absent_is_fine = rfs::unlinkat(&self.at, STATE, rfs::AtFlags::empty());
+        self.forget();
         let _shown_as_interrupted = write_new(self.at.as_fd(), STATE, &text);
+        self.expire_at_last();
+    }
+
+    /// From here on the stage is one that was interrupted, until [`Stage::note`] says otherwise.
+    pub(super) fn forget(&self) {
+        let _absent_is_fine = rfs::unlinkat(&self.at, STATE, rfs::AtFlags::empty());
+    }
+
+    /// Has the folder's own time say when the stage expires, so that each run need not open and read the stages of
+    /// all others to know.
+    fn expire_at_last(&self) {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let end = now
+            .ok()
+            .and_then(|now| now.checked_add(Duration::from_secs(self.record.keep_for)));
+        let end = end.and_then(|end| i64::try_from(end.as_secs()).ok());
+        let Some(end) = end else { return };
+        let time = |tv_sec, tv_nsec| rfs::Timespec { tv_sec, tv_nsec };
+        let times = rfs::Timestamps {
+            last_access: time(0, rfs::UTIME_OMIT),
+            last_modification: time(end, 0),
+        };
+        let _looked_at_by_every_run = rfs::futimens(&self.at, &times);
     }
 }
 

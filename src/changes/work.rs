@@ -43,6 +43,7 @@ impl Stage {
             self.discard()?;
             return Ok(Landed::default());
         }
+        self.forget();
         let journal = self.journal()?;
         let landed = owner::as_user(self.record().identity, || self.landed(journal))?;
         if landed.is_left {

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use super::*;
 
@@ -58,8 +59,21 @@ fn a_stage_is_made_found_locked_and_removed() {
     assert!(!found[0].is_running && found[0].state.is_some_and(|state| state.is_for_review));
     assert_eq!(found[0].record, record_without_time(&found[0], &tree));
     sweep(base.path());
-    Stage::open(&folder).unwrap().discard().unwrap();
+    // Its own time says when it expires.
+    let ends = folder.metadata().unwrap().modified().unwrap();
+    let left = ends.duration_since(SystemTime::now()).unwrap().as_secs();
+    assert!((3590..=3600).contains(&left), "{left}");
+    Stage::open(&folder).unwrap().keep();
+    let past = SystemTime::now() - Duration::from_secs(2);
+    std::fs::File::open(&folder)
+        .unwrap()
+        .set_modified(past)
+        .unwrap();
+    sweep(base.path());
     assert!(!folder.exists() && list(base.path()).is_empty());
+    let made = stage(base.path(), record(&tree));
+    made.discard().unwrap();
+    assert!(list(base.path()).is_empty());
 }
 
 fn record_without_time(found: &Found, tree: &Path) -> Record {
