@@ -74,16 +74,11 @@ pub fn sweep(base: &Path) {
         if rustix::fs::flock(&at, FlockOperation::NonBlockingLockExclusive).is_err() {
             continue;
         }
-        let is_untouched = delete::is_empty(at.as_fd(), "upper");
         let keep_for = match stage::read_record(&folder, at.as_fd()) {
-            // The run was interrupted before a program had changed anything.
-            Ok(_) if is_untouched => YOUNG,
-            // Of a launcher that was killed before a program wrote anything.
-            Ok(_) if delete::is_empty(at.as_fd(), "upper") => YOUNG,
+            // The run was interrupted before a program had changed anything, or the stage was whole.
+            _ if holds_nothing(&at) => YOUNG,
             Ok(_) if stage::read_state(at.as_fd()).is_some() => Duration::ZERO,
             Ok(record) => Duration::from_secs(record.keep_for),
-            // The overlay is mounted after the record was written.
-            Err(_) if has_no_record(&at) && is_untouched => YOUNG,
             Err(_) => continue,
         };
         if age(&at).is_some_and(|age| age > keep_for) {
@@ -92,8 +87,13 @@ pub fn sweep(base: &Path) {
     }
 }
 
-fn has_no_record(at: &OwnedFd) -> bool {
-    let found = rustix::fs::statat(at, "record.json", rustix::fs::AtFlags::SYMLINK_NOFOLLOW);
+/// Whether no program has written anything to it: its folder for that is not there yet, or is empty.
+fn holds_nothing(at: &OwnedFd) -> bool {
+    lacks(at, "upper") || delete::is_empty(at.as_fd(), "upper")
+}
+
+fn lacks(at: &OwnedFd, name: &str) -> bool {
+    let found = rustix::fs::statat(at, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW);
     found.err() == Some(rustix::io::Errno::NOENT)
 }
 
