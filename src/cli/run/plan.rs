@@ -1,5 +1,6 @@
 //! From the project and the command to what [`crate::plan::build`] decides from.
 
+use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
@@ -45,6 +46,8 @@ pub(super) struct Prepared<'a> {
     /// The caller's own module cache, where the sandbox user has another.
     own_modules: Option<PathBuf>,
     outputs: Outputs,
+    /// Whether something is mounted in the work tree: the mount table is read once.
+    mounts_in_tree: OnceCell<bool>,
     /// Keeps the work tree what it was judged to be: an inode that is open is not used again.
     _opened: Option<OwnedFd>,
 }
@@ -180,6 +183,7 @@ impl<'a> Prepared<'a> {
             project,
             own_modules,
             outputs,
+            mounts_in_tree: OnceCell::new(),
             _opened: opened,
         })
     }
@@ -231,13 +235,12 @@ impl<'a> Prepared<'a> {
     pub fn stage(&self, host: &Host) -> Result<StageFolders, String> {
         let project = &self.project;
         let runs = stage::runs(&self.what);
-        stage::choose(
-            self.policy,
-            host,
-            project.tree.as_deref(),
-            &project.scratch,
-            runs,
-        )
+        let tree = project.tree.as_deref();
+        let has_mounts = |tree: &Path| {
+            let found = || stage::has_mounts_below(tree);
+            *self.mounts_in_tree.get_or_init(found)
+        };
+        stage::choose(self.policy, host, tree, &project.scratch, runs, has_mounts)
     }
 
     /// Makes sure that what the policy wants held back can be.

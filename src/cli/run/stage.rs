@@ -40,6 +40,7 @@ pub(super) fn choose(
     tree: Option<&Path>,
     scratch: &Path,
     runs: Option<Runs>,
+    has_mounts_below: impl FnOnce(&Path) -> bool,
 ) -> Result<StageFolders, String> {
     let (Some(runs), Some(tree)) = (runs, tree) else {
         return Err("no code of the source writes the work tree".to_owned());
@@ -320,7 +321,7 @@ fn tell(landed: &Landed, run: &str, tree: &Path) {
 
 /// For an ordinary user the kernel refuses to make an overlay there: such mounts are locked together
 /// (mount_namespaces(7)).
-fn has_mounts_below(tree: &Path) -> bool {
+pub(super) fn has_mounts_below(tree: &Path) -> bool {
     use std::os::unix::ffi::OsStrExt as _;
     let Ok(mounts) = std::fs::read("/proc/self/mountinfo") else {
         return true;
