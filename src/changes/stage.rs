@@ -150,6 +150,11 @@ impl Stage {
 
     /// Leaves the stage on disk for a review.
     pub fn keep(self) {
+        self.mark_for_review();
+    }
+
+    /// Writes down that the run ended in order and its changes wait for a review.
+    pub fn mark_for_review(&self) {
         self.note(&State {
             is_for_review: true,
             ..State::default()

@@ -12,5 +12,6 @@ mod progress;
 mod pty;
 #[path = "../reachable/mod.rs"]
 mod reachable;
+mod review;
 mod signals;
 mod survivors;

@@ -17,6 +17,7 @@ mod programs;
 mod progress;
 mod protected;
 mod report;
+mod review;
 mod scratch;
 pub(in crate::cli) mod site;
 mod stage;
@@ -314,11 +315,13 @@ struct Ran {
     changes: stage::Ended,
 }
 
-/// Does with the changes of a run what the profile says, undisturbed by signals.
+/// Does with the changes of a run what the profile says. Signals are blocked except while a question
+/// is open.
 fn land(stage: Option<stage::Running>, verbosity: Verbosity) -> anyhow::Result<stage::Ended> {
-    let Some(stage) = stage else {
+    let Some(mut stage) = stage else {
         return Ok(stage::Ended::default());
     };
+    stage.ask()?;
     let caller = Caller::set_aside().context("cannot block signals")?;
     let ended = stage.end(verbosity);
     caller.restore().context("cannot restore the signal mask")?;

@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::time::{ClockId, clock_gettime};
 
+use super::review;
 use super::what::What;
 use crate::changes::{self, Keep, Landed, Record, Rules, Stage};
 use crate::cli::args::Verbosity;
@@ -161,6 +162,19 @@ impl Running {
             changes::sweep(&base);
         }
         ended
+    }
+
+    /// Shows the changes and asks what becomes of them, where they wait for a review and somebody is at
+    /// a terminal. Signals must not be blocked: Ctrl-C leaves the changes staged.
+    ///
+    /// # Errors
+    /// The changes cannot be listed. They stay staged.
+    pub fn ask(&mut self) -> anyhow::Result<()> {
+        if self.staging == Staging::Review && review::can_ask() && !self.stage.is_untouched()? {
+            self.stage.mark_for_review();
+            self.staging = review::ask(&self.stage)?;
+        }
+        Ok(())
     }
 
     fn settle(self, verbosity: Verbosity) -> anyhow::Result<Ended> {

@@ -6,16 +6,17 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+pub(super) mod text;
+
+use self::text::{MOST_LISTED, and_more, counted, is_refused, line, verdict_word};
 use super::args::{Changes as Words, ChangesAction, LowArgs};
 use super::{Helped, clean_lines, print, start_folder};
-use crate::changes::{self, Change, Changes, Diff, Found, Landed, Stage, Verdict, What};
+use crate::changes::{self, Change, Changes, Found, Landed, Stage, Verdict};
 
 /// The version of the JSON that `--json` prints.
 const SCHEMA: u32 = 1;
 /// A longer command is cut, in characters.
 const MOST_OF_COMMAND: usize = 60;
-/// More changes than this are counted, not listed. `--json` lists all.
-const MOST_LISTED: usize = 1_000;
 
 /// Does what the words after `changes` say.
 pub(super) fn work(args: &LowArgs, words: &Words) -> anyhow::Result<u8> {
@@ -182,10 +183,6 @@ fn list(found: &[Found], as_json: bool) -> String {
     head + &clean_lines(&text)
 }
 
-fn is_refused(verdict: Verdict) -> bool {
-    matches!(verdict, Verdict::Refuse(_))
-}
-
 fn counts(changes: &Changes) -> Value {
     json!({
         "apply": changes.count(|verdict| verdict == Verdict::Apply),
@@ -193,69 +190,6 @@ fn counts(changes: &Changes) -> Value {
         "conflict": changes.count(|verdict| verdict == Verdict::Conflict),
         "dropped": changes.count(|verdict| matches!(verdict, Verdict::Drop(_))),
     })
-}
-
-/// Counts for a reader: what is none is left out.
-fn counted(changes: &Changes) -> String {
-    let kinds = [
-        (
-            "to apply",
-            changes.count(|verdict| verdict == Verdict::Apply),
-        ),
-        ("refused", changes.count(is_refused)),
-        (
-            "in conflict",
-            changes.count(|verdict| verdict == Verdict::Conflict),
-        ),
-    ];
-    let shown = kinds.into_iter().filter(|(_, number)| *number > 0);
-    let shown: Vec<String> = shown
-        .map(|(word, number)| format!("{number} {word}"))
-        .collect();
-    match shown.is_empty() {
-        true => "nothing to apply".to_owned(),
-        false => shown.join(", "),
-    }
-}
-
-fn word(what: What) -> &'static str {
-    match what {
-        What::Added => "added",
-        What::Modified => "modified",
-        What::Replaced => "replaced",
-        What::Deleted => "deleted",
-        What::Mode => "mode",
-        What::Times => "time",
-        What::Same => "same",
-    }
-}
-
-fn verdict_word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Apply => "apply",
-        Verdict::Drop(_) => "dropped",
-        Verdict::Refuse(_) => "refused",
-        Verdict::Conflict => "conflict",
-        Verdict::Covered => "covered",
-    }
-}
-
-/// One line about a change, with what becomes of it.
-fn line(change: &Change, verdict: &str) -> String {
-    let target = change.target.as_ref();
-    let target = target.map_or_else(String::new, |target| format!(" -> {}", target.display()));
-    let reason = match change.verdict {
-        Verdict::Refuse(refusal) => format!("  ({}: {})", refusal.code(), refusal.reason()),
-        Verdict::Conflict => "  (the work tree was changed here since the run began)".to_owned(),
-        _ => String::new(),
-    };
-    let path = change.path.display();
-    let line = format!(
-        "{verdict:<8}  {:<8}  {path}{target}{reason}",
-        word(change.what)
-    );
-    // Line by line: a line break in a name is written out.
-    crate::text::visible(&line).into_owned() + "\n"
 }
 
 fn as_json(change: &Change) -> Value {
@@ -280,45 +214,7 @@ fn show(stage: &Stage, json: bool) -> anyhow::Result<u8> {
         });
         return print(format!("{value:#}\n").as_bytes());
     }
-    let mut text = String::new();
-    for change in changes.iter().take(MOST_LISTED) {
-        text.push_str(&line(&change, verdict_word(change.verdict)));
-    }
-    and_more(&mut text, changes.count(|_| true));
-    for (change, diff) in &diffs {
-        let path = change.path.display().to_string();
-        let path = crate::text::visible(&path).into_owned();
-        text.push('\n');
-        match diff {
-            Diff::Text(lines) => text.push_str(&diff_lines(lines)),
-            Diff::Binary => {
-                text.push_str(&format!("{path}: a binary file of {} bytes\n", change.size))
-            }
-            Diff::TooLarge => text.push_str(&format!(
-                "{path}: {} bytes, too large to show\n",
-                change.size
-            )),
-            Diff::Unreadable(cause) => text.push_str(&format!("{path}: cannot be read: {cause}\n")),
-        }
-    }
-    print(text.as_bytes())
-}
-
-/// The lines of a difference, fit for a terminal. Tabs stay tabs.
-fn diff_lines(lines: &str) -> String {
-    let mut text = String::new();
-    for line in lines.lines() {
-        let parts = line.split('\t').map(crate::text::visible);
-        text.push_str(&parts.collect::<Vec<_>>().join("\t"));
-        text.push('\n');
-    }
-    text
-}
-
-fn and_more(text: &mut String, number: usize) {
-    if number > MOST_LISTED {
-        text.push_str(&format!("and {} more\n", number - MOST_LISTED));
-    }
+    print(text::shown(&changes, &diffs).as_bytes())
 }
 
 fn apply(stage: Stage, json: bool) -> anyhow::Result<u8> {
