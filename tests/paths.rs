@@ -71,7 +71,7 @@ const CHANGED: [(&str, usize, &str); 14] = [
 const LOOKED_AT: [(&str, usize); 61] = [
     ("cli/auto/apparmor.rs", 7),
     ("cli/auto/mod.rs", 1),
-    ("cli/changes.rs", 3),
+    ("cli/changes/mod.rs", 3),
     ("cli/doctor.rs", 2),
     ("cli/mod.rs", 2),
     ("cli/profiles.rs", 1),
@@ -81,7 +81,7 @@ const LOOKED_AT: [(&str, usize); 61] = [
     ("cli/run/links.rs", 9),
     ("cli/run/mod.rs", 2),
     ("cli/run/plan.rs", 5),
-    ("cli/run/protected.rs", 2),
+    ("cli/run/protected.rs", 4),
     ("cli/run/site.rs", 3),
     ("cli/run/stage.rs", 2),
     ("cli/run/toolchain.rs", 1),

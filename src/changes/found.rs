@@ -63,9 +63,8 @@ pub fn discard(folder: &Path) -> Result<(), Error> {
 pub fn sweep(base: &Path) {
     let now = SystemTime::now();
     for folder in folders(base) {
-        // Kept for a user, until the folder's own time says.
-        let ends = fs::symlink_metadata(&folder).and_then(|found| found.modified());
-        if ends.is_ok_and(|ends| ends > now) {
+        // Most stages are kept for a user. This look spares each run to open them and read their records.
+        if stage::end(CWD, &folder.join(stage::STATE)).is_some_and(|end| end > now) {
             continue;
         }
         let Some(at) = open(&folder) else {
@@ -74,17 +73,24 @@ pub fn sweep(base: &Path) {
         if rustix::fs::flock(&at, FlockOperation::NonBlockingLockExclusive).is_err() {
             continue;
         }
-        let keep_for = match stage::read_record(&folder, at.as_fd()) {
-            // The run was interrupted before a program had changed anything, or the stage was whole.
-            _ if holds_nothing(&at) => YOUNG,
-            Ok(_) if stage::read_state(at.as_fd()).is_some() => Duration::ZERO,
-            Ok(record) => Duration::from_secs(record.keep_for),
-            Err(_) => continue,
-        };
-        if age(&at).is_some_and(|age| age > keep_for) {
+        if is_over(&folder, &at, now) {
             let _a_later_run_tries_again = stage::remove(&folder, at.as_fd());
         }
     }
+}
+
+/// Whether a stage whose lock is held is kept for nobody.
+fn is_over(folder: &Path, at: &OwnedFd, now: SystemTime) -> bool {
+    if let Some(end) = stage::end(at.as_fd(), stage::STATE.as_ref()) {
+        return end <= now;
+    }
+    let keep_for = match stage::read_record(folder, at.as_fd()) {
+        // The run was interrupted before a program had changed anything, or the stage was whole.
+        _ if holds_nothing(at) => YOUNG,
+        Ok(record) => Duration::from_secs(record.keep_for),
+        Err(_) => return false,
+    };
+    age(at).is_some_and(|age| age > keep_for)
 }
 
 /// Whether no program has written anything to it: its folder for that is not there yet, or is empty.

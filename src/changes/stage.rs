@@ -19,7 +19,8 @@ use super::error::{Doing, Error};
 const FOLDER: OFlags = OFlags::DIRECTORY
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
-const STATE: &str = "state";
+pub(super) const STATE: &str = "state";
+const NEW_STATE: &str = "state.new";
 
 /// A stage on disk, locked by this process.
 #[derive(Debug)]
@@ -167,8 +168,7 @@ impl Stage {
             return;
         };
         self.forget();
-        let _shown_as_interrupted = write_new(self.at.as_fd(), STATE, &text);
-        self.expire_at_last();
+        let _shown_as_interrupted = self.write_state(&text);
     }
 
     /// From here on the stage is one that was interrupted, until [`Stage::note`] says otherwise.
@@ -176,22 +176,24 @@ impl Stage {
         let _absent_is_fine = rfs::unlinkat(&self.at, STATE, rfs::AtFlags::empty());
     }
 
-    /// Has the folder's own time say when the stage expires, so that each run need not open and read the stages of
-    /// all others to know.
-    fn expire_at_last(&self) {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let end = now
-            .ok()
-            .and_then(|now| now.checked_add(Duration::from_secs(self.record.keep_for)));
-        let end = end.and_then(|end| i64::try_from(end.as_secs()).ok());
-        let Some(end) = end else { return };
-        let time = |tv_sec, tv_nsec| rfs::Timespec { tv_sec, tv_nsec };
-        let times = rfs::Timestamps {
-            last_access: time(0, rfs::UTIME_OMIT),
-            last_modification: time(end, 0),
-        };
-        let _looked_at_by_every_run = rfs::futimens(&self.at, &times);
+    /// Writes the state's file, whose time says when the stage expires ([`end`]). It gets its name
+    /// last: a kill in between leaves an interrupted stage and not one that has expired.
+    fn write_state(&self, text: &[u8]) -> io::Result<()> {
+        let end = SystemTime::now().checked_add(Duration::from_secs(self.record.keep_for));
+        let _absent_is_fine = rfs::unlinkat(&self.at, NEW_STATE, rfs::AtFlags::empty());
+        let file = write_new(self.at.as_fd(), NEW_STATE, text)?;
+        file.set_modified(end.ok_or(io::ErrorKind::InvalidInput)?)?;
+        Ok(rfs::renameat(&self.at, NEW_STATE, &self.at, STATE)?)
     }
+}
+
+/// When a stage expires: the time of its state's file. `None` without such a file.
+///
+/// The time is of that file and not of the stage's folder, since work on the stage changes the folder.
+pub(super) fn end(at: BorrowedFd<'_>, state: &Path) -> Option<SystemTime> {
+    let found = rfs::statat(at, state, rfs::AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    let seconds = u64::try_from(found.st_mtime).ok()?;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
 /// Opens and locks a stage, and reads its record.
@@ -252,9 +254,11 @@ fn read(at: BorrowedFd<'_>, name: &str) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-fn write_new(at: BorrowedFd<'_>, name: &str, text: &[u8]) -> io::Result<()> {
+fn write_new(at: BorrowedFd<'_>, name: &str, text: &[u8]) -> io::Result<File> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    File::from(rfs::openat(at, name, flags, Mode::from_raw_mode(0o600))?).write_all(text)
+    let mut file = File::from(rfs::openat(at, name, flags, Mode::from_raw_mode(0o600))?);
+    file.write_all(text)?;
+    Ok(file)
 }
 
 /// Opens the work tree that a record names. A folder that is on the way may have been exchanged for
@@ -281,7 +285,7 @@ pub(super) fn remove(folder: &Path, at: BorrowedFd<'_>) -> Result<(), Error> {
     for name in ["upper", "work"] {
         delete::everything(at, name).doing(action)?;
     }
-    for name in ["journal", STATE, "record.json"] {
+    for name in ["journal", NEW_STATE, STATE, "record.json"] {
         match rfs::unlinkat(at, name, rfs::AtFlags::empty()) {
             Err(rustix::io::Errno::NOENT) => {}
             done => done.doing(action)?,

@@ -59,16 +59,21 @@ fn a_stage_is_made_found_locked_and_removed() {
     assert!(!found[0].is_running && found[0].state.is_some_and(|state| state.is_for_review));
     assert_eq!(found[0].record, record_without_time(&found[0], &tree));
     sweep(base.path());
-    // Its own time says when it expires.
-    let ends = folder.metadata().unwrap().modified().unwrap();
+    // Whoever looks at the changes does not shorten the time.
+    let looked_at = Stage::open(&folder).unwrap();
+    looked_at.differences().unwrap();
+    drop(looked_at);
+    let past = SystemTime::now() - Duration::from_secs(2);
+    let open = |path: &Path| std::fs::File::open(path).unwrap();
+    open(&folder).set_modified(past).unwrap();
+    sweep(base.path());
+    // The state's time says when it expires.
+    let state = folder.join("state");
+    let ends = state.metadata().unwrap().modified().unwrap();
     let left = ends.duration_since(SystemTime::now()).unwrap().as_secs();
     assert!((3590..=3600).contains(&left), "{left}");
     Stage::open(&folder).unwrap().keep();
-    let past = SystemTime::now() - Duration::from_secs(2);
-    std::fs::File::open(&folder)
-        .unwrap()
-        .set_modified(past)
-        .unwrap();
+    open(&state).set_modified(past).unwrap();
     sweep(base.path());
     assert!(!folder.exists() && list(base.path()).is_empty());
     let made = stage(base.path(), record(&tree));
