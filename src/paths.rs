@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Component, Path, PathBuf};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -22,6 +23,28 @@ pub fn clean(path: &Path) -> PathBuf {
         }
     }
     cleaned
+}
+
+/// What stands for itself in a `file:` URL's path (RFC 3986, `pchar`), except `,` and `|`: GOPROXY is a list.
+const KEPT: AsciiSet = NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// The URL of an absolute path.
+pub fn file_url(path: &Path) -> String {
+    let path = percent_encode(path.as_os_str().as_bytes(), &KEPT);
+    format!("file://{path}")
+}
+
+/// The path of a `file:` URL. `None` for other URLs, and for one with a host.
+pub fn of_file_url(url: &str) -> Option<PathBuf> {
+    let path = url.strip_prefix("file://")?;
+    let bytes = percent_decode_str(path).collect();
+    let path = PathBuf::from(OsString::from_vec(bytes));
+    (path.is_absolute() && !path.as_os_str().as_bytes().contains(&0)).then_some(path)
 }
 
 /// One path as it is serialised; a format for no reader (postcard) has its bytes always.
@@ -132,6 +155,19 @@ mod tests {
         many: Vec<PathBuf>,
         #[serde(with = "super")]
         perhaps: Option<PathBuf>,
+    }
+
+    #[test]
+    fn paths_come_back_from_urls_and_break_no_list() {
+        for bytes in [&b"/srv/mod"[..], b"/a,b|c d%20\"?#/x", b"/\xff\xc3\xa9"] {
+            let path = PathBuf::from(OsString::from_vec(bytes.to_vec()));
+            let url = file_url(&path);
+            assert!(!url.contains([',', '|', ' ', '?', '#']), "{url}");
+            assert_eq!(of_file_url(&url), Some(path));
+        }
+        for url in ["file://host/x", "file:///a%00b", "https:///x", "file://"] {
+            assert_eq!(of_file_url(url), None, "{url}");
+        }
     }
 
     #[test]

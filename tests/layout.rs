@@ -11,7 +11,7 @@ const MAY_SEE: [(&str, &[&str]); 17] = [
     ("sys", &[]),
     ("text", &[]),
     ("paths", &[]),
-    ("policy", &[]),
+    ("policy", &["paths"]),
     ("files", &["paths", "sys"]),
     ("profile", &["policy"]),
     ("go", &["policy", "paths", "text"]),
@@ -20,7 +20,7 @@ const MAY_SEE: [(&str, &[&str]); 17] = [
     ("enforce", &["policy", "plan", "files", "sys"]),
     ("notify", &["sys"]),
     ("changes", &["paths", "policy", "sys", "text"]),
-    ("gateway", &["policy", "text"]),
+    ("gateway", &["paths", "policy", "text"]),
     ("generate", &["policy", "text"]),
     (
         "launch",

@@ -170,7 +170,11 @@ fn make(place: &Place) -> io::Result<Folder> {
                     _lock: lock,
                 });
             }
-            Err(error) => last = error,
+            Err(error) => {
+                last = error;
+                // Without a lock it is nobody's. Another launcher's sweep may have removed it.
+                let _may_be_gone = fs::remove_dir(&path);
+            }
         }
     }
     Err(last)

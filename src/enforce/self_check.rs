@@ -10,11 +10,14 @@ use super::{Context, Error};
 use crate::plan::Check;
 use crate::policy::Layer;
 
+/// The file that must not be made.
+const PROBE: &str = ".gosandbox-self-check";
+
 /// Runs the checks; the first that succeeds where it must fail ends the run.
 pub fn run(checks: &[Check]) -> Result<(), Error> {
     for check in checks {
         let (layer, refused) = match check {
-            Check::Unwritable(path) => (Layer::Landlock, open(path, OFlags::WRONLY).is_err()),
+            Check::Unwritable(path) => (Layer::Landlock, is_unwritable(path)),
             Check::Closed(path) => (
                 Layer::Landlock,
                 // Not that it is not there.
@@ -36,6 +39,24 @@ fn open(path: &std::path::Path, access: OFlags) -> Result<(), Errno> {
     fs::open(path, flags, Mode::empty()).map(drop)
 }
 
+/// Whether no file can be made in a folder. Only an error that says so is a proof: a folder that is missing
+/// shows nothing.
+fn is_unwritable(folder: &std::path::Path) -> bool {
+    const REFUSED: [Errno; 3] = [Errno::ACCESS, Errno::PERM, Errno::ROFS];
+    let file = folder.join(PROBE);
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match fs::open(&file, flags, Mode::RUSR | Mode::WUSR) {
+        Ok(_) => {
+            let _the_run_ends_anyway = fs::unlink(&file);
+            false
+        }
+        // Somebody has put one there.
+        Err(Errno::EXIST) => open(&file, OFlags::WRONLY | OFlags::NOFOLLOW)
+            .is_err_and(|errno| REFUSED.contains(&errno)),
+        Err(errno) => REFUSED.contains(&errno),
+    }
+}
+
 fn is_overlay(path: &std::path::Path) -> bool {
     // OVERLAYFS_SUPER_MAGIC (linux/magic.h)
     const OVERLAY: i64 = 0x794c_7630;
@@ -48,5 +69,22 @@ fn object(check: &Check) -> String {
         Check::Closed(path) => format!("listing {}", path.display()),
         Check::Staged(path) => format!("writing {} past the overlay", path.display()),
         Check::Filtered => "a filtered system call".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_missing_or_writable_proves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!is_unwritable(&folder.path().join("missing")));
+        assert!(!is_unwritable(folder.path()));
+        assert!(!folder.path().join(PROBE).exists());
+        // A file system that takes no files.
+        assert!(is_unwritable("/sys".as_ref()));
+        std::fs::write(folder.path().join(PROBE), "").unwrap();
+        assert!(!is_unwritable(folder.path()));
     }
 }

@@ -233,17 +233,18 @@ fn retry_after(response: &Response<Body>) -> Option<Duration> {
 /// Where a response sends to.
 fn location(from: &Uri, response: &Response<Body>) -> Option<Uri> {
     let value = response.headers().get(header::LOCATION)?.to_str().ok()?;
-    let value = value.split('#').next()?;
-    if value.contains("://") {
-        return value.parse().ok();
-    }
-    let origin = format!("{}://{}", from.scheme_str()?, from.authority()?);
-    let path = match value.strip_prefix('/') {
-        Some(rest) if rest.starts_with('/') => return format!("https:{value}").parse().ok(),
-        Some(_) => value.to_owned(),
-        None => format!("{}/{value}", from.path().rsplit_once('/')?.0),
-    };
-    format!("{origin}{path}").parse().ok()
+    resolve(from, value)
+}
+
+/// A reference against the address that it stands in (RFC 3986, section 5), without its fragment.
+fn resolve(from: &Uri, reference: &str) -> Option<Uri> {
+    let base = fluent_uri::Uri::parse(from.to_string()).ok()?;
+    let mut found = fluent_uri::UriRef::parse(reference)
+        .ok()?
+        .resolve_against(&base)
+        .ok()?;
+    found.set_fragment(None);
+    found.as_str().parse().ok()
 }
 
 /// An address without what may be a signature or a password.
@@ -338,4 +339,34 @@ pub(super) fn pins(
             ))),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::resolve;
+
+    #[test]
+    fn redirects_resolve_as_addresses_do() {
+        let from = "https://proxy.example:8443/a/b/list?x=1".parse().unwrap();
+        for (reference, expected) in [
+            ("https://other.example/c", "https://other.example/c"),
+            (
+                "/c?next=https://evil.example/",
+                "https://proxy.example:8443/c?next=https://evil.example/",
+            ),
+            (
+                "c?u=http://evil.example",
+                "https://proxy.example:8443/a/b/c?u=http://evil.example",
+            ),
+            ("?page=2", "https://proxy.example:8443/a/b/list?page=2"),
+            ("../c", "https://proxy.example:8443/a/c"),
+            ("//cdn.example/c#part", "https://cdn.example/c"),
+        ] {
+            let found = resolve(&from, reference).map(|uri| uri.to_string());
+            assert_eq!(found.as_deref(), Some(expected), "{reference}");
+        }
+        for reference in ["https://a b/", "http://[::1", "\u{e9}"] {
+            assert_eq!(resolve(&from, reference), None, "{reference}");
+        }
+    }
 }

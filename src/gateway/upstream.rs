@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use ureq::http::Uri;
 
 use super::Error;
+use crate::paths;
 
 /// Where modules come from. Bundles will be one more of these.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,9 +114,9 @@ fn parse_one(text: &str) -> Result<Upstream, Error> {
         None if text == "direct" => wrong(
             "fetches by version control, outside the module gateway: name an upstream instead",
         ),
-        Some(("file", path)) => match percent_decode(path) {
-            Some(path) if path.is_absolute() => Ok(Upstream::Folder(path)),
-            _ => wrong("is not a folder: write file:///…"),
+        Some(("file", _)) => match paths::of_file_url(text) {
+            Some(path) => Ok(Upstream::Folder(path)),
+            None => wrong("is not a folder: write file:///…"),
         },
         Some(("https" | "http", _)) => match text.parse::<Uri>() {
             Ok(uri) if uri.query().is_none() && Origin::of(&uri).is_some() => {
@@ -129,13 +130,6 @@ fn parse_one(text: &str) -> Result<Upstream, Error> {
         },
         _ => wrong("is neither https://…, http://…, file://… nor off"),
     }
-}
-
-fn percent_decode(text: &str) -> Option<PathBuf> {
-    let decoded = percent_encoding::percent_decode_str(text)
-        .decode_utf8()
-        .ok()?;
-    (!decoded.contains('\0')).then(|| PathBuf::from(decoded.into_owned()))
 }
 
 #[cfg(test)]

@@ -71,6 +71,8 @@ pub struct Model<'a> {
     pub mode: Mode,
     /// Another form of the format, where it has more than one (`te`).
     pub form: Option<String>,
+    /// Changes with the policy and with the paths that it was resolved for.
+    digest: String,
 }
 
 impl<'a> Model<'a> {
@@ -79,10 +81,12 @@ impl<'a> Model<'a> {
     /// # Errors
     /// Rules that contradict each other.
     pub fn new(policy: &'a Policy, site: &'a Site) -> Result<Model<'a>, Error> {
+        let rules = rules::rules(policy, site)?;
         Ok(Model {
             policy,
             site,
-            rules: rules::rules(policy, site)?,
+            digest: digest(policy, &rules)?,
+            rules,
             mode: Mode::Enforce,
             form: None,
         })
@@ -99,7 +103,7 @@ impl<'a> Model<'a> {
             format!(
                 "profile {}, policy digest {}",
                 visible(&self.policy.name),
-                self.digest()
+                self.digest
             ),
         ];
         for (point, fit) in self.losses(backend) {
@@ -117,16 +121,16 @@ impl<'a> Model<'a> {
             .filter(|(_, fit)| *fit != Fit::Exact)
             .collect()
     }
+}
 
-    /// Changes with the policy and with the paths that it was resolved for.
-    fn digest(&self) -> String {
-        let text = serde_json::to_string(self.policy).unwrap_or_default();
-        let hash = Sha256::digest(format!("{text}\n{:?}", self.rules));
-        hash.iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
-    }
+fn digest(policy: &Policy, rules: &[Rule]) -> Result<String, Error> {
+    let text = serde_json::to_string(policy).map_err(|error| Error::Policy(error.to_string()))?;
+    let hash = Sha256::digest(format!("{text}\n{rules:?}"));
+    Ok(hash
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
 }
 
 /// What comes of a refusal.
@@ -184,6 +188,9 @@ pub enum Error {
         /// Why.
         why: &'static str,
     },
+    /// The policy cannot be written down for its digest.
+    #[error("cannot write down the policy: {0}")]
+    Policy(String),
     /// A policy that says two things of one path.
     #[error(
         "cannot make a profile: {} may be written, and it holds {}, which may not; narrow one of them",

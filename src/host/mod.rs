@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod cgroups;
+pub mod kernel;
 pub mod mandatory;
 pub mod notification;
 

@@ -15,9 +15,8 @@ const NEEDED: (u32, u32) = (5, 14);
 /// # Errors
 /// The sign.
 pub fn available() -> Result<(), String> {
-    let system = rustix::system::uname();
-    let release = system.release().to_string_lossy();
-    if version(&release).is_none_or(|found| found < NEEDED) {
+    let release = super::kernel::release();
+    if super::kernel::version().is_none_or(|found| found < NEEDED) {
         return Err(format!(
             "Linux {release} cannot answer a notified call with a descriptor (5.14 can)"
         ));
@@ -34,22 +33,4 @@ pub fn available() -> Result<(), String> {
 pub fn yama_scope() -> Option<String> {
     let text = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").ok()?;
     Some(text.trim().to_owned())
-}
-
-fn version(release: &str) -> Option<(u32, u32)> {
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
-    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_kernels_release_is_read() {
-        assert_eq!(version("6.8.0-31-generic"), Some((6, 8)));
-        assert_eq!(version("5.14-rc1"), Some((5, 14)));
-        assert_eq!(version("unknown"), None);
-        assert!(version("5.9.1") < Some(NEEDED));
-    }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{Mode, OFlags};
 
@@ -271,7 +271,7 @@ impl Supervisor {
 
     /// A blocking connect may wait for the peer; the others' calls are answered meanwhile.
     fn connect_meanwhile(
-        &self,
+        &mut self,
         id: u64,
         inode: u64,
         held: Held,
@@ -279,7 +279,14 @@ impl Supervisor {
     ) -> Result<Answer, Errno> {
         let listener = Arc::clone(&self.listener);
         let way_back = self.sockets.way_back();
+        // Shared, so that it is not lost where there can be no thread.
+        let request = Arc::new(Mutex::new(Some((held, destination))));
+        let taken = Arc::clone(&request);
         let work = move || {
+            let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some((held, destination)) = taken.take() else {
+                return;
+            };
             let outcome = sys::connect(held.socket.as_fd(), &destination.bytes);
             drop(destination.named);
             if !is_settled(&held, &outcome) {
@@ -299,7 +306,13 @@ impl Supervisor {
             .stack_size(64 << 10)
             .spawn(work)
             .map(|_| Answer::Given)
-            .map_err(|_| libc::EPERM)
+            .map_err(|_| {
+                let mut request = request.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some((held, _)) = request.take() {
+                    self.sockets.put(inode, held);
+                }
+                libc::EAGAIN
+            })
     }
 
     fn bind(&mut self, caller: &Caller<'_>) -> Result<Answer, Errno> {
@@ -338,6 +351,9 @@ impl Supervisor {
     fn bind_path(&mut self, caller: &Caller<'_>, inode: u64, path: &[u8]) -> Result<(), Errno> {
         let full = caller.path(path);
         let (folder, name) = names::folder(&self.rules, &full)?;
+        let umask = Mode::from_raw_mode(caller.umask()?);
+        let name_there = address::unix(path)?;
+        // From here on nothing fails before both are as they were again.
         if full != path {
             let cwd = caller.path(b".");
             let cwd = rustix::fs::open(
@@ -348,8 +364,6 @@ impl Supervisor {
             let cwd = cwd.map_err(|_| libc::EACCES)?;
             rustix::process::fchdir(cwd).map_err(|_| libc::EACCES)?;
         }
-        let name_there = address::unix(path)?;
-        let umask = Mode::from_raw_mode(caller.umask()?);
         let before = rustix::process::umask(umask);
         let since = names::now();
         let bound = self.bind_held(inode, &name_there);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::grants::{grants, ruleset};
@@ -51,10 +52,18 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
     }
     let grants = grants(inputs, &own, system, &execute, &tree);
     let program = run.wraps.map(|_| program(inputs, &own, &execute, &tree));
+    let program = program.transpose()?;
     let closed = closed(host, project, &grants);
     let supervision = supervision(inputs, &own, &tree, &grants, program.as_ref());
     let isolation = if namespaces {
-        Isolation::Namespaces(view(inputs, &own, system, &grants, program.as_ref(), &tree))
+        Isolation::Namespaces(view(
+            inputs,
+            &own,
+            system,
+            &grants,
+            program.as_ref(),
+            &tree,
+        )?)
     } else {
         Isolation::Shared
     };
@@ -79,7 +88,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
         },
         supervision,
         checks: [
-            checks(host, &[project.goroot.join("VERSION")]),
+            checks(host, std::slice::from_ref(&project.goroot)),
             closed.into_iter().collect(),
             match run.cage {
                 Cage::Tool => Vec::new(),
@@ -107,7 +116,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
         gaps: guarantees::gaps(host),
     };
     if let Some(program) = &plan.program {
-        wrap(&mut plan.command, &own, &program.digest, project);
+        wrap(&mut plan.command, &own, &program.digest, project)?;
         if !namespaces {
             let file = project.scratch.join(super::PROGRAM_PLAN);
             plan.command
@@ -212,22 +221,57 @@ fn closed(host: &Host, project: &Project, grants: &[Rule]) -> Option<Check> {
 }
 
 /// Puts `-exec` into the command's arguments: the first place after the subcommand.
-fn wrap(command: &mut Command, own: &OwnFiles, digest: &str, project: &Project) {
+fn wrap(
+    command: &mut Command,
+    own: &OwnFiles,
+    digest: &str,
+    project: &Project,
+) -> Result<(), Error> {
     let wrapper = own.wrapper.as_ref().unwrap_or(&project.launcher);
-    let value = format!("-exec={} {} {digest}", quote(wrapper), super::WRAPPER_WORD);
+    let mut value = OsString::from("-exec=");
+    value.push(quote(wrapper)?);
+    value.push(format!(" {} {digest}", super::WRAPPER_WORD));
     for word in &mut command.argv {
         if word == super::EXEC_PLACE {
-            *word = OsString::from(&value);
+            word.clone_from(&value);
         }
     }
+    Ok(())
 }
 
-/// Go's quoting: quotes at the start of a word, no escapes.
-fn quote(path: &Path) -> String {
-    let text = path.display().to_string();
-    if text.contains([' ', '\t', '\n', '"']) {
-        format!("'{text}'")
-    } else {
-        text
+/// Quotes a word as Go's `cmd/internal/quoted` reads it: quotes at the start of a word, no escapes. An absolute
+/// path begins with a slash, so that only blanks call for quotes.
+fn quote(path: &Path) -> Result<OsString, Error> {
+    const BLANKS: [u8; 4] = *b" \t\n\r";
+    let bytes = path.as_os_str().as_bytes();
+    if !bytes.iter().any(|byte| BLANKS.contains(byte)) {
+        return Ok(path.into());
+    }
+    let free = ["'", "\""]
+        .into_iter()
+        .find(|quote| !bytes.contains(&quote.as_bytes()[0]));
+    let quote = free.ok_or_else(|| Error::Unquotable(path.to_owned()))?;
+    let mut quoted = OsString::from(quote);
+    quoted.push(path);
+    quoted.push(quote);
+    Ok(quoted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wrappers_path_is_quoted_as_go_reads_it() {
+        for (path, expected) in [
+            ("/bin/gs", "/bin/gs"),
+            ("/it's/gs", "/it's/gs"),
+            ("/a b/gs", "'/a b/gs'"),
+            ("/a b/it's/gs", "\"/a b/it's/gs\""),
+            ("/a \"b\"/gs", "'/a \"b\"/gs'"),
+        ] {
+            assert_eq!(quote(Path::new(path)).unwrap(), expected);
+        }
+        assert!(quote(Path::new("/a b/it's/\"/gs")).is_err());
     }
 }

@@ -104,6 +104,15 @@ pub enum Error {
         /// What lies in it.
         held: PathBuf,
     },
+    /// A path that no quotes of Go's hold.
+    #[error(
+        "cannot name {} in -exec: it has blanks and both kinds of quotes; move gosandbox to another folder",
+        .0.display()
+    )]
+    Unquotable(PathBuf),
+    /// What the wrapper does cannot be written down.
+    #[error("cannot write down the programs' plan")]
+    Written(#[from] serde_json::Error),
     /// An output or a granted path in what must not be written.
     #[error(
         "cannot grant {} for writing: it lies in {}, which must stay as it is; name another place",

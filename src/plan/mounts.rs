@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::build::has_one_folder;
 use super::hidden::covers;
-use super::inputs::Inputs;
+use super::inputs::{Error, Inputs};
 use super::own::{OWN_FOLDER, OwnFiles, PROGRAM_ROOT};
 use super::system::{self, Account, System};
 use super::tree::Tree;
@@ -19,7 +19,7 @@ pub(super) fn view(
     grants: &[Rule],
     program: Option<&ProgramPlan>,
     tree: &Tree,
-) -> View {
+) -> Result<View, Error> {
     let Inputs {
         policy,
         host,
@@ -133,8 +133,7 @@ pub(super) fn view(
             writable: false,
             id_map: false,
         });
-        // Serialising plain data to a vector cannot fail.
-        let content = serde_json::to_vec(program).unwrap_or_default();
+        let content = serde_json::to_vec(program)?;
         nodes.push(Node::File {
             target: Path::new(OWN_FOLDER).join(PROGRAM_PLAN),
             content,
@@ -162,7 +161,7 @@ pub(super) fn view(
         judged,
     };
     view.sort();
-    view
+    Ok(view)
 }
 
 /// The staged work tree, where it is staged.

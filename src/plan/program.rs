@@ -2,15 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::build::{checks, filter};
 use super::grants::{common, ruleset};
-use super::inputs::{Inputs, Wraps};
+use super::inputs::{Error, Inputs, Wraps};
 use super::own::{OwnFiles, PROGRAM_ROOT};
 use super::system::{self, System};
 use super::tree::{Tree, program_access};
 use super::{Check, Filter, ProgramPlan, Rule};
+use crate::paths::One;
 use crate::policy::{Access, Cage, Layer, TreeAccess};
 
 /// What the wrapper does for a program of this run.
@@ -19,7 +21,7 @@ pub(super) fn program(
     own: &OwnFiles,
     execute: &[PathBuf],
     tree: &Tree,
-) -> ProgramPlan {
+) -> Result<ProgramPlan, Error> {
     let Inputs {
         host, project, run, ..
     } = *inputs;
@@ -106,19 +108,13 @@ pub(super) fn program(
             options,
         },
         checks: [
-            checks(
-                host,
-                &[
-                    project.goroot.join("VERSION"),
-                    project.gocache.join("README"),
-                ],
-            ),
+            checks(host, &[project.goroot.clone(), project.gocache.clone()]),
             staged(inputs),
         ]
         .concat(),
     };
-    plan.digest = digest(&plan, own);
-    plan
+    plan.digest = digest(&plan, own)?;
+    Ok(plan)
 }
 
 /// That programs do not write the work tree itself.
@@ -137,16 +133,86 @@ fn labels(inputs: &Inputs<'_>) -> Vec<(Layer, String)> {
 }
 
 /// Part of go's test cache key: the same for the same policy and version, else another.
-fn digest(plan: &ProgramPlan, own: &OwnFiles) -> String {
-    let mut text = serde_json::to_string(plan).unwrap_or_default();
-    if own.wrapper.is_none() {
-        // Without a view the run's own folders have names of their own each time.
-        let run = own.tmp.parent().unwrap_or(&own.tmp).display().to_string();
-        text = text.replace(&run, "RUN");
-    }
+fn digest(plan: &ProgramPlan, own: &OwnFiles) -> Result<String, Error> {
+    let text = match &own.wrapper {
+        Some(_) => serde_json::to_string(plan)?,
+        None => {
+            // Without a view the run's own folders have names of their own each time.
+            let mut value = serde_json::to_value(plan)?;
+            let run = own.tmp.parent().unwrap_or(&own.tmp);
+            substitute(&mut value, &serde_json::to_value(One(run.into()))?);
+            value.to_string()
+        }
+    };
     let hash = Sha256::digest(format!("{}\n{text}", env!("CARGO_PKG_VERSION")));
-    hash.iter()
+    Ok(hash
+        .iter()
         .take(8)
         .map(|byte| format!("{byte:02x}"))
-        .collect()
+        .collect())
+}
+
+/// Puts `RUN` in the place of a folder, in each path that lies in it and in lists of paths with colons.
+fn substitute(value: &mut Value, folder: &Value) {
+    match value {
+        Value::String(text) => {
+            let Some(folder) = folder.as_str() else {
+                return;
+            };
+            let renamed = |path: &str| match Path::new(path).strip_prefix(folder) {
+                Ok(below) => Path::new("RUN").join(below).display().to_string(),
+                Err(_) => path.to_owned(),
+            };
+            *text = text.split(':').map(renamed).collect::<Vec<_>>().join(":");
+        }
+        Value::Array(values) => {
+            // A path that is not UTF-8 is the array of its bytes.
+            if let Some(folder) = folder.as_array()
+                && values.starts_with(folder)
+                && values.get(folder.len()).is_none_or(|next| *next == b'/')
+            {
+                values.drain(..folder.len());
+            }
+            values
+                .iter_mut()
+                .for_each(|value| substitute(value, folder));
+        }
+        Value::Object(values) => values
+            .values_mut()
+            .for_each(|value| substitute(value, folder)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_runs_folder_is_renamed_in_whole_paths_whatever_its_name() {
+        use std::os::unix::ffi::OsStrExt as _;
+        for folder in [&b"/tmp/run"[..], b"/tmp/a \"b\"/run", b"/tmp/\xff/run"] {
+            let value = |rest: &[u8]| {
+                let bytes = [folder, rest].concat();
+                let path = Path::new(std::ffi::OsStr::from_bytes(&bytes));
+                serde_json::to_value(One(path.into())).unwrap()
+            };
+            let of = |rest: &[u8]| {
+                let mut found = serde_json::json!({ "rules": [value(rest)] });
+                substitute(&mut found, &value(b""));
+                found
+            };
+            assert_ne!(
+                of(b"/tmp"),
+                serde_json::json!({ "rules": [value(b"/tmp")] })
+            );
+            assert_eq!(
+                of(b"-other"),
+                serde_json::json!({ "rules": [value(b"-other")] })
+            );
+        }
+        let mut list = Value::from("/bin:/tmp/run/bin:/tmp/runs");
+        substitute(&mut list, &Value::from("/tmp/run"));
+        assert_eq!(list, "/bin:RUN/bin:/tmp/runs");
+    }
 }

@@ -1,7 +1,7 @@
 //! The resolved rules, as pure data: what is granted, what is required, what is left out.
 //!
 //! Nothing here performs I/O or knows the kernel; [`crate::plan`] turns a policy into steps and
-//! the generators turn it into other formats. This module imports nothing of the rest of the crate.
+//! the generators turn it into other formats. This module imports nothing of the rest of the crate except how paths are written.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -394,11 +394,14 @@ pub struct Identity {
 #[serde(rename_all = "kebab-case")]
 pub struct Files {
     /// Absolute paths that both cages may read; those that do not exist are skipped.
+    #[serde(with = "crate::paths")]
     pub read: Vec<PathBuf>,
     /// Absolute paths that both cages may write.
+    #[serde(with = "crate::paths")]
     pub write: Vec<PathBuf>,
     /// Names, patterns and relative paths that are never writable in the work tree, as
     /// [`protected::Matcher`] takes them.
+    #[serde(with = "crate::paths")]
     pub protected: Vec<PathBuf>,
     /// What test binaries may write in the work tree.
     pub test: TreeAccess,
@@ -453,6 +456,7 @@ impl Files {
 #[serde(rename_all = "kebab-case")]
 pub struct Programs {
     /// Names looked up in the base folders (`/usr/bin`, `/bin`) or absolute paths.
+    #[serde(with = "crate::paths")]
     pub execute: Vec<PathBuf>,
     /// Whether the tool cage may run git for version control stamping.
     pub stamping: bool,

@@ -24,10 +24,12 @@ pub struct Modules {
     /// Module patterns that have upstreams of their own, and are never asked of others.
     pub private_upstreams: BTreeMap<String, String>,
     /// Certificates, beside the system's, that upstreams may be signed by.
+    #[serde(with = "crate::paths")]
     pub ca: Vec<PathBuf>,
     /// What an upstream of that address must show, beside its name.
     pub pins: BTreeMap<String, Pin>,
     /// A file in netrc's form that is read instead of the caller's netrc.
+    #[serde(with = "crate::paths")]
     pub credentials: Option<PathBuf>,
     /// `-mod` value put in force. `None`: nothing is set, go's own default (readonly, or vendor)
     /// holds, and `-mod=mod` is refused unless [`super::Programs::allow_flags`] lists it.

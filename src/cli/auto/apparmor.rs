@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,6 +11,7 @@ use anyhow::{Context, bail};
 use super::super::args::LowArgs;
 use super::super::profiles;
 use super::Staged;
+use crate::files::{Keeper, Place};
 
 /// Where profiles are loaded from at boot.
 const FOLDER: &str = "/etc/apparmor.d";
@@ -167,16 +167,11 @@ fn delete(path: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Whole or not at all, also for who loads the folder meanwhile: names with a dot in front are passed over.
+/// Whole or not at all, also for a process that loads the folder at this moment: names with a dot in front are
+/// passed over.
 fn replace(path: &Path, content: &[u8]) -> anyhow::Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.new"));
-    let written = fs::write(&temporary, content)
-        .and_then(|()| fs::set_permissions(&temporary, fs::Permissions::from_mode(0o644)))
-        .and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        let _may_not_have_been_made = fs::remove_file(&temporary);
-    }
+    let place = Place::find(path, Keeper::caller(), None);
+    let written = place.and_then(|place| place.replace_with(content, 0o644));
     written.with_context(|| format!("cannot write {}", path.display()))
 }
 

@@ -88,15 +88,7 @@ fn own_count(isolation: &Isolation, switch: bool, host: &Host) -> Result<(), Str
     if matches!(isolation, Isolation::Shared) {
         return Err("without a user namespace it counts every process of the user".into());
     }
-    let release = rustix::system::uname()
-        .release()
-        .to_string_lossy()
-        .into_owned();
-    let mut numbers = release
-        .split(['.', '-'])
-        .map_while(|n| n.parse::<u32>().ok());
-    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    if version < (5, 14) {
+    if crate::host::kernel::version() < Some((5, 14)) {
         return Err("before Linux 5.14 it counts every process of the user".into());
     }
     Ok(())

@@ -220,7 +220,7 @@ impl<'a> Prepared<'a> {
             .as_ref()
             .filter(|_| way::has_upstreams(self.policy))
         {
-            let own = format!("file://{}", folder.display());
+            let own = crate::paths::file_url(folder);
             let upstreams = &modules.upstreams;
             // What is there is not fetched again; but it does not know the newest versions.
             modules.upstreams = match &self.what {

@@ -1,6 +1,6 @@
 //! The way out of a run: what its command needs, what this host can hold, and what the gateway goes by.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::audit::Audit;
 use super::caches::{self, Caches};
@@ -9,6 +9,7 @@ use crate::gateway::{Caller, Config};
 use crate::go::command::GoCommand;
 use crate::host::Host;
 use crate::launch::gate::Gate;
+use crate::paths;
 use crate::plan::inputs::Project;
 use crate::plan::{Plan, Way};
 use crate::policy::{Cage, Modules, Policy};
@@ -100,9 +101,7 @@ fn caller(session: &Session<'_>) -> Caller {
 /// that stands alone about toolchains where GOSUMDB is off, as it believes no other proxy.
 pub(super) fn folders(project: &Project) -> String {
     let folders = project.proxy_folders.iter();
-    let mut proxies: Vec<String> = folders
-        .map(|path| format!("file://{}", path.display()))
-        .collect();
+    let mut proxies: Vec<String> = folders.map(|path| paths::file_url(path)).collect();
     proxies.push("off".to_owned());
     proxies.join(",")
 }
@@ -111,8 +110,8 @@ pub(super) fn folders(project: &Project) -> String {
 pub(super) fn upstream_folders(policy: &Policy) -> Vec<PathBuf> {
     let upstreams = policy.modules.upstreams.split([',', '|']);
     upstreams
-        .filter_map(|upstream| upstream.trim().strip_prefix("file://"))
-        .filter_map(|path| Path::new(path).canonicalize().ok())
+        .filter_map(|upstream| paths::of_file_url(upstream.trim()))
+        .filter_map(|path| path.canonicalize().ok())
         .collect()
 }
 

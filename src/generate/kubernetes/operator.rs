@@ -24,8 +24,8 @@ pub(super) fn profiles(model: &Model<'_>) -> String {
         "metadata": {"name": "gosandbox-seccomp"},
         "spec": spec,
     });
-    // JSON is YAML; serialising plain data cannot fail.
-    let seccomp = serde_json::to_string_pretty(&resource).unwrap_or_default();
+    // JSON is YAML.
+    let seccomp = format!("{resource:#}");
     format!(
         r#"# SeccompProfile: what is refused is refused with ENOSYS where it has a name, else with the
 # operator's EPERM. Its pods name it as operator/gosandbox-seccomp.json. For the operator 1.0 and later.

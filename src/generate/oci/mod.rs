@@ -68,9 +68,7 @@ impl Backend for OciSeccomp {
     fn render(&self, model: &Model<'_>) -> Result<Vec<Artifact>, Error> {
         let bare = model.form.as_deref() == Some("bare");
         let filter = filter(model, bare);
-        // Serialising plain data to a string cannot fail.
-        let text = serde_json::to_string_pretty(&filter).unwrap_or_default();
-        Ok(vec![Artifact::file(FILE, text + "\n")])
+        Ok(vec![Artifact::file(FILE, format!("{filter:#}\n"))])
     }
 }
 
