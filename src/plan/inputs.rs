@@ -1,5 +1,6 @@
 //! What a plan is made from: the project, the command, and what flags name.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -65,19 +66,36 @@ pub fn leads_out(path: &Path, real: &Path, folder: &Path) -> bool {
     clean(path).starts_with(folder) && !real.starts_with(folder) && !is_device(real)
 }
 
-/// Whether a real path is one of a tree's protected names or lies in one, at any depth, or lies in one of the
-/// protected paths (absolute). Letters count in either case: some file systems do not tell them apart.
-pub fn is_protected(real: &Path, tree: &Path, protected: &[PathBuf]) -> bool {
-    let mut led_to = protected.iter().filter(|path| path.is_absolute());
-    let lies_in = |folder: &PathBuf| {
-        real.starts_with(folder)
-            || PathBuf::from(real.as_os_str().to_ascii_lowercase())
-                .starts_with(folder.as_os_str().to_ascii_lowercase())
-    };
-    led_to.any(lies_in)
-        || real
-            .strip_prefix(tree)
-            .is_ok_and(|path| Matcher::new(protected).protects(path))
+/// What is protected in a work tree: names at any depth, and absolute paths.
+#[derive(Debug)]
+pub struct Protected {
+    all: Vec<PathBuf>,
+    /// Made when the first path is compared: most runs compare none.
+    matcher: OnceCell<Matcher>,
+}
+
+impl Protected {
+    /// The policy's names, and the paths that the tree's own configuration leads to.
+    pub fn new(names: &[PathBuf], led_to: &[PathBuf]) -> Protected {
+        Protected {
+            all: [names, led_to].concat(),
+            matcher: OnceCell::new(),
+        }
+    }
+
+    /// Whether a real path has one of the names in `tree` or lies below it, or lies in one of the absolute paths.
+    /// Letters count in either case: some file systems do not tell them apart.
+    pub fn holds(&self, real: &Path, tree: &Path) -> bool {
+        let lower = |path: &Path| PathBuf::from(path.as_os_str().to_ascii_lowercase());
+        let lies_in =
+            |path: &PathBuf| real.starts_with(path) || lower(real).starts_with(lower(path));
+        let mut led_to = self.all.iter().filter(|path| path.is_absolute());
+        let matcher = || self.matcher.get_or_init(|| Matcher::new(&self.all));
+        led_to.any(lies_in)
+            || real
+                .strip_prefix(tree)
+                .is_ok_and(|path| matcher().protects(path))
+    }
 }
 
 /// Why there is no plan.

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::inputs::{Error, is_protected, leads_out};
+use super::inputs::{Error, Protected, leads_out};
 use super::{Placeholder, PlaceholderKind};
 use crate::files::{self, End, Keeper};
 use crate::paths::clean;
@@ -54,7 +54,7 @@ impl Outputs {
         kind: Kind,
         flag: &str,
         tree: Option<&Path>,
-        protected: &[PathBuf],
+        protected: &Protected,
     ) -> Result<(), Error> {
         let fail = |why: &'static str| Error::Output {
             flag: flag.to_owned(),
@@ -85,7 +85,7 @@ impl Outputs {
                     "a symbolic link in the work tree leads out of it; remove the link",
                 ));
             }
-            if is_protected(&real, tree, protected) {
+            if protected.holds(&real, tree) {
                 return Err(fail("it is protected; name another place"));
             }
         }

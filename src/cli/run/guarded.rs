@@ -1,19 +1,19 @@
 //! Where the launcher itself must not write: protected paths of the work tree, and where a link of the tree's own leads.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::bail;
 
 use super::{Session, git, protected};
 use crate::files::{Keeper, Place};
-use crate::plan::inputs::is_protected;
+use crate::plan::inputs::Protected;
 use crate::policy::Policy;
 
 /// The work tree and what is protected in it.
 pub(super) struct Guarded<'a> {
     tree: Option<&'a Path>,
-    protected: Vec<PathBuf>,
+    protected: Protected,
 }
 
 impl<'a> Guarded<'a> {
@@ -34,7 +34,7 @@ impl<'a> Guarded<'a> {
         let led_to = led_to.map_err(|unclear| git::refuse(&unclear))?;
         Ok(Guarded {
             tree,
-            protected: [policy.files.protected.as_slice(), &led_to].concat(),
+            protected: Protected::new(&policy.files.protected, &led_to),
         })
     }
 
@@ -59,7 +59,7 @@ impl<'a> Guarded<'a> {
         }
         if self
             .tree
-            .is_some_and(|tree| is_protected(place.path(), tree, &self.protected))
+            .is_some_and(|tree| self.protected.holds(place.path(), tree))
         {
             bail!("it is protected; name another place");
         }

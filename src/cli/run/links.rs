@@ -11,7 +11,7 @@ use anyhow::bail;
 use crate::files;
 use crate::go::command::{GoCommand, Kind};
 use crate::go::workspace::Workspace;
-use crate::plan::inputs::{self, leads_out};
+use crate::plan::inputs::{Protected, leads_out};
 use crate::policy::Policy;
 
 /// What the files that a command line names are, to be granted for reading.
@@ -55,7 +55,7 @@ pub(super) struct Held<'a> {
     pub caches: [&'a PathBuf; 2],
     pub tree: Option<&'a Path>,
     /// Names protected in the tree, and paths (absolute).
-    pub protected: &'a [PathBuf],
+    pub protected: &'a Protected,
     /// Whether tests, before go is done, can put any folder of the tree in the place of that in which go writes.
     pub exchanged: bool,
 }
@@ -71,7 +71,7 @@ impl Held<'_> {
             // The files of extracted modules are not writable, and have links lead to them now and then.
             return found.map_or(true, |found| found.mode() & 0o222 != 0);
         }
-        let is_protected = |tree| inputs::is_protected(real, tree, self.protected);
+        let is_protected = |tree| self.protected.holds(real, tree);
         // No program is written over a text (README.md -> .github/README.md).
         let is_replaced = || GO_FILES.iter().any(|file| name == *file) || is_program(real);
         self.tree.is_some_and(is_protected) && (found.is_err() || is_replaced())

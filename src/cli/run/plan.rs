@@ -23,7 +23,7 @@ use crate::go::workspace::Workspace;
 use crate::host::Host;
 use crate::launch::gate::Gate;
 use crate::launch::streams;
-use crate::plan::inputs::{Inputs, Project, Run, StageFolders, Wraps};
+use crate::plan::inputs::{Inputs, Project, Protected, Run, StageFolders, Wraps};
 use crate::plan::outputs::{self, Outputs};
 use crate::plan::own::OwnFiles;
 use crate::plan::{self, build};
@@ -98,7 +98,7 @@ impl<'a> Prepared<'a> {
             Err(_) if stage::runs(&what).is_none() => Vec::new(),
             led_to => led_to.map_err(|unclear| git::refuse(&unclear))?,
         };
-        let protected = [policy.files.protected.as_slice(), &led_to].concat();
+        let protected = Protected::new(&policy.files.protected, &led_to);
         let mut outputs = Outputs::default();
         if let What::Go(go) = &what {
             read.extend(links::inputs(
@@ -308,7 +308,7 @@ impl<'a> Prepared<'a> {
         let held = links::Held {
             caches: [&project.gomodcache, &project.gocache],
             tree: project.tree.as_deref(),
-            protected: &[files.protected.as_slice(), &project.protected].concat(),
+            protected: &Protected::new(&files.protected, &project.protected),
             // Programs exchange nothing in a tree of which they write a staged copy.
             exchanged: go.programs == Programs::Test
                 && files.test == TreeAccess::Write
