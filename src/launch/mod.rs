@@ -29,7 +29,6 @@ pub mod message;
 pub mod placeholder;
 pub mod probe;
 pub mod processors;
-pub mod quarantine;
 mod refresh;
 pub mod remove;
 pub mod scratch;

@@ -83,6 +83,9 @@ pub fn is_protected(real: &Path, tree: &Path, protected: &[PathBuf]) -> bool {
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A protected path that cannot be looked at.
+    #[error(transparent)]
+    Look(#[from] crate::changes::Error),
     /// An output that cannot be granted.
     #[error("cannot let {flag} write {}: {why}", path.display())]
     Output {

@@ -10,6 +10,7 @@ mod hints;
 mod identity;
 mod limits;
 mod links;
+mod look;
 mod mandatory;
 mod place;
 mod plan;
@@ -136,7 +137,10 @@ fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyh
         path.metadata()
             .with_context(|| format!("cannot grant {}", path.display()))?;
     }
-    let (workspace, policy) = resolve(&session, &overrides, command)?;
+    let (workspace, policy) = resolve(&session, &overrides, command, |tree| match args.dry_run {
+        true => Ok(()),
+        false => look::finish_earlier(tree),
+    })?;
     let project = Project {
         session: &session,
         workspace: &workspace,
@@ -178,11 +182,13 @@ fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyh
     }
 }
 
-/// The project that a command is run in, and the policy for it.
+/// The project that a command is run in, and the policy for it. `first` is done with the work tree before a
+/// profile of its own is read.
 fn resolve(
     session: &Session<'_>,
     overrides: &Overrides,
     command: &Command,
+    first: impl FnOnce(&Path) -> anyhow::Result<()>,
 ) -> anyhow::Result<(Workspace, Policy)> {
     let granted = [overrides.read.as_slice(), &overrides.write].concat();
     let workspace = workspace::discover(&workspace::Start {
@@ -191,6 +197,9 @@ fn resolve(
         home: session.home.as_deref(),
         granted: &granted,
     })?;
+    if !workspace.none {
+        first(&workspace.root)?;
+    }
     let policy = profile::policy(&profile::Request {
         profile: &session.args.profile,
         work_tree: Some(&workspace.root),
@@ -267,7 +276,7 @@ fn start(
             audit.check(&plan)?;
         }
         let gate = prepared.gate(&plan, project.audit)?;
-        let guard = protected::Guard::before(&plan)?;
+        let look = prepared.begin_look(&plan)?;
         let stage = prepared.begin_stage(&plan)?;
         let ended = launch::run(&plan, gate, ahead.take());
         progress::end();
@@ -278,6 +287,12 @@ fn start(
             }
             both => both,
         };
+        let removes = |path: &Path| {
+            let ending = ended.as_ref().ok().and_then(|it| it.ending.as_ref());
+            ending.is_some_and(|ending| ending.removes(path))
+        };
+        // Also where the run could not be looked after: the command may have started.
+        let has_come = look.end(removes)?;
         match ended {
             Err(error) if error.is_about_namespaces() && host.namespaces.is_ok() => {
                 host.without_namespaces(error.to_string());
@@ -294,14 +309,11 @@ fn start(
             }
             Err(error) => return Ok((plan, Err(error))),
             Ok(outcome) => {
-                guard.after(|path| {
-                    let ending = outcome.ending.as_ref();
-                    ending.is_some_and(|ending| ending.removes(path))
-                })?;
                 if let Some(Err(error)) = &outcome.gateway {
                     warn(verbosity, &error.to_string());
                 }
-                let changes = land(stage, verbosity)?;
+                let mut changes = land(stage, verbosity)?;
+                changes.is_held_back |= has_come;
                 return Ok((plan, Ok(Ran { outcome, changes })));
             }
         }

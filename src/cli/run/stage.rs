@@ -218,21 +218,13 @@ fn make(plan: &Plan, tree: &Path, folder: &Path, wanted: &Wanted<'_>) -> anyhow:
     let now = clock_gettime(ClockId::RealtimeCoarse);
     let Identity { uid, gid, switch } = *wanted.identity;
     let run = wanted.scratch.file_name().unwrap_or_default();
-    // As the caller has written them, without the flag for the wrapper.
-    let is_own = |word: &&OsString| {
-        let word = word.to_string_lossy();
-        word.starts_with("-exec=") && word.contains(WRAPPER_WORD)
-    };
-    let words = plan.command.argv.iter().filter(|word| !is_own(word));
     let record = Record {
         schema: Record::SCHEMA,
         run: run.to_string_lossy().into_owned(),
         tree: tree.to_owned(),
         tree_identity: (found.st_dev, found.st_ino),
         started: (now.tv_sec, u32::try_from(now.tv_nsec).unwrap_or_default()),
-        command: words
-            .map(|word| word.to_string_lossy().into_owned())
-            .collect(),
+        command: words(plan),
         profile: wanted.policy.name.clone(),
         rules: rules(tree, wanted),
         identity: (switch && !wanted.is_mapped).then_some((uid, gid)),
@@ -246,6 +238,18 @@ fn make(plan: &Plan, tree: &Path, folder: &Path, wanted: &Wanted<'_>) -> anyhow:
         (true, false) => Some((found.st_uid, found.st_gid)),
     };
     Ok(Stage::create(folder, record, open, owner)?)
+}
+
+/// The command's words as the caller has written them, without the flag for the wrapper.
+pub(super) fn words(plan: &Plan) -> Vec<String> {
+    let is_own = |word: &&OsString| {
+        let word = word.to_string_lossy();
+        word.starts_with("-exec=") && word.contains(WRAPPER_WORD)
+    };
+    let words = plan.command.argv.iter().filter(|word| !is_own(word));
+    words
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect()
 }
 
 fn rules(tree: &Path, wanted: &Wanted<'_>) -> Rules {
