@@ -10,6 +10,7 @@
 
 mod after;
 mod before;
+mod launcher;
 mod matching;
 mod put_away;
 mod record;
@@ -19,6 +20,7 @@ mod seen;
 mod walk;
 
 pub use before::{Before, Scope, before, folders_named};
+pub use launcher::Launcher;
 pub use record::{LookRecord, TreeId, Unchecked, forget, list, sweep};
 pub use report::{Moved, Report, Stayed};
 pub use run::Look;

@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::{
     self as rfs, AtFlags, CWD, FlockOperation, Mode, OFlags, ResolveFlags, StatxFlags,
@@ -17,12 +17,17 @@ use serde::{Deserialize, Serialize};
 use super::super::error::{Doing, Error};
 use super::super::{open, stage};
 use super::before::Before;
+use super::launcher::Launcher;
 
 const SUFFIX: &str = "look";
 /// The name of a file that is being written.
 const NEW: &str = "look-new";
 /// A file that is being written is as young as this.
 const YOUNG: Duration = Duration::from_secs(60);
+/// So long another process may look, or init may kill.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The kernel ends a pid namespace a moment after the launcher.
+const DYING: Duration = Duration::from_millis(200);
 
 /// Which folder a work tree is. A file system may give the number of a folder that was removed to the next
 /// one, so that the time of its making counts too, where the file system has it.
@@ -73,6 +78,8 @@ pub struct LookRecord {
     pub run: String,
     /// When the run began, in seconds.
     pub started: i64,
+    /// The process that started the run. `None`: the lock alone says whether it is alive.
+    pub launcher: Option<Launcher>,
     /// The command's words, for a reader.
     pub command: Vec<String>,
     /// Name of the profile, for a reader.
@@ -90,6 +97,10 @@ pub struct LookRecord {
 impl LookRecord {
     /// The version of the file that this program writes and reads.
     pub const SCHEMA: u32 = 1;
+
+    fn has_launcher(&self) -> bool {
+        self.launcher.as_ref().is_none_or(Launcher::is_alive)
+    }
 }
 
 /// A record on disk, locked by this process.
@@ -137,7 +148,7 @@ pub struct Unchecked {
     pub file: PathBuf,
     /// The record.
     pub record: LookRecord,
-    /// Whether the run has not ended, or another process looks.
+    /// Whether the launcher has not ended.
     pub is_running: bool,
 }
 
@@ -152,8 +163,8 @@ pub fn list(base: &Path) -> Vec<Unchecked> {
             let locked = rfs::flock(&opened, FlockOperation::NonBlockingLockShared);
             Some(Unchecked {
                 file,
+                is_running: locked.is_err() && record.has_launcher(),
                 record,
-                is_running: locked.is_err(),
             })
         })
         .collect();
@@ -174,7 +185,7 @@ pub fn sweep(base: &Path) {
             }
             Err(_) => false,
         };
-        if is_gone && let Ok((held, _)) = open_locked(&found.file) {
+        if is_gone && let Ok((held, _)) = open_locked(&found.file, false) {
             held.remove();
         }
     }
@@ -192,22 +203,32 @@ pub fn sweep(base: &Path) {
 /// # Errors
 /// The run has not ended, or the record cannot be read.
 pub fn forget(file: &Path) -> Result<(), Error> {
-    let (held, _) = open_locked(file)?;
+    let (held, _) = open_locked(file, false)?;
     held.remove();
     Ok(())
 }
 
-/// Opens and locks the record of a run that has ended.
-pub(super) fn open_locked(file: &Path) -> Result<(Held, LookRecord), Error> {
+/// Opens and locks the record of a run that has ended. With `is_over` nothing of the run is alive any more.
+pub(super) fn open_locked(file: &Path, is_over: bool) -> Result<(Held, LookRecord), Error> {
     let doing = || format!("open {}", file.display());
     let mut opened = open_file(file).doing(doing)?;
-    // Another process that has looked meanwhile has removed the name.
-    if !stage::lock(&opened) || rfs::fstat(&opened).doing(doing)?.st_nlink == 0 {
-        return Err(Error::Running {
-            run: stage::run_of(file),
-        });
-    }
     let record = read(file, &mut opened)?;
+    let start = Instant::now();
+    // Init of a launcher that was killed kills what is inside, or another process looks.
+    while !stage::lock(&opened) {
+        if record.has_launcher() || start.elapsed() > PATIENCE {
+            return Err(Error::Running {
+                run: stage::run_of(file),
+            });
+        }
+    }
+    // Whoever has looked meanwhile has removed the name.
+    if rfs::fstat(&opened).doing(doing)?.st_nlink == 0 {
+        return Err(Errno::NOENT).doing(doing);
+    }
+    if is_over {
+        std::thread::sleep(DYING);
+    }
     let (Some(base), Some(name)) = (file.parent(), file.file_name()) else {
         return Err(Errno::INVAL).doing(doing);
     };

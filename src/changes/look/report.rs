@@ -17,7 +17,7 @@ pub struct Moved {
     #[serde(with = "crate::paths")]
     pub path: PathBuf,
     /// The place where it is now. `None`: it was only looked at.
-    #[serde(with = "crate::paths", skip_serializing_if = "is_none")]
+    #[serde(with = "crate::paths")]
     pub place: Option<PathBuf>,
 }
 
@@ -68,10 +68,6 @@ impl Report {
             false => self.more.1 += 1,
         }
     }
-}
-
-fn is_none(place: &Option<PathBuf>) -> bool {
-    place.is_none()
 }
 
 /// A path of thousands of names, by its end.

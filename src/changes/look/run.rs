@@ -50,7 +50,7 @@ impl Look {
     /// [`Error::Running`]: the run has not ended, or another process looks. The work tree is not the one any
     /// more, or the record cannot be read.
     pub fn open(file: &Path) -> Result<Look, Error> {
-        let (held, record) = open_locked(file)?;
+        let (held, record) = open_locked(file, true)?;
         let tree = open_same(&record)?;
         Ok(Look {
             tree,

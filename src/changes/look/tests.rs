@@ -56,6 +56,7 @@ impl Scene {
             schema: LookRecord::SCHEMA,
             run: "00000000000000aa".to_owned(),
             started: 1,
+            launcher: Launcher::this(),
             command: vec!["sh".to_owned()],
             profile: "dev".to_owned(),
             identity: None,

@@ -8,7 +8,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::stage;
 use crate::changes::Error;
-use crate::changes::look::{self, Look, LookRecord, Report};
+use crate::changes::look::{self, Launcher, Look, LookRecord, Report};
 use crate::cli::looks;
 use crate::cli::{Helped, print_lines, run_folders};
 use crate::launch::caller::Caller;
@@ -47,6 +47,7 @@ impl Guard {
             schema: LookRecord::SCHEMA,
             run: run.to_string_lossy().into_owned(),
             started: clock_gettime(ClockId::Realtime).tv_sec,
+            launcher: Launcher::this(),
             command: stage::words(plan),
             profile: wanted.profile.to_owned(),
             identity: (identity.switch && !wanted.is_mapped)
@@ -61,7 +62,7 @@ impl Guard {
     }
 
     /// Moves away what has come at protected paths, but for what `is_own` says is the launcher's (absolute), and
-    /// says so. Signals wait. Whether anything had come, or could not be looked at.
+    /// says so. Whether anything had come, or could not be looked at.
     ///
     /// # Errors
     /// The look has failed as a whole. Another run or `gosandbox changes apply` does it again.
@@ -73,7 +74,7 @@ impl Guard {
             look.record().run.clone(),
             look.record().before.tree.path.clone(),
         );
-        let ended = undisturbed(|| look.end(&|path| is_own(&tree.join(path))))?;
+        let ended = look.end(&|path| is_own(&tree.join(path)));
         let report = ended.with_context(|| failed(&run, &tree))?;
         if !report.is_empty() {
             print_lines(&text(&report, &run, &tree));
@@ -128,10 +129,15 @@ pub(super) fn finish_earlier(tree: &Path) -> anyhow::Result<()> {
             if !its.starts_with(tree) && !tree.starts_with(its) {
                 continue;
             }
-            let report = undisturbed(|| Look::open(&found.file)?.end(&|_| false))?;
+            // A signal may end the launcher while it waits.
+            let report = match Look::open(&found.file) {
+                Ok(look) => undisturbed(|| look.end(&|_| false))?,
+                Err(error) => Err(error),
+            };
             let report = match report {
-                // Another process looks, or has looked by now.
-                Err(Error::Running { .. } | Error::OtherTree { .. }) => continue,
+                // It is not there any more: another folder is in its place.
+                Err(Error::OtherTree { .. }) => continue,
+                // Another process has looked by now.
                 Err(_) if look::list(&base).iter().all(|left| left.file != found.file) => continue,
                 report => report.with_context(|| failed(run, its))?,
             };

@@ -278,21 +278,13 @@ fn start(
         let gate = prepared.gate(&plan, project.audit)?;
         let look = prepared.begin_look(&plan)?;
         let stage = prepared.begin_stage(&plan)?;
-        let ended = launch::run(&plan, gate, ahead.take());
+        // Signals wait until everything that the run has left is seen to.
+        let caller = Caller::set_aside().context("cannot block signals")?;
+        let ended = launch::run(&plan, gate, ahead.take(), caller);
         progress::end();
-        let (stage, ended) = match (stage, ended) {
-            (Some(stage), Err(error)) => {
-                stage.abandon();
-                (None, Err(error))
-            }
-            both => both,
-        };
-        let removes = |path: &Path| {
-            let ending = ended.as_ref().ok().and_then(|it| it.ending.as_ref());
-            ending.is_some_and(|ending| ending.removes(path))
-        };
-        // Also where the run could not be looked after: the command may have started.
-        let has_come = look.end(removes)?;
+        let settled = settle(&ended, look, stage, verbosity);
+        caller.restore().context("cannot restore the signal mask")?;
+        let changes = settled?;
         match ended {
             Err(error) if error.is_about_namespaces() && host.namespaces.is_ok() => {
                 host.without_namespaces(error.to_string());
@@ -312,8 +304,6 @@ fn start(
                 if let Some(Err(error)) = &outcome.gateway {
                     warn(verbosity, &error.to_string());
                 }
-                let mut changes = land(stage, verbosity)?;
-                changes.is_held_back |= has_come;
                 return Ok((plan, Ok(Ran { outcome, changes })));
             }
         }
@@ -326,15 +316,26 @@ struct Ran {
     changes: stage::Ended,
 }
 
-/// Does with the changes of a run what the profile says, undisturbed by signals.
-fn land(stage: Option<stage::Running>, verbosity: Verbosity) -> anyhow::Result<stage::Ended> {
-    let Some(stage) = stage else {
-        return Ok(stage::Ended::default());
+/// Looks at the work tree, and does with the changes of a run what the profile says.
+fn settle(
+    ended: &Result<launch::Outcome, launch::Error>,
+    look: look::Guard,
+    stage: Option<stage::Running>,
+    verbosity: Verbosity,
+) -> anyhow::Result<stage::Ended> {
+    let ending = ended.as_ref().ok().and_then(|it| it.ending.as_ref());
+    // Also where the run could not be looked after: the command may have started.
+    let has_come = look.end(|path| ending.is_some_and(|ending| ending.removes(path)))?;
+    let mut changes = match (stage, ended) {
+        (None, _) => stage::Ended::default(),
+        (Some(stage), Ok(_)) => stage.end(verbosity)?,
+        (Some(stage), Err(_)) => {
+            stage.abandon();
+            stage::Ended::default()
+        }
     };
-    let caller = Caller::set_aside().context("cannot block signals")?;
-    let ended = stage.end(verbosity);
-    caller.restore().context("cannot restore the signal mask")?;
-    ended
+    changes.is_held_back |= has_come;
+    Ok(changes)
 }
 
 /// The folder that the go command works in: `-C` of its own may change it.
