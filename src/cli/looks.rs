@@ -8,6 +8,8 @@ use crate::changes::look::{self, Look, Report, Unchecked};
 /// The version of the JSON that `--json` prints.
 const SCHEMA: u32 = 1;
 
+/// The stable code of reports, for what has come at protected paths.
+pub(super) const CODE: &str = "protected-path";
 /// The word for such a run in a list.
 pub(super) const STATE: &str = "unchecked";
 /// What a list says instead of counting changes.

@@ -133,3 +133,43 @@ fn a_second_run_finds_nothing_more() {
         }
     }
 }
+
+#[test]
+fn report_and_audit_log_name_it() {
+    for env in [Env::E1, Env::E2] {
+        let site = scene(env, &ATTACKS[6], "own");
+        let [report, log] = ["report.json", "audit.log"].map(|name| site.outside.join(name));
+        let options = [
+            &DIRECT[..],
+            &[
+                "--report",
+                report.to_str().unwrap(),
+                "--audit-log",
+                log.to_str().unwrap(),
+            ],
+        ]
+        .concat();
+        site.run(&options, WAYS[0].0).expect(125);
+        let report: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
+        let protected = &report["protected"];
+        assert_eq!(protected["code"], "protected-path", "{env:?}");
+        let moved = protected["moved"].as_array().unwrap();
+        let mut paths: Vec<_> = moved
+            .iter()
+            .map(|one| one["path"].as_str().unwrap())
+            .collect();
+        paths.sort();
+        assert_eq!(
+            paths,
+            ["own/node_modules/x/.git", "own/vendor/y/.git"],
+            "{env:?}"
+        );
+        assert_eq!(protected["stayed"].as_array().unwrap().len(), 0);
+        let log = std::fs::read_to_string(log).unwrap();
+        assert!(
+            log.contains("protected-path: own/vendor/y/.git was moved away"),
+            "{log}"
+        );
+    }
+}

@@ -6,6 +6,7 @@
 mod support;
 
 mod attacks;
+mod exchanges;
 mod faults;
 mod kills;
 mod together;

@@ -63,7 +63,8 @@ pub fn before(
     user: Option<(u32, u32)>,
 ) -> Result<Before, Error> {
     let (at, id) = open_tree(tree)?;
-    // Nothing is listed for paths alone, and no link is followed: root can do that itself.
+    // For paths alone nothing is listed, and a link's end is opened for its identity only (O_PATH): root can do
+    // that itself.
     let user = user.filter(|_| !scope.roots.is_empty());
     let (mut before, to_mount): Answer = owner::as_user(user, || {
         let mut look = Looking::default();

@@ -24,6 +24,8 @@ const SUFFIX: &str = "look";
 const NEW: &str = "look-new";
 /// A file that is being written is as young as this.
 const YOUNG: Duration = Duration::from_secs(60);
+/// A work tree that is gone may come back: it was moved.
+const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// So long another process may look, or init may kill.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The kernel ends a pid namespace a moment after the launcher.
@@ -185,17 +187,26 @@ pub fn sweep(base: &Path) {
             }
             Err(_) => false,
         };
-        if is_gone && let Ok((held, _)) = open_locked(&found.file, false) {
+        if is_gone
+            && age(&found.file).is_some_and(|age| age > KEPT)
+            && let Ok((held, _)) = open_locked(&found.file, false)
+        {
             held.remove();
         }
     }
     for file in files(base, NEW) {
-        let changed = fs::symlink_metadata(&file).and_then(|found| found.modified());
-        let age = changed.map(|changed| SystemTime::now().duration_since(changed));
-        if age.is_ok_and(|age| age.is_ok_and(|age| age > YOUNG)) {
+        if age(&file).is_some_and(|age| age > YOUNG) {
             let _a_later_run_tries_again = fs::remove_file(&file);
         }
     }
+}
+
+/// Time since a file was written.
+fn age(file: &Path) -> Option<Duration> {
+    let found = fs::symlink_metadata(file).ok()?;
+    SystemTime::now()
+        .duration_since(found.modified().ok()?)
+        .ok()
 }
 
 /// Removes a record without a look.

@@ -349,9 +349,17 @@ fn a_record_of_a_tree_that_is_gone_goes_and_that_of_a_new_one_in_its_place_moves
     fs::create_dir_all(scene.tree.join(".git")).unwrap();
     assert!(Look::open(&file).is_err());
     sweep(&scene.base);
+    assert!(file.exists() && scene.has(".git"));
+    let make_old = |file: &Path| {
+        let past = std::time::SystemTime::now() - std::time::Duration::from_secs(90_000);
+        fs::File::open(file).unwrap().set_modified(past).unwrap();
+    };
+    make_old(&file);
+    sweep(&scene.base);
     assert!(!file.exists() && scene.has(".git"));
     let file = write();
     fs::remove_dir_all(&scene.tree).unwrap();
+    make_old(&file);
     sweep(&scene.base);
     assert!(!file.exists());
 }

@@ -62,13 +62,13 @@ impl Guard {
     }
 
     /// Moves away what has come at protected paths, but for what `is_own` says is the launcher's (absolute), and
-    /// says so. Whether anything had come, or could not be looked at.
+    /// says so. `None`: nothing had come, and everything could be looked at.
     ///
     /// # Errors
     /// The look has failed as a whole. Another run or `gosandbox changes apply` does it again.
-    pub fn end(self, is_own: impl Fn(&Path) -> bool) -> anyhow::Result<bool> {
+    pub fn end(self, is_own: impl Fn(&Path) -> bool) -> anyhow::Result<Option<Report>> {
         let Some(look) = self.0 else {
-            return Ok(false);
+            return Ok(None);
         };
         let (run, tree) = (
             look.record().run.clone(),
@@ -76,10 +76,15 @@ impl Guard {
         );
         let ended = look.end(&|path| is_own(&tree.join(path)));
         let report = ended.with_context(|| failed(&run, &tree))?;
-        if !report.is_empty() {
-            print_lines(&text(&report, &run, &tree));
+        if report.is_empty() {
+            return Ok(None);
         }
-        Ok(!report.is_empty())
+        let head = format!(
+            "cannot accept what the run has made at protected paths in {}",
+            tree.display()
+        );
+        print_lines(&text(&head, &report, &run));
+        Ok(Some(report))
     }
 }
 
@@ -98,21 +103,23 @@ fn undisturbed<T>(work: impl FnOnce() -> T) -> anyhow::Result<T> {
 }
 
 /// What was found, line by line, with what the user can do.
-fn text(report: &Report, run: &str, tree: &Path) -> String {
-    let tree = tree.display();
-    let mut text = match report.stayed.is_empty() {
-        true => format!("cannot leave protected paths in {tree} that have come or were replaced:"),
-        false => format!("cannot move away or look at everything at protected paths in {tree}:"),
+fn text(head: &str, report: &Report, run: &str) -> String {
+    let help = match report.stayed.is_empty() {
+        true => "look at what was moved away; to take it back: mv PLACE PATH".to_owned(),
+        false => format!("remove what stays, and look again: gosandbox changes apply {run}"),
     };
-    text.push_str(&looks::lines(report));
-    text.push_str(match report.stayed.is_empty() {
-        true => "\nhelp: look at what was moved away, and move back with mv what is yours",
-        false => "\nhelp: remove what is named, then look once more: gosandbox changes apply ",
-    });
-    if !report.stayed.is_empty() {
-        text.push_str(run);
-    }
-    text
+    format!("{head}:{}\nhelp: {help}", looks::lines(report))
+}
+
+/// What was found, for the audit log.
+pub(super) fn in_one_line(report: &Report) -> String {
+    let lines = looks::lines(report);
+    let lines: Vec<&str> = lines.lines().map(str::trim).collect();
+    format!(
+        "{}:{}",
+        looks::CODE,
+        lines.join(", ").trim_start_matches(',')
+    )
 }
 
 /// Does the looks that are left to do in a work tree, for runs whose launcher was killed. Before anything in the
@@ -142,11 +149,12 @@ pub(super) fn finish_earlier(tree: &Path) -> anyhow::Result<()> {
                 report => report.with_context(|| failed(run, its))?,
             };
             if !report.is_empty() {
-                let command = found.record.command.join(" ");
-                print_lines(&format!(
-                    "warning: the launcher of run {run} ({command}) was killed before it had looked\n{}",
-                    text(&report, run, its)
-                ));
+                let head = format!(
+                    "warning: run {run} ({}) was killed, and has made this at protected paths in {}",
+                    found.record.command.join(" "),
+                    its.display()
+                );
+                print_lines(&text(&head, &report, run));
             }
             is_complete &= report.stayed.is_empty();
         }

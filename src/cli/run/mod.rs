@@ -285,6 +285,9 @@ fn start(
         let settled = settle(&ended, look, stage, verbosity);
         caller.restore().context("cannot restore the signal mask")?;
         let changes = settled?;
+        if let (Some(audit), Some(report)) = (project.audit, &changes.looked) {
+            audit.refused(&look::in_one_line(report));
+        }
         match ended {
             Err(error) if error.is_about_namespaces() && host.namespaces.is_ok() => {
                 host.without_namespaces(error.to_string());
@@ -325,7 +328,7 @@ fn settle(
 ) -> anyhow::Result<stage::Ended> {
     let ending = ended.as_ref().ok().and_then(|it| it.ending.as_ref());
     // Also where the run could not be looked after: the command may have started.
-    let has_come = look.end(|path| ending.is_some_and(|ending| ending.removes(path)))?;
+    let looked = look.end(|path| ending.is_some_and(|ending| ending.removes(path)))?;
     let mut changes = match (stage, ended) {
         (None, _) => stage::Ended::default(),
         (Some(stage), Ok(_)) => stage.end(verbosity)?,
@@ -334,7 +337,8 @@ fn settle(
             stage::Ended::default()
         }
     };
-    changes.is_held_back |= has_come;
+    changes.is_held_back |= looked.is_some();
+    changes.looked = looked;
     Ok(changes)
 }
 

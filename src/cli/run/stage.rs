@@ -8,6 +8,7 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::what::What;
+use crate::changes::look::Report;
 use crate::changes::{self, Keep, Landed, Record, Rules, Stage};
 use crate::cli::args::Verbosity;
 use crate::cli::{note, print_lines, warn};
@@ -129,6 +130,8 @@ pub(super) struct Running {
 pub(super) struct Ended {
     /// Each change and its verdict, where they were applied.
     pub landed: Option<Landed>,
+    /// What has come at protected paths, where nothing is staged.
+    pub looked: Option<Report>,
     /// Whether changes that the profile wants applied were not: status 125.
     pub is_held_back: bool,
 }
@@ -194,6 +197,7 @@ impl Running {
         Ok(Ended {
             is_held_back: landed.is_left(),
             landed: Some(landed),
+            looked: None,
         })
     }
 
