@@ -85,6 +85,7 @@ impl Tree {
             roots,
             names: policy.files.protected.clone(),
             watched: watched.map(Path::to_owned).collect(),
+            stand_ins: MADE.map(PathBuf::from).to_vec(),
         };
         let before = look::before(root, &scope, &matcher, user)?;
         let written = match access {

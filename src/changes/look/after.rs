@@ -6,10 +6,10 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{self, AtFlags, FileType, Mode};
+use rustix::fs::{self, AtFlags, FileType, Mode, Stat};
 use rustix::io::Errno;
 
-use super::super::open;
+use super::super::{open, scan};
 use super::before::{Before, identity};
 use super::matching::Names;
 use super::put_away::put_away;
@@ -32,6 +32,7 @@ pub(super) fn look(
     let names = Names::new(&matcher);
     let mut comparing = Comparing {
         known: &before.known,
+        stand_ins: &before.scope.stand_ins,
         moves,
         is_own,
         moved: Vec::new(),
@@ -60,7 +61,7 @@ pub(super) fn remove_decoys(tree: BorrowedFd<'_>, decoys: &[PathBuf]) {
     for path in decoys {
         if let Ok(Some(spot)) = Spot::at(tree, path)
             && spot.path == *path
-            && is_decoy(&spot)
+            && is_decoy(&spot.found)
         {
             let _or_it_is_moved_away =
                 fs::unlinkat(&spot.folder, &spot.name, AtFlags::empty()).is_ok();
@@ -68,10 +69,10 @@ pub(super) fn remove_decoys(tree: BorrowedFd<'_>, decoys: &[PathBuf]) {
     }
 }
 
-fn is_decoy(spot: &Spot) -> bool {
-    match FileType::from_raw_mode(spot.found.st_mode) {
+fn is_decoy(found: &Stat) -> bool {
+    match FileType::from_raw_mode(found.st_mode) {
         FileType::Socket => true,
-        FileType::RegularFile => spot.found.st_size == 0,
+        FileType::RegularFile => found.st_size == 0,
         _ => false,
     }
 }
@@ -79,6 +80,7 @@ fn is_decoy(spot: &Spot) -> bool {
 struct Comparing<'c> {
     /// Sorted.
     known: &'c [Seen],
+    stand_ins: &'c [PathBuf],
     moves: bool,
     is_own: IsOwn<'c>,
     /// Watched folders that were moved away.
@@ -100,6 +102,11 @@ impl Comparing<'_> {
         self.known.binary_search(&seen).is_ok()
     }
 
+    /// Whether it is what another run's launcher, or its init, has made: there is nothing in it.
+    fn is_stand_in(&self, path: &Path, found: &Stat) -> bool {
+        is_decoy(found) && self.stand_ins.iter().any(|stand_in| stand_in == path)
+    }
+
     fn watched(&mut self, tree: BorrowedFd<'_>, path: &Path, known: Option<&Seen>) {
         let spot = match Spot::at(tree, path) {
             Ok(None) => return,
@@ -107,7 +114,11 @@ impl Comparing<'_> {
             Err(cause) => return self.report.stayed(path.to_owned(), &cause),
         };
         let is_socket = FileType::from_raw_mode(spot.found.st_mode) == FileType::Socket;
-        if is_socket || Some(&spot.seen()) == known || (self.is_own)(&spot.path) {
+        if is_socket
+            || Some(&spot.seen()) == known
+            || self.is_stand_in(&spot.path, &spot.found)
+            || (self.is_own)(&spot.path)
+        {
             return;
         }
         let is_folder = FileType::from_raw_mode(spot.found.st_mode) == FileType::Directory;
@@ -150,6 +161,8 @@ impl Visit for Comparing<'_> {
         if place.kind == FileType::Socket
             || self.is_known(place, Reason::Name, identity(place))
             || (self.is_own)(&place.path())
+            || scan::look(place.at, place.name)
+                .is_ok_and(|found| found.is_some_and(|it| self.is_stand_in(&place.path(), &it)))
         {
             return Next::Pass;
         }

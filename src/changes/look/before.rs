@@ -30,6 +30,9 @@ pub struct Scope {
     /// Paths that are protected besides.
     #[serde(with = "crate::paths")]
     pub watched: Vec<PathBuf>,
+    /// Paths at which every launcher makes sockets or empty files for its run.
+    #[serde(with = "crate::paths")]
+    pub stand_ins: Vec<PathBuf>,
 }
 
 /// What was at protected paths before the run.

@@ -4,13 +4,11 @@
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use rustix::fs::{
-    self as rfs, AtFlags, CWD, FlockOperation, Mode, OFlags, ResolveFlags, StatxFlags,
-};
+use rustix::fs::{self as rfs, AtFlags, CWD, FlockOperation, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +16,7 @@ use super::super::error::{Doing, Error};
 use super::super::{open, stage};
 use super::before::Before;
 use super::launcher::Launcher;
+use super::seen::{Born, born};
 
 const SUFFIX: &str = "look";
 /// The name of a file that is being written.
@@ -41,7 +40,7 @@ pub struct TreeId {
     pub path: PathBuf,
     dev: u64,
     ino: u64,
-    born: Option<(i64, u32)>,
+    born: Option<Born>,
 }
 
 impl TreeId {
@@ -59,13 +58,11 @@ pub(super) fn open_tree(path: &Path) -> Result<(OwnedFd, TreeId), Error> {
     let flags = open::FOLDER | OFlags::PATH;
     let tree = rfs::openat2(CWD, path, flags, Mode::empty(), resolve).doing(doing)?;
     let found = rfs::fstat(&tree).doing(doing)?;
-    let times = rfs::statx(&tree, c"", AtFlags::EMPTY_PATH, StatxFlags::BTIME).ok();
-    let times = times.filter(|times| times.stx_mask & StatxFlags::BTIME.bits() != 0);
     let id = TreeId {
         path: path.to_owned(),
         dev: found.st_dev,
         ino: found.st_ino,
-        born: times.map(|times| (times.stx_btime.tv_sec, times.stx_btime.tv_nsec)),
+        born: born(tree.as_fd(), c""),
     };
     Ok((tree, id))
 }

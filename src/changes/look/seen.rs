@@ -6,7 +6,7 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{self, FileType, Mode, OFlags, Stat};
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, Stat, StatxFlags};
 use serde::{Deserialize, Serialize};
 
 use super::super::{open, scan};
@@ -44,14 +44,26 @@ impl Seen {
     }
 }
 
-/// Device and inode, and of a link its text and end: a file system may give the number of a file that was
-/// removed to the next.
+/// Device and inode, the time of its making, and of a link its text and end: a file system may give the number
+/// of a file that was removed to the next.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Identity {
     dev: u64,
     ino: u64,
+    born: Option<Born>,
     link: Option<Link>,
+}
+
+/// The time at which a file was made: seconds and nanoseconds.
+pub(super) type Born = (i64, u32);
+
+/// That of a name, or of a descriptor whose name is empty. `None`: the file system has none.
+pub(super) fn born(folder: BorrowedFd<'_>, name: &CStr) -> Option<Born> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
+    let found = fs::statx(folder, name, flags, StatxFlags::BTIME).ok()?;
+    let has_time = found.stx_mask & StatxFlags::BTIME.bits() != 0;
+    has_time.then_some((found.stx_btime.tv_sec, found.stx_btime.tv_nsec))
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -78,6 +90,7 @@ impl Identity {
         Some(Identity {
             dev: found.st_dev,
             ino: found.st_ino,
+            born: born(folder, c""),
             link: None,
         })
     }
@@ -88,6 +101,7 @@ impl Identity {
         Identity {
             dev: found.st_dev,
             ino: found.st_ino,
+            born: born(folder, name),
             link: is_link.then(|| Link::at(folder, name)).flatten(),
         }
     }

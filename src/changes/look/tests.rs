@@ -8,7 +8,8 @@ use rustix::fs::{CWD, Mode, OFlags};
 use super::*;
 use crate::policy::protected::Matcher;
 
-const NAMES: [&str; 5] = [
+const NAMES: [&str; 6] = [
+    ".idea",
     ".git",
     ".envrc",
     ".vscode",
@@ -50,6 +51,7 @@ impl Scene {
             roots: vec![PathBuf::new()],
             names: NAMES.map(PathBuf::from).to_vec(),
             watched: watched.iter().map(PathBuf::from).collect(),
+            stand_ins: vec![".idea".into(), ".vscode".into()],
         };
         let before = before(&self.tree, &scope, &Matcher::new(NAMES), None).unwrap();
         LookRecord {
@@ -282,9 +284,18 @@ fn sockets_and_what_is_the_launchers_own_stay() {
     let look = scene.begin(&[".envrc"]);
     let _socket = UnixListener::bind(scene.tree.join(".vscode")).unwrap();
     fs::write(scene.tree.join(".envrc"), "").unwrap();
+    fs::write(scene.tree.join(".idea"), "").unwrap();
     let report = look.end(&|path| path == Path::new(".envrc")).unwrap();
     assert!(report.is_empty(), "{report:?}");
     assert!(scene.has(".vscode") && scene.has(".envrc"));
+    // With something in it, or anywhere else, it is no other run's.
+    let look = scene.begin(&[]);
+    fs::remove_file(scene.tree.join(".idea")).unwrap();
+    fs::write(scene.tree.join(".new"), "x").unwrap();
+    fs::rename(scene.tree.join(".new"), scene.tree.join(".idea")).unwrap();
+    fs::create_dir(scene.tree.join("a")).unwrap();
+    fs::write(scene.tree.join("a/.vscode"), "").unwrap();
+    assert_eq!(moved(&end(look)), [".idea", "a/.vscode"]);
 }
 
 #[test]
