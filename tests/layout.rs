@@ -16,7 +16,7 @@ const MAY_SEE: [(&str, &[&str]); 17] = [
     ("profile", &["policy"]),
     ("go", &["policy", "paths", "text"]),
     ("host", &["paths", "sys"]),
-    ("plan", &["policy", "host", "files", "paths"]),
+    ("plan", &["changes", "policy", "host", "files", "paths"]),
     ("enforce", &["policy", "plan", "files", "sys"]),
     ("notify", &["sys"]),
     ("changes", &["paths", "policy", "sys", "text"]),

@@ -355,7 +355,9 @@ fn helper() {
     let Ok(script) = std::env::var("SHARED_TEST_SCRIPT") else {
         return;
     };
-    let outcome = launch::run(&plan(&script), None, None).unwrap();
+    let caller = launch::caller::Caller::set_aside().unwrap();
+    let outcome = launch::run(&plan(&script), None, None, caller).unwrap();
+    caller.restore().unwrap();
     let _ = writeln!(std::io::stdout(), "STATUS {}", outcome.status);
     std::process::exit(0);
 }
@@ -400,8 +402,7 @@ fn plan(script: &str) -> Plan {
         checks: Vec::new(),
         scratch: None,
         program: None,
-        watched: Vec::new(),
-        planted: None,
+        before: None,
         placeholders: Vec::new(),
         staged: None,
         guarantees: BTreeMap::new(),

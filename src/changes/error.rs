@@ -53,7 +53,7 @@ pub enum Error {
         limit: usize,
     },
     /// The process that works as the work tree's owner has failed.
-    #[error("cannot apply the changes as user {uid}: {cause}")]
+    #[error("cannot work in the work tree as user {uid}: {cause}")]
     Owner {
         /// The user.
         uid: u32,

@@ -4,6 +4,8 @@
 //! A run's programs see the work tree as an overlay. What they write lies in the *upper* folder of
 //! the run's *stage* until every process has ended. Then the changes are listed, judged, and the
 //! allowed ones moved to the work tree. This room owns the stage on disk. It prints nothing.
+//!
+//! Where programs write the work tree itself, [`look`] finds what they have made at protected paths.
 
 mod change;
 mod delete;
@@ -16,6 +18,7 @@ mod journal;
 mod judge;
 mod land;
 mod links;
+pub mod look;
 mod open;
 mod origin;
 mod owner;

@@ -49,7 +49,8 @@ impl Parts {
         self
     }
 
-    fn note(&mut self, name: &[u8]) {
+    /// Adds a name of the folder.
+    pub fn note(&mut self, name: &[u8]) {
         self.head |= name.eq_ignore_ascii_case(b"HEAD");
         self.objects |= name.eq_ignore_ascii_case(b"objects");
         self.refs |= name.eq_ignore_ascii_case(b"refs");

@@ -210,9 +210,9 @@ pub(super) fn open_locked(folder: &Path) -> Result<(OwnedFd, Record), Error> {
 }
 
 /// Takes the lock. Who only looks at a stage holds it for a moment, so that this waits for one.
-fn lock(at: &OwnedFd) -> bool {
+pub(super) fn lock(at: impl AsFd) -> bool {
     for _ in 0..20 {
-        if rfs::flock(at, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        if rfs::flock(&at, FlockOperation::NonBlockingLockExclusive).is_ok() {
             return true;
         }
         std::thread::sleep(Duration::from_millis(25));

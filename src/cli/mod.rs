@@ -9,11 +9,13 @@ mod completions;
 mod doctor;
 pub mod flags;
 mod help;
+mod looks;
 mod low;
 mod man;
 mod policy;
 mod profiles;
 mod run;
+mod run_folders;
 mod usage;
 
 use std::ffi::OsString;
@@ -27,6 +29,8 @@ use crate::go::workspace::Workspace;
 use crate::launch;
 use crate::profile::{self, Caller, Overrides};
 use crate::text::visible;
+
+use run_folders::run_folders;
 
 /// gosandbox refused or failed.
 pub const REFUSED: u8 = 125;

@@ -29,7 +29,6 @@ pub mod message;
 pub mod placeholder;
 pub mod probe;
 pub mod processors;
-pub mod quarantine;
 mod refresh;
 pub mod remove;
 pub mod scratch;
@@ -163,23 +162,16 @@ pub fn sanitise_descriptors() -> io::Result<()> {
 /// Runs the plan to its end, with `gate` for the way out where the plan has one, in the init that was
 /// cloned ahead where it is one for this plan.
 ///
+/// `caller` was set aside: a signal waits until the command has ended and what was made is removed. Whoever has set it
+/// aside puts it back, after whatever else is to be done first.
+///
 /// # Errors
 /// As listed in [`Error`]; the command was not executed, or was ended.
-pub fn run(plan: &Plan, gate: Option<Gate>, ahead: Option<Ahead>) -> Result<Outcome, Error> {
-    // From here on a signal waits until the command has ended and what was made is removed.
-    let caller = Caller::set_aside().map_err(|e| Error::launcher("block signals", e))?;
-    let outcome = run_aside(plan, caller, gate, ahead);
-    caller
-        .restore()
-        .map_err(|e| Error::launcher("restore the signal mask", e))?;
-    outcome
-}
-
-fn run_aside(
+pub fn run(
     plan: &Plan,
-    caller: Caller,
     gate: Option<Gate>,
     ahead: Option<Ahead>,
+    caller: Caller,
 ) -> Result<Outcome, Error> {
     let group = cgroup::Group::make(&plan.limits)
         .map_err(|e| Error::launcher("make a cgroup for the limits", e))?;

@@ -45,7 +45,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
         names.extend(policy.programs.execute.iter().cloned());
     }
     let execute = system::programs(&names);
-    let mut tree = Tree::look(inputs);
+    let mut tree = Tree::look(inputs)?;
     if !namespaces {
         // Nothing can be mounted over them.
         tree.placeholders.clear();
@@ -105,12 +105,8 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
             },
         }),
         program,
-        watched: match run.stage {
-            Some(_) => Vec::new(),
-            None => project.protected_paths(policy),
-        },
         staged: project.tree.clone().filter(|_| run.stage.is_some()),
-        planted: tree.planted,
+        before: tree.before,
         placeholders: [run.placeholders.clone(), tree.placeholders].concat(),
         guarantees: BTreeMap::new(),
         gaps: guarantees::gaps(host),

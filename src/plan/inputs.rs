@@ -101,6 +101,9 @@ impl Protected {
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A protected path that cannot be looked at.
+    #[error(transparent)]
+    Look(#[from] crate::changes::Error),
     /// An output that cannot be granted.
     #[error("cannot let {flag} write {}: {why}", path.display())]
     Output {

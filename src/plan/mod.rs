@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::changes::look::Before;
 use crate::policy::{Access, Cage, Guarantee, Layer};
 
 pub mod build;
@@ -18,10 +19,8 @@ mod hidden;
 pub mod inputs;
 mod links;
 mod mounts;
-mod on_disk;
 pub mod outputs;
 pub mod own;
-mod planted;
 mod program;
 mod supervision;
 pub mod system;
@@ -31,8 +30,6 @@ pub mod way;
 
 pub use crate::host::cgroups::{CgroupVersion, Place};
 pub use links::{ends_of_links, steps};
-pub use on_disk::Identity as OnDisk;
-pub use planted::Planted;
 pub use tree::protected_at_top;
 pub use view::{Cover, Node, Overlay, ProgramRoot, View};
 pub use way::Way;
@@ -87,12 +84,9 @@ pub struct Plan {
     pub scratch: Option<Scratch>,
     /// What the `-exec` wrapper does for each program, where there is a wrapper.
     pub program: Option<ProgramPlan>,
-    /// Protected paths to be looked at before and after the run.
+    /// What is at protected paths, for the look after the run.
     #[serde(skip)]
-    pub watched: Vec<PathBuf>,
-    /// Where protected paths may be planted at any depth.
-    #[serde(skip)]
-    pub planted: Option<Planted>,
+    pub before: Option<Before>,
     /// What the launcher makes first, and removes at the end if it is still empty.
     pub placeholders: Vec<Placeholder>,
     /// The work tree, where what programs write there is staged.

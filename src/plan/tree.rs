@@ -1,11 +1,13 @@
 //! The work tree and its protected paths: what is there, what is not, and what can be written beside.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::inputs::{Inputs, Wraps};
-use super::planted::{Planted, walk};
+use super::inputs::{Error, Inputs, Wraps};
+use super::links::ends_of_links;
 use super::{Placeholder, PlaceholderKind, Rule};
+use crate::changes::look::{self, Before, Scope};
 use crate::policy::protected::Matcher;
 use crate::policy::{Access, Cage, TreeAccess};
 
@@ -34,60 +36,82 @@ pub struct Tree {
     pub placeholders: Vec<Placeholder>,
     /// Folders that tests may write, as mounts of their own beside a tree that they may not.
     pub testdata: Vec<PathBuf>,
-    /// Where others may be planted, where code of the source may write all of the tree.
-    pub planted: Option<Planted>,
+    /// What is at protected paths, for the look after the run.
+    pub before: Option<Before>,
 }
 
 impl Tree {
     /// Looks at the tree: deeply only where code of the source may write all of it, which alone can
     /// plant a path anywhere.
-    pub fn look(inputs: &Inputs<'_>) -> Tree {
+    ///
+    /// # Errors
+    /// A protected path cannot be looked at.
+    pub fn look(inputs: &Inputs<'_>) -> Result<Tree, Error> {
         let Inputs {
             policy, project, ..
         } = *inputs;
         let Some(root) = &project.tree else {
-            return Tree::default();
+            return Ok(Tree::default());
         };
         let matcher = policy.files.matcher();
         let mut protected = protected_at_top(root, &matcher);
         protected.extend(project.protected.iter().cloned());
         protected.retain(|path| is_real(path) && is_way_real(root, path));
         if inputs.run.stage.is_some() {
-            return Tree::staged(protected);
+            return Ok(Tree::staged(protected));
         }
-        let written = program_access(inputs) == TreeAccess::Write;
-        let mut placeholders = Vec::new();
+        let access = program_access(inputs);
+        let user = user(inputs, root);
         let mut testdata = Vec::new();
-        let mut planted = None;
-        if program_access(inputs) == TreeAccess::Testdata {
-            let folders = folders_of_testdata(root, &matcher);
-            let below = Planted::before(folders.clone(), &matcher, &mut protected);
-            // Fuzzing makes its own where there is none.
-            planted = Some(match inputs.run.fuzzes {
-                true => Planted::before(vec![root.clone()], &matcher, &mut Vec::new()),
-                false => below,
-            });
-            // Where there are very many, a test gets the whole tree's mount, narrowed by Landlock alone.
-            if inputs.host.namespaces.is_ok() && folders.len() <= MOST_MOUNTS {
-                testdata = folders;
+        let roots = match access {
+            TreeAccess::Testdata => {
+                // Nothing is tested in the last two.
+                const ENDS: [&str; 3] = [TESTDATA, "vendor", "node_modules"];
+                testdata = look::folders_named(root, TESTDATA, &ENDS, &matcher, user)?;
+                match inputs.run.fuzzes {
+                    // Fuzzing makes its own where there is none.
+                    true => vec![PathBuf::new()],
+                    false => testdata.clone(),
+                }
             }
-        }
-        if written {
-            let all = Planted::before(vec![root.clone()], &matcher, &mut protected);
+            TreeAccess::Write => vec![PathBuf::new()],
+            TreeAccess::Read => Vec::new(),
+        };
+        let watched = project.protected_paths(policy);
+        let watched = watched
+            .iter()
+            .filter_map(|path| path.strip_prefix(root).ok());
+        let scope = Scope {
+            roots,
+            names: policy.files.protected.clone(),
+            watched: watched.map(Path::to_owned).collect(),
+            stand_ins: MADE.map(PathBuf::from).to_vec(),
+        };
+        let before = look::before(root, &scope, &matcher, user)?;
+        let written = match access {
+            TreeAccess::Testdata => testdata.as_slice(),
+            _ => before.scope.roots.as_slice(),
+        };
+        protected.extend(to_mount(root, written, &before));
+        let mut placeholders = Vec::new();
+        if access == TreeAccess::Write {
             protected.extend(caches_within(root, inputs));
             let names = policy.files.protected.iter();
-            let missing = names.filter(|name| !all.knew(&root.join(name)));
+            let missing = names.filter(|name| !knew(&before, name));
             placeholders.extend(missing.filter_map(|name| placeholder(root, name)));
-            planted = Some(all);
+        }
+        // Where there are very many, a test gets the whole tree's mount, narrowed by Landlock alone.
+        if inputs.host.namespaces.is_err() || testdata.len() > MOST_MOUNTS {
+            testdata.clear();
         }
         protected.sort();
         protected.dedup();
-        Tree {
+        Ok(Tree {
             protected,
             placeholders,
-            testdata,
-            planted,
-        }
+            testdata: testdata.iter().map(|folder| root.join(folder)).collect(),
+            before: Some(before),
+        })
     }
 
     /// That of a staged work tree: what is protected deeper, and what comes, is judged when it is applied.
@@ -170,15 +194,36 @@ pub fn program_access(inputs: &Inputs<'_>) -> TreeAccess {
 /// Above this many `testdata` folders none gets a mount of its own.
 const MOST_MOUNTS: usize = 500;
 
-/// The `testdata` folders of a tree, sorted.
-fn folders_of_testdata(root: &Path, protected: &Matcher) -> Vec<PathBuf> {
-    const NAME: &str = "testdata";
-    // Nothing is tested in there.
-    const ENDS: [&str; 3] = [NAME, "vendor", "node_modules"];
-    let mut found = walk(root, protected, &ENDS).to_mount;
-    found.retain(|path| path.ends_with(NAME) && path.is_dir());
-    found.sort();
+/// The folders that tests may write.
+const TESTDATA: &str = "testdata";
+
+/// The user who looks at a tree where the launcher is root and the tree is not root's.
+fn user(inputs: &Inputs<'_>, root: &PathBuf) -> Option<(u32, u32)> {
+    let identity = inputs.identity;
+    let is_switched = identity.switch && !inputs.project.mapped.contains(root);
+    is_switched.then_some((identity.uid, identity.gid))
+}
+
+/// What can be mounted over in folders that programs may write, and what links lead to there.
+fn to_mount(root: &Path, written: &[PathBuf], before: &Before) -> Vec<PathBuf> {
+    let written: HashSet<PathBuf> = written.iter().map(|folder| root.join(folder)).collect();
+    let is_written = |path: &Path| {
+        let mut above = path.ancestors().skip(1);
+        above.any(|folder| written.contains(folder))
+    };
+    let paths = before.to_mount.iter().map(|path| root.join(path));
+    let mut found: Vec<PathBuf> = paths.filter(|path| is_written(path)).collect();
+    found.extend(ends_of_links(root, &found));
+    let ends = before.known.iter().filter_map(look::Seen::end);
+    found.extend(ends.map(Path::to_owned));
+    found.retain(|path| path != root && is_written(path));
     found
+}
+
+/// Whether there was anything at a path, a link that leads nowhere too.
+fn knew(before: &Before, path: &Path) -> bool {
+    let search = |seen: &look::Seen| seen.path.as_path().cmp(path);
+    before.known.binary_search_by(search).is_ok()
 }
 
 /// What is there and protected at the top of a tree, and at the end of a protected path from there.
@@ -241,12 +286,18 @@ mod tests {
     #[test]
     fn without_a_view_everything_but_the_protected_paths_is_granted_for_writing() {
         let folder = tempfile::tempdir().unwrap();
-        let root = folder.path();
+        let root = &folder.path().canonicalize().unwrap();
         for path in ["a/b", "c/.git/hooks", "c/d", ".git"] {
             fs::create_dir_all(root.join(path)).unwrap();
         }
         fs::write(root.join("f"), "").unwrap();
-        let mut protected = walk(root, &Matcher::new([".git"]), &[]).to_mount;
+        let names = Matcher::new([".git"]);
+        let scope = Scope {
+            roots: vec![PathBuf::new()],
+            ..Scope::default()
+        };
+        let before = look::before(root, &scope, &names, None).unwrap();
+        let mut protected = to_mount(root, &before.scope.roots, &before);
         protected.sort();
         assert_eq!(protected, [root.join(".git"), root.join("c/.git")]);
         let tree = Tree {

@@ -183,13 +183,22 @@ impl Matcher {
         self.matches_end(path) || is_link && self.is_on_the_way(path)
     }
 
+    /// Whether a folder of this name holds dependencies.
+    pub fn is_of_dependencies(name: &[u8]) -> bool {
+        DEPENDENCIES.contains(&&*fold::fold(name))
+    }
+
+    /// The number of names in the longest protected path: so much of a path's end decides.
+    pub fn longest(&self) -> usize {
+        let paths = self.everywhere.paths.iter().chain(&self.outside.paths);
+        paths.map(Vec::len).max().unwrap_or(1)
+    }
+
     /// The items that count at a path.
     fn that_count(&self, path: &Path) -> impl Iterator<Item = &Items> {
         let above = path.parent().into_iter().flat_map(Path::components);
-        let is_of_dependencies = |part: Component<'_>| {
-            let name = fold::fold(part.as_os_str().as_encoded_bytes());
-            DEPENDENCIES.contains(&&*name)
-        };
+        let is_of_dependencies =
+            |part: Component<'_>| Matcher::is_of_dependencies(part.as_os_str().as_encoded_bytes());
         let outside = match above.into_iter().any(is_of_dependencies) {
             true => None,
             false => Some(&self.outside),

@@ -1,16 +1,17 @@
 //! `gosandbox changes`: what runs have changed in a work tree and left staged.
 
+mod show;
+pub(super) mod text;
+
 use std::fmt::Write as _;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
-pub(super) mod text;
-
 use self::text::{MOST_LISTED, and_more, counted, is_refused, line, verdict_word};
 use super::args::{Changes as Words, ChangesAction, LowArgs};
-use super::{Helped, clean_lines, print, start_folder};
+use super::{Helped, clean_lines, looks, print, run_folders, start_folder};
+use crate::changes::look::{self, Unchecked};
 use crate::changes::{self, Change, Changes, Found, Landed, Stage, Verdict};
 
 /// The version of the JSON that `--json` prints.
@@ -23,58 +24,91 @@ pub(super) fn work(args: &LowArgs, words: &Words) -> anyhow::Result<u8> {
     let found = all();
     match words.action {
         ChangesAction::List => print(list(&found, args.json).as_bytes()),
-        ChangesAction::Show => {
-            let stage = open(choose(&found, args, words)?)?;
-            show(&stage, args.json)
-        }
-        ChangesAction::Apply => {
-            let found = choose(&found, args, words)?;
-            apply(open(found)?, args.json)
-        }
+        ChangesAction::Show => match choose(&found, args, words)? {
+            Left::Stage(found) => show::show(&open(found)?, args.json),
+            Left::Look(found) => looks::show(found, args.json),
+        },
+        ChangesAction::Apply => match choose(&found, args, words)? {
+            Left::Stage(found) => apply(open(found)?, args.json),
+            Left::Look(found) => looks::apply(found, args.json),
+        },
         ChangesAction::Drop if words.all => {
-            let ended = found.iter().filter(|found| !found.is_running);
+            // A look that is left to do drops nothing that the run has made: it stays.
+            let stages = found.iter().filter_map(|left| match left {
+                Left::Stage(found) => Some(found),
+                Left::Look(_) => None,
+            });
+            let ended = stages.filter(|found| !found.is_running);
             drop_all(&ended.collect::<Vec<_>>(), args.json)
         }
-        ChangesAction::Drop => drop_all(&[choose(&found, args, words)?], args.json),
+        ChangesAction::Drop => match choose(&found, args, words)? {
+            Left::Stage(found) => drop_all(&[found], args.json),
+            Left::Look(found) => looks::forget(found, args.json),
+        },
     }
 }
 
-/// The stages of every folder in which runs of this user make them, newest first.
-fn all() -> Vec<Found> {
-    let uid = rustix::process::geteuid().as_raw();
-    let named = ["GOTMPDIR", "TMPDIR"]
-        .into_iter()
-        .filter_map(std::env::var_os);
-    let folders = named.map(PathBuf::from);
-    let folders = folders.chain(["/tmp".into(), "/var/tmp".into()]);
-    let mut bases: Vec<PathBuf> = folders
-        .filter_map(|folder| folder.canonicalize().ok())
-        .map(|folder| folder.join(format!("gosandbox-{uid}")))
-        .filter(|base| base.ancestors().all(|folder| is_held(folder, uid)))
-        .collect();
-    bases.sort();
-    bases.dedup();
-    let mut found: Vec<Found> = bases.iter().flat_map(|base| changes::list(base)).collect();
-    found.sort_by_key(|found| std::cmp::Reverse(found.record.started));
+/// What a run has left to be done.
+enum Left {
+    /// Changes in its stage.
+    Stage(Found),
+    /// The look at the work tree, after its launcher was killed.
+    Look(Unchecked),
+}
+
+impl Left {
+    fn run(&self) -> &str {
+        match self {
+            Left::Stage(found) => &found.record.run,
+            Left::Look(found) => &found.record.run,
+        }
+    }
+
+    fn tree(&self) -> &Path {
+        match self {
+            Left::Stage(found) => &found.record.tree,
+            Left::Look(found) => &found.record.before.tree.path,
+        }
+    }
+
+    fn started(&self) -> i64 {
+        match self {
+            Left::Stage(found) => found.record.started.0,
+            Left::Look(found) => found.record.started,
+        }
+    }
+
+    fn command(&self) -> &[String] {
+        match self {
+            Left::Stage(found) => &found.record.command,
+            Left::Look(found) => &found.record.command,
+        }
+    }
+
+    fn state(&self) -> &'static str {
+        match self {
+            Left::Stage(found) => state(found),
+            Left::Look(found) => looks::state(found),
+        }
+    }
+}
+
+/// What runs of this user have left, in every folder in which they leave it, newest first.
+fn all() -> Vec<Left> {
+    let mut found = Vec::new();
+    for base in run_folders() {
+        found.extend(changes::list(&base).into_iter().map(Left::Stage));
+        found.extend(look::list(&base).into_iter().map(Left::Look));
+    }
+    found.sort_by_key(|left| std::cmp::Reverse(left.started()));
     found
 }
 
-/// Whether nobody but root and this user can replace what lies in a folder.
-fn is_held(folder: &Path, uid: u32) -> bool {
-    const STICKY: u32 = 0o1000;
-    folder.symlink_metadata().is_ok_and(|found| {
-        let is_own = found.uid() == 0 || found.uid() == uid;
-        is_own && found.is_dir() && (found.mode() & 0o022 == 0 || found.mode() & STICKY != 0)
-    })
-}
-
 /// The run that is named, else the newest one of the work tree that the caller is in.
-fn choose<'f>(found: &'f [Found], args: &LowArgs, words: &Words) -> anyhow::Result<&'f Found> {
+fn choose<'f>(found: &'f [Left], args: &LowArgs, words: &Words) -> anyhow::Result<&'f Left> {
     if let Some(run) = &words.run {
-        let named = found
-            .iter()
-            .filter(|found| found.record.run.starts_with(run));
-        let named: Vec<&Found> = named.collect();
+        let named = found.iter().filter(|left| left.run().starts_with(run));
+        let named: Vec<&Left> = named.collect();
         return match named.as_slice() {
             [one] => Ok(one),
             [] => Err(unknown(format!(
@@ -87,9 +121,7 @@ fn choose<'f>(found: &'f [Found], args: &LowArgs, words: &Words) -> anyhow::Resu
         };
     }
     let folder = start_folder(args)?;
-    let here = found
-        .iter()
-        .find(|found| folder.starts_with(&found.record.tree));
+    let here = found.iter().find(|left| folder.starts_with(left.tree()));
     here.ok_or_else(|| {
         unknown(format!(
             "cannot find changes for {}: no run has left any staged for this work tree",
@@ -120,56 +152,54 @@ fn state(found: &Found) -> &'static str {
 }
 
 /// When a run began, to the second.
-fn when(found: &Found) -> String {
-    let (seconds, _) = found.record.started;
+fn when(seconds: i64) -> String {
     jiff::Timestamp::from_second(seconds).map_or_else(|_| "-".to_owned(), |time| time.to_string())
 }
 
 /// The changes of a run that has ended.
-fn listed(found: &Found) -> Option<Changes> {
+fn listed(left: &Left) -> Option<Changes> {
+    let Left::Stage(found) = left else {
+        return None;
+    };
     (!found.is_running).then(|| Stage::open(&found.folder).ok()?.changes().ok())?
 }
 
-fn list(found: &[Found], as_json: bool) -> String {
-    let stages = found.iter().map(|found| (found, listed(found)));
+fn list(found: &[Left], as_json: bool) -> String {
+    let runs = found.iter().map(|left| (left, listed(left)));
     // A run that was interrupted before it changed anything has nothing to decide.
-    let stages = stages.filter(|(_, changes)| changes.as_ref().is_none_or(|one| !one.is_empty()));
+    let runs = runs.filter(|(_, changes)| changes.as_ref().is_none_or(|one| !one.is_empty()));
     if as_json {
-        let stages: Vec<Value> = stages
-            .map(|(found, changes)| {
-                json!({
-                    "run": found.record.run,
-                    "started": when(found),
-                    "state": state(found),
-                    "tree": found.record.tree.to_string_lossy(),
-                    "command": found.record.command,
-                    "profile": found.record.profile,
-                    "changes": changes.as_ref().map(counts),
-                })
-            })
-            .collect();
-        return format!("{:#}\n", json!({ "schema": SCHEMA, "stages": stages }));
+        let runs = runs.map(|(left, changes)| match left {
+            Left::Look(found) => looks::listed(found, &when(left.started())),
+            Left::Stage(found) => json!({
+                "run": found.record.run,
+                "started": when(left.started()),
+                "state": left.state(),
+                "tree": found.record.tree.to_string_lossy(),
+                "command": found.record.command,
+                "profile": found.record.profile,
+                "changes": changes.as_ref().map(counts),
+            }),
+        });
+        let runs: Vec<Value> = runs.collect();
+        return format!("{:#}\n", json!({ "schema": SCHEMA, "stages": runs }));
     }
     let mut text = String::new();
-    for (found, changes) in stages {
-        let counted = match &changes {
-            Some(changes) => counted(changes),
-            None if found.is_running => "-".to_owned(),
-            None => "cannot be listed".to_owned(),
+    for (left, changes) in runs {
+        let counted = match (&changes, left) {
+            (Some(changes), _) => counted(changes),
+            (None, _) if left.state() == "running" => "-".to_owned(),
+            (None, Left::Stage(_)) => "cannot be listed".to_owned(),
+            (None, Left::Look(_)) => looks::NOT_YET.to_owned(),
         };
-        let tree = found.record.tree.display();
-        let command: String = found
-            .record
-            .command
-            .join(" ")
-            .chars()
-            .take(MOST_OF_COMMAND)
-            .collect();
+        let command = left.command().join(" ");
+        let command: String = command.chars().take(MOST_OF_COMMAND).collect();
         let line = format!(
-            "{}  {}  {:<11}  {counted:<24}  {tree}  {command}",
-            found.record.run,
-            when(found),
-            state(found)
+            "{}  {}  {:<11}  {counted:<24}  {}  {command}",
+            left.run(),
+            when(left.started()),
+            left.state(),
+            left.tree().display()
         );
         let _writing_to_a_string_succeeds = writeln!(text, "{}", line.replace('\n', " "));
     }
@@ -200,21 +230,6 @@ fn as_json(change: &Change) -> Value {
         value["remedy"] = refusal.remedy().into();
     }
     value
-}
-
-fn show(stage: &Stage, json: bool) -> anyhow::Result<u8> {
-    let (changes, diffs) = stage.differences()?;
-    if json {
-        let listed: Vec<Value> = changes.iter().map(|change| as_json(&change)).collect();
-        let value = json!({
-            "schema": SCHEMA,
-            "run": stage.record().run,
-            "tree": stage.record().tree.to_string_lossy(),
-            "changes": listed,
-        });
-        return print(format!("{value:#}\n").as_bytes());
-    }
-    print(text::shown(&changes, &diffs).as_bytes())
 }
 
 fn apply(stage: Stage, json: bool) -> anyhow::Result<u8> {

@@ -10,6 +10,7 @@ mod hints;
 mod identity;
 mod limits;
 mod links;
+mod look;
 mod mandatory;
 mod place;
 mod plan;
@@ -137,7 +138,10 @@ fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyh
         path.metadata()
             .with_context(|| format!("cannot grant {}", path.display()))?;
     }
-    let (workspace, policy) = resolve(&session, &overrides, command)?;
+    let (workspace, policy) = resolve(&session, &overrides, command, |tree| match args.dry_run {
+        true => Ok(()),
+        false => look::finish_earlier(tree),
+    })?;
     let project = Project {
         session: &session,
         workspace: &workspace,
@@ -179,11 +183,13 @@ fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyh
     }
 }
 
-/// The project that a command is run in, and the policy for it.
+/// The project that a command is run in, and the policy for it. `first` is done with the work tree before a
+/// profile of its own is read.
 fn resolve(
     session: &Session<'_>,
     overrides: &Overrides,
     command: &Command,
+    first: impl FnOnce(&Path) -> anyhow::Result<()>,
 ) -> anyhow::Result<(Workspace, Policy)> {
     let granted = [overrides.read.as_slice(), &overrides.write].concat();
     let workspace = workspace::discover(&workspace::Start {
@@ -192,6 +198,9 @@ fn resolve(
         home: session.home.as_deref(),
         granted: &granted,
     })?;
+    if !workspace.none {
+        first(&workspace.root)?;
+    }
     let policy = profile::policy(&profile::Request {
         profile: &session.args.profile,
         work_tree: Some(&workspace.root),
@@ -268,17 +277,18 @@ fn start(
             audit.check(&plan)?;
         }
         let gate = prepared.gate(&plan, project.audit)?;
-        let guard = protected::Guard::before(&plan)?;
+        let look = prepared.begin_look(&plan)?;
         let stage = prepared.begin_stage(&plan)?;
-        let ended = launch::run(&plan, gate, ahead.take());
+        // Signals wait until everything that the run has left is seen to.
+        let caller = Caller::set_aside().context("cannot block signals")?;
+        let ended = launch::run(&plan, gate, ahead.take(), caller);
         progress::end();
-        let (stage, ended) = match (stage, ended) {
-            (Some(stage), Err(error)) => {
-                stage.abandon();
-                (None, Err(error))
-            }
-            both => both,
-        };
+        let settled = settle(&ended, look, stage, &caller, verbosity);
+        caller.restore().context("cannot restore the signal mask")?;
+        let changes = settled?;
+        if let (Some(audit), Some(report)) = (project.audit, &changes.looked) {
+            audit.refused(&look::in_one_line(report));
+        }
         match ended {
             Err(error) if error.is_about_namespaces() && host.namespaces.is_ok() => {
                 host.without_namespaces(error.to_string());
@@ -295,14 +305,9 @@ fn start(
             }
             Err(error) => return Ok((plan, Err(error))),
             Ok(outcome) => {
-                guard.after(|path| {
-                    let ending = outcome.ending.as_ref();
-                    ending.is_some_and(|ending| ending.removes(path))
-                })?;
                 if let Some(Err(error)) = &outcome.gateway {
                     warn(verbosity, &error.to_string());
                 }
-                let changes = land(stage, verbosity)?;
                 return Ok((plan, Ok(Ran { outcome, changes })));
             }
         }
@@ -315,17 +320,31 @@ struct Ran {
     changes: stage::Ended,
 }
 
-/// Does with the changes of a run what the profile says. Signals are blocked except while a question
-/// is open.
-fn land(stage: Option<stage::Running>, verbosity: Verbosity) -> anyhow::Result<stage::Ended> {
-    let Some(mut stage) = stage else {
-        return Ok(stage::Ended::default());
+/// Looks at the work tree, and does with the changes of a run what the profile says.
+fn settle(
+    ended: &Result<launch::Outcome, launch::Error>,
+    look: look::Guard,
+    stage: Option<stage::Running>,
+    caller: &Caller,
+    verbosity: Verbosity,
+) -> anyhow::Result<stage::Ended> {
+    let ending = ended.as_ref().ok().and_then(|it| it.ending.as_ref());
+    // Also where the run could not be looked after: the command may have started.
+    let looked = look.end(|path| ending.is_some_and(|ending| ending.removes(path)))?;
+    let mut changes = match (stage, ended) {
+        (None, _) => stage::Ended::default(),
+        (Some(mut stage), Ok(_)) => {
+            stage.ask(caller)?;
+            stage.end(verbosity)?
+        }
+        (Some(stage), Err(_)) => {
+            stage.abandon();
+            stage::Ended::default()
+        }
     };
-    stage.ask()?;
-    let caller = Caller::set_aside().context("cannot block signals")?;
-    let ended = stage.end(verbosity);
-    caller.restore().context("cannot restore the signal mask")?;
-    ended
+    changes.is_held_back |= looked.is_some();
+    changes.looked = looked;
+    Ok(changes)
 }
 
 /// The folder that the go command works in: `-C` of its own may change it.

@@ -12,7 +12,7 @@ use super::audit::Audit;
 use super::caches::{self, Caches, Missing};
 use super::identity::Who;
 use super::what::{What, stamping, what};
-use super::{Session, git, identity, links, programs, protected, scratch, stage, way};
+use super::{Session, git, identity, links, look, programs, protected, scratch, stage, way};
 use crate::cli::args;
 use crate::files::Judged;
 use crate::go::command::{self, GoCommand, Programs};
@@ -287,6 +287,20 @@ impl<'a> Prepared<'a> {
                 outputs: &outputs,
                 protected: &protected,
                 scratch: &self.project.scratch,
+            },
+        )
+    }
+
+    /// Keeps what the look after a run needs.
+    pub fn begin_look(&self, plan: &Plan) -> anyhow::Result<look::Guard> {
+        let project = &self.project;
+        let tree = project.tree.as_ref();
+        look::Guard::begin(
+            plan,
+            &look::Wanted {
+                profile: &self.policy.name,
+                scratch: &project.scratch,
+                is_mapped: tree.is_some_and(|tree| project.mapped.contains(tree)),
             },
         )
     }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::guarded::Guarded;
 use super::stage;
 use crate::cli::args::{LowArgs, Output};
+use crate::cli::looks;
 use crate::files;
 use crate::launch::Outcome;
 use crate::paths::Paths as _;
@@ -107,6 +108,12 @@ pub(super) fn write(
     report["changes"] = match &changes.landed {
         Some(landed) => json!(landed.changes().iter().collect::<Vec<_>>()),
         None => json!([]),
+    };
+    report["protected"] = match &changes.looked {
+        Some(looked) => {
+            json!({ "code": looks::CODE, "moved": looked.moved, "stayed": looked.stayed })
+        }
+        None => Value::Null,
     };
     report["gateway"] = match &outcome.gateway {
         None => Value::Null,

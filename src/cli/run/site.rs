@@ -18,7 +18,7 @@ pub(in crate::cli) fn find(args: &LowArgs) -> anyhow::Result<(Policy, Site)> {
         program: "go".into(),
         arguments: vec!["build".into()],
     };
-    let (workspace, mut policy) = resolve(&session, &overrides(args)?, &command)?;
+    let (workspace, mut policy) = resolve(&session, &overrides(args)?, &command, |_| Ok(()))?;
     // What is loaded runs in another folder.
     if let Selection::File(file) = Selection::parse(Path::new(&policy.name)) {
         policy.name = std::path::absolute(file)?.display().to_string();

@@ -9,12 +9,14 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::review;
 use super::what::What;
+use crate::changes::look::Report;
 use crate::changes::{self, Keep, Landed, Record, Rules, Stage};
 use crate::cli::args::Verbosity;
 use crate::cli::{note, print_lines, warn};
 use crate::files::Judged;
 use crate::go::command::Programs;
 use crate::host::Host;
+use crate::launch::caller::Caller;
 use crate::plan::inputs::StageFolders;
 use crate::plan::{Identity, Isolation, Plan, WRAPPER_WORD};
 use crate::policy::{Cage, Policy, Runs, Staging, TreeAccess};
@@ -130,6 +132,8 @@ pub(super) struct Running {
 pub(super) struct Ended {
     /// Each change and its verdict, where they were applied.
     pub landed: Option<Landed>,
+    /// What has come at protected paths, where nothing is staged.
+    pub looked: Option<Report>,
     /// Whether changes that the profile wants applied were not: status 125.
     pub is_held_back: bool,
 }
@@ -165,15 +169,19 @@ impl Running {
     }
 
     /// Shows the changes and asks what becomes of them, where they wait for a review and somebody is at
-    /// a terminal. Signals must not be blocked: Ctrl-C leaves the changes staged.
+    /// a terminal. Signals are not blocked meanwhile: Ctrl-C leaves the changes staged.
     ///
     /// # Errors
     /// The changes cannot be listed. They stay staged.
-    pub fn ask(&mut self) -> anyhow::Result<()> {
-        if self.staging == Staging::Review && review::can_ask() && !self.stage.is_untouched()? {
-            self.stage.mark_for_review();
-            self.staging = review::ask(&self.stage)?;
+    pub fn ask(&mut self, caller: &Caller) -> anyhow::Result<()> {
+        if self.staging != Staging::Review || !review::can_ask() || self.stage.is_untouched()? {
+            return Ok(());
         }
+        self.stage.mark_for_review();
+        caller.restore().context("cannot restore the signal mask")?;
+        let answer = review::ask(&self.stage);
+        Caller::set_aside().context("cannot block signals")?;
+        self.staging = answer?;
         Ok(())
     }
 
@@ -208,6 +216,7 @@ impl Running {
         Ok(Ended {
             is_held_back: landed.is_left(),
             landed: Some(landed),
+            looked: None,
         })
     }
 
@@ -232,21 +241,13 @@ fn make(plan: &Plan, tree: &Path, folder: &Path, wanted: &Wanted<'_>) -> anyhow:
     let now = clock_gettime(ClockId::RealtimeCoarse);
     let Identity { uid, gid, switch } = *wanted.identity;
     let run = wanted.scratch.file_name().unwrap_or_default();
-    // As the caller has written them, without the flag for the wrapper.
-    let is_own = |word: &&OsString| {
-        let word = word.to_string_lossy();
-        word.starts_with("-exec=") && word.contains(WRAPPER_WORD)
-    };
-    let words = plan.command.argv.iter().filter(|word| !is_own(word));
     let record = Record {
         schema: Record::SCHEMA,
         run: run.to_string_lossy().into_owned(),
         tree: tree.to_owned(),
         tree_identity: (found.st_dev, found.st_ino),
         started: (now.tv_sec, u32::try_from(now.tv_nsec).unwrap_or_default()),
-        command: words
-            .map(|word| word.to_string_lossy().into_owned())
-            .collect(),
+        command: words(plan),
         profile: wanted.policy.name.clone(),
         rules: rules(tree, wanted),
         identity: (switch && !wanted.is_mapped).then_some((uid, gid)),
@@ -260,6 +261,18 @@ fn make(plan: &Plan, tree: &Path, folder: &Path, wanted: &Wanted<'_>) -> anyhow:
         (true, false) => Some((found.st_uid, found.st_gid)),
     };
     Ok(Stage::create(folder, record, open, owner)?)
+}
+
+/// The command's words as the caller has written them, without the flag for the wrapper.
+pub(super) fn words(plan: &Plan) -> Vec<String> {
+    let is_own = |word: &&OsString| {
+        let word = word.to_string_lossy();
+        word.starts_with("-exec=") && word.contains(WRAPPER_WORD)
+    };
+    let words = plan.command.argv.iter().filter(|word| !is_own(word));
+    words
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect()
 }
 
 fn rules(tree: &Path, wanted: &Wanted<'_>) -> Rules {

@@ -1,0 +1,195 @@
+//! Launchers that are killed, or get signals while they look.
+
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use crate::support::{Ended, Env, Site};
+use crate::{DIRECT, changes, environments, listed, planted, site};
+
+/// Plants again and again, and does not end.
+const SCRIPT: &str =
+    "mkdir there; while :; do mkdir -p a/.git b/c; ln -s ../a b/.git 2>/dev/null; sleep 0.01; done";
+
+fn start(site: &Site) -> Child {
+    let mut command = site.gosandbox(&DIRECT, &["sh", "script.sh", "own"]);
+    command.stderr(std::process::Stdio::null());
+    command.spawn().unwrap()
+}
+
+fn wait_for(site: &Site, path: &str) {
+    let start = Instant::now();
+    while site.work.join(path).symlink_metadata().is_err() {
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "{path} never came"
+        );
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A site whose launcher was killed when something was planted.
+fn killed(env: Env) -> Site {
+    let site = site(env, SCRIPT);
+    site.file("kept/.git/HEAD", "kept\n");
+    site.settle();
+    let mut child = start(&site);
+    wait_for(&site, "own/b/.git");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    site
+}
+
+/// What is planted, except what was there.
+fn new(site: &Site) -> Vec<String> {
+    let found = planted(site).into_iter();
+    found.filter(|path| path != "./kept/.git").collect()
+}
+
+#[test]
+fn the_next_run_looks_after_one_that_was_killed() {
+    for env in environments() {
+        let site = killed(env);
+        assert_eq!(new(&site).len(), 2, "{env:?}");
+        let ended = site.run(&DIRECT, &["true"]).expect(0);
+        let ended = ended.says("own/a/.git was moved away (now own/a/gosandbox-quarantine-git-");
+        ended.says("was killed").says("help: ");
+        assert_eq!(new(&site), [""; 0], "{env:?}");
+        assert!(site.work.join("kept/.git/HEAD").exists());
+        let ended = site.run(&DIRECT, &["true"]).expect(0);
+        assert_eq!(ended.stderr, "", "{env:?}");
+        assert_eq!(listed(&site), None, "{env:?}");
+    }
+}
+
+/// A run that is staged, or runs no code of the source, looks as well.
+#[test]
+fn any_next_run_looks() {
+    for env in environments() {
+        let site = killed(env);
+        site.run(&[], &["go", "version"])
+            .expect(0)
+            .says("moved away");
+        assert_eq!(new(&site), [""; 0], "{env:?}");
+    }
+}
+
+#[test]
+fn changes_lists_shows_and_applies_the_look() {
+    for env in environments() {
+        let site = killed(env);
+        let line = listed(&site).unwrap();
+        assert!(
+            line.contains("unchecked") && line.contains("not looked at yet"),
+            "{line}"
+        );
+        let run = line.split_whitespace().next().unwrap();
+        changes(&site, &["show", run])
+            .expect(0)
+            .says("own/a/.git has come");
+        assert_eq!(new(&site).len(), 2, "{env:?}");
+        changes(&site, &["apply"])
+            .expect(0)
+            .says("own/b/.git was moved away (now own/b/gos");
+        assert_eq!(new(&site), [""; 0], "{env:?}");
+        assert!(site.work.join("kept/.git/HEAD").exists());
+        changes(&site, &["show", run]).expect(125);
+        assert_eq!(listed(&site), None);
+    }
+}
+
+#[test]
+fn a_look_that_is_given_up_is_not_done() {
+    for env in environments() {
+        let site = killed(env);
+        changes(&site, &["drop", "--all"]).expect(0);
+        assert!(listed(&site).is_some(), "{env:?}");
+        changes(&site, &["drop"])
+            .expect(0)
+            .says("was not looked at");
+        assert_eq!(listed(&site), None, "{env:?}");
+        site.run(&DIRECT, &["true"]).expect(0);
+        assert_eq!(new(&site).len(), 2, "{env:?}");
+    }
+}
+
+#[test]
+fn a_launcher_that_is_killed_at_any_moment_leaves_nothing_to_the_next() {
+    for env in environments() {
+        let mut rounds_with_plants = 0;
+        for round in 0..12 {
+            let site = site(env, SCRIPT);
+            site.settle();
+            let mut child = start(&site);
+            std::thread::sleep(Duration::from_millis(5 + round * 20));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            rounds_with_plants += u32::from(!planted(&site).is_empty());
+            site.run(&DIRECT, &["true"]).expect(0);
+            assert_eq!(planted(&site), [""; 0], "{env:?} {round}");
+            assert_eq!(listed(&site), None, "{env:?} {round}");
+        }
+        assert!(
+            rounds_with_plants > 0,
+            "{env:?}: nothing was planted, so nothing was shown"
+        );
+    }
+}
+
+/// A look that is killed half-way is done by the next run.
+#[test]
+fn a_look_that_is_killed_is_finished() {
+    for env in environments() {
+        for round in 0..6 {
+            let script = "i=0; while [ $i -lt 300 ]; do mkdir -p $i/.git/refs $i/.git/objects; \
+                echo planted > $i/.git/HEAD; i=$((i+1)); done; : > done; sleep 0.02";
+            let site = site(env, script);
+            site.settle();
+            let mut child = start(&site);
+            wait_for(&site, "own/done");
+            std::thread::sleep(Duration::from_millis(20 + round * 3));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            site.run(&DIRECT, &["true"]).expect(0);
+            assert_eq!(planted(&site), [""; 0], "{env:?} {round}");
+        }
+    }
+}
+
+#[test]
+fn signals_do_not_keep_the_launcher_from_looking() {
+    for env in environments() {
+        for round in 0..4 {
+            let script =
+                "i=0; while [ $i -lt 300 ]; do mkdir -p $i/.git; i=$((i+1)); done; : > done";
+            let site = site(env, script);
+            site.settle();
+            let mut child = start(&site);
+            wait_for(&site, "own/done");
+            let stop = Instant::now() + Duration::from_secs(20);
+            while child.try_wait().unwrap().is_none() {
+                let signal = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP][round % 3];
+                // SAFETY: it takes plain numbers; the child was not waited for.
+                #[allow(unsafe_code)]
+                unsafe {
+                    libc::kill(child.id() as i32, signal)
+                };
+                std::thread::sleep(Duration::from_micros(500));
+                assert!(Instant::now() < stop, "{env:?}");
+            }
+            assert_eq!(planted(&site), [""; 0], "{env:?} {round}");
+        }
+    }
+}
+
+/// What nobody looks at stays: the kill is no excuse that the kernel finds.
+#[test]
+fn without_a_next_run_it_stays() {
+    for env in environments() {
+        let site = killed(env);
+        std::thread::sleep(Duration::from_millis(300));
+        assert_eq!(new(&site).len(), 2, "{env:?}");
+        Ended::of(&mut site.bare(&["true"])).expect(0);
+        assert_eq!(new(&site).len(), 2, "{env:?}");
+        changes(&site, &["drop"]).expect(0);
+    }
+}

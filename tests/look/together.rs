@@ -1,0 +1,63 @@
+//! Runs beside each other in one work tree.
+
+use std::time::{Duration, Instant};
+
+use crate::{DIRECT, changes, environments, listed, planted, site};
+
+#[test]
+fn a_run_that_is_alive_is_not_looked_at() {
+    for env in environments() {
+        let site = site(env, "mkdir -p a/.git; : > done; sleep 600");
+        site.settle();
+        let mut command = site.gosandbox(&DIRECT, &["sh", "script.sh", "own"]);
+        command.stderr(std::process::Stdio::piped());
+        let child = command.spawn().unwrap();
+        let start = Instant::now();
+        while !site.work.join("own/done").exists() {
+            assert!(start.elapsed() < Duration::from_secs(30));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let line = listed(&site).unwrap();
+        assert!(line.contains("running"), "{env:?} {line}");
+        for verb in ["apply", "show", "drop"] {
+            changes(&site, &[verb]).expect(125).says("has not ended");
+        }
+        // It was there when this run began.
+        site.run(&DIRECT, &["true"]).expect(0);
+        assert_eq!(planted(&site), ["./own/a/.git"], "{env:?}");
+        // SAFETY: it takes plain numbers; the child was not waited for.
+        #[allow(unsafe_code)]
+        unsafe {
+            libc::kill(child.id() as i32, libc::SIGTERM)
+        };
+        let ended: crate::support::Ended = child.wait_with_output().unwrap().into();
+        ended.expect(125).says("own/a/.git was moved away");
+        assert_eq!(planted(&site), [""; 0], "{env:?}");
+        assert_eq!(listed(&site), None, "{env:?}");
+    }
+}
+
+#[test]
+fn runs_do_not_take_what_stands_in_for_protected_paths_for_an_attack() {
+    for env in environments() {
+        for _ in 0..3 {
+            let site = site(env, "");
+            site.settle();
+            std::thread::scope(|scope| {
+                let run = || site.run(&DIRECT, &["sh", "-c", "sleep 0.05"]);
+                let runs: Vec<_> = (0..4).map(|_| scope.spawn(run)).collect();
+                for run in runs {
+                    let ended = run.join().unwrap();
+                    // Where two make the same name at one moment, one does not start.
+                    let starts = !ended.stderr.contains("cannot start the sandbox");
+                    assert!(!starts || ended.status == 0, "{env:?} {ended:?}");
+                    assert!(!ended.stderr.contains("moved away"), "{env:?} {ended:?}");
+                }
+            });
+            let listing = site.listing();
+            let is_junk =
+                |path: &&std::path::PathBuf| path.to_string_lossy().contains("quarantine");
+            assert_eq!(listing.iter().find(is_junk), None, "{env:?}");
+        }
+    }
+}
