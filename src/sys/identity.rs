@@ -35,3 +35,16 @@ pub fn become_user(uid: u32, gid: u32) -> io::Result<()> {
     }
     Ok(())
 }
+
+/// Has the calling thread's access to files decided by this user and group (setfsuid(2), setfsgid(2)). Whether it is
+/// so now: these calls say nothing else.
+pub fn set_file_identity(uid: u32, gid: u32) -> bool {
+    // SAFETY: both take an integer. An id that is none changes nothing, and yields the one that is in force.
+    unsafe {
+        libc::setfsgid(gid);
+        libc::setfsuid(uid);
+        let gid_now = libc::setfsgid(u32::MAX).cast_unsigned();
+        let uid_now = libc::setfsuid(u32::MAX).cast_unsigned();
+        (uid_now, gid_now) == (uid, gid)
+    }
+}

@@ -1,0 +1,155 @@
+//! Looks at a path with another user's rights, and has root's rights again afterwards.
+//!
+//! The kernel decides about files by the file system identity (credentials(7)). Where root gives that up, the
+//! capabilities that overrule permissions go with it. Signals and ptrace look at the other identities, which stay: the
+//! user cannot reach the process. It is one thread's identity, so that a gateway's threads do not matter.
+//!
+//! What changes something at a path of another user's is done by a [`super::helper`] instead.
+
+use std::cell::Cell;
+use std::io;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use rustix::fs::{Gid, Stat};
+use rustix::io::Errno;
+use rustix::{process, thread};
+
+use super::helper::User;
+use super::walk::{Follow, Keeper, Step, Stop};
+use crate::host::accounts;
+use crate::sys;
+
+/// The user and group that `nobody` is everywhere.
+const NOBODY: u32 = 65534;
+/// CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH.
+const OVERRULES: [u32; 2] = [1, 2];
+const STICKY: u32 = 0o1000;
+
+/// Root's supplementary groups.
+static GROUPS: OnceLock<Vec<Gid>> = OnceLock::new();
+
+thread_local! {
+    /// The user who was looked up last.
+    static KNOWN: Cell<Option<User>> = const { Cell::new(None) };
+    static HELD: Cell<Held> = const { Cell::new(Held::Own) };
+}
+
+/// Whose rights the thread has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    /// Its own.
+    Own,
+    /// Those of a user, until [`with_rights_of`] ends.
+    Lent,
+    /// None: they could not be lent.
+    Refused,
+}
+
+/// Whether the thread must judge the path that it walks to: it has root's rights.
+///
+/// # Errors
+/// EPERM: root cannot give its rights up here, and must not use them.
+pub(super) fn judges() -> io::Result<bool> {
+    match HELD.get() {
+        Held::Own => Ok(process::geteuid().is_root()),
+        Held::Lent => Ok(false),
+        Held::Refused => Err(Errno::PERM.into()),
+    }
+}
+
+/// Does `work` with the rights of the user who decides what is at a path, where that is not root. For what is read on
+/// the word of files there: they may name paths of root's.
+///
+/// Where the rights cannot be lent, each look in `work` fails (EPERM).
+pub fn with_rights_of<T>(path: &Path, work: impl FnOnce() -> T) -> T {
+    if !matches!(judges(), Ok(true)) {
+        return work();
+    }
+    let (held, _lent) = match lent_for(path) {
+        Ok(None) => return work(),
+        Ok(Some(lent)) => (Held::Lent, Some(lent)),
+        Err(_) => (Held::Refused, None),
+    };
+    HELD.set(held);
+    let done = work();
+    HELD.set(Held::Own);
+    done
+}
+
+/// The rights of the user who decides what is at a path, or what is in the folder there; none where that is root.
+fn lent_for(path: &Path) -> io::Result<Option<Lent>> {
+    let mut step = Step::start(path)?;
+    if step.walk(Follow::Kept(Keeper::ROOT), None)? == Stop::NotKept {
+        return Lent::of_decider(&step).map(Some);
+    }
+    match Keeper::ROOT.closes(&step.found()?) {
+        true => Ok(None),
+        false => Lent::of_decider(&step).map(Some),
+    }
+}
+
+/// While it lives, the thread has another user's rights to files.
+#[derive(Debug)]
+pub(super) struct Lent;
+
+impl Lent {
+    /// Takes on the rights of the user who decides what the next component of a walk is.
+    ///
+    /// # Errors
+    /// EPERM: root cannot give its rights up here.
+    pub fn of_decider(step: &Step) -> io::Result<Lent> {
+        let folder = step.found()?;
+        let entry = step.next().and_then(|name| {
+            let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+            rustix::fs::statat(step.at(), name, flags).ok()
+        });
+        Lent::of(decider(&folder, entry.as_ref()))
+    }
+
+    fn of(uid: u32) -> io::Result<Lent> {
+        let user = user(uid);
+        // From here on it is given back, also where a step fails.
+        GROUPS.get_or_init(|| process::getgroups().unwrap_or_default());
+        let lent = Lent;
+        thread::set_thread_groups(&[])?;
+        let is_user = sys::identity::set_file_identity(user.uid, user.gid);
+        // With SECBIT_NO_SETUID_FIXUP the capabilities stay (capabilities(7)).
+        if !is_user || OVERRULES.into_iter().any(sys::has_capability) {
+            return Err(Errno::PERM.into());
+        }
+        Ok(lent)
+    }
+}
+
+impl Drop for Lent {
+    /// Where the kernel refuses it, the thread has fewer rights until it has lent them the next time.
+    fn drop(&mut self) {
+        let (uid, gid) = (process::geteuid(), process::getegid());
+        sys::identity::set_file_identity(uid.as_raw(), gid.as_raw());
+        if let Some(groups) = GROUPS.get() {
+            let _has_fewer_groups = thread::set_thread_groups(groups);
+        }
+    }
+}
+
+/// Who decides what an entry of a folder is, beside root; nobody in particular where a whole group does.
+fn decider(folder: &Stat, entry: Option<&Stat>) -> u32 {
+    let is_by_owner = Keeper::ROOT.closes(folder) || folder.st_mode & STICKY != 0;
+    match (folder.st_uid, entry.map_or(0, |entry| entry.st_uid)) {
+        (0, 0) => NOBODY,
+        (0, owner) if is_by_owner => owner,
+        (0, _) => NOBODY,
+        (owner, _) => owner,
+    }
+}
+
+fn user(uid: u32) -> User {
+    let known = KNOWN.get().filter(|known| known.uid == uid);
+    let user = known.unwrap_or_else(|| User {
+        uid,
+        gid: accounts::by_uid(uid).map_or(NOBODY, |account| account.gid),
+    });
+    KNOWN.set(Some(user));
+    user
+}
