@@ -1,11 +1,11 @@
 //! The work tree and its protected paths: what is there, what is not, and what can be written beside.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::inputs::{Inputs, Wraps};
 use super::planted::{Planted, walk};
 use super::{Placeholder, PlaceholderKind, Rule};
+use crate::files::look;
 use crate::policy::protected::Matcher;
 use crate::policy::{Access, Cage, TreeAccess};
 
@@ -176,7 +176,7 @@ fn folders_of_testdata(root: &Path, protected: &Matcher) -> Vec<PathBuf> {
     // Nothing is tested in there.
     const ENDS: [&str; 3] = [NAME, "vendor", "node_modules"];
     let mut found = walk(root, protected, &ENDS).to_mount;
-    found.retain(|path| path.ends_with(NAME) && path.is_dir());
+    found.retain(|path| path.ends_with(NAME) && look::is_dir(path));
     found.sort();
     found
 }
@@ -215,14 +215,14 @@ fn placeholder(root: &Path, name: &Path) -> Option<Placeholder> {
 }
 
 fn children(folder: &Path) -> Vec<PathBuf> {
-    fs::read_dir(folder)
-        .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
+    look::read_dir(folder)
+        .map(|entries| entries.iter().map(look::Entry::path).collect())
         .unwrap_or_default()
 }
 
 /// Whether a path is there and is no symbolic link, which cannot be mounted over.
 fn is_real(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_symlink())
+    look::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_symlink())
 }
 
 /// Whether no symbolic link lies on the way from the tree to a path: else it is what the way leads to that is
@@ -236,6 +236,8 @@ fn is_way_real(root: &Path, path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

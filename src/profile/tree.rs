@@ -4,8 +4,9 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
 use super::Error;
-use super::load::{self, Identity, open};
+use super::load::{self, Identity, opened};
 use super::parse::Document;
+use crate::files::look;
 
 /// The name of the file in a work tree that tightens the profile.
 pub const TREE_FILE: &str = ".gosandbox.toml";
@@ -13,7 +14,7 @@ pub const TREE_FILE: &str = ".gosandbox.toml";
 /// Whether the work tree has such a file, or something else in its place. A socket is none: it stands
 /// there while a run lasts in a tree that has no such file, so that none can be made.
 pub(super) fn is_there(folder: &Path) -> bool {
-    let found = std::fs::symlink_metadata(folder.join(TREE_FILE));
+    let found = look::symlink_metadata(folder.join(TREE_FILE));
     found.is_ok_and(|found| !found.file_type().is_socket())
 }
 
@@ -25,7 +26,7 @@ pub(super) fn read(folder: &Path, profile: Option<Identity>) -> Result<Option<Do
         return Ok(None);
     }
     let path = folder.join(TREE_FILE);
-    let Some(file) = open(&path, rustix::fs::OFlags::NOFOLLOW.bits())? else {
+    let Some(file) = opened(&path, look::open_unlinked(&path))? else {
         return Ok(None);
     };
     let (document, identity) = load::read(&path, file)?;

@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 
 use super::Session;
 use crate::files::User;
+use crate::files::look;
 use crate::host::accounts::{self, Account};
 use crate::plan::Identity;
 use crate::policy::Policy;
@@ -80,7 +81,7 @@ pub(super) fn choose(
         switch: true,
     };
     let home = Some(account.home)
-        .filter(|home| home.is_absolute() && home != Path::new("/") && home.is_dir());
+        .filter(|home| home.is_absolute() && home != Path::new("/") && look::is_dir(home));
     Ok(Who {
         identity,
         name: account.name,
@@ -99,7 +100,7 @@ pub(super) fn is_of_owner(who: &Who, policy: &Policy, owner: u32) -> bool {
 
 fn automatic(tree: Option<&Path>) -> Account {
     let owner = tree
-        .and_then(|tree| tree.metadata().ok())
+        .and_then(|tree| look::metadata(tree).ok())
         .filter(|found| found.uid() != 0);
     if let Some(owner) = owner {
         let unknown = Account {

@@ -36,6 +36,7 @@ use self::audit::Audit;
 use self::guarded::Guarded;
 use super::args::{Command, LowArgs, Verbosity};
 use super::{REFUSED, caller, overrides, start_folder, warn};
+use crate::files::look;
 use crate::go::trust::Trust;
 use crate::go::workspace::{self, Workspace};
 use crate::go::{command, goenv};
@@ -133,8 +134,7 @@ fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyh
     let mut host = session.host.clone();
     let overrides = overrides(args)?;
     for path in overrides.read.iter().chain(&overrides.write) {
-        path.metadata()
-            .with_context(|| format!("cannot grant {}", path.display()))?;
+        look::metadata(path).with_context(|| format!("cannot grant {}", path.display()))?;
     }
     let (workspace, policy) = resolve(&session, &overrides, command)?;
     let project = Project {
@@ -339,8 +339,7 @@ fn go_folder(session: &Session<'_>, command: &Command) -> anyhow::Result<PathBuf
     }
     let changed = command::changed_dir(&command.arguments, &session.folder);
     let folder = changed.unwrap_or_else(|| session.folder.clone());
-    folder
-        .canonicalize()
+    look::canonicalize_folder(&folder)
         .with_context(|| format!("cannot enter {}, which -C names", folder.display()))
 }
 
