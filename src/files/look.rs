@@ -63,6 +63,25 @@ impl Reached {
     }
 }
 
+/// Does the one thing where this process may walk to the path by itself, and the other where the path must be judged.
+fn done<T>(
+    path: &Path,
+    plain: impl Fn(&Path) -> io::Result<T>,
+    judged: impl FnOnce(&Path) -> io::Result<T>,
+) -> io::Result<T> {
+    if !judges()? {
+        return plain(path);
+    }
+    if let Some(_lent) = Lent::known(path)? {
+        match plain(path) {
+            // A folder of root's above the user's may be closed to the user.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            done => return done,
+        }
+    }
+    judged(path)
+}
+
 fn options(flags: u32) -> OpenOptions {
     let flags = OFlags::NONBLOCK.bits() | OFlags::NOCTTY.bits() | flags;
     let mut options = OpenOptions::new();
@@ -76,10 +95,11 @@ fn options(flags: u32) -> OpenOptions {
 /// As stat(2).
 pub fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
     let path = path.as_ref();
-    match judges()? {
-        true => Reached::at(path, true)?.metadata(),
-        false => std::fs::metadata(path),
-    }
+    done(
+        path,
+        |path| std::fs::metadata(path),
+        |path| Reached::at(path, true)?.metadata(),
+    )
 }
 
 /// As lstat(2).
@@ -88,10 +108,11 @@ pub fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
 /// As lstat(2).
 pub fn symlink_metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
     let path = path.as_ref();
-    match judges()? {
-        true => Reached::at(path, false)?.metadata(),
-        false => std::fs::symlink_metadata(path),
-    }
+    done(
+        path,
+        |path| std::fs::symlink_metadata(path),
+        |path| Reached::at(path, false)?.metadata(),
+    )
 }
 
 /// Whether something is there, behind links.
@@ -118,10 +139,11 @@ pub fn is_file(path: impl AsRef<Path>) -> bool {
 /// As realpath(3).
 pub fn canonicalize(path: impl AsRef<Path>) -> io::Result<PathBuf> {
     let path = path.as_ref();
-    match judges()? {
-        true => Ok(Reached::at(path, true)?.step.real().to_owned()),
-        false => std::fs::canonicalize(path),
-    }
+    done(
+        path,
+        |path| std::fs::canonicalize(path),
+        |path| Ok(Reached::at(path, true)?.step.real().to_owned()),
+    )
 }
 
 /// As [`canonicalize`], of a folder to work in. What is read there is read by its path, so that it must be decided by
@@ -169,10 +191,11 @@ pub fn read_link(path: impl AsRef<Path>) -> io::Result<PathBuf> {
 /// As open(2).
 pub fn open(path: impl AsRef<Path>) -> io::Result<File> {
     let path = path.as_ref();
-    match judges()? {
-        true => Reached::at(path, true)?.open(),
-        false => options(0).open(path),
-    }
+    done(
+        path,
+        |path| options(0).open(path),
+        |path| Reached::at(path, true)?.open(),
+    )
 }
 
 /// As [`open`], but not what a link at the end of the path leads to.

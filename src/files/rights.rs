@@ -1,19 +1,20 @@
 //! Looks at a path with another user's rights, and has root's rights again afterwards.
 //!
-//! The kernel decides about files by the file system identity (credentials(7)). Where root gives that up, the
-//! capabilities that overrule permissions go with it. Signals and ptrace look at the other identities, which stay: the
+//! The kernel decides about files by the file system identity (credentials(7)) and by capabilities. Both are given up
+//! for the time. Signals and ptrace look at the other identities, which stay: the
 //! user cannot reach the process. It is one thread's identity, so that a gateway's threads do not matter.
 //!
 //! What changes something at a path of another user's is done by a [`super::helper`] instead.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use rustix::fs::{Gid, Stat};
 use rustix::io::Errno;
-use rustix::{process, thread};
+use rustix::process;
+use rustix::thread::{self, CapabilitySet, CapabilitySets};
 
 use super::helper::User;
 use super::walk::{Follow, Keeper, Step, Stop};
@@ -22,16 +23,16 @@ use crate::sys;
 
 /// The user and group that `nobody` is everywhere.
 const NOBODY: u32 = 65534;
-/// CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH.
-const OVERRULES: [u32; 2] = [1, 2];
 const STICKY: u32 = 0o1000;
 
-/// Root's supplementary groups.
-static GROUPS: OnceLock<Vec<Gid>> = OnceLock::new();
+/// Root's supplementary groups and capabilities, as the launcher was started with them.
+static OWN: OnceLock<(Vec<Gid>, CapabilitySets)> = OnceLock::new();
 
 thread_local! {
     /// The user who was looked up last.
     static KNOWN: Cell<Option<User>> = const { Cell::new(None) };
+    /// Where another user decides, as it was found last, and who that is.
+    static LAST: RefCell<Option<(PathBuf, u32)>> = const { RefCell::new(None) };
     static HELD: Cell<Held> = const { Cell::new(Held::Own) };
 }
 
@@ -79,14 +80,15 @@ pub fn with_rights_of<T>(path: &Path, work: impl FnOnce() -> T) -> T {
 
 /// The rights of the user who decides what is at a path, or what is in the folder there; none where that is root.
 fn lent_for(path: &Path) -> io::Result<Option<Lent>> {
+    if let Some(lent) = Lent::known(path)? {
+        return Ok(Some(lent));
+    }
     let mut step = Step::start(path)?;
-    if step.walk(Follow::Kept(Keeper::ROOT), None)? == Stop::NotKept {
-        return Lent::of_decider(&step).map(Some);
+    let stop = step.walk(Follow::Kept(Keeper::ROOT), None)?;
+    if stop != Stop::NotKept && Keeper::ROOT.closes(&step.found()?) {
+        return Ok(None);
     }
-    match Keeper::ROOT.closes(&step.found()?) {
-        true => Ok(None),
-        false => Lent::of_decider(&step).map(Some),
-    }
+    Lent::of_decider(&step).map(Some)
 }
 
 /// While it lives, the thread has another user's rights to files.
@@ -99,26 +101,49 @@ impl Lent {
     /// # Errors
     /// EPERM: root cannot give its rights up here.
     pub fn of_decider(step: &Step) -> io::Result<Lent> {
-        let folder = step.found()?;
-        let entry = step.next().and_then(|name| {
-            let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
-            rustix::fs::statat(step.at(), name, flags).ok()
-        });
-        Lent::of(decider(&folder, entry.as_ref()))
+        let uid = decider_of(step)?;
+        if !step.is_led() {
+            let folder = step.real().join(step.next().unwrap_or_default());
+            LAST.set(Some((folder, uid)));
+        }
+        Lent::of(uid)
+    }
+
+    /// Takes them on for a path below one for which they were taken on last. Too few rights are safe, so that what was
+    /// true a moment ago is good enough.
+    ///
+    /// # Errors
+    /// As for [`Lent::of_decider`].
+    pub fn known(path: &Path) -> io::Result<Option<Lent>> {
+        let is_below = |(folder, _): &&(PathBuf, u32)| path.starts_with(folder);
+        let uid = LAST.with_borrow(|last| last.as_ref().filter(is_below).map(|(_, uid)| *uid));
+        uid.map(Lent::of).transpose()
     }
 
     fn of(uid: u32) -> io::Result<Lent> {
         let user = user(uid);
-        // From here on it is given back, also where a step fails.
-        GROUPS.get_or_init(|| process::getgroups().unwrap_or_default());
+        let own = match OWN.get() {
+            Some(own) => own,
+            None => {
+                let own = (process::getgroups()?, thread::capabilities(None)?);
+                OWN.get_or_init(|| own)
+            }
+        };
+        // From here on all is taken back, also where a step fails.
         let lent = Lent;
         thread::set_thread_groups(&[])?;
-        let is_user = sys::identity::set_file_identity(user.uid, user.gid);
-        // With SECBIT_NO_SETUID_FIXUP the capabilities stay (capabilities(7)).
-        if !is_user || OVERRULES.into_iter().any(sys::has_capability) {
-            return Err(Errno::PERM.into());
+        sys::identity::set_file_identity(user.uid, user.gid);
+        // CAP_SYS_PTRACE would lead through the links in /proc. With SECBIT_NO_SETUID_FIXUP those that overrule permissions
+        // would stay, too (capabilities(7)).
+        let none = CapabilitySets {
+            effective: CapabilitySet::empty(),
+            ..own.1
+        };
+        thread::set_capabilities(None, none)?;
+        match sys::identity::file_identity() == (user.uid, user.gid) {
+            true => Ok(lent),
+            false => Err(Errno::PERM.into()),
         }
-        Ok(lent)
     }
 }
 
@@ -127,10 +152,20 @@ impl Drop for Lent {
     fn drop(&mut self) {
         let (uid, gid) = (process::geteuid(), process::getegid());
         sys::identity::set_file_identity(uid.as_raw(), gid.as_raw());
-        if let Some(groups) = GROUPS.get() {
+        if let Some((groups, capabilities)) = OWN.get() {
+            let _has_fewer_rights = thread::set_capabilities(None, *capabilities);
             let _has_fewer_groups = thread::set_thread_groups(groups);
         }
     }
+}
+
+/// Who decides what the next component of a walk is.
+fn decider_of(step: &Step) -> io::Result<u32> {
+    let entry = step.next().and_then(|name| {
+        let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+        rustix::fs::statat(step.at(), name, flags).ok()
+    });
+    Ok(decider(&step.found()?, entry.as_ref()))
 }
 
 /// Who decides what an entry of a folder is, beside root; nobody in particular where a whole group does.

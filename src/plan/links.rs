@@ -15,6 +15,10 @@ const OF_GIT: [&str; 4] = ["hooks", "info", "modules", "worktrees"];
 /// Each link on the way of a path, and what is at its end, there or not. Nothing where no link is on
 /// the way.
 pub fn steps(path: &Path) -> Vec<PathBuf> {
+    look::with_rights_of(path, || steps_to(path))
+}
+
+fn steps_to(path: &Path) -> Vec<PathBuf> {
     let mut rest: Vec<OsString> = Vec::new();
     let mut at = PathBuf::new();
     let mut found = Vec::new();

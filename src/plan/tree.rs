@@ -49,9 +49,12 @@ impl Tree {
             return Tree::default();
         };
         let matcher = policy.files.matcher();
-        let mut protected = protected_at_top(root, &matcher);
-        protected.extend(project.protected.iter().cloned());
-        protected.retain(|path| is_real(path) && is_way_real(root, path));
+        let mut protected = look::with_rights_of(root, || {
+            let mut protected = protected_at_top(root, &matcher);
+            protected.extend(project.protected.iter().cloned());
+            protected.retain(|path| is_real(path) && is_way_real(root, path));
+            protected
+        });
         if inputs.run.stage.is_some() {
             return Tree::staged(protected);
         }
