@@ -33,16 +33,18 @@ thread_local! {
     static KNOWN: Cell<Option<User>> = const { Cell::new(None) };
     /// Where another user decides, as it was found last, and who that is.
     static LAST: RefCell<Option<(PathBuf, u32)>> = const { RefCell::new(None) };
-    static HELD: Cell<Held> = const { Cell::new(Held::Own) };
+    static HELD: Cell<Held> = const { Cell::new(Held::Unknown) };
 }
 
 /// Whose rights the thread has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Held {
-    /// Its own.
-    Own,
-    /// Those of a user, until [`with_rights_of`] ends.
-    Lent,
+    /// Not looked up yet.
+    Unknown,
+    /// Root's own.
+    Roots,
+    /// An ordinary user's, or lent until [`with_rights_of`] ends.
+    Users,
     /// None: they could not be lent.
     Refused,
 }
@@ -53,10 +55,20 @@ enum Held {
 /// EPERM: root cannot give its rights up here, and must not use them.
 pub(super) fn judges() -> io::Result<bool> {
     match HELD.get() {
-        Held::Own => Ok(process::geteuid().is_root()),
-        Held::Lent => Ok(false),
+        Held::Unknown => {
+            let is_root = process::geteuid().is_root();
+            HELD.set(if is_root { Held::Roots } else { Held::Users });
+            Ok(is_root)
+        }
+        Held::Roots => Ok(true),
+        Held::Users => Ok(false),
         Held::Refused => Err(Errno::PERM.into()),
     }
+}
+
+/// To be called where the process has become another user for good.
+pub(super) fn are_another_users() {
+    HELD.set(Held::Users);
 }
 
 /// Does `work` with the rights of the user who decides what is at a path, where that is not root. For what is read on
@@ -69,12 +81,12 @@ pub fn with_rights_of<T>(path: &Path, work: impl FnOnce() -> T) -> T {
     }
     let (held, _lent) = match lent_for(path) {
         Ok(None) => return work(),
-        Ok(Some(lent)) => (Held::Lent, Some(lent)),
+        Ok(Some(lent)) => (Held::Users, Some(lent)),
         Err(_) => (Held::Refused, None),
     };
     HELD.set(held);
     let done = work();
-    HELD.set(Held::Own);
+    HELD.set(Held::Roots);
     done
 }
 

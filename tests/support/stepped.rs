@@ -48,6 +48,10 @@ fn last_part(path: &str) -> &str {
 }
 
 /// Calls `visit` before each system call, with its number and the path that it takes, until that says no.
+#[expect(
+    clippy::zombie_processes,
+    reason = "waitpid(2) is called for its stops and its end"
+)]
 fn stepped(command: &mut Command, mut visit: impl FnMut(usize, &str) -> bool) -> Ended {
     in_child(command, || {
         // SAFETY: this request takes no pointers.
