@@ -104,7 +104,7 @@ const LOOKED_AT: [(&str, usize); 42] = [
     ("notify/signals.rs", 2),
     ("notify/sockets.rs", 2),
     ("plan/links.rs", 3),
-    ("plan/on_disk.rs", 1),
+    ("plan/on_disk.rs", 3),
     ("plan/planted.rs", 5),
     ("plan/system.rs", 22),
     ("plan/tree.rs", 1),

@@ -1,6 +1,6 @@
 //! What identifies something on disk, so that it can be told whether it is the same after a run.
 
-use crate::files::look;
+use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ pub(super) struct Link {
 impl Identity {
     /// That of what is at a path, where there is anything.
     pub fn at(path: &Path) -> Option<Identity> {
-        let found = look::symlink_metadata(path).ok()?;
+        let found = fs::symlink_metadata(path).ok()?;
         let link = found.is_symlink().then(|| Link::at(path)).flatten();
         Some(Identity {
             dev: found.dev(),
@@ -35,9 +35,9 @@ impl Identity {
 
 impl Link {
     fn at(path: &Path) -> Option<Link> {
-        let text = look::read_link(path).ok()?;
-        let end = look::canonicalize(path).ok().and_then(|path| {
-            let found = look::symlink_metadata(&path).ok()?;
+        let text = fs::read_link(path).ok()?;
+        let end = fs::canonicalize(path).ok().and_then(|path| {
+            let found = fs::symlink_metadata(&path).ok()?;
             Some((path, found.dev(), found.ino()))
         });
         Some(Link { text, end })
