@@ -1,5 +1,6 @@
 //! The work tree's own `.gosandbox.toml`. It comes with the source, so that it can be hostile.
 
+use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
@@ -12,10 +13,13 @@ use crate::files::look;
 pub const TREE_FILE: &str = ".gosandbox.toml";
 
 /// Whether the work tree has such a file, or something else in its place. A socket is none: it stands
-/// there while a run lasts in a tree that has no such file, so that none can be made.
+/// there while a run lasts in a tree that has no such file, so that none can be made. Where nobody can tell, there may be
+/// one that tightens the profile.
 pub(super) fn is_there(folder: &Path) -> bool {
-    let found = look::symlink_metadata(folder.join(TREE_FILE));
-    found.is_ok_and(|found| !found.file_type().is_socket())
+    match look::symlink_metadata(folder.join(TREE_FILE)) {
+        Ok(found) => !found.file_type().is_socket(),
+        Err(error) => !matches!(error.kind(), NotFound | NotADirectory),
+    }
 }
 
 /// Reads the work tree's file, unless there is none or it is the profile itself.

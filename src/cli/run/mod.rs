@@ -131,6 +131,7 @@ pub fn run(args: &LowArgs, command: &Command) -> anyhow::Result<u8> {
 fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyhow::Result<u8> {
     launch::streams::check()?;
     let session = Session::open(args)?;
+    identity::can_be_chosen(&session.host)?;
     let mut host = session.host.clone();
     let overrides = overrides(args)?;
     for path in overrides.read.iter().chain(&overrides.write) {
