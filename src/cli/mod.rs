@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use self::args::{LowArgs, Mode, Verbosity};
+use crate::files::look;
 use crate::go::workspace::Workspace;
 use crate::launch;
 use crate::profile::{self, Caller, Overrides};
@@ -165,10 +166,11 @@ pub fn caller(workspace: Option<&Workspace>) -> Caller {
 
 /// The folder that the command runs in: `-C`, else the caller's own.
 pub fn start_folder(args: &LowArgs) -> anyhow::Result<PathBuf> {
-    let folder = args.directory.as_deref().unwrap_or(Path::new("."));
-    folder
-        .canonicalize()
-        .with_context(|| format!("cannot enter {}", folder.display()))
+    let Some(folder) = args.directory.as_deref() else {
+        // The kernel's own word, without links.
+        return std::env::current_dir().context("cannot find the current folder");
+    };
+    look::canonicalize_folder(folder).with_context(|| format!("cannot enter {}", folder.display()))
 }
 
 /// What the command line says of the policy, its paths made absolute from the caller's folder.
@@ -193,7 +195,7 @@ fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
         .any(|part| part == std::path::Component::ParentDir);
     // Where `..` leads is the kernel's to say: a symbolic link may come before it.
     let whole = if climbs {
-        path.canonicalize()?
+        look::canonicalize(path)?
     } else {
         std::path::absolute(path)?
     };

@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 
 use super::args::LowArgs;
 use super::{run, warn};
+use crate::files::look;
 use crate::files::{Keeper, Place, make_folders};
 use crate::generate::{Artifact, BACKENDS, Mode, Model, backend};
 use crate::text::visible;
@@ -73,7 +74,7 @@ fn deliver(args: &LowArgs, files: &[Artifact], format: &str) -> anyhow::Result<V
             }
             Ok(first.content.clone().into_bytes())
         }
-        Some(path) if path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/") => {
+        Some(path) if look::is_dir(path) || path.as_os_str().as_encoded_bytes().ends_with(b"/") => {
             make_folders(path, Keeper::caller()).with_context(|| {
                 format!(
                     "cannot make the folder {}",

@@ -100,6 +100,7 @@ fn serve<T: Serialize>(
 ) -> io::Result<()> {
     let (answer, descriptors) = match become_for_good(user) {
         Ok(()) => {
+            super::rights::are_another_users();
             let (answer, descriptors) = work();
             (Ok(answer), descriptors)
         }

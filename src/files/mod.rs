@@ -8,7 +8,9 @@
 //! for the run's own folders.
 
 pub mod helper;
+pub mod look;
 pub mod place;
+mod rights;
 pub mod walk;
 
 use std::io;

@@ -105,6 +105,8 @@ pub struct Step {
     entered: bool,
     /// Whether the last component is left, unless it is a link.
     keeps_last: bool,
+    /// Whether a link at the end is the end.
+    keeps_link: bool,
 }
 
 impl Step {
@@ -123,6 +125,7 @@ impl Step {
             links: 0,
             entered: false,
             keeps_last: false,
+            keeps_link: false,
         };
         step.push(path, false);
         Ok(step)
@@ -136,6 +139,16 @@ impl Step {
     pub fn start_to_file(path: &Path) -> io::Result<Step> {
         let mut step = Step::start(path)?;
         step.keeps_last = true;
+        Ok(step)
+    }
+
+    /// As [`Step::start`]. A link at the end is not followed: it is what is reached.
+    ///
+    /// # Errors
+    /// As for [`Step::start`].
+    pub fn start_to_link(path: &Path) -> io::Result<Step> {
+        let mut step = Step::start(path)?;
+        step.keeps_link = true;
         Ok(step)
     }
 
@@ -178,8 +191,8 @@ impl Step {
             match (is_link(&found), follow) {
                 (true, Follow::None) => return Err(Errno::LOOP.into()),
                 (true, Follow::InTree) if !is_in(&self.real) => return Err(Errno::LOOP.into()),
-                (true, _) => self.follow(&entry)?,
-                (false, _) => {
+                (true, _) if !(self.keeps_link && self.rest.is_empty()) => self.follow(&entry)?,
+                _ => {
                     self.at = entry;
                     self.real.push(name);
                     self.entered |= is_in(&self.real);

@@ -1,7 +1,6 @@
 //! User names and passwords for upstreams, from a file in netrc's form. They are read outside the
 //! sandbox, and go to the host that they are for, and to no other.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -9,6 +8,7 @@ use std::sync::OnceLock;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use super::upstream::Origin;
+use crate::files::look;
 
 /// No netrc is longer.
 const LONGEST: u64 = 1 << 20;
@@ -62,7 +62,7 @@ impl Credentials {
 /// A file that is not there or cannot be read holds nothing: the upstream's 401 says what is missing.
 fn read(file: &Path) -> Vec<Entry> {
     let mut text = Vec::new();
-    let opened = File::open(file).and_then(|file| file.take(LONGEST).read_to_end(&mut text));
+    let opened = look::open(file).and_then(|file| file.take(LONGEST).read_to_end(&mut text));
     match opened {
         Ok(_) => parse(&String::from_utf8_lossy(&text)),
         Err(_) => Vec::new(),

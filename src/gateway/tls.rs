@@ -17,6 +17,7 @@ use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme,
     StreamOwned,
 };
+use rustls_native_certs::CertificateResult;
 use sha2::{Digest, Sha256};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
@@ -24,6 +25,7 @@ use ureq::unversioned::transport::{
 };
 
 use super::upstream::Origin;
+use crate::files::look;
 use crate::policy::Pin;
 
 /// Wraps connections in TLS.
@@ -72,7 +74,7 @@ impl Tls {
     /// The system's roots, and the policy's own.
     fn roots(&self) -> Result<RootCertStore, Unfit> {
         let mut roots = RootCertStore::empty();
-        let system = rustls_native_certs::load_native_certs();
+        let system = system_roots();
         roots.add_parsable_certificates(system.certs);
         for file in &self.ca {
             add(&mut roots, file)?;
@@ -86,10 +88,22 @@ impl Tls {
     }
 }
 
+/// The environment may name a file in another user's folder.
+fn system_roots() -> CertificateResult {
+    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
+        .into_iter()
+        .find_map(std::env::var_os);
+    match named.and_then(|named| std::path::absolute(named).ok()) {
+        Some(named) => look::with_rights_of(&named, rustls_native_certs::load_native_certs),
+        None => rustls_native_certs::load_native_certs(),
+    }
+}
+
 fn add(roots: &mut RootCertStore, file: &Path) -> Result<(), Unfit> {
     let unfit = |why: String| Unfit(format!("certificates in {}: {why}", file.display()));
-    let certificates = CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+    let text = look::read(file).map_err(|error| unfit(error.to_string()))?;
+    let certificates = CertificateDer::pem_slice_iter(&text)
+        .collect::<Result<Vec<_>, _>>()
         .map_err(|error| unfit(error.to_string()))?;
     if certificates.is_empty() {
         return Err(unfit("there are none".to_owned()));

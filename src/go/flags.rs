@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use super::toolflags::{self, Tool};
 use super::visible;
+use crate::files::look;
 use crate::paths::clean;
 
 /// A flag that is not let through.
@@ -364,11 +365,10 @@ impl Judge<'_> {
     fn in_project(&self, path: &Path) -> bool {
         let path = clean(&self.cwd.join(path));
         // The name may be a link, and may not exist yet: its folder decides where it is.
-        let real =
-            std::fs::canonicalize(&path).or_else(|_| match (path.parent(), path.file_name()) {
-                (Some(folder), Some(name)) => std::fs::canonicalize(folder).map(|f| f.join(name)),
-                _ => Ok(path.clone()),
-            });
+        let real = look::canonicalize(&path).or_else(|_| match (path.parent(), path.file_name()) {
+            (Some(folder), Some(name)) => look::canonicalize(folder).map(|f| f.join(name)),
+            _ => Ok(path.clone()),
+        });
         real.is_ok_and(|real| self.root.is_some_and(|root| real.starts_with(root)))
     }
 

@@ -2,13 +2,13 @@
 //! submodules and linked work trees (gitrepository-layout(5)).
 
 use std::ffi::OsStr;
-use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::gitconfig::{self, LARGEST, Setting};
 use super::{read_plain, shown};
+use crate::files::look;
 
 /// Repositories of submodules lie in each other so deep at most.
 const DEEPEST: usize = 8;
@@ -127,12 +127,12 @@ fn add_modules(modules: &Path, depth: usize, found: &mut Vec<Place>) -> Result<(
         if depth >= DEEPEST {
             return Err(Unclear::new(modules, "is too deep"));
         }
-        if git.join("HEAD").exists() {
+        if look::exists(git.join("HEAD")) {
             let (common, tops) = (git.clone(), Vec::new());
             let modules = git.join("modules");
             found.push(with_worktrees(Place { git, common, tops })?);
             add_modules(&modules, depth + 1, found)?;
-        } else if git.is_dir() {
+        } else if look::is_dir(&git) {
             add_modules(&git, depth + 1, found)?;
         }
     }
@@ -147,7 +147,7 @@ fn add_named(top: &Path, depth: usize, found: &mut Vec<Place>) -> Result<(), Unc
             continue;
         };
         let folder = top.join(OsStr::from_bytes(&path));
-        if setting.key == "path" && folder.join(".git").symlink_metadata().is_ok() {
+        if setting.key == "path" && look::symlink_metadata(folder.join(".git")).is_ok() {
             if depth >= DEEPEST {
                 return Err(Unclear::new(&file, "has submodules too deep"));
             }
@@ -160,7 +160,7 @@ fn add_named(top: &Path, depth: usize, found: &mut Vec<Place>) -> Result<(), Unc
 /// `.git`, or where a file of that name says it is.
 fn git_folder(top: &Path) -> Result<Option<PathBuf>, Unclear> {
     let git = top.join(".git");
-    if git.is_dir() {
+    if look::is_dir(&git) {
         return Ok(Some(git));
     }
     let text = read(&git)?;
@@ -180,13 +180,12 @@ fn line(text: &[u8]) -> &[u8] {
 /// The entries of a folder, sorted; none where there is no folder.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, Unclear> {
     let unclear = |error: io::Error| Unclear::new(folder, format!("cannot be read: {error}"));
-    let entries = match fs::read_dir(folder) {
+    let entries = match look::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if is_missing(&error) => return Ok(Vec::new()),
         Err(error) => return Err(unclear(error)),
     };
-    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
-    let mut paths = paths.collect::<io::Result<Vec<_>>>().map_err(unclear)?;
+    let mut paths: Vec<_> = entries.iter().map(look::Entry::path).collect();
     paths.sort();
     Ok(paths)
 }
@@ -201,7 +200,7 @@ pub(super) fn settings(path: &Path) -> Result<Vec<Setting>, Unclear> {
 /// What a file holds. What is no file holds nothing: git reads no folder, and no device is waited for.
 pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, Unclear> {
     let unclear = |error: io::Error| Unclear::new(path, format!("cannot be read: {error}"));
-    match fs::metadata(path) {
+    match look::metadata(path) {
         Ok(found) if !found.is_file() => return Ok(None),
         Ok(_) => {}
         Err(error) if is_missing(&error) => return Ok(None),

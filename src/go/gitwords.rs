@@ -8,6 +8,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use crate::files::look;
+
 /// Bytes that part words. `=` parts an option from its value.
 const BETWEEN: &[u8] = b" \t\n\r\"'`;|&()<>{}=!$,";
 /// Bytes before a word that begin or end something which the shell replaces: `$(pwd)/tools/x`.
@@ -21,7 +23,7 @@ pub(super) fn paths(value: &[u8], bases: &[PathBuf]) -> Vec<PathBuf> {
     let folders: Vec<PathBuf> = words
         .iter()
         .flat_map(|(word, _)| bases.iter().map(|base| base.join(OsStr::from_bytes(word))))
-        .filter(|path| path.is_dir() && path.file_name().is_some())
+        .filter(|path| look::is_dir(path) && path.file_name().is_some())
         .collect();
     bases.extend(folders);
     let mut found = Vec::new();
@@ -60,7 +62,7 @@ fn words(value: &[u8]) -> Vec<(&[u8], bool)> {
 
 fn add(word: &[u8], is_after_replaced: bool, base: &Path, found: &mut Vec<PathBuf>) {
     let path = base.join(OsStr::from_bytes(word));
-    if path.is_file() || word.contains(&b'/') && !path.is_dir() {
+    if look::is_file(&path) || word.contains(&b'/') && !look::is_dir(&path) {
         found.push(path);
     }
     // `$ROOT/tools/x`: where what is replaced ends nobody knows.
@@ -70,8 +72,8 @@ fn add(word: &[u8], is_after_replaced: bool, base: &Path, found: &mut Vec<PathBu
             continue;
         }
         let path = base.join(OsStr::from_bytes(rest));
-        let may_come = is_after_replaced && rest.contains(&b'/') && !path.is_dir();
-        if path.is_file() || may_come {
+        let may_come = is_after_replaced && rest.contains(&b'/') && !look::is_dir(&path);
+        if look::is_file(&path) || may_come {
             found.push(path);
         }
     }

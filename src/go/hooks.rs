@@ -15,6 +15,7 @@ use std::path::{Component, Path, PathBuf};
 use super::gitconfig::Setting;
 use super::gitdirs::{self, Place};
 use super::gitwords;
+use crate::files::look;
 use crate::paths::clean;
 
 pub use super::gitdirs::Unclear;
@@ -49,7 +50,7 @@ pub struct User<'a> {
 /// A file of the configuration cannot be read or understood.
 pub fn led_to(repository: &Path, user: &User<'_>) -> Result<Vec<PathBuf>, Unclear> {
     let mut found = Vec::new();
-    let places = gitdirs::places(repository)?;
+    let places = look::with_rights_of(repository, || gitdirs::places(repository))?;
     let folders = places.iter().flat_map(|place| [&place.git, &place.common]);
     let folders: Vec<_> = folders.map(|folder| clean(folder)).collect();
     for place in &places {
@@ -59,9 +60,8 @@ pub fn led_to(repository: &Path, user: &User<'_>) -> Result<Vec<PathBuf>, Unclea
             seen: HashMap::new(),
             found: &mut found,
         };
-        for file in place.configurations().iter().chain(&user.configurations) {
-            search.follow(file, 0)?;
-        }
+        look::with_rights_of(repository, || search.follow_all(&place.configurations()))?;
+        search.follow_all(&user.configurations)?;
     }
     let is_within = |path: &Path| folders.iter().any(|folder| clean(path).starts_with(folder));
     found.retain(|path| !is_within(path));
@@ -74,7 +74,8 @@ pub fn led_to(repository: &Path, user: &User<'_>) -> Result<Vec<PathBuf>, Unclea
 /// The files of the configuration of a repository, its submodules and its other work trees, as far as they can be
 /// found.
 pub fn configurations(repository: &Path) -> Vec<PathBuf> {
-    let places = gitdirs::places(repository).unwrap_or_else(|_| gitdirs::alone(repository));
+    let places = look::with_rights_of(repository, || gitdirs::places(repository));
+    let places = places.unwrap_or_else(|_| gitdirs::alone(repository));
     let files = places.iter().flat_map(Place::configurations);
     files.collect()
 }
@@ -89,9 +90,15 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    fn follow_all(&mut self, files: &[PathBuf]) -> Result<(), Unclear> {
+        files.iter().try_for_each(|file| self.follow(file, 0))
+    }
+
     fn follow(&mut self, file: &Path, depth: usize) -> Result<(), Unclear> {
         // The same file by another spelling; links in the last name stay, since includes count from there.
-        let folder = file.parent().and_then(|folder| folder.canonicalize().ok());
+        let folder = file
+            .parent()
+            .and_then(|folder| look::canonicalize(folder).ok());
         let Some((folder, name)) = folder.zip(file.file_name()) else {
             return Ok(());
         };

@@ -9,6 +9,7 @@ use super::modfile::ModFile;
 use super::version::Version;
 use super::workspace::Workspace;
 use super::{LARGEST, read_plain, visible};
+use crate::files::look;
 
 /// The first Go whose go.mod lists every module that builds need.
 const COMPLETE: &str = "1.17";
@@ -41,9 +42,11 @@ pub fn first(workspace: &Workspace, module_cache: &Path) -> Option<String> {
         })
     };
     // What a link leads to outside is the user's, and a line of it is not to be shown.
-    let is_own = |file: &&PathBuf| file.canonicalize().is_ok_and(|real| workspace.holds(&real));
-    let mut texts = sums.iter().filter(is_own).filter_map(|file| read(file));
-    texts.find_map(|text| {
+    let is_own =
+        |file: &&PathBuf| look::canonicalize(file).is_ok_and(|real| workspace.holds(&real));
+    let texts = || sums.iter().filter(is_own).filter_map(|file| read(file));
+    let texts: Vec<_> = look::with_rights_of(&workspace.root, || texts().collect());
+    texts.iter().find_map(|text| {
         let mut lines = text.lines().filter_map(entry);
         let missing = lines.find(|(module, version)| {
             is_asked_for(module, version) && !is_there(module_cache, module, version)
@@ -99,7 +102,7 @@ fn is_there(module_cache: &Path, module: &str, version: &str) -> bool {
     }
     let download = module_cache.join("cache/download").join(&module).join("@v");
     let partial = download.join(format!("{version}.partial"));
-    module_cache.join(place).is_dir() && !partial.exists()
+    look::is_dir(module_cache.join(place)) && !look::exists(&partial)
 }
 
 /// As the go command names folders: a capital letter is written small, after an exclamation mark.

@@ -28,20 +28,16 @@ mod gitdirs;
 mod gitwords;
 mod outputs;
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use crate::files::look;
 
 /// What is in a plain file of a sensible size. Names that a repository or a variable has chosen may lead to a
 /// FIFO, whose other end nobody opens, or to `/dev/zero`.
 pub(crate) fn read_plain(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
-    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags)
-        .open(path)?;
-    read_opened(file, largest)
+    read_opened(look::open(path)?, largest)
 }
 
 fn read_opened(file: File, largest: u64) -> io::Result<Vec<u8>> {
@@ -62,11 +58,7 @@ fn read_opened(file: File, largest: u64) -> io::Result<Vec<u8>> {
 
 /// The same of a path in which no link is followed: the file that is read is the one that was named.
 pub(crate) fn read_in_place(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
-    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    let opened = openat2(CWD, path, flags, Mode::empty(), resolve)?;
-    read_opened(opened.into(), largest)
+    read_opened(look::open_in_place(path)?, largest)
 }
 
 /// The largest file of the go command's own (go.mod, go.sum, `go env -w`) that is read.

@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::command::{Call, Kind, Output};
 use super::flags::Parsed;
+use crate::files::look;
 use crate::paths::clean;
 use crate::policy::is_device;
 
@@ -59,7 +60,7 @@ impl Sink<'_> {
 
     /// `-o`: a folder where it ends in a slash or is one.
     fn add_binary(&mut self, value: &OsStr, file: Kind) {
-        let folder = value.as_encoded_bytes().ends_with(b"/") || self.cwd.join(value).is_dir();
+        let folder = value.as_encoded_bytes().ends_with(b"/") || look::is_dir(self.cwd.join(value));
         let kind = if folder { Kind::Folder } else { file };
         self.add(self.cwd, value, kind, "-o");
     }
@@ -253,7 +254,7 @@ pub(super) fn inputs(place: &Place<'_>) -> Vec<PathBuf> {
                     Some((flag, value)) if flag.starts_with('-') => OsStr::new(value),
                     _ => word.as_os_str(),
                 };
-                if place.cwd.join(value).exists() {
+                if look::exists(place.cwd.join(value)) {
                     add(value);
                 }
             }

@@ -14,6 +14,7 @@ use super::trust::Trust;
 use super::version::{Version, VersionError};
 use super::workspace::Lines;
 use super::{shown, visible};
+use crate::files::look;
 
 /// What the caller's GOTOOLCHAIN (its own, or that of `$GOROOT/go.env`) asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -163,7 +164,7 @@ pub fn select(request: &Request<'_>) -> Result<Toolchain, SelectError> {
         .module_cache
         .map(|cache| cache.join(&module).join("bin/go"))
     {
-        Some(go) if go.exists() => Ok(toolchain::open(&go, &request.trust)?),
+        Some(go) if look::exists(&go) => Ok(toolchain::open(&go, &request.trust)?),
         _ => Err(SelectError::Absent {
             place: place.clone(),
             wanted: version.to_string(),

@@ -4,7 +4,6 @@
 //! variable counts for nothing, and neither does a `go` of the project itself.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -14,6 +13,7 @@ use thiserror::Error;
 use super::trust::{Trust, Untrusted};
 use super::version::{Version, VersionError};
 use super::{host_arch, shown};
+use crate::files::look;
 
 /// A Go distribution that was found and looked at.
 #[derive(Clone, Debug)]
@@ -39,14 +39,14 @@ const BUILDS_TOOLS: &str = "1.25";
 impl Toolchain {
     /// Whether a tool is there, built.
     pub fn has_built(&self, tool: &OsStr) -> bool {
-        self.tool_dir.join(tool).exists()
+        look::exists(self.tool_dir.join(tool))
     }
 
     /// Whether `go tool` builds a tool, from GOROOT's source.
     pub fn builds(&self, tool: &OsStr) -> bool {
         let first = BUILDS_TOOLS.parse::<Version>();
-        let source = self.goroot.join("src/cmd").join(tool).read_dir();
-        let mut files = source.into_iter().flatten().flatten();
+        let source = look::read_dir(self.goroot.join("src/cmd").join(tool));
+        let mut files = source.into_iter().flatten();
         first.is_ok_and(|first| self.version >= first)
             && files.any(|file| file.path().extension().is_some_and(|it| it == "go"))
     }
@@ -169,7 +169,7 @@ fn in_path(path: &OsStr) -> Result<PathBuf, ToolchainError> {
     for entry in std::env::split_paths(path) {
         let go = entry.join("go");
         let found =
-            fs::metadata(&go).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0);
+            look::metadata(&go).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0);
         if entry.is_absolute() {
             if found {
                 return Ok(go);
@@ -219,7 +219,7 @@ pub fn open(go: &Path, trust: &Trust<'_>) -> Result<Toolchain, ToolchainError> {
     };
     let missing = |part: &str| not_goroot(&go, &goroot.join(part));
     let version_path = goroot.join("VERSION");
-    if !version_path.exists() {
+    if !look::exists(&version_path) {
         return Err(missing("VERSION"));
     }
     let version = read_version(goroot, &resolve(&version_path)?)?;
@@ -266,7 +266,7 @@ fn check_elf(go: &Path) -> Result<(), ToolchainError> {
         path: go.to_owned(),
         source,
     };
-    let got = File::open(go)
+    let got = look::open(go)
         .and_then(|mut f| f.read(&mut magic))
         .map_err(read)?;
     let what = match &magic[..got] {
@@ -281,7 +281,7 @@ fn check_elf(go: &Path) -> Result<(), ToolchainError> {
 }
 
 fn read_version(goroot: &Path, path: &Path) -> Result<Version, ToolchainError> {
-    let text = fs::read_to_string(path).map_err(|source| ToolchainError::Read {
+    let text = look::read_to_string(path).map_err(|source| ToolchainError::Read {
         path: path.to_owned(),
         source,
     })?;
@@ -301,10 +301,9 @@ fn linked(
         source,
     };
     let mut linked = Vec::new();
-    for entry in fs::read_dir(goroot).map_err(read)? {
-        let entry = entry.map_err(read)?;
+    for entry in look::read_dir(goroot).map_err(read)? {
         // A link that leads nowhere (documentation that is not installed) grants nothing.
-        if entry.file_type().map_err(read)?.is_symlink() && entry.path().exists() {
+        if entry.kind().is_symlink() && look::exists(entry.path()) {
             let target = resolve(&entry.path())?;
             if !target.starts_with(goroot) {
                 linked.push(target);
@@ -321,11 +320,12 @@ fn settings(
     resolve: &dyn Fn(&Path) -> Result<PathBuf, ToolchainError>,
 ) -> Result<Vec<(String, String)>, ToolchainError> {
     let path = goroot.join("go.env");
-    if fs::symlink_metadata(&path).is_err() {
+    if look::symlink_metadata(&path).is_err() {
         return Ok(Vec::new());
     }
     let path = resolve(&path)?;
-    let text = fs::read_to_string(&path).map_err(|source| ToolchainError::Read { path, source })?;
+    let text =
+        look::read_to_string(&path).map_err(|source| ToolchainError::Read { path, source })?;
     Ok(super::goenv::parse(&text))
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::fs;
+use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
@@ -13,6 +13,7 @@ use std::path::{Component, Path, PathBuf};
 use thiserror::Error;
 
 use super::shown;
+use crate::files::look;
 
 /// Why a path is not to be relied on.
 #[derive(Debug, Error)]
@@ -90,7 +91,7 @@ impl Trust<'static> {
 impl Trust<'_> {
     /// The real path of `path` (absolute), every step of the way judged.
     pub fn resolve(&self, path: &Path) -> Result<PathBuf, Untrusted> {
-        self.judge(Path::new("/"), &look(Path::new("/"))?)?;
+        self.judge(Path::new("/"), &look_at(Path::new("/"))?)?;
         self.resolve_below(Path::new("/"), path)
     }
 
@@ -106,13 +107,13 @@ impl Trust<'_> {
                 continue;
             }
             at.push(&next);
-            let meta = look(&at)?;
+            let meta = look_at(&at)?;
             if meta.is_symlink() {
                 links += 1;
                 if links > 40 {
                     return Err(Untrusted::Loop(path.to_owned()));
                 }
-                let target = fs::read_link(&at).map_err(|source| Untrusted::Unreadable {
+                let target = look::read_link(&at).map_err(|source| Untrusted::Unreadable {
                     path: at.clone(),
                     source,
                 })?;
@@ -128,7 +129,7 @@ impl Trust<'_> {
         Ok(at)
     }
 
-    fn judge(&self, path: &Path, meta: &fs::Metadata) -> Result<(), Untrusted> {
+    fn judge(&self, path: &Path, meta: &Metadata) -> Result<(), Untrusted> {
         if self.below != path && self.below.starts_with(path) {
             return Ok(());
         }
@@ -157,8 +158,8 @@ impl Trust<'_> {
     }
 }
 
-fn look(path: &Path) -> Result<fs::Metadata, Untrusted> {
-    fs::symlink_metadata(path).map_err(|source| Untrusted::Unreadable {
+fn look_at(path: &Path) -> Result<Metadata, Untrusted> {
+    look::symlink_metadata(path).map_err(|source| Untrusted::Unreadable {
         path: path.to_owned(),
         source,
     })
@@ -178,7 +179,7 @@ fn prepend(todo: &mut VecDeque<OsString>, path: &Path) {
 /// administrator adds some.
 fn empty_staff(gid: u32) -> bool {
     gid == 50
-        && fs::read_to_string("/etc/group").is_ok_and(|groups| {
+        && look::read_to_string("/etc/group").is_ok_and(|groups| {
             groups
                 .lines()
                 .any(|l| l.starts_with("staff:") && l.ends_with(":50:"))
@@ -188,6 +189,7 @@ fn empty_staff(gid: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     fn chmod(path: &Path, mode: u32) {

@@ -6,12 +6,12 @@
 //! harmless, not what is dangerous, for git gains settings with every release.
 
 use std::ffi::OsString;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::gitconfig::{self, LARGEST, Setting};
 use super::shown;
+use crate::files::look;
 
 /// What becomes of version control stamping.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ const ROOTS: [(&str, bool); 6] = [
 /// The top of the checkout that go stamps where it works in `folder`: the nearest at or above it.
 pub fn checkout(folder: &Path) -> Option<&Path> {
     let is_root = |folder: &Path, (name, is_folder): (&str, bool)| {
-        let found = folder.join(name).metadata();
+        let found = look::metadata(folder.join(name));
         found.is_ok_and(|found| found.is_dir() == is_folder)
     };
     let mut above = folder.ancestors();
@@ -55,8 +55,12 @@ pub fn checkout(folder: &Path) -> Option<&Path> {
 
 /// Judges the version control of `repository`, its top folder.
 pub fn stamping(repository: &Path) -> Stamping {
+    look::with_rights_of(repository, || judged(repository))
+}
+
+fn judged(repository: &Path) -> Stamping {
     let git = repository.join(".git");
-    let Ok(meta) = fs::symlink_metadata(&git) else {
+    let Ok(meta) = look::symlink_metadata(&git) else {
         return other(repository);
     };
     if meta.is_file() {
@@ -89,7 +93,7 @@ fn other_reason(repository: &Path) -> Option<String> {
         ("_FOSSIL_", "Fossil"),
     ]
     .into_iter()
-    .find(|(name, _)| repository.join(name).symlink_metadata().is_ok())
+    .find(|(name, _)| look::symlink_metadata(repository.join(name)).is_ok())
     .map(|(_, system)| {
         format!("{system} runs what the repository configures, and is not run in the sandbox")
     })
@@ -126,7 +130,7 @@ fn check_git(git: &Path, depth: usize) -> Result<(), String> {
             "borrows another repository's objects",
         ),
     ] {
-        if git.join(name).symlink_metadata().is_ok() {
+        if look::symlink_metadata(git.join(name)).is_ok() {
             return Err(format!("{} {why}", shown(&git.join(name))));
         }
     }
@@ -151,7 +155,7 @@ pub(super) fn each_submodule(
     depth: usize,
     visit: &mut dyn FnMut(&Path, usize) -> Result<(), String>,
 ) -> Result<(), String> {
-    let entries = match fs::read_dir(modules) {
+    let entries = match look::read_dir(modules) {
         Ok(entries) => entries,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(e) => return Err(format!("{} cannot be read: {e}", shown(modules))),
@@ -160,13 +164,11 @@ pub(super) fn each_submodule(
         return Err(format!("{} is too deep", shown(modules)));
     }
     for entry in entries {
-        let path = entry
-            .map_err(|e| format!("{} cannot be read: {e}", shown(modules)))?
-            .path();
+        let path = entry.path();
         // A submodule whose name has slashes lies in folders that are not repositories.
-        if path.join("HEAD").exists() {
+        if look::exists(path.join("HEAD")) {
             visit(&path, depth + 1)?;
-        } else if path.is_dir() {
+        } else if look::is_dir(&path) {
             each_submodule(&path, depth + 1, visit)?;
         }
     }
@@ -175,14 +177,14 @@ pub(super) fn each_submodule(
 
 fn read(path: &Path) -> Result<Option<Vec<Setting>>, String> {
     let name = || shown(path);
-    match fs::symlink_metadata(path) {
+    match look::symlink_metadata(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(format!("{} cannot be read: {e}", name())),
         Ok(meta) if !meta.is_file() => return Err(format!("{} is no plain file", name())),
         Ok(meta) if meta.len() > LARGEST => return Err(format!("{} is too large", name())),
         Ok(_) => {}
     }
-    let text = fs::read(path).map_err(|e| format!("{} cannot be read: {e}", name()))?;
+    let text = look::read(path).map_err(|e| format!("{} cannot be read: {e}", name()))?;
     gitconfig::parse(&text)
         .map(Some)
         .map_err(|line| format!("{} cannot be understood at line {line}", name()))

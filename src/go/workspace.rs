@@ -5,7 +5,6 @@
 //! word; anything else must be granted by the user, and the error says with which flag.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -14,6 +13,7 @@ use thiserror::Error;
 
 use super::modfile::{ModFile, ModFileError, Word};
 use super::{LARGEST, read_plain, shown};
+use crate::files::look;
 
 /// Where a project begins and what belongs to it. All paths are real paths.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -169,7 +169,7 @@ pub enum WorkspaceError {
 /// What to look for.
 #[derive(Clone, Copy, Debug)]
 pub struct Start<'a> {
-    /// The current folder.
+    /// The current folder, as a real path: it is not resolved again.
     pub cwd: &'a Path,
     /// The caller's GOWORK.
     pub gowork: Option<&'a OsStr>,
@@ -181,13 +181,16 @@ pub struct Start<'a> {
 
 /// The project around `start.cwd`.
 pub fn discover(start: &Start<'_>) -> Result<Workspace, WorkspaceError> {
-    let cwd = real(start.cwd)?;
-    let home = start.home.and_then(|h| fs::canonicalize(h).ok());
-    let home = home.as_deref();
-    let module_root = find_up(&cwd, "go.mod");
-    let near = module_root.as_deref().unwrap_or(&cwd);
+    let home = start.home.and_then(|h| look::canonicalize(h).ok());
+    look::with_rights_of(start.cwd, || around(start, home.as_deref()))
+}
+
+fn around(start: &Start<'_>, home: Option<&Path>) -> Result<Workspace, WorkspaceError> {
+    let cwd = start.cwd;
+    let module_root = find_up(cwd, "go.mod");
+    let near = module_root.as_deref().unwrap_or(cwd);
     let repository = repository(near, home);
-    let go_work = find_work(start, &cwd, near, repository.as_deref(), home)?;
+    let go_work = find_work(start, cwd, near, repository.as_deref(), home)?;
     let work_root = go_work.as_deref().and_then(Path::parent);
     let root = match work_root {
         Some(folder) if near.starts_with(folder) => folder.to_owned(),
@@ -198,7 +201,7 @@ pub fn discover(start: &Start<'_>) -> Result<Workspace, WorkspaceError> {
         return Err(WorkspaceError::TooWide { path: root, why });
     }
     let mut workspace = Workspace {
-        vendor: root.join("vendor/modules.txt").exists(),
+        vendor: look::exists(root.join("vendor/modules.txt")),
         none: wide.is_some() && module_root.is_none(),
         go_mod: module_root.as_ref().map(|m| m.join("go.mod")),
         root,
@@ -244,7 +247,7 @@ fn read_files(workspace: &mut Workspace, granted: &[PathBuf]) -> Result<(), Work
         modules.retain(|m| *m != path);
     }
     for path in modules {
-        if path.is_file() {
+        if look::is_file(&path) {
             let file = targets.read(&path)?;
             targets.take_replaces(&path, &file)?;
         }
@@ -304,13 +307,13 @@ impl Targets<'_> {
         word: &Word,
     ) -> Result<Option<PathBuf>, WorkspaceError> {
         let base = file.parent().unwrap_or(Path::new("/"));
-        let Ok(path) = fs::canonicalize(base.join(&word.text)) else {
+        let Ok(path) = look::canonicalize(base.join(&word.text)) else {
             return Ok(None);
         };
         if path.starts_with(&self.workspace.root) || self.is_granted(&path) {
             return Ok(Some(path));
         }
-        if self.workspace.holds(&path) && path.join("go.mod").is_file() {
+        if self.workspace.holds(&path) && look::is_file(path.join("go.mod")) {
             self.found.push(path.clone());
             return Ok(Some(path));
         }
@@ -347,7 +350,7 @@ fn find_work(
                 return Err(wrong("does not name a .work file"));
             }
             (
-                fs::canonicalize(path).map_err(|_| wrong("does not exist"))?,
+                look::canonicalize(path).map_err(|_| wrong("does not exist"))?,
                 true,
             )
         }
@@ -375,7 +378,7 @@ fn find_work(
 fn find_up(from: &Path, name: &str) -> Option<PathBuf> {
     from.ancestors()
         .filter(|folder| *folder != Path::new("/tmp"))
-        .find(|folder| folder.join(name).is_file())
+        .find(|folder| look::is_file(folder.join(name)))
         .map(Path::to_owned)
 }
 
@@ -385,7 +388,7 @@ fn repository(from: &Path, home: Option<&Path>) -> Option<PathBuf> {
         .find(|folder| {
             [".git", ".hg", ".svn", ".jj"]
                 .iter()
-                .any(|v| folder.join(v).symlink_metadata().is_ok())
+                .any(|v| look::symlink_metadata(folder.join(v)).is_ok())
         })
         .map(Path::to_owned)
 }
@@ -406,12 +409,12 @@ pub fn too_wide(folder: &Path, home: Option<&Path>) -> Option<&'static str> {
         return Some("a folder of the system");
     }
     // Another user could put a go.work or a .git there.
-    let shared = fs::metadata(folder).is_ok_and(|m| m.mode() & 0o1002 == 0o1002);
+    let shared = look::metadata(folder).is_ok_and(|m| m.mode() & 0o1002 == 0o1002);
     shared.then_some("shared with other users")
 }
 
 fn real(path: &Path) -> Result<PathBuf, WorkspaceError> {
-    fs::canonicalize(path).map_err(|source| WorkspaceError::Read {
+    look::canonicalize(path).map_err(|source| WorkspaceError::Read {
         path: path.to_owned(),
         source,
     })

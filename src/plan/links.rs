@@ -1,8 +1,8 @@
 //! What symbolic links lead to. Whoever can write what a link leads to, or a link on the way there,
 //! need not touch the link itself.
 
+use crate::files::look;
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 /// As many links are followed as the kernel follows (path_resolution(7)).
@@ -15,6 +15,10 @@ const OF_GIT: [&str; 4] = ["hooks", "info", "modules", "worktrees"];
 /// Each link on the way of a path, and what is at its end, there or not. Nothing where no link is on
 /// the way.
 pub fn steps(path: &Path) -> Vec<PathBuf> {
+    look::with_rights_of(path, || steps_to(path))
+}
+
+fn steps_to(path: &Path) -> Vec<PathBuf> {
     let mut rest: Vec<OsString> = Vec::new();
     let mut at = PathBuf::new();
     let mut found = Vec::new();
@@ -26,7 +30,7 @@ pub fn steps(path: &Path) -> Vec<PathBuf> {
         }
         // An absolute path replaces all that is before it: its first part is the root.
         let next = at.join(&part);
-        match fs::read_link(&next) {
+        match look::read_link(&next) {
             Ok(target) if found.len() < MOST => {
                 found.push(next);
                 push(&mut rest, &target);
@@ -50,6 +54,10 @@ fn push(rest: &mut Vec<OsString>, path: &Path) {
 /// What paths of a tree lead to that are links, or have links on their way or below them, where that is in
 /// the tree too. The links on the way are among it.
 pub fn ends_of_links(tree: &Path, paths: &[PathBuf]) -> Vec<PathBuf> {
+    look::with_rights_of(tree, || ends(tree, paths))
+}
+
+fn ends(tree: &Path, paths: &[PathBuf]) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = Vec::new();
     for path in paths {
         let path = tree.join(path);
@@ -67,26 +75,19 @@ pub fn ends_of_links(tree: &Path, paths: &[PathBuf]) -> Vec<PathBuf> {
 /// The links in a folder, at any depth.
 fn links_below(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let is_folder = fs::symlink_metadata(folder).is_ok_and(|found| found.is_dir());
+    let is_folder = look::symlink_metadata(folder).is_ok_and(|found| found.is_dir());
     let mut folders: Vec<PathBuf> = is_folder.then(|| folder.to_owned()).into_iter().collect();
     while let Some(folder) = folders.pop() {
         // Who cannot list it cannot execute out of it either.
-        let entries: Vec<_> = fs::read_dir(&folder)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .collect();
+        let entries = look::read_dir(&folder).unwrap_or_default();
         let is_of_git = entries.iter().any(|entry| entry.file_name() == "HEAD");
         for entry in entries {
             let name = entry.file_name();
-            match entry.file_type() {
-                Ok(kind) if kind.is_symlink() => found.push(entry.path()),
-                Ok(kind)
-                    if kind.is_dir() && (!is_of_git || OF_GIT.iter().any(|one| name == *one)) =>
-                {
-                    folders.push(entry.path());
-                }
-                _ => {}
+            let counts = !is_of_git || OF_GIT.iter().any(|one| name == *one);
+            if entry.kind().is_symlink() {
+                found.push(entry.path());
+            } else if entry.kind().is_dir() && counts {
+                folders.push(entry.path());
             }
         }
     }
@@ -95,6 +96,7 @@ fn links_below(folder: &Path) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::symlink;
 
     use super::*;

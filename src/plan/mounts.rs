@@ -9,6 +9,7 @@ use super::own::{OWN_FOLDER, OwnFiles, PROGRAM_ROOT};
 use super::system::{self, Account, System};
 use super::tree::Tree;
 use super::{Node, Overlay, PROGRAM_PLAN, ProgramPlan, ProgramRoot, Rule, View, is_below};
+use crate::files::look;
 use crate::policy::Access;
 
 /// The view: every granted path at its own place, and nothing else.
@@ -70,7 +71,7 @@ pub(super) fn view(
             let in_usr = system == System::Dynamic && whole && is_below(&rule.path, "/usr");
             !(in_usr && is_read(rule.access))
         })
-        .filter(|rule| !rule.optional || rule.path.exists())
+        .filter(|rule| !rule.optional || look::exists(&rule.path))
         .map(|rule| (rule.path.clone(), !is_read(rule.access)))
         .collect();
     if run.fuzzes {

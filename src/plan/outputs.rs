@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::inputs::{Error, Protected, leads_out};
 use super::{Placeholder, PlaceholderKind};
-use crate::files::{self, End, Keeper};
+use crate::files::{self, End, Keeper, look};
 use crate::paths::clean;
 use crate::policy::is_device;
 
@@ -141,10 +141,10 @@ fn holds_more_than_coverage(folder: &Path) -> bool {
         let name = name.as_encoded_bytes();
         EXPECTED.iter().any(|start| name.starts_with(start))
     };
-    match folder.read_dir() {
+    match look::read_dir(folder) {
         Ok(entries) => entries
             .into_iter()
-            .any(|entry| !entry.is_ok_and(|entry| is_expected(&entry.file_name()))),
+            .any(|entry| !is_expected(&entry.file_name())),
         Err(error) => error.kind() != ErrorKind::NotFound,
     }
 }

@@ -10,6 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Node, Rule};
+use crate::files::look;
 use crate::policy::Access;
 use crate::policy::compilers::is_compiler;
 
@@ -321,7 +322,7 @@ pub fn programs(names: &[PathBuf]) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = names
         .iter()
         .flat_map(|name| match name.is_absolute() {
-            true => Vec::from_iter(fs::canonicalize(name)),
+            true => Vec::from_iter(look::canonicalize(name)),
             false => folders
                 .iter()
                 .filter(|folder| folder.may_hold(name))

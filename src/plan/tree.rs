@@ -1,13 +1,13 @@
 //! The work tree and its protected paths: what is there, what is not, and what can be written beside.
 
 use std::collections::HashSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::inputs::{Error, Inputs, Wraps};
 use super::links::ends_of_links;
 use super::{Placeholder, PlaceholderKind, Rule};
-use crate::changes::look::{self, Before, Scope};
+use crate::changes::look::{Before, Scope, Seen, before, folders_named};
+use crate::files::look;
 use crate::policy::protected::Matcher;
 use crate::policy::{Access, Cage, TreeAccess};
 
@@ -54,11 +54,16 @@ impl Tree {
             return Ok(Tree::default());
         };
         let matcher = policy.files.matcher();
-        let mut protected = protected_at_top(root, &matcher);
-        protected.extend(project.protected.iter().cloned());
-        protected.retain(|path| is_real(path) && is_way_real(root, path));
-        if inputs.run.stage.is_some() {
-            return Ok(Tree::staged(protected));
+        let mut protected = look::with_rights_of(root, || {
+            let mut protected = protected_at_top(root, &matcher);
+            protected.extend(project.protected.iter().cloned());
+            protected.retain(|path| is_real(path) && is_way_real(root, path));
+            protected
+        });
+        // Of a staged tree the changes are judged. Where go alone runs, whatever comes is the user's.
+        let runs_source = inputs.run.cages().any(|cage| cage == Cage::Program);
+        if inputs.run.stage.is_some() || !runs_source {
+            return Ok(Tree::without_look(protected));
         }
         let access = program_access(inputs);
         let user = user(inputs, root);
@@ -67,7 +72,7 @@ impl Tree {
             TreeAccess::Testdata => {
                 // Nothing is tested in the last two.
                 const ENDS: [&str; 3] = [TESTDATA, "vendor", "node_modules"];
-                testdata = look::folders_named(root, TESTDATA, &ENDS, &matcher, user)?;
+                testdata = folders_named(root, TESTDATA, &ENDS, &matcher, user)?;
                 match inputs.run.fuzzes {
                     // Fuzzing makes its own where there is none.
                     true => vec![PathBuf::new()],
@@ -87,7 +92,7 @@ impl Tree {
             watched: watched.map(Path::to_owned).collect(),
             stand_ins: MADE.map(PathBuf::from).to_vec(),
         };
-        let before = look::before(root, &scope, &matcher, user)?;
+        let before = before(root, &scope, &matcher, user)?;
         let written = match access {
             TreeAccess::Testdata => testdata.as_slice(),
             _ => before.scope.roots.as_slice(),
@@ -114,8 +119,8 @@ impl Tree {
         })
     }
 
-    /// That of a staged work tree: what is protected deeper, and what comes, is judged when it is applied.
-    fn staged(mut protected: Vec<PathBuf>) -> Tree {
+    /// That of a work tree which no code of the source writes itself.
+    fn without_look(mut protected: Vec<PathBuf>) -> Tree {
         protected.sort();
         protected.dedup();
         Tree {
@@ -214,7 +219,7 @@ fn to_mount(root: &Path, written: &[PathBuf], before: &Before) -> Vec<PathBuf> {
     let paths = before.to_mount.iter().map(|path| root.join(path));
     let mut found: Vec<PathBuf> = paths.filter(|path| is_written(path)).collect();
     found.extend(ends_of_links(root, &found));
-    let ends = before.known.iter().filter_map(look::Seen::end);
+    let ends = before.known.iter().filter_map(Seen::end);
     found.extend(ends.map(Path::to_owned));
     found.retain(|path| path != root && is_written(path));
     found
@@ -222,7 +227,7 @@ fn to_mount(root: &Path, written: &[PathBuf], before: &Before) -> Vec<PathBuf> {
 
 /// Whether there was anything at a path, a link that leads nowhere too.
 fn knew(before: &Before, path: &Path) -> bool {
-    let search = |seen: &look::Seen| seen.path.as_path().cmp(path);
+    let search = |seen: &Seen| seen.path.as_path().cmp(path);
     before.known.binary_search_by(search).is_ok()
 }
 
@@ -260,14 +265,14 @@ fn placeholder(root: &Path, name: &Path) -> Option<Placeholder> {
 }
 
 fn children(folder: &Path) -> Vec<PathBuf> {
-    fs::read_dir(folder)
-        .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
+    look::read_dir(folder)
+        .map(|entries| entries.iter().map(look::Entry::path).collect())
         .unwrap_or_default()
 }
 
 /// Whether a path is there and is no symbolic link, which cannot be mounted over.
 fn is_real(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_symlink())
+    look::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_symlink())
 }
 
 /// Whether no symbolic link lies on the way from the tree to a path: else it is what the way leads to that is
@@ -281,6 +286,8 @@ fn is_way_real(root: &Path, path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -296,7 +303,7 @@ mod tests {
             roots: vec![PathBuf::new()],
             ..Scope::default()
         };
-        let before = look::before(root, &scope, &names, None).unwrap();
+        let before = before(root, &scope, &names, None).unwrap();
         let mut protected = to_mount(root, &before.scope.roots, &before);
         protected.sort();
         assert_eq!(protected, [root.join(".git"), root.join("c/.git")]);

@@ -1,8 +1,8 @@
 //! Finding and reading profiles, and following what they extend.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use super::origin::{Origin, Origins, Source};
 use super::parse::{Document, parse};
 use super::setting::Item;
 use super::{BUILT_IN, BuiltIn, Caller, DEFAULT, Error, Resolved, Selection, nearest};
+use crate::files::look;
 use crate::policy::Policy;
 
 /// No profile is longer; what is longer is a mistake or an attack.
@@ -57,10 +58,10 @@ pub fn list(caller: &Caller) -> Vec<Listed> {
         add(one.name.to_owned(), None, built_in(one));
     }
     for folder in folders(caller) {
-        let Ok(entries) = folder.read_dir() else {
+        let Ok(entries) = look::read_dir(&folder) else {
             continue;
         };
-        for path in entries.flatten().map(|entry| entry.path()) {
+        for path in entries.iter().map(look::Entry::path) {
             let name = path.file_name().and_then(|name| name.to_str());
             if let Some(name) = name.and_then(|name| name.strip_suffix(".toml")) {
                 let name = name.to_owned();
@@ -184,7 +185,7 @@ fn find(selection: &Selection, caller: &Caller) -> Result<(Document, Option<Iden
 /// Whoever puts a file of a built-in profile's name there means it to be used, and whoever names the
 /// built-in one means that one: neither may be disappointed in silence.
 pub(super) fn refuse_shadow(name: &str, caller: &Caller) -> Result<(), Error> {
-    match places(name, caller).find(|place| place.exists()) {
+    match places(name, caller).find(|place| look::exists(place)) {
         Some(path) => Err(Error::Shadowed {
             name: name.to_owned(),
             path,
@@ -196,7 +197,7 @@ pub(super) fn refuse_shadow(name: &str, caller: &Caller) -> Result<(), Error> {
 /// The configuration may lie in the work tree (CI services set HOME so), and then the repository would say
 /// what a name means.
 fn refuse_of_source(name: &str, place: &Path, caller: &Caller) -> Result<(), Error> {
-    let real = place.canonicalize();
+    let real = look::canonicalize(place);
     let is_in = |source: &PathBuf| real.is_ok_and(|real| real.starts_with(source));
     match caller.source.as_ref().is_some_and(is_in) {
         true => Err(Error::OfSource {
@@ -225,7 +226,7 @@ fn built_in(one: BuiltIn) -> Result<Document, Error> {
 }
 
 fn file(path: &Path, caller: &Caller) -> Result<(Document, Identity), Error> {
-    let opened = open(path, 0)?.ok_or_else(|| Error::Read {
+    let opened = opened(path, look::open(path))?.ok_or_else(|| Error::Read {
         path: path.to_owned(),
         source: rustix::io::Errno::NOENT.into(),
     })?;
@@ -233,13 +234,8 @@ fn file(path: &Path, caller: &Caller) -> Result<(Document, Identity), Error> {
     read(path, opened)
 }
 
-/// Opens a file without waiting for a FIFO's other end; `None` where there is none.
-pub(super) fn open(path: &Path, flags: u32) -> Result<Option<File>, Error> {
-    let flags = rustix::fs::OFlags::NONBLOCK.bits() | flags;
-    let opened = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.cast_signed())
-        .open(path);
+/// A file that was opened; `None` where there is none.
+pub(super) fn opened(path: &Path, opened: io::Result<File>) -> Result<Option<File>, Error> {
     match opened {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -1,20 +1,25 @@
 //! The work tree's own `.gosandbox.toml`. It comes with the source, so that it can be hostile.
 
+use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
 use super::Error;
-use super::load::{self, Identity, open};
+use super::load::{self, Identity, opened};
 use super::parse::Document;
+use crate::files::look;
 
 /// The name of the file in a work tree that tightens the profile.
 pub const TREE_FILE: &str = ".gosandbox.toml";
 
 /// Whether the work tree has such a file, or something else in its place. A socket is none: it stands
-/// there while a run lasts in a tree that has no such file, so that none can be made.
+/// there while a run lasts in a tree that has no such file, so that none can be made. Where nobody can tell, there may be
+/// one that tightens the profile.
 pub(super) fn is_there(folder: &Path) -> bool {
-    let found = std::fs::symlink_metadata(folder.join(TREE_FILE));
-    found.is_ok_and(|found| !found.file_type().is_socket())
+    match look::symlink_metadata(folder.join(TREE_FILE)) {
+        Ok(found) => !found.file_type().is_socket(),
+        Err(error) => !matches!(error.kind(), NotFound | NotADirectory),
+    }
 }
 
 /// Reads the work tree's file, unless there is none or it is the profile itself.
@@ -25,7 +30,7 @@ pub(super) fn read(folder: &Path, profile: Option<Identity>) -> Result<Option<Do
         return Ok(None);
     }
     let path = folder.join(TREE_FILE);
-    let Some(file) = open(&path, rustix::fs::OFlags::NOFOLLOW.bits())? else {
+    let Some(file) = opened(&path, look::open_unlinked(&path))? else {
         return Ok(None);
     };
     let (document, identity) = load::read(&path, file)?;

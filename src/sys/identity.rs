@@ -35,3 +35,23 @@ pub fn become_user(uid: u32, gid: u32) -> io::Result<()> {
     }
     Ok(())
 }
+
+/// Has the calling thread's access to files decided by this user and group (setfsuid(2), setfsgid(2)). These calls do
+/// not say whether they have failed: [`file_identity`] does.
+pub fn set_file_identity(uid: u32, gid: u32) {
+    // SAFETY: both take an integer.
+    unsafe {
+        libc::setfsgid(gid);
+        libc::setfsuid(uid);
+    }
+}
+
+/// The user and the group that decide about the calling thread's access to files.
+pub fn file_identity() -> (u32, u32) {
+    // An id that is none changes nothing.
+    // SAFETY: both take an integer.
+    unsafe {
+        let uid = libc::setfsuid(u32::MAX).cast_unsigned();
+        (uid, libc::setfsgid(u32::MAX).cast_unsigned())
+    }
+}

@@ -29,3 +29,4 @@ mod repositories;
 mod stamping;
 mod streams;
 mod supervisor;
+mod windows;

@@ -14,6 +14,7 @@ pub mod confined;
 pub mod modules;
 #[path = "../reachable/mod.rs"]
 pub mod reachable;
+pub mod stepped;
 
 pub use reachable::{folder as base, goroot, gosandbox, skip};
 

@@ -1,7 +1,6 @@
 //! Whose configuration git reads in a work tree, and what is said where it cannot be understood.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -9,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 
 use super::Session;
+use crate::files::look;
 use crate::go::hooks::{self, Unclear, User};
 use crate::go::redact;
 use crate::host::accounts;
@@ -20,7 +20,11 @@ pub(super) fn user(session: &Session<'_>, tree: &Path) -> User<'static> {
     let mut homes: Vec<PathBuf> = session.home.clone().into_iter().collect();
     homes.extend(home(session.host.uid));
     if session.host.is_root() {
-        homes.extend(fs::metadata(tree).ok().and_then(|found| home(found.uid())));
+        homes.extend(
+            look::metadata(tree)
+                .ok()
+                .and_then(|found| home(found.uid())),
+        );
     }
     homes.dedup();
     let variable = |name: &str| session.variable(name).map(PathBuf::from);
@@ -51,21 +55,24 @@ fn home_of(name: &str) -> Option<PathBuf> {
 }
 
 fn is_refused(file: &Path) -> bool {
-    let opened = fs::metadata(file);
+    let opened = look::metadata(file);
     opened.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 /// What code of the source sees instead of the configuration of the repositories around a work tree, of their
 /// submodules, and of those in folders at its top, where it holds secrets.
 pub(super) fn covers(tree: Option<&Path>) -> Vec<Cover> {
-    let Some(tree) = tree else {
-        return Vec::new();
-    };
-    let below = tree.read_dir().into_iter().flatten().flatten();
+    tree.map_or_else(Vec::new, |tree| {
+        look::with_rights_of(tree, || covers_of(tree))
+    })
+}
+
+fn covers_of(tree: &Path) -> Vec<Cover> {
+    let below = look::read_dir(tree).into_iter().flatten();
     let below = below.map(|entry| entry.path());
     let tops = tree.ancestors().map(Path::to_owned).chain(below);
     let mut covers: Vec<Cover> = tops
-        .filter(|top| top.join(".git").symlink_metadata().is_ok())
+        .filter(|top| look::symlink_metadata(top.join(".git")).is_ok())
         .flat_map(|top| hooks::configurations(&top))
         .filter_map(|file| cover(&file))
         .collect();
@@ -76,8 +83,8 @@ pub(super) fn covers(tree: Option<&Path>) -> Vec<Cover> {
 
 /// What stands over one file. Where it cannot be read, nobody knows what it holds.
 fn cover(file: &Path) -> Option<Cover> {
-    let target = file.canonicalize().ok()?;
-    let found = fs::symlink_metadata(&target).ok()?;
+    let target = look::canonicalize(file).ok()?;
+    let found = look::symlink_metadata(&target).ok()?;
     if !found.is_file() {
         return None;
     }

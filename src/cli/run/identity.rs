@@ -7,6 +7,8 @@ use anyhow::{Context, bail};
 
 use super::Session;
 use crate::files::User;
+use crate::files::look;
+use crate::host::Host;
 use crate::host::accounts::{self, Account};
 use crate::plan::Identity;
 use crate::policy::Policy;
@@ -30,6 +32,20 @@ impl Who {
             gid: self.identity.gid,
         }
     }
+}
+
+/// Makes sure that root can become another user, without which nothing is read in another user's tree.
+///
+/// # Errors
+/// It cannot.
+pub(super) fn can_be_chosen(host: &Host) -> anyhow::Result<()> {
+    if host.is_root() && !host.can_switch {
+        bail!(
+            "cannot run as root: nothing inside may be root, and root lacks CAP_SETUID or CAP_SETGID here to become \
+             another user; start gosandbox as an ordinary user, or give the container these capabilities"
+        );
+    }
+    Ok(())
 }
 
 /// An ordinary caller stays who it is. For root: `--user` or the profile's, else the owner of the
@@ -58,12 +74,7 @@ pub(super) fn choose(
             home: session.home.clone(),
         });
     }
-    if !host.can_switch {
-        bail!(
-            "cannot run as root: nothing inside may be root, and root lacks CAP_SETUID or CAP_SETGID here to become \
-             another user; start gosandbox as an ordinary user, or give the container these capabilities"
-        );
-    }
+    can_be_chosen(host)?;
     let account = match &policy.identity.user {
         Some(user) => named(user)?,
         None => automatic(tree),
@@ -80,7 +91,7 @@ pub(super) fn choose(
         switch: true,
     };
     let home = Some(account.home)
-        .filter(|home| home.is_absolute() && home != Path::new("/") && home.is_dir());
+        .filter(|home| home.is_absolute() && home != Path::new("/") && look::is_dir(home));
     Ok(Who {
         identity,
         name: account.name,
@@ -99,7 +110,7 @@ pub(super) fn is_of_owner(who: &Who, policy: &Policy, owner: u32) -> bool {
 
 fn automatic(tree: Option<&Path>) -> Account {
     let owner = tree
-        .and_then(|tree| tree.metadata().ok())
+        .and_then(|tree| look::metadata(tree).ok())
         .filter(|found| found.uid() != 0);
     if let Some(owner) = owner {
         let unknown = Account {

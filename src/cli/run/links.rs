@@ -1,7 +1,6 @@
 //! Symbolic links of the repository's own, which choose neither what is read besides it nor what is written.
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -9,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 
 use crate::files;
+use crate::files::look;
 use crate::go::command::{GoCommand, Kind};
 use crate::go::workspace::Workspace;
 use crate::plan::inputs::{Protected, leads_out};
@@ -28,12 +28,16 @@ pub(super) fn inputs(
     let around = workspace.repository.as_deref();
     let around = around.filter(|around| tree.is_none_or(|tree| tree.starts_with(around)));
     let Some(around) = around.or(tree) else {
-        return Ok(named.iter().flat_map(|path| path.canonicalize()).collect());
+        return Ok(named.iter().flat_map(look::canonicalize).collect());
     };
+    look::with_rights_of(around, || inside(named, policy, around))
+}
+
+fn inside(named: &[PathBuf], policy: &Policy, around: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let granted = policy.files.read.iter().chain(&policy.files.write);
     let mut read = Vec::new();
     for path in named {
-        let Ok(real) = path.canonicalize() else {
+        let Ok(real) = look::canonicalize(path) else {
             continue;
         };
         if leads_out(path, &real, around) && !granted.clone().any(|it| real.starts_with(it)) {
@@ -63,7 +67,7 @@ pub(super) struct Held<'a> {
 impl Held<'_> {
     /// Whether go would write what a link named `name` leads to.
     fn is_written(&self, name: &OsStr, real: &Path) -> bool {
-        let found = real.metadata();
+        let found = look::metadata(real);
         if found.as_ref().is_ok_and(|found| !found.is_file()) {
             return false;
         }
@@ -85,7 +89,7 @@ const GO_FILES: [&str; 4] = ["go.mod", "go.sum", "go.work", "go.work.sum"];
 fn is_program(path: &Path) -> bool {
     const PROGRAMS: [&[u8]; 2] = [b"\x7fELF", b"!<ar"];
     let mut start = [0; 4];
-    let length = File::open(path).and_then(|mut file| file.read(&mut start));
+    let length = look::open(path).and_then(|mut file| file.read(&mut start));
     length.is_ok_and(|length| length == 0 || PROGRAMS.contains(&&start[..length]))
 }
 
@@ -108,16 +112,22 @@ pub(super) fn outputs(
     let is_folder = |kind| !matches!(kind, Kind::File | Kind::Program);
     let named = go.outputs.iter().filter(|it| is_folder(it.kind));
     folders.extend(named.map(|output| output.path.as_path()));
-    let all = held.tree.filter(|_| held.exchanged).map(folders_of);
+    let all = held.tree.filter(|_| held.exchanged);
+    let all = all.map(|tree| look::with_rights_of(tree, || folders_of(tree)));
     folders.extend(all.iter().flatten().map(PathBuf::as_path));
     folders.sort();
     folders.dedup();
+    look::with_rights_of(&workspace.root, || are_not_links(&folders, held))
+}
+
+/// What go writes by a name of its own in these folders.
+fn are_not_links(folders: &[&Path], held: &Held<'_>) -> anyhow::Result<()> {
     for folder in folders {
-        let Ok(entries) = folder.read_dir() else {
+        let Ok(entries) = look::read_dir(folder) else {
             continue;
         };
-        for entry in entries.flatten() {
-            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+        for entry in entries {
+            let is_link = entry.kind().is_symlink();
             let Some(real) = is_link.then(|| end_of(&entry.path())).flatten() else {
                 continue;
             };
@@ -141,8 +151,8 @@ fn folders_of(tree: &Path) -> Vec<PathBuf> {
     let mut at = 0;
     while let Some(folder) = found.get(at) {
         at += 1;
-        let entries = folder.read_dir().into_iter().flatten().flatten();
-        let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        let entries = look::read_dir(folder).into_iter().flatten();
+        let folders = entries.filter(|entry| entry.kind().is_dir());
         let below: Vec<_> = folders.map(|entry| entry.path()).collect();
         found.extend(below);
     }

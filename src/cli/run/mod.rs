@@ -10,7 +10,6 @@ mod hints;
 mod identity;
 mod limits;
 mod links;
-mod look;
 mod mandatory;
 mod place;
 mod plan;
@@ -24,6 +23,7 @@ pub(in crate::cli) mod site;
 mod stage;
 mod token;
 mod toolchain;
+mod tree_check;
 mod verify;
 mod way;
 mod what;
@@ -38,6 +38,7 @@ use self::audit::Audit;
 use self::guarded::Guarded;
 use super::args::{Command, LowArgs, Verbosity};
 use super::{REFUSED, caller, overrides, start_folder, warn};
+use crate::files::look;
 use crate::go::trust::Trust;
 use crate::go::workspace::{self, Workspace};
 use crate::go::{command, goenv};
@@ -132,15 +133,15 @@ pub fn run(args: &LowArgs, command: &Command) -> anyhow::Result<u8> {
 fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyhow::Result<u8> {
     launch::streams::check()?;
     let session = Session::open(args)?;
+    identity::can_be_chosen(&session.host)?;
     let mut host = session.host.clone();
     let overrides = overrides(args)?;
     for path in overrides.read.iter().chain(&overrides.write) {
-        path.metadata()
-            .with_context(|| format!("cannot grant {}", path.display()))?;
+        look::metadata(path).with_context(|| format!("cannot grant {}", path.display()))?;
     }
     let (workspace, policy) = resolve(&session, &overrides, command, |tree| match args.dry_run {
         true => Ok(()),
-        false => look::finish_earlier(tree),
+        false => tree_check::finish_earlier(tree),
     })?;
     let project = Project {
         session: &session,
@@ -287,7 +288,7 @@ fn start(
         caller.restore().context("cannot restore the signal mask")?;
         let changes = settled?;
         if let (Some(audit), Some(report)) = (project.audit, &changes.looked) {
-            audit.refused(&look::in_one_line(report));
+            audit.refused(&tree_check::in_one_line(report));
         }
         match ended {
             Err(error) if error.is_about_namespaces() && host.namespaces.is_ok() => {
@@ -323,7 +324,7 @@ struct Ran {
 /// Looks at the work tree, and does with the changes of a run what the profile says.
 fn settle(
     ended: &Result<launch::Outcome, launch::Error>,
-    look: look::Guard,
+    look: tree_check::Guard,
     stage: Option<stage::Running>,
     caller: &Caller,
     verbosity: Verbosity,
@@ -361,8 +362,7 @@ fn go_folder(session: &Session<'_>, command: &Command) -> anyhow::Result<PathBuf
     }
     let changed = command::changed_dir(&command.arguments, &session.folder);
     let folder = changed.unwrap_or_else(|| session.folder.clone());
-    folder
-        .canonicalize()
+    look::canonicalize_folder(&folder)
         .with_context(|| format!("cannot enter {}, which -C names", folder.display()))
 }
 

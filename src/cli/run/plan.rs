@@ -12,9 +12,10 @@ use super::audit::Audit;
 use super::caches::{self, Caches, Missing};
 use super::identity::Who;
 use super::what::{What, stamping, what};
-use super::{Session, git, identity, links, look, programs, protected, scratch, stage, way};
+use super::{Session, git, identity, links, programs, protected, scratch, stage, tree_check, way};
 use crate::cli::args;
 use crate::files::Judged;
+use crate::files::look;
 use crate::go::command::{self, GoCommand, Programs};
 use crate::go::environment::{self, Environment};
 use crate::go::toolchain::Toolchain;
@@ -108,7 +109,7 @@ impl<'a> Prepared<'a> {
                 tree.as_deref(),
             )?);
             let is_granted = |output: &command::Output| {
-                let real = output.path.canonicalize();
+                let real = look::canonicalize(&output.path);
                 real.is_ok_and(|real| policy.files.write.iter().any(|it| real.starts_with(it)))
             };
             for output in &go.outputs {
@@ -130,7 +131,7 @@ impl<'a> Prepared<'a> {
                 outputs
                     .paths()
                     .into_iter()
-                    .filter(|path| !path.exists() || is_roots(path)),
+                    .filter(|path| !look::exists(path) || is_roots(path)),
             );
         }
         let fetches = |go: &GoCommand| go.fetches && go.cage == Cage::Tool;
@@ -292,12 +293,12 @@ impl<'a> Prepared<'a> {
     }
 
     /// Keeps what the look after a run needs.
-    pub fn begin_look(&self, plan: &Plan) -> anyhow::Result<look::Guard> {
+    pub fn begin_look(&self, plan: &Plan) -> anyhow::Result<tree_check::Guard> {
         let project = &self.project;
         let tree = project.tree.as_ref();
-        look::Guard::begin(
+        tree_check::Guard::begin(
             plan,
-            &look::Wanted {
+            &tree_check::Wanted {
                 profile: &self.policy.name,
                 scratch: &project.scratch,
                 is_mapped: tree.is_some_and(|tree| project.mapped.contains(tree)),
@@ -526,7 +527,7 @@ impl<'a> Prepared<'a> {
             What::Go(go) => go.changed_dir.as_ref(),
             _ => None,
         };
-        let real = changed.and_then(|folder| folder.canonicalize().ok());
+        let real = changed.and_then(|folder| look::canonicalize(folder).ok());
         real.unwrap_or_else(|| self.session.folder.clone())
     }
 
@@ -589,7 +590,7 @@ fn written<'p>(tree: Option<&'p PathBuf>, policy: &'p Policy) -> impl Iterator<I
 /// Whether the sandbox user can walk to a path and open it for reading, by the permission bits.
 fn reaches(identity: &Identity, path: &Path) -> bool {
     let permits = |path: &Path, bits: u32| {
-        path.metadata().is_ok_and(|found| {
+        look::metadata(path).is_ok_and(|found| {
             let shift = match (found.uid() == identity.uid, found.gid() == identity.gid) {
                 (true, _) => 6,
                 (false, true) => 3,
@@ -602,5 +603,5 @@ fn reaches(identity: &Identity, path: &Path) -> bool {
 }
 
 pub(super) fn is_roots(path: &Path) -> bool {
-    path.metadata().is_ok_and(|found| found.uid() == 0)
+    look::metadata(path).is_ok_and(|found| found.uid() == 0)
 }

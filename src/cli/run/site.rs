@@ -6,6 +6,7 @@ use super::caches::Missing;
 use super::{Project, Session, caches, git, identity, protected, resolve, toolchain};
 use crate::cli::args::{Command, LowArgs};
 use crate::cli::overrides;
+use crate::files::look;
 use crate::generate::Site;
 use crate::plan::system::{self, System};
 use crate::policy::Policy;
@@ -35,8 +36,11 @@ pub(in crate::cli) fn find(args: &LowArgs) -> anyhow::Result<(Policy, Site)> {
     let caches = caches::find(&session, &who, tree.as_deref(), Missing::Leave)?;
     let programs = system::programs(&policy.programs.execute);
     let with_kind = |paths: &[PathBuf]| -> Vec<(PathBuf, bool)> {
-        let real = paths.iter().filter_map(|path| path.canonicalize().ok());
-        real.map(|path| (path.clone(), path.is_dir())).collect()
+        let real = paths
+            .iter()
+            .filter_map(|path| look::canonicalize(path).ok());
+        real.map(|path| (path.clone(), look::is_dir(&path)))
+            .collect()
     };
     let mut system: Vec<_> = system::rules(System::Dynamic, &programs, false, false)
         .into_iter()
@@ -47,7 +51,7 @@ pub(in crate::cli) fn find(args: &LowArgs) -> anyhow::Result<(Policy, Site)> {
                 .any(|own| rule.path.starts_with(own))
         })
         .map(|rule| {
-            let is_folder = rule.path.is_dir();
+            let is_folder = look::is_dir(&rule.path);
             (rule.path, rule.access, is_folder)
         })
         .collect();

@@ -14,6 +14,7 @@ use crate::changes::{self, Keep, Landed, Record, Rules, Stage};
 use crate::cli::args::Verbosity;
 use crate::cli::{note, print_lines, warn};
 use crate::files::Judged;
+use crate::files::look;
 use crate::go::command::Programs;
 use crate::host::Host;
 use crate::launch::caller::Caller;
@@ -300,7 +301,7 @@ fn rules(tree: &Path, wanted: &Wanted<'_>) -> Rules {
 /// Where a path leads through the links on the way to it. What is missing at its end stays as it is.
 fn end_of(path: &Path) -> Option<PathBuf> {
     path.ancestors().find_map(|above| {
-        let real = above.canonicalize().ok()?;
+        let real = look::canonicalize(above).ok()?;
         Some(real.join(path.strip_prefix(above).ok()?))
     })
 }

@@ -8,6 +8,7 @@ use super::caches::Missing;
 use super::identity::{self, Who};
 use super::{Project, Session, caches, fetch, verify};
 use crate::cli::args::Command;
+use crate::files::look;
 use crate::go::select::{self, SelectError};
 use crate::go::toolchain::{self, Toolchain, ToolchainError};
 use crate::go::trust::Trust;
@@ -179,5 +180,13 @@ fn wish(session: &Session<'_>, found: &Toolchain) -> Result<select::Wish, Select
 fn named_goroot(program: &OsString) -> Option<PathBuf> {
     let path = Path::new(program);
     let is_path = path.file_name()? == "go" && path.components().count() > 1;
-    is_path.then(|| Some(path.canonicalize().ok()?.parent()?.parent()?.to_owned()))?
+    is_path.then(|| {
+        Some(
+            look::canonicalize(path)
+                .ok()?
+                .parent()?
+                .parent()?
+                .to_owned(),
+        )
+    })?
 }

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::identity::Who;
 use super::{Project, Session, fetch, token};
-use crate::files::{self, Follow, Keeper, Step, Stop};
+use crate::files::{self, Follow, Keeper, Step, Stop, look};
 use crate::go::toolchain::Toolchain;
 use crate::go::{self, dirhash};
 use crate::host::Host;
@@ -142,7 +142,7 @@ fn compare(cache: &Path, module: &str, goroot: &Path, hash: &str) -> anyhow::Res
 /// what it must be, so that no link is followed.
 fn read_hash(file: &Path) -> std::io::Result<String> {
     const LONGEST: u64 = 1024;
-    if file.symlink_metadata()?.is_symlink() {
+    if look::symlink_metadata(file)?.is_symlink() {
         return Err(std::io::Error::other("it is a symbolic link"));
     }
     let content = go::read_plain(file, LONGEST)?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::audit::Audit;
 use super::caches::{self, Caches};
 use super::{Session, progress, token};
+use crate::files::look;
 use crate::gateway::{Caller, Config};
 use crate::go::command::GoCommand;
 use crate::host::Host;
@@ -111,17 +112,17 @@ pub(super) fn upstream_folders(policy: &Policy) -> Vec<PathBuf> {
     let upstreams = policy.modules.upstreams.split([',', '|']);
     upstreams
         .filter_map(|upstream| paths::of_file_url(upstream.trim()))
-        .filter_map(|path| path.canonicalize().ok())
+        .filter_map(|path| look::canonicalize(&path).ok())
         .collect()
 }
 
 /// The caller's own module cache, where the sandbox user has another: what is there is served from it.
 pub(super) fn own_modules(session: &Session<'_>, caches: &Caches) -> Option<PathBuf> {
-    let own = caches::module_cache(session)?.canonicalize().ok()?;
+    let own = look::canonicalize(&caches::module_cache(session)?).ok()?;
     if own.starts_with(&caches.gomodcache) {
         return None;
     }
-    let folder = own.join("cache/download").canonicalize().ok()?;
+    let folder = look::canonicalize(own.join("cache/download")).ok()?;
     // A link in it is not followed to what is none.
     folder.starts_with(&own).then_some(folder)
 }

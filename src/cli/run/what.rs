@@ -8,6 +8,7 @@ use anyhow::bail;
 use super::caches::Caches;
 use super::{NotFound, Session};
 use crate::cli::{args, warn};
+use crate::files::look;
 use crate::go::command::{self, GoCommand, Programs};
 use crate::go::toolchain::Toolchain;
 use crate::go::vcs::{self, Stamping};
@@ -71,8 +72,7 @@ pub(super) fn what(
 fn look_up(program: &Path, session: &Session<'_>, goroot: &Path) -> anyhow::Result<PathBuf> {
     if program.components().count() > 1 {
         let path = session.folder.join(program);
-        return path
-            .canonicalize()
+        return look::canonicalize(&path)
             .map_err(|error| NotFound(format!("{}: {error}", path.display())).into());
     }
     let folders = [
@@ -88,7 +88,11 @@ fn look_up(program: &Path, session: &Session<'_>, goroot: &Path) -> anyhow::Resu
         .cloned()
         .chain(callers)
         .map(|folder| folder.join(program))
-        .find_map(|path| path.canonicalize().ok().filter(|path| path.is_file()));
+        .find_map(|path| {
+            look::canonicalize(&path)
+                .ok()
+                .filter(|path| look::is_file(path))
+        });
     found.ok_or_else(|| {
         let looked = folders
             .map(|folder| folder.display().to_string())
@@ -120,7 +124,7 @@ pub(super) fn stamping(
     let asked = asked.unwrap_or(go.stamps);
     // Go works in the real one, whatever the way to it that -C names.
     let changed = go.changed_dir.as_ref();
-    let changed = changed.and_then(|folder| folder.canonicalize().ok());
+    let changed = changed.and_then(|folder| look::canonicalize(folder).ok());
     let folder = changed.as_ref().unwrap_or(&session.folder);
     let (true, Some(checkout)) = (asked, vcs::checkout(folder)) else {
         return Ok((Stamping::None, Vec::new()));
