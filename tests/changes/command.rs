@@ -12,7 +12,7 @@ fn write(path: &str, content: &str) -> Op {
 }
 
 /// A place whose stages lie where the launcher makes them.
-fn place() -> Place {
+pub fn place() -> Place {
     let mut place = Place::new();
     let uid = rustix::process::geteuid().as_raw();
     place.base = place
@@ -40,7 +40,7 @@ fn staged(place: &Place, ops: &[Op]) -> String {
     run
 }
 
-fn changes(place: &Place, words: &[&str]) -> Ended {
+pub fn changes(place: &Place, words: &[&str]) -> Ended {
     let mut command = Command::new(gosandbox());
     command
         .arg("changes")
