@@ -41,6 +41,10 @@ fn staged(place: &Place, ops: &[Op]) -> String {
 }
 
 pub fn changes(place: &Place, words: &[&str]) -> Ended {
+    Ended::of(&mut command(place, words))
+}
+
+pub fn command(place: &Place, words: &[&str]) -> Command {
     let mut command = Command::new(gosandbox());
     command
         .arg("changes")
@@ -48,7 +52,7 @@ pub fn changes(place: &Place, words: &[&str]) -> Ended {
         .env_remove("GOTMPDIR")
         .env("TMPDIR", place.root.path())
         .current_dir(place.tree.join("folder"));
-    Ended::of(&mut command)
+    command
 }
 
 #[test]

@@ -11,5 +11,6 @@ mod conflicts;
 mod hostile;
 mod identity;
 mod kills;
+mod moments;
 mod property;
 mod refused;

@@ -122,11 +122,11 @@ fn touched(set: &Set<'_>, window: Option<usize>) -> (Ended, bool, usize) {
     set.reset();
     let (mut number, mut is_made) = (0, false);
     let ended = held::run(&mut set.command(), |call| {
-        if !call.comes_through(Path::new("upper/d")) {
+        let Some(path) = call.through(Path::new("upper/d")) else {
             return;
-        }
+        };
         if window == Some(number) {
-            let folder = call.path.ancestors().find(|path| path.ends_with("upper/d"));
+            let folder = path.ancestors().find(|path| path.ends_with("upper/d"));
             let folder = folder.unwrap();
             held::as_user(set.user(), || {
                 let aside = folder.with_file_name("aside");

@@ -21,6 +21,12 @@ use super::{Ended, in_child};
 pub struct Call {
     pub process: i32,
     pub number: i64,
+    pub paths: Vec<Resolved>,
+}
+
+/// A path that a call resolves.
+#[derive(Debug)]
+pub struct Resolved {
     /// The folder that it begins at.
     pub start: PathBuf,
     /// Absolute where that can be told. What lies there is not looked at.
@@ -31,12 +37,19 @@ impl Call {
     /// Whether it comes through a place, given by the last components of its path. A call that begins in the place
     /// or below it does not: that folder is open, whatever its name is by now.
     pub fn comes_through(&self, place: &Path) -> bool {
+        self.through(place).is_some()
+    }
+
+    /// The path that comes through a place.
+    pub fn through(&self, place: &Path) -> Option<&Path> {
         let wanted: Vec<_> = place.components().collect();
         let is_below = |path: &Path| {
             let found: Vec<_> = path.components().collect();
             found.windows(wanted.len()).any(|part| part == wanted)
         };
-        is_below(&self.path) && !is_below(&self.start)
+        let mut paths = self.paths.iter();
+        let found = paths.find(|it| is_below(&it.path) && !is_below(&it.start))?;
+        Some(&found.path)
     }
 
     /// Whether it opens and changes nothing.
@@ -175,26 +188,25 @@ fn is_launcher(process: i32) -> bool {
 }
 
 /// Which arguments are a folder's descriptor and a path below it.
-fn arguments(number: i64) -> Option<(Option<usize>, usize)> {
+fn arguments(number: i64) -> &'static [(Option<usize>, usize)] {
     #[cfg(target_arch = "x86_64")]
     match number {
         libc::SYS_open
         | libc::SYS_stat
         | libc::SYS_lstat
         | libc::SYS_access
-        | libc::SYS_rename
         | libc::SYS_mkdir
         | libc::SYS_rmdir
         | libc::SYS_creat
-        | libc::SYS_link
         | libc::SYS_unlink
         | libc::SYS_readlink
         | libc::SYS_chmod
         | libc::SYS_chown
         | libc::SYS_lchown
         | libc::SYS_mknod
-        | libc::SYS_utimes => return Some((None, 0)),
-        libc::SYS_symlink => return Some((None, 1)),
+        | libc::SYS_utimes => return &[(None, 0)],
+        libc::SYS_symlink => return &[(None, 1)],
+        libc::SYS_rename | libc::SYS_link => return &[(None, 0), (None, 1)],
         _ => {}
     }
     match number {
@@ -211,8 +223,8 @@ fn arguments(number: i64) -> Option<(Option<usize>, usize)> {
         | libc::SYS_removexattr
         | libc::SYS_lremovexattr
         | libc::SYS_execve
-        | libc::SYS_umount2 => Some((None, 0)),
-        libc::SYS_mount => Some((None, 1)),
+        | libc::SYS_umount2 => &[(None, 0)],
+        libc::SYS_mount => &[(None, 1)],
         libc::SYS_openat
         | libc::SYS_openat2
         | libc::SYS_newfstatat
@@ -222,8 +234,6 @@ fn arguments(number: i64) -> Option<(Option<usize>, usize)> {
         | libc::SYS_mkdirat
         | libc::SYS_mknodat
         | libc::SYS_unlinkat
-        | libc::SYS_renameat2
-        | libc::SYS_linkat
         | libc::SYS_readlinkat
         | libc::SYS_fchmodat
         | libc::SYS_fchmodat2
@@ -231,11 +241,12 @@ fn arguments(number: i64) -> Option<(Option<usize>, usize)> {
         | libc::SYS_utimensat
         | libc::SYS_open_tree
         | libc::SYS_name_to_handle_at
-        | libc::SYS_inotify_add_watch
-        | libc::SYS_renameat => Some((Some(0), 1)),
-        libc::SYS_symlinkat => Some((Some(1), 2)),
-        libc::SYS_move_mount => Some((Some(2), 3)),
-        _ => None,
+        | libc::SYS_inotify_add_watch => &[(Some(0), 1)],
+        libc::SYS_symlinkat => &[(Some(1), 2)],
+        libc::SYS_renameat | libc::SYS_renameat2 | libc::SYS_linkat | libc::SYS_move_mount => {
+            &[(Some(0), 1), (Some(2), 3)]
+        }
+        _ => &[],
     }
 }
 
@@ -263,26 +274,32 @@ fn call(process: i32) -> Option<Call> {
         return None;
     }
     let number = info.number as i64;
-    let (folder, path) = arguments(number)?;
-    let given = text(process, info.arguments[path])?;
-    // A call on the descriptor itself.
-    if given.as_os_str().is_empty() {
+    let paths = arguments(number).iter();
+    let paths: Vec<Resolved> = paths
+        .filter_map(|(folder, path)| {
+            let folder = folder.map_or(libc::AT_FDCWD, |at| info.arguments[at] as i32);
+            resolved(process, folder, text(process, info.arguments[*path])?)
+        })
+        .collect();
+    (!paths.is_empty()).then_some(Call {
+        process,
+        number,
+        paths,
+    })
+}
+
+fn resolved(process: i32, folder: i32, given: PathBuf) -> Option<Resolved> {
+    // A descriptor, and its link in /proc, is no path that is resolved again.
+    if given.as_os_str().is_empty() || given.starts_with("/proc/self/fd") {
         return None;
     }
-    let folder = folder.map_or(libc::AT_FDCWD, |at| info.arguments[at] as i32);
     let link = |name: &str| std::fs::read_link(format!("/proc/{process}/{name}"));
     let start = match folder {
         _ if given.is_absolute() => PathBuf::from("/"),
         libc::AT_FDCWD => link("cwd").unwrap_or_default(),
         folder => link(&format!("fd/{folder}")).unwrap_or_default(),
     };
-    // A descriptor's own link is no path that is resolved again.
-    if given.starts_with("/proc/self/fd") {
-        return None;
-    }
-    Some(Call {
-        process,
-        number,
+    Some(Resolved {
         path: start.join(given),
         start,
     })
