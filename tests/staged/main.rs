@@ -9,6 +9,7 @@ mod edits;
 mod plants;
 mod roots;
 mod scenes;
+mod servers;
 mod together;
 mod windows;
 
