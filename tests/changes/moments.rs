@@ -1,6 +1,7 @@
 //! What somebody outside saves at any moment while changes are applied, held open by ptrace(2).
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::command;
@@ -96,5 +97,49 @@ fn what_is_saved_outside_at_any_moment_of_the_apply_is_kept() {
                 "{place_and_call}: {ended:?}"
             );
         }
+    }
+}
+
+/// A new file may get the inode number of a folder that the apply has just deleted. It is not taken for what the apply
+/// has touched itself.
+#[test]
+fn a_new_file_with_the_inode_of_a_deleted_folder_is_kept() {
+    let name = Path::new("folder-gone/a");
+    for window in 0.. {
+        let place = staged();
+        let inode = |path: PathBuf| fs::symlink_metadata(path).map(|found| found.ino()).ok();
+        let deleted = inode(place.tree.join("over")).unwrap();
+        let (mut number, mut held_at) = (0, None);
+        let ended = held::run(&mut command::command(&place, &["apply"]), |call| {
+            if !call.comes_through(Path::new("tree/folder-gone")) {
+                return;
+            }
+            if number == window {
+                held_at = Some(call.number);
+                // File systems that use numbers again take the lowest free ones.
+                let new: Vec<_> = (0..64)
+                    .map(|number| place.tree.join(format!("y{number}")))
+                    .collect();
+                for path in &new {
+                    fs::write(path, "outside").unwrap();
+                }
+                let has_it = |path: &&PathBuf| inode((*path).clone()) == Some(deleted);
+                let saved = new.iter().find(has_it).unwrap_or(&new[0]);
+                fs::rename(saved, place.tree.join(name)).unwrap();
+                for path in new.iter().filter(|path| *path != saved) {
+                    fs::remove_file(path).unwrap();
+                }
+            }
+            number += 1;
+        });
+        let Some(held_at) = held_at else {
+            assert!(window > 1);
+            break;
+        };
+        let is_last_moment = held_at == libc::SYS_unlinkat;
+        assert!(
+            is_kept(&place.tree, name) || is_last_moment,
+            "window {window}, {held_at}: {ended:?}"
+        );
     }
 }

@@ -208,9 +208,19 @@ impl<'s> Set<'s> {
         set
     }
 
+    /// Has an ordinary user able to remove what a run leaves.
+    pub fn open(&self) {
+        for path in [&self.place, &self.link] {
+            if path.is_dir() && !path.is_symlink() {
+                fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+            }
+        }
+    }
+
     /// The work tree as it is before each run, with the link beside the place.
     pub fn reset(&self) {
         let site = &self.site;
+        self.open();
         if self.place.is_symlink() {
             self.exchange().unwrap();
         }
@@ -307,6 +317,7 @@ impl<'s> Set<'s> {
                 self.exchange().unwrap();
             }
         });
+        self.open();
         (ended, windows)
     }
 }
