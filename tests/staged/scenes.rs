@@ -123,14 +123,14 @@ fn state(folder: &Path) -> Vec<(PathBuf, u32, u32, u32, Vec<u8>)> {
 pub struct Scene {
     pub name: &'static str,
     options: &'static [&'static str],
-    words: &'static [&'static str],
+    pub words: &'static [&'static str],
     /// Below the site's folder.
     place: &'static str,
     /// What root would do by paths, with the place in `$PLACE`.
     pub naive: &'static [&'static str],
 }
 
-pub const SCENES: [Scene; 5] = [
+pub const SCENES: [Scene; 6] = [
     Scene {
         name: "cache",
         options: &[],
@@ -169,6 +169,13 @@ pub const SCENES: [Scene; 5] = [
         naive: &["cp", "/etc/hostname", "$PLACE/report.json"],
     },
     Scene {
+        name: "audit",
+        options: &["--audit-log", "../logs/audit.log"],
+        words: &["true"],
+        place: "logs",
+        naive: &["cp", "/etc/hostname", "$PLACE/audit.log"],
+    },
+    Scene {
         name: "apply",
         options: &[],
         words: &["sh", "-c", SCRIPT],
@@ -203,7 +210,9 @@ impl<'s> Set<'s> {
             launcher,
             site,
         };
-        fs::create_dir_all(set.site.root.join("cache/go-build")).unwrap();
+        for folder in ["cache/go-build", "logs"] {
+            fs::create_dir_all(set.site.root.join(folder)).unwrap();
+        }
         set.reset();
         set
     }
@@ -255,18 +264,17 @@ impl<'s> Set<'s> {
 
     pub fn command(&self) -> Command {
         let cache = self.site.root.join("cache");
-        let cache = cache.to_str().unwrap();
+        let options = ["--cache-dir", cache.to_str().unwrap()];
+        self.gosandbox(&[&options, self.scene.options, &["--"], self.scene.words].concat())
+    }
+
+    /// gosandbox, started as the scene has it.
+    pub fn gosandbox(&self, words: &[&str]) -> Command {
         match self.launcher {
-            Launcher::In(_) => {
-                let options = [&["--cache-dir", cache], self.scene.options].concat();
-                self.site.gosandbox_apart(&options, self.scene.words)
-            }
+            Launcher::In(_) => self.site.subcommand(words),
             Launcher::Root => {
                 let mut command = Command::new(gosandbox());
-                command
-                    .args(["--cache-dir", cache])
-                    .args(self.scene.options);
-                command.arg("--").args(self.scene.words);
+                command.args(words);
                 self.site.prepare(&mut command);
                 command
             }
@@ -290,14 +298,19 @@ impl<'s> Set<'s> {
         }
     }
 
+    /// As [`Set::held`], in a work tree as it is before a run.
+    pub fn run(&self, command: Command, window: Option<usize>, back: bool) -> (Ended, Vec<String>) {
+        self.reset();
+        self.held(command, window, back)
+    }
+
     /// A run in which the place is a link from one call on, or, if it is put `back`, for that call alone.
-    pub fn run(
+    pub fn held(
         &self,
         mut command: Command,
         window: Option<usize>,
         back: bool,
     ) -> (Ended, Vec<String>) {
-        self.reset();
         let place = Path::new(self.site.root.file_name().unwrap()).join(self.scene.place);
         let mut windows = Vec::new();
         let mut last = None;

@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use crate::scenes::{Launcher, SCENES, Set};
+use crate::scenes::{Launcher, SCENES, Scene, Set};
 use crate::support::held;
 use crate::support::{Ended, Env, is_root, skip};
 
@@ -57,13 +57,13 @@ fn sweep(launcher: Launcher, scenes: &[&str]) {
 fn roots_run_follows_no_link_that_comes_at_any_moment() {
     sweep(
         Launcher::Root,
-        &["cache", "caches", "tree", "report", "apply"],
+        &["cache", "caches", "tree", "report", "audit", "apply"],
     );
 }
 
 #[test]
 fn roots_run_in_a_container_follows_no_link_that_comes_at_any_moment() {
-    let all = ["cache", "caches", "tree", "report", "apply"];
+    let all = ["cache", "caches", "tree", "report", "audit", "apply"];
     sweep(Launcher::In(Env::E4), &all);
 }
 
@@ -116,6 +116,48 @@ fn it_leads_programs_that_use_paths_elsewhere() {
     }
 }
 
+fn scene_of_the_apply() -> &'static Scene {
+    SCENES.iter().find(|scene| scene.name == "apply").unwrap()
+}
+
+/// The same for changes that are applied after the run, by another process.
+#[test]
+fn an_apply_after_a_review_follows_no_link_that_comes_at_any_moment() {
+    for launcher in [Launcher::In(Env::E1), Launcher::Root] {
+        let scenes = SCENES
+            .iter()
+            .filter(|it| ["tree", "apply"].contains(&it.name));
+        for scene in scenes {
+            if !launcher.is_here() {
+                continue;
+            }
+            let set = Set::new(scene, launcher);
+            let place = format!("{launcher:?} {}", scene.name);
+            let apply = |window, back| {
+                set.reset();
+                let cache = set.site.root.join("cache");
+                let options = ["--cache-dir", cache.to_str().unwrap(), "--stage", "review"];
+                let words = [&options, &["--"][..], scene.words].concat();
+                Ended::of(&mut set.gosandbox(&words)).expect(0);
+                set.held(set.gosandbox(&["changes", "apply"]), window, back)
+            };
+            let (ended, windows) = apply(None, false);
+            assert!(!windows.is_empty(), "{place}: {ended:?}");
+            for window in 0..windows.len() {
+                for back in [false, true] {
+                    let (ended, _) = apply(Some(window), back);
+                    assert_eq!(set.victim.changed(), [""; 0], "{place} {window}: {ended:?}");
+                    assert!(
+                        [0, 125].contains(&ended.status),
+                        "{place} {window}: {ended:?}"
+                    );
+                }
+            }
+            eprintln!("{place}, applied later: {} windows", windows.len());
+        }
+    }
+}
+
 /// A run whose changes are exchanged for a link at one moment of their being applied. Its end, whether the exchange
 /// could be made, and the number of moments.
 fn touched(set: &Set<'_>, window: Option<usize>) -> (Ended, bool, usize) {
@@ -145,8 +187,7 @@ fn a_link_that_comes_to_the_stage_at_any_moment_leads_nowhere() {
     if !is_root() {
         return skip("only root can look into a launcher while it applies", true);
     }
-    let scene = &SCENES[4];
-    assert_eq!(scene.name, "apply");
+    let scene = scene_of_the_apply();
     for launcher in [Launcher::In(Env::E1), Launcher::Root] {
         if !launcher.is_here() {
             continue;
@@ -177,7 +218,7 @@ fn a_link_that_comes_to_the_stage_at_any_moment_leads_nowhere() {
 /// What a user puts in the stage's place is copied by a program that uses paths.
 #[test]
 fn a_program_that_uses_paths_copies_what_such_a_link_leads_to() {
-    let set = Set::new(&SCENES[4], Launcher::In(Env::E1));
+    let set = Set::new(scene_of_the_apply(), Launcher::In(Env::E1));
     let (upper, tree) = (set.site.outside.join("upper"), set.site.work.join("d"));
     fs::create_dir_all(&upper).unwrap();
     fs::write(upper.join("changed"), "new").unwrap();
