@@ -41,10 +41,10 @@ impl<E: Into<io::Error>> From<E> for Stop {
 
 /// A file with several names: its device and inode, size and modification time. The inode alone may be that of a
 /// file which somebody has made since, once the last name is gone.
-pub(super) type Touched = (u64, u64, i64, i64, u64);
+pub(super) type Touched = (u64, u64, i64, i64, u32);
 
 fn touched(found: &Stat) -> Touched {
-    let time = (found.st_mtime, found.st_mtime_nsec as u64);
+    let time = (found.st_mtime, found.st_mtime_nsec as u32);
     (found.st_dev, found.st_ino, found.st_size, time.0, time.1)
 }
 
@@ -118,7 +118,8 @@ impl Land<'_> {
             && matches!(
                 entry.verdict,
                 Verdict::Refuse(_) | Verdict::Conflict | Verdict::Covered
-            );
+            )
+            && !(entry.verdict == Verdict::Conflict && entry.is_folder_mode());
         let has_failed = entry.kind == Kind::Folder
             && matches!(entry.what, What::Added | What::Replaced)
             && self

@@ -285,14 +285,8 @@ const MERGED: [Merged; 11] = [
     merged("folder modified", "edited below", 125, &["x/in"], &[]),
     merged("folder modified", "removed", 125, &["x", "x/in"], &[]),
     merged("folder modified", "made a folder", 125, &["x/in"], &[]),
-    // An overlay does not tell whether a program has changed the mode of a folder.
-    merged(
-        "folder modified",
-        "mode changed",
-        0,
-        &["x/in"],
-        &["x", "x/a"],
-    ),
+    // The mode is a conflict, and what lies in the folder is none.
+    merged("folder modified", "mode changed", 125, &["x/in"], &["x/a"]),
     merged("folder deleted", "mode changed", 0, &[], &["x", "x/a"]),
     // A new link cannot be told from one that is there in the place of another.
     merged("link modified", "removed", 0, &["x"], &[]),
