@@ -39,8 +39,8 @@ impl<E: Into<io::Error>> From<E> for Stop {
     }
 }
 
-/// A file with several names: its device and inode, size and modification time. The inode alone may be that of a
-/// file which somebody has made since, once the last name is gone.
+/// A file with several names: its device and inode, size and modification time. The inode alone may
+/// be that of a file which somebody has made since, once the last name is gone.
 pub(super) type Touched = (u64, u64, i64, i64, u32);
 
 fn touched(found: &Stat) -> Touched {

@@ -192,7 +192,8 @@ fn open_below(tree: BorrowedFd<'_>, path: &Path) -> Option<std::os::fd::OwnedFd>
     Some(folder)
 }
 
-/// Writes down what opaque folders delete and which folders get another mode, before anything lands in them.
+/// Writes down what opaque folders delete and which folders get another mode, before anything lands
+/// in them.
 fn write_deletions(changes: &Changes, journal: &Journal) -> io::Result<()> {
     if journal.deletions.is_some() {
         return Ok(());

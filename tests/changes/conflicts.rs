@@ -246,8 +246,8 @@ fn then(first: Op, second: Op) -> Vec<Op> {
     [gone(), vec![first, second]].concat()
 }
 
-/// Where the two sides are no conflict, or not all of them. What is not listed here is one conflict at `x`: status 125,
-/// the outside's version in the work tree and the run's in the stage.
+/// Where the two sides are no conflict, or not all of them. What is not listed here is one conflict
+/// at `x`: status 125, the outside's version in the work tree and the run's in the stage.
 struct Merged {
     inside: &'static str,
     outside: &'static str,

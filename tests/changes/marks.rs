@@ -1,5 +1,5 @@
-//! Whiteouts, opaque folders, extended attributes and hard links, as a program could leave them to have something
-//! protected go or something refused land.
+//! Whiteouts, opaque folders, extended attributes and hard links, as a program could leave them to
+//! have something protected go or something refused land.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -110,7 +110,8 @@ fn opaque_folders_hide_nothing_that_is_protected() {
     }
 }
 
-/// A program's own attributes of these names mean nothing to the overlay (Linux 6.7), or cannot be set.
+/// A program's own attributes of these names mean nothing to the overlay (Linux 6.7), or cannot be
+/// set.
 #[test]
 fn a_program_makes_no_folder_opaque() {
     let place = Place::new();

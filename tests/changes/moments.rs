@@ -100,8 +100,8 @@ fn what_is_saved_outside_at_any_moment_of_the_apply_is_kept() {
     }
 }
 
-/// A new file may get the inode number of a folder that the apply has just deleted. It is not taken for what the apply
-/// has touched itself.
+/// A new file may get the inode number of a folder that the apply has just deleted. It is not taken
+/// for what the apply has touched itself.
 #[test]
 fn a_new_file_with_the_inode_of_a_deleted_folder_is_kept() {
     let name = Path::new("folder-gone/a");

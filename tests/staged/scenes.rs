@@ -73,7 +73,8 @@ impl Victim {
             give_tree(&folder, ORDINARY);
         }
         fs::set_permissions(&su, fs::Permissions::from_mode(0o4755)).unwrap();
-        // Root's is closed to the other user, so that what is done there is done with root's rights.
+        // Root's is closed to the other user, so that what is done there is done with root's
+        // rights.
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
         let before = state(&folder);
         Victim { folder, before }
@@ -304,7 +305,8 @@ impl<'s> Set<'s> {
         self.held(command, window, back)
     }
 
-    /// A run in which the place is a link from one call on, or, if it is put `back`, for that call alone.
+    /// A run in which the place is a link from one call on, or, if it is put `back`, for that call
+    /// alone.
     pub fn held(
         &self,
         mut command: Command,

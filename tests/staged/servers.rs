@@ -129,7 +129,8 @@ impl Running {
         Running { child, lines }
     }
 
-    /// The lines up to this one, and how long it took to come. A minute is far more than a busy machine needs.
+    /// The lines up to this one, and how long it took to come. A minute is far more than a busy
+    /// machine needs.
     #[track_caller]
     fn until(&mut self, wanted: &str) -> (Vec<String>, Duration) {
         let start = Instant::now();
@@ -194,8 +195,9 @@ fn a_server_that_reloads_its_templates_serves_what_is_edited() {
     }
 }
 
-/// An overlay does not tell of changes of its lower layer (docs/differences.md): a watcher in a staged tree hears of what
-/// programs write, and must look at files for what is edited outside. With profile dev it hears of both.
+/// An overlay does not tell of changes of its lower layer (docs/differences.md): a watcher in a
+/// staged tree hears of what programs write, and must look at files for what is edited outside.
+/// With profile dev it hears of both.
 #[test]
 fn a_watcher_sees_what_is_edited_and_hears_of_it_where_the_tree_is_not_staged() {
     for env in staging() {

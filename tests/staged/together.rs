@@ -229,7 +229,8 @@ fn started(site: &Site, words: &[&str]) -> (Child, ChildStdout) {
     (child, output)
 }
 
-/// Whether the user or the program has made it cannot be told there: it may be moved, and is not lost.
+/// Whether the user or the program has made it cannot be told there: it may be moved, and is not
+/// lost.
 #[test]
 fn what_a_user_makes_during_a_run_that_is_not_staged_is_kept() {
     for env in direct() {

@@ -1,6 +1,8 @@
-//! The moments between a look at a path and its use, each held open while another user puts a link there.
+//! The moments between a look at a path and its use, each held open while another user puts a link
+//! there.
 //!
-//! A launcher is stopped before each of its system calls that resolves a path in a place of that user's, once a run.
+//! A launcher is stopped before each of its system calls that comes through the place, once a run.
+//! A link that comes before another call is the same as one that comes before the next of these.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -158,8 +160,8 @@ fn an_apply_after_a_review_follows_no_link_that_comes_at_any_moment() {
     }
 }
 
-/// A run whose changes are exchanged for a link at one moment of their being applied. Its end, whether the exchange
-/// could be made, and the number of moments.
+/// A run whose changes are exchanged for a link at one moment of their being applied. Its end,
+/// whether the exchange could be made, and the number of moments.
 fn touched(set: &Set<'_>, window: Option<usize>) -> (Ended, bool, usize) {
     set.reset();
     let (mut number, mut is_made) = (0, false);

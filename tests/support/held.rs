@@ -1,5 +1,5 @@
-//! Holds a launcher at the system calls that resolve a path, by ptrace(2): a race that is open for a moment is then
-//! open for as long as a test needs.
+//! Holds a launcher at the system calls that resolve a path, by ptrace(2): a race that is open for
+//! a moment is then open for as long as a test needs.
 //!
 //! Every process of the launcher's is traced until it executes something else.
 #![allow(unsafe_code)]
@@ -34,8 +34,8 @@ pub struct Resolved {
 }
 
 impl Call {
-    /// Whether it comes through a place, given by the last components of its path. A call that begins in the place
-    /// or below it does not: that folder is open, whatever its name is by now.
+    /// Whether it comes through a place, given by the last components of its path. A call that
+    /// begins in the place or below it does not: that folder is open, whatever its name is by now.
     pub fn comes_through(&self, place: &Path) -> bool {
         self.through(place).is_some()
     }
@@ -78,7 +78,8 @@ pub fn run(command: &mut Command, mut at: impl FnMut(&Call)) -> Ended {
     });
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        // Starting it takes until it has executed, which is after this thread has begun to trace it.
+        // Starting it takes until it has executed, which is after this thread has begun to trace
+        // it.
         let said_by_it = scope.spawn(|| output(command));
         let mut process = [0; 4];
         said.read_exact(&mut process).unwrap();
@@ -90,7 +91,8 @@ pub fn run(command: &mut Command, mut at: impl FnMut(&Call)) -> Ended {
             let start = Instant::now();
             while !is_over.load(Ordering::Relaxed) {
                 if start.elapsed() > DEADLINE {
-                    // SAFETY: it takes integers. The process is a child of this one that nobody has reaped.
+                    // SAFETY: it takes integers. The process is a child of this one that nobody has
+                    // reaped.
                     unsafe { libc::kill(process, libc::SIGKILL) };
                 }
                 std::thread::sleep(Duration::from_millis(20));
@@ -138,7 +140,8 @@ fn seize(process: i32) {
 }
 
 fn ptrace(request: libc::c_uint, process: i32, address: usize, data: usize) -> i64 {
-    // SAFETY: callers that hand over an address hand over a buffer that lives until the call returns.
+    // SAFETY: callers that hand over an address hand over a buffer that lives until the call
+    // returns.
     unsafe { libc::ptrace(request, process, address, data) }
 }
 
@@ -149,7 +152,8 @@ fn follow(first: i32, at: &mut impl FnMut(&Call)) -> ExitStatus {
     loop {
         let mut status = 0;
         let flags = libc::__WALL | libc::__WNOTHREAD;
-        // SAFETY: the status is written before the call returns. Other threads' children are left to them.
+        // SAFETY: the status is written before the call returns. Other threads' children are left
+        // to them.
         let process = unsafe { libc::waitpid(-1, &raw mut status, flags) };
         if process < 0 {
             return ended;
@@ -265,7 +269,8 @@ struct Info {
 
 const ENTRY: u8 = 1;
 
-/// The call that a stopped process is about to make, where it resolves a path. `None` at a call's end too.
+/// The call that a stopped process is about to make, where it resolves a path. `None` at a call's
+/// end too.
 fn call(process: i32) -> Option<Call> {
     let mut info = Info::default();
     let request = libc::PTRACE_GET_SYSCALL_INFO;
@@ -329,7 +334,8 @@ pub fn as_user(uid: u32, act: impl FnOnce() + Send) {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             if super::is_root() && uid != 0 {
-                // SAFETY: they take integers. The system calls change this thread alone, unlike the C library's.
+                // SAFETY: they take integers. The system calls change this thread alone, unlike the
+                // C library's.
                 unsafe {
                     assert_eq!(libc::syscall(libc::SYS_setgroups, 0, 0), 0);
                     assert_eq!(libc::syscall(libc::SYS_setresgid, uid, uid, uid), 0);

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use super::Site;
 
 impl Site {
-    /// Has stages made in a folder of the caller's alone, which goes with the site. Elsewhere they stay for a week.
+    /// Has stages made in a folder of the caller's alone, which goes with the site. Elsewhere they
+    /// stay for a week.
     pub fn stage_apart(&self) {
         let temporary = self.temporary();
         fs::create_dir(&temporary).unwrap();
