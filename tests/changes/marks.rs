@@ -207,7 +207,7 @@ fn a_stage_without_permissions_at_its_top_is_looked_into() {
     for place in [Place::new(), Place::across()] {
         let stage = place.stage(place.rules());
         act(&stage.upper(), &[write("fine"), write(".envrc")]);
-        fs::set_permissions(stage.upper(), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(stage.upper(), fs::Permissions::from_mode(0o000)).unwrap();
         let landed = stage.apply().unwrap();
         assert_eq!(
             refused(&landed),

@@ -110,7 +110,9 @@ pub fn run(command: &mut Command, mut at: impl FnMut(&Call)) -> Ended {
     })
 }
 
-/// What a command writes. The tracer is who waits for its end.
+/// What a command writes.
+// The tracer waits for its end.
+#[allow(clippy::zombie_processes)]
 fn output(command: &mut Command) -> (Vec<u8>, Vec<u8>) {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
