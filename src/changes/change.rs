@@ -129,6 +129,11 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// Whether only the mode of a folder differs. What lies in the folder is decided by itself.
+    pub fn is_folder_mode(&self) -> bool {
+        self.kind == Kind::Folder && self.what == What::Mode
+    }
+
     /// Whether it is shown to a user.
     fn is_listed(&self) -> bool {
         let is_hidden = matches!(

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::BorrowedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{self, Mode, OFlags, Stat};
 use serde::{Deserialize, Serialize};
@@ -34,10 +34,14 @@ pub(super) enum Line {
     /// A file of the work tree whose mode and time are about to be set, which makes it look changed.
     Attributes { device: u64, inode: u64 },
     /// What opaque folders delete. From this line on, opaque folders delete nothing else: files that
-    /// have landed have left them.
+    /// have landed have left them. With it the folders of which the mode is set: files that have
+    /// landed in them make them look changed.
     Deletions {
         #[serde(with = "crate::paths")]
         paths: Vec<PathBuf>,
+        // Stages of earlier versions have none.
+        #[serde(default, with = "crate::paths")]
+        modes: Vec<PathBuf>,
     },
 }
 
@@ -51,6 +55,7 @@ pub(super) struct Journal {
     pub temporaries: Vec<(PathBuf, String)>,
     pub tree_modes: Vec<(PathBuf, u32)>,
     pub deletions: Option<Vec<PathBuf>>,
+    folder_modes: HashSet<PathBuf>,
 }
 
 impl Journal {
@@ -72,6 +77,7 @@ impl Journal {
             temporaries: Vec::new(),
             tree_modes: Vec::new(),
             deletions: None,
+            folder_modes: HashSet::new(),
         };
         let lines = text.split(|byte| *byte == b'\n');
         for line in lines.filter_map(|line| serde_json::from_slice(line).ok()) {
@@ -90,7 +96,10 @@ impl Journal {
             }
             Line::TreeMode { path, mode } => self.tree_modes.push((path, mode)),
             Line::Temporary { folder, name } => self.temporaries.push((folder, name)),
-            Line::Deletions { paths } => self.deletions = Some(paths),
+            Line::Deletions { paths, modes } => {
+                self.deletions = Some(paths);
+                self.folder_modes = modes.into_iter().collect();
+            }
         }
     }
 
@@ -108,6 +117,11 @@ impl Journal {
     /// The mode that a program has given to something staged, where this program has changed it.
     pub fn mode(&self, inode: u64) -> Option<u32> {
         self.modes.borrow().get(&inode).copied()
+    }
+
+    /// Whether an earlier process was about to set the mode of a folder.
+    pub fn sets_mode_of(&self, folder: &Path) -> bool {
+        self.folder_modes.contains(folder)
     }
 
     /// Whether an earlier process was about to set the mode and time of a file.

@@ -152,7 +152,7 @@ impl Judge<'_> {
         if let Some(refusal) = refusal {
             mark.top = Some(index);
             mark.refusal = Some(refusal);
-        } else if is_change && entry.verdict == Verdict::Conflict {
+        } else if is_change && entry.verdict == Verdict::Conflict && !entry.is_folder_mode() {
             mark.top = Some(index);
         }
         let verdict = match refusal {

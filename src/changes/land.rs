@@ -39,6 +39,15 @@ impl<E: Into<io::Error>> From<E> for Stop {
     }
 }
 
+/// A file with several names: its device and inode, size and modification time. The inode alone may
+/// be that of a file which somebody has made since, once the last name is gone.
+pub(super) type Touched = (u64, u64, i64, i64, u32);
+
+fn touched(found: &Stat) -> Touched {
+    let time = (found.st_mtime, found.st_mtime_nsec as u32);
+    (found.st_dev, found.st_ino, found.st_size, time.0, time.1)
+}
+
 /// What the changes are applied with.
 pub(super) struct Land<'a> {
     /// The work tree.
@@ -50,9 +59,9 @@ pub(super) struct Land<'a> {
     pub started: Time,
     /// Whether what lands is given to root.
     pub owned_by_root: bool,
-    /// Inodes of the work tree of which a name was replaced or deleted. That changes the times of
+    /// Files of the work tree of which a name was replaced or deleted. That changes the times of
     /// their other names.
-    pub touched: RefCell<HashSet<(u64, u64)>>,
+    pub touched: RefCell<HashSet<Touched>>,
     /// Whether the stage is on another file system: what lands is copied.
     pub copies: bool,
     /// Inodes with several names that were copied, by the entry that has landed.
@@ -109,7 +118,8 @@ impl Land<'_> {
             && matches!(
                 entry.verdict,
                 Verdict::Refuse(_) | Verdict::Conflict | Verdict::Covered
-            );
+            )
+            && !(entry.verdict == Verdict::Conflict && entry.is_folder_mode());
         let has_failed = entry.kind == Kind::Folder
             && matches!(entry.what, What::Added | What::Replaced)
             && self
@@ -194,18 +204,15 @@ impl Land<'_> {
             return entry.real.is_none();
         };
         let kind = scan::kind(found);
-        let is_touched = || {
-            let touched = self.touched.borrow();
-            touched.contains(&(found.st_dev, found.st_ino))
-        };
+        let is_touched = || self.touched.borrow().contains(&touched(found));
         entry.real == Some(kind)
             && (kind == Kind::Folder || !scan::is_newer(found, self.started) || is_touched())
     }
 
     pub fn touch(&self, found: Option<&Stat>) {
-        if let Some(found) = found.filter(|found| found.st_nlink > 1) {
-            let mut touched = self.touched.borrow_mut();
-            touched.insert((found.st_dev, found.st_ino));
+        let has_names = |found: &&Stat| found.st_nlink > 1 && scan::kind(found) != Kind::Folder;
+        if let Some(found) = found.filter(has_names) {
+            self.touched.borrow_mut().insert(touched(found));
         }
     }
 
@@ -266,6 +273,7 @@ impl Land<'_> {
         fs::utimensat(fs::CWD, &path, &put::times(&times), AtFlags::empty())?;
         step()?;
         fs::chmod(&path, Mode::from_raw_mode(entry.mode & 0o7777))?;
+        self.touch(Some(&fs::fstat(&file)?));
         let staged = self.upper.at(entries, entry.parent)?;
         step()?;
         Ok(fs::unlinkat(staged, &entry.name, AtFlags::empty())?)
@@ -366,10 +374,7 @@ impl Spare for Land<'_> {
         if scan::kind(found) == Kind::Folder {
             return false;
         }
-        let is_touched = || {
-            let touched = self.touched.borrow();
-            touched.contains(&(found.st_dev, found.st_ino))
-        };
+        let is_touched = || self.touched.borrow().contains(&touched(found));
         if scan::is_newer(found, self.started) && !is_touched() {
             return true;
         }

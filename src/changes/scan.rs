@@ -1,9 +1,10 @@
 //! Lists what the stage holds, and compares it with the work tree.
 
 use std::collections::HashMap;
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr};
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use rustix::fs::{self, AtFlags, FileType, Mode, Stat};
@@ -180,6 +181,14 @@ impl Scan<'_> {
             found.extend(side.examine(folder, name)?);
         }
         if let Some(real) = real {
+            let above = path(&self.entries, folder);
+            for entry in found.iter_mut().filter(|entry| entry.is_folder_mode()) {
+                let name = OsStr::from_bytes(entry.name.to_bytes());
+                // What has landed in it made it newer.
+                if self.journal.sets_mode_of(&above.join(name)) {
+                    entry.verdict = Verdict::Apply;
+                }
+            }
             let deleted = match &self.deletions {
                 Some(deletions) => {
                     let path = path(&self.entries, folder);

@@ -47,6 +47,15 @@ impl Side<'_> {
             }
             (Kind::Folder, Some(real)) if kind(real) == Kind::Folder => {
                 compare_folders(&mut entry, real);
+                // The mode is that of the run's beginning, or a program's: an overlay does not
+                // tell. Whoever makes something in a folder makes it newer as well. A folder
+                // without a mark was made by the run.
+                if entry.what == What::Mode
+                    && is_newer
+                    && Marks::of(self.staged, name)?.is_copied_up
+                {
+                    entry.verdict = Verdict::Conflict;
+                }
                 let opened = self.real.map(|above| open::place(above, name));
                 entry.is_closed = match opened {
                     Some(Ok(folder)) => folders::is_closed(folder.as_fd()),

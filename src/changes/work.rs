@@ -192,7 +192,8 @@ fn open_below(tree: BorrowedFd<'_>, path: &Path) -> Option<std::os::fd::OwnedFd>
     Some(folder)
 }
 
-/// Writes down what opaque folders delete, before anything lands in them.
+/// Writes down what opaque folders delete and which folders get another mode, before anything lands
+/// in them.
 fn write_deletions(changes: &Changes, journal: &Journal) -> io::Result<()> {
     if journal.deletions.is_some() {
         return Ok(());
@@ -202,12 +203,15 @@ fn write_deletions(changes: &Changes, journal: &Journal) -> io::Result<()> {
     let paths: Vec<_> = deletions
         .map(|index| path(&changes.entries, index))
         .collect();
+    let is_set = |entry: &Entry| entry.is_folder_mode() && entry.verdict == Verdict::Apply;
+    let modes = changes.indices(is_set);
+    let modes = modes.map(|index| path(&changes.entries, index)).collect();
     let has_folders = changes.entries[1..]
         .iter()
         .any(|entry| entry.kind == Kind::Folder && entry.is_staged);
     if has_folders {
         step()?;
-        journal.note(&Line::Deletions { paths })?;
+        journal.note(&Line::Deletions { paths, modes })?;
     }
     Ok(())
 }

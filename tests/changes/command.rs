@@ -12,7 +12,7 @@ fn write(path: &str, content: &str) -> Op {
 }
 
 /// A place whose stages lie where the launcher makes them.
-fn place() -> Place {
+pub fn place() -> Place {
     let mut place = Place::new();
     let uid = rustix::process::geteuid().as_raw();
     place.base = place
@@ -40,7 +40,11 @@ fn staged(place: &Place, ops: &[Op]) -> String {
     run
 }
 
-fn changes(place: &Place, words: &[&str]) -> Ended {
+pub fn changes(place: &Place, words: &[&str]) -> Ended {
+    Ended::of(&mut command(place, words))
+}
+
+pub fn command(place: &Place, words: &[&str]) -> Command {
     let mut command = Command::new(gosandbox());
     command
         .arg("changes")
@@ -48,7 +52,7 @@ fn changes(place: &Place, words: &[&str]) -> Ended {
         .env_remove("GOTMPDIR")
         .env("TMPDIR", place.root.path())
         .current_dir(place.tree.join("folder"));
-    Ended::of(&mut command)
+    command
 }
 
 #[test]

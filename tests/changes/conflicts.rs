@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use gosandbox::changes::Landed;
 
-use crate::overlay::{Op, Place, act};
+use crate::command::{self, changes};
+use crate::overlay::{Op, Place, act, contents};
 
 fn write(path: &str, content: &str) -> Op {
     Op::Write(path.into(), content.into())
@@ -153,4 +154,203 @@ fn runs_at_the_same_time_that_write_the_same_or_other_files_are_no_conflict() {
         );
     }
     assert_eq!(read(&place, "golden").as_deref(), Some("new"));
+}
+
+/// What one side does to `x`, and whether that takes it to be there, and as what.
+type Deed = (&'static str, Had, fn() -> Vec<Op>);
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Had {
+    Nothing,
+    File,
+    Folder,
+    Link,
+    Anything,
+}
+
+fn path(path: &str) -> PathBuf {
+    path.into()
+}
+
+fn before(had: Had) -> Vec<Op> {
+    match had {
+        Had::Nothing | Had::Anything => Vec::new(),
+        Had::File => vec![write("x", "old")],
+        Had::Folder => vec![Op::Mkdir(path("x")), write("x/a", "old")],
+        Had::Link => vec![Op::Symlink(path("other"), path("x"))],
+    }
+}
+
+const INSIDE: [Deed; 10] = [
+    ("file added", Had::Nothing, || vec![write("x", "inside")]),
+    ("folder added", Had::Nothing, || {
+        vec![Op::Mkdir(path("x")), write("x/in", "inside")]
+    }),
+    ("link added", Had::Nothing, || {
+        vec![Op::Symlink(path("inside"), path("x"))]
+    }),
+    ("file modified", Had::File, || vec![write("x", "inside")]),
+    ("file deleted", Had::File, || vec![Op::Remove(path("x"))]),
+    ("mode changed", Had::File, || {
+        vec![Op::Chmod(path("x"), 0o750)]
+    }),
+    ("folder modified", Had::Folder, || {
+        vec![write("x/a", "inside"), write("x/in", "inside")]
+    }),
+    ("folder deleted", Had::Folder, || {
+        vec![Op::RemoveAll(path("x"))]
+    }),
+    ("link modified", Had::Link, || {
+        vec![
+            Op::Remove(path("x")),
+            Op::Symlink(path("inside"), path("x")),
+        ]
+    }),
+    ("link deleted", Had::Link, || vec![Op::Remove(path("x"))]),
+];
+
+/// Each is done to whatever is there before, as far as that can be.
+/// Each is done to whatever is there before.
+const OUTSIDE: [Deed; 8] = [
+    ("edited", Had::File, || vec![write("x", "outside")]),
+    ("edited below", Had::Folder, || {
+        vec![write("x/a", "outside")]
+    }),
+    ("mode changed", Had::Anything, || {
+        vec![Op::Chmod(path("x"), 0o700)]
+    }),
+    ("removed", Had::Anything, gone),
+    ("replaced by renaming", Had::Anything, || {
+        then(write("y", "outside"), Op::Rename(path("y"), path("x")))
+    }),
+    ("made a file", Had::Nothing, || {
+        then(Op::Remove(path("y")), write("x", "outside"))
+    }),
+    ("made a folder", Had::Nothing, || {
+        then(Op::Mkdir(path("x")), write("x/out", "outside"))
+    }),
+    ("made a link", Had::Nothing, || {
+        then(
+            Op::Remove(path("y")),
+            Op::Symlink(path("outside"), path("x")),
+        )
+    }),
+];
+
+/// Whatever is at `x` is removed.
+fn gone() -> Vec<Op> {
+    vec![Op::RemoveAll(path("x")), Op::Remove(path("x"))]
+}
+
+fn then(first: Op, second: Op) -> Vec<Op> {
+    [gone(), vec![first, second]].concat()
+}
+
+/// Where the two sides are no conflict, or not all of them. What is not listed here is one conflict
+/// at `x`: status 125, the outside's version in the work tree and the run's in the stage.
+struct Merged {
+    inside: &'static str,
+    outside: &'static str,
+    status: i32,
+    /// What the run adds to the work tree.
+    adds: &'static [&'static str],
+    /// What is not as it was left outside.
+    loses: &'static [&'static str],
+}
+
+const fn merged(
+    inside: &'static str,
+    outside: &'static str,
+    status: i32,
+    adds: &'static [&'static str],
+    loses: &'static [&'static str],
+) -> Merged {
+    Merged {
+        inside,
+        outside,
+        status,
+        adds,
+        loses,
+    }
+}
+
+const MERGED: [Merged; 11] = [
+    merged("folder added", "made a folder", 0, &["x/in"], &[]),
+    merged("file deleted", "removed", 0, &[], &[]),
+    merged("folder deleted", "removed", 0, &[], &[]),
+    merged("link deleted", "removed", 0, &[], &[]),
+    // The content is equal.
+    merged("mode changed", "mode changed", 0, &[], &[]),
+    // Each file of a folder is looked at by itself.
+    merged("folder modified", "edited below", 125, &["x/in"], &[]),
+    merged("folder modified", "removed", 125, &["x", "x/in"], &[]),
+    merged("folder modified", "made a folder", 125, &["x/in"], &[]),
+    // The mode is a conflict, and what lies in the folder is none.
+    merged("folder modified", "mode changed", 125, &["x/in"], &["x/a"]),
+    merged("folder deleted", "mode changed", 0, &[], &["x", "x/a"]),
+    // A new link cannot be told from one that is there in the place of another.
+    merged("link modified", "removed", 0, &["x"], &[]),
+];
+
+#[test]
+fn whatever_both_sides_do_nothing_of_the_outside_is_lost() {
+    let mut tried = 0;
+    for (inside, had, does_inside) in INSIDE {
+        for (outside, needs, does_outside) in OUTSIDE {
+            let is_possible = match needs {
+                Had::Nothing => true,
+                Had::Anything => {
+                    had != Had::Nothing && !(had == Had::Link && outside == "mode changed")
+                }
+                needs => had == needs,
+            };
+            if !is_possible {
+                continue;
+            }
+            tried += 1;
+            let case = format!("{inside}, {outside}");
+            let place = command::place();
+            act(&place.tree, &before(had));
+            let stage = place.stage(place.rules());
+            place.run(&stage, &does_inside());
+            act(&place.tree, &does_outside());
+            let left = contents(&place.tree);
+            let run = stage.record().run.clone();
+            stage.keep();
+            let staged = changes(&place, &["show"]).stdout;
+            let ended = changes(&place, &["apply"]);
+            let mut found = contents(&place.tree);
+            let is_it = |merged: &&Merged| merged.inside == inside && merged.outside == outside;
+            let expected = MERGED.iter().find(is_it);
+            let (status, adds, loses) = match expected {
+                Some(it) => (it.status, it.adds, it.loses),
+                None => (125, &[][..], &[][..]),
+            };
+            assert_eq!(ended.status, status, "{case}: {ended:?}");
+            for name in adds {
+                assert!(found.remove(&path(name)).is_some(), "{case}: {ended:?}");
+            }
+            let mut left = left;
+            for name in loses {
+                assert!(
+                    left.remove(&path(name)) != found.remove(&path(name)),
+                    "{case}"
+                );
+            }
+            assert_eq!(found, left, "{case}: {ended:?}");
+            if status == 0 {
+                changes(&place, &["show", &run]).expect(125);
+                continue;
+            }
+            assert!(ended.stdout.contains("conflict  "), "{case}: {ended:?}");
+            changes(&place, &["list"]).expect(0).says("conflict");
+            // What of the run's has not landed is still there.
+            let shown = changes(&place, &["show"]).expect(0).stdout;
+            if expected.is_none() {
+                assert_eq!(shown, staged, "{case}");
+            }
+            assert!(shown.contains("conflict  "), "{case}: {shown}");
+        }
+    }
+    assert_eq!(tried, 54);
 }

@@ -11,5 +11,7 @@ mod conflicts;
 mod hostile;
 mod identity;
 mod kills;
+mod marks;
+mod moments;
 mod property;
 mod refused;

@@ -30,6 +30,8 @@ pub enum Op {
     Chmod(PathBuf, u32),
     Touch(PathBuf, u32),
     Fifo(PathBuf),
+    /// Sets an extended attribute.
+    Mark(PathBuf, String, String),
 }
 
 /// Does the operations in a folder. What fails is passed over: it fails alike on both sides.
@@ -57,6 +59,11 @@ pub fn act(folder: &Path, ops: &[Op]) {
                 .and_then(|()| fs::set_permissions(at(path), Permissions::from_mode(*mode))),
             Op::Touch(path, seconds) => {
                 is_plain(&at(path)).and_then(|()| touch(&at(path), i64::from(*seconds)))
+            }
+            Op::Mark(path, name, value) => {
+                let flags = rustix::fs::XattrFlags::empty();
+                rustix::fs::lsetxattr(at(path), name.as_str(), value.as_bytes(), flags)
+                    .map_err(Into::into)
             }
             Op::Fifo(path) => rustix::fs::mknodat(
                 rustix::fs::CWD,

@@ -8,7 +8,10 @@ mod choices;
 mod edits;
 mod plants;
 mod roots;
+mod scenes;
+mod servers;
 mod together;
+mod windows;
 
 use support::{Env, Site};
 
@@ -45,6 +48,7 @@ import "testing"
 func TestScript(t *testing.T) { script() }
 "#;
     let site = Site::new(env);
+    site.stage_apart();
     site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
     site.file("main.go", PROGRAM);
     site.file("main_test.go", TEST);

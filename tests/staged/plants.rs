@@ -2,9 +2,11 @@
 //! after a run, which ends with status 125.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Command;
 
-use crate::support::{Ended, Env, Site, content};
+use crate::support::{Ended, Env, Site, confined, content, gosandbox, skip};
 use crate::{ENTRIES, site, staging};
 
 /// A script that plants something, and the path at which it then is. `setup` makes what is there before.
@@ -78,6 +80,10 @@ fn made(env: Env, plant: &Plant) -> Site {
 }
 
 fn is_planted(path: &Path, was: Option<&Vec<u8>>) -> bool {
+    // An ordinary user cannot look into a folder of mode 0.
+    if let Some(folder) = path.parent().filter(|folder| folder.is_dir()) {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+    }
     let now = path.symlink_metadata().is_ok();
     let content = fs::read(path).ok();
     now && (was.is_none() || content.as_ref() != was)
@@ -94,14 +100,34 @@ fn without_gosandbox_each_is_planted() {
     }
 }
 
+/// Where the tree is staged, with and without Landlock.
+fn planting() -> impl Iterator<Item = Env> {
+    staging().chain([Env::E5])
+}
+
+fn best_effort(env: Env) -> &'static [&'static str] {
+    match env {
+        Env::E5 => &["--best-effort"],
+        _ => &[],
+    }
+}
+
 #[test]
 fn nothing_of_them_lands_and_the_run_says_so() {
     let mut wrong = Vec::new();
-    for env in staging() {
+    for env in planting() {
         for (index, plant) in PLANTS.iter().enumerate() {
             // Each plant by the shell, and by one of the others in turn.
-            for entry in [0, 1 + index % 3] {
-                let (options, words) = ENTRIES[entry];
+            let entries = [0, 1 + index % 3];
+            // Landlock has no part in what lands.
+            let entries = if env == Env::E5 {
+                &entries[..1]
+            } else {
+                &entries
+            };
+            for entry in entries {
+                let (options, words) = ENTRIES[*entry];
+                let options = &[options, best_effort(env)].concat();
                 let site = made(env, plant);
                 let path = named(&site, plant);
                 let was = fs::read(&path).ok();
@@ -177,13 +203,66 @@ func main() {
         let found = Ended::of(&mut site.bare(&["find", ".", "-name", ".envrc"]));
         found.stdout.lines().count()
     };
-    for env in staging() {
+    for env in planting() {
         let site = deep(env);
-        let ended = site.run(&[], &["go", "run", "."]).expect(125);
+        let ended = site.run(best_effort(env), &["go", "run", "."]).expect(125);
         assert!(ended.stderr.contains("protected-path"), "{ended:?}");
         assert_eq!(find(&site), 0, "{env:?}");
     }
     let bare = deep(Env::E1);
     Ended::of(&mut bare.bare(&["go", "run", "."])).expect(0);
     assert_eq!(find(&bare), 1);
+}
+
+/// Each listing of a folder by the launcher fails once. What it could not see does not land.
+#[test]
+fn a_plant_does_not_land_where_a_folder_cannot_be_listed() {
+    const SCRIPT: &str =
+        "mkdir a a/b; echo x > a/.envrc; echo x > a/b/.envrc; echo x > plain; echo ended";
+    if Command::new("strace").arg("-V").output().is_err() {
+        return skip("there is no strace, which has a listing fail", false);
+    }
+    for env in planting() {
+        for when in 1.. {
+            let site = site(env, SCRIPT);
+            site.settle();
+            let trace = site.outside.join("trace");
+            fs::write(&trace, "").unwrap();
+            fs::set_permissions(&trace, fs::Permissions::from_mode(0o666)).unwrap();
+            let mut command = Command::new("strace");
+            command.args(["-f", "-qq", "-o"]).arg(&trace);
+            command.args(["-e", "trace=getdents64,execve"]);
+            command.args(["-e", &format!("inject=getdents64:error=EIO:when={when}")]);
+            command
+                .arg(gosandbox())
+                .arg("--cache-dir")
+                .arg(site.cache());
+            command
+                .args(best_effort(env))
+                .args(["--", "sh", "script.sh"]);
+            site.prepare(&mut command);
+            confined::enter(&mut command, env, site.caller());
+            let ended = Ended::of(&mut command);
+            let trace = fs::read_to_string(&trace).unwrap();
+            assert!(
+                trace.contains("execve("),
+                "{env:?}: nothing was traced: {ended:?}"
+            );
+            let found = Ended::of(&mut site.bare(&["find", ".", "-name", ".envrc"]));
+            assert_eq!(found.stdout, "", "{env:?}, listing {when}: {ended:?}");
+            assert_eq!(ended.status, 125, "{env:?}, listing {when}: {ended:?}");
+            // No process lists as often.
+            if !trace.contains("(INJECTED)") {
+                assert!(
+                    when > 3 && ended.stdout == "ended\n",
+                    "{env:?} {when}: {ended:?}"
+                );
+                assert!(
+                    ended.stderr.contains("protected-path"),
+                    "{env:?}: {ended:?}"
+                );
+                break;
+            }
+        }
+    }
 }

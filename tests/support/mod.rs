@@ -11,9 +11,11 @@ use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub mod confined;
+pub mod held;
 pub mod modules;
 #[path = "../reachable/mod.rs"]
 pub mod reachable;
+pub mod stages;
 pub mod stepped;
 
 pub use reachable::{folder as base, goroot, gosandbox, skip};
@@ -216,6 +218,10 @@ impl Site {
             )
             .current_dir(&self.work)
             .stdin(Stdio::null());
+        let temporary = self.temporary();
+        if temporary.exists() {
+            command.env("TMPDIR", temporary);
+        }
     }
 
     /// As [`Site::run`], with no cache but what the options name.
@@ -258,7 +264,9 @@ impl Site {
 impl Drop for Site {
     fn drop(&mut self) {
         if std::env::var_os("GOSANDBOX_KEEP").is_none() {
-            let _ = fs::remove_dir_all(&self.root);
+            for folder in [&self.root, &self.temporary()] {
+                let _ = fs::remove_dir_all(folder);
+            }
         }
     }
 }

@@ -48,6 +48,7 @@ fn before(tree: &Path) {
         "gone/c",
         "closed/kept",
         "linked",
+        "opened/kept",
     ] {
         write(tree, name, "old");
     }
@@ -66,6 +67,7 @@ fn programs(upper: &Path) {
         "replaced/new",
         "closed/new",
         "linked",
+        "opened/new",
         ".github/workflows/new",
     ] {
         write(upper, name, "new");
@@ -82,6 +84,8 @@ fn programs(upper: &Path) {
     mark(upper, "replaced", "opaque", b"y");
     mark(upper, "folder", "opaque", b"y");
     mark(upper, "changed", "origin", b"");
+    mark(upper, "opened", "origin", b"");
+    chmod(upper, "opened", 0o777);
     chmod(upper, "changed", 0o444);
     chmod(upper, "folder", 0o500);
     chmod(upper, "closed", 0o555);
@@ -225,6 +229,7 @@ fn expected(old: &BTreeMap<PathBuf, String>) -> BTreeMap<PathBuf, String> {
         "closed/new",
         "linked",
         "linked-too",
+        "opened/new",
     ] {
         new.insert(PathBuf::from(name), file.clone());
     }
@@ -233,6 +238,8 @@ fn expected(old: &BTreeMap<PathBuf, String>) -> BTreeMap<PathBuf, String> {
     }
     new.insert("folder".into(), "folder 500".to_owned());
     new.insert("closed".into(), "folder 555".to_owned());
+    new.insert("opened".into(), "folder 777".to_owned());
+    new.insert("opened/kept".into(), old[Path::new("opened/kept")].clone());
     new.insert("closed/kept".into(), old[Path::new("closed/kept")].clone());
     new.insert("changed".into(), "new 444".to_owned());
     new.insert("mode".into(), "old 600".to_owned());
