@@ -170,7 +170,7 @@ fn a_protected_file_that_is_replaced_from_outside_does_not_stay_with_what_a_run_
         });
         let said = match env.has_namespaces() {
             true => "protected-path",
-            false => "were replaced",
+            false => "was replaced",
         };
         ended.expect(125).says(said);
         assert_eq!(planted(&site), [""; 0], "{env:?}");

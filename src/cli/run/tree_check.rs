@@ -80,7 +80,7 @@ impl Guard {
             return Ok(None);
         }
         let head = format!(
-            "cannot accept what the run has made at protected paths in {}",
+            "cannot accept what has come or was replaced at protected paths in {}",
             tree.display()
         );
         print_lines(&text(&head, &report, &run));
@@ -150,7 +150,7 @@ pub(super) fn finish_earlier(tree: &Path) -> anyhow::Result<()> {
             };
             if !report.is_empty() {
                 let head = format!(
-                    "warning: run {run} ({}) was killed, and has made this at protected paths in {}",
+                    "warning: run {run} ({}) was killed; this has come or was replaced at protected paths in {}",
                     found.record.command.join(" "),
                     its.display()
                 );
