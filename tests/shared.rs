@@ -22,7 +22,7 @@ use gosandbox::policy::{Access, Cage};
 use support::confined::{self, NoListener};
 use support::{Ended, Env, ORDINARY, Site, is_root};
 
-const SHARED: [Env; 2] = [Env::E2, Env::E4];
+const SHARED: [Env; 2] = [Env::Restricted, Env::Container];
 
 fn sites() -> impl Iterator<Item = Site> {
     let here = SHARED.into_iter().filter(|env| env.is_here());

@@ -46,7 +46,7 @@ fn project(site: &Site, attack: &str) {
 
 #[test]
 fn a_test_cannot_write_what_go_tells_the_compiler_of_another_package() {
-    let bare = Site::new(Env::E1);
+    let bare = Site::new(Env::User);
     project(&bare, ARGUMENTS);
     Ended::of(&mut bare.bare(&FIRST)).expect(0);
     // In no folder that it shares with the other test here.
@@ -70,7 +70,7 @@ fn a_test_cannot_have_the_go_tools_write_where_it_cannot() {
         let all = site.listing();
         all.iter().map(|path| path.as_path()).filter(is_one).count()
     };
-    let bare = Site::new(Env::E1);
+    let bare = Site::new(Env::User);
     project(&bare, COUNTERS);
     Ended::of(&mut bare.bare(&FIRST)).expect(0);
     Ended::of(&mut bare.bare(&BOTH)).expect(0);

@@ -37,11 +37,11 @@ fn done(ended: &Ended) -> BTreeSet<&str> {
 
 #[test]
 fn a_test_changes_no_process_above_it() {
-    let environments = Env::ALL.into_iter().chain([Env::E5]);
+    let environments = Env::ALL.into_iter().chain([Env::NoLandlock]);
     for env in environments.filter(|env| env.is_here()) {
         let site = site(env);
         let options: &[&str] = match env {
-            Env::E5 => &["--best-effort"],
+            Env::NoLandlock => &["--best-effort"],
             _ => &[],
         };
         let ended = site
@@ -58,7 +58,7 @@ fn a_test_changes_no_process_above_it() {
 
 #[test]
 fn a_test_changes_the_go_command_without_gosandbox() {
-    let site = site(Env::E1);
+    let site = site(Env::User);
     let mut bare = site.bare(&["go", "test", "-count=1", "-v", "."]);
     let ended = Ended::of(bare.env("ONLY_PARENT", "1"));
     let done = done(&ended);

@@ -51,7 +51,7 @@ fn a_folder_that_holds_something_else_is_no_cache_because_a_variable_says_so() {
 
 #[test]
 fn caches_that_variables_name_are_used() {
-    let (site, _) = site(Env::E1);
+    let (site, _) = site(Env::User);
     let all = site.home.join("all");
     let cache = site.cache();
     // As go and its users leave them, and one within the other.
@@ -73,7 +73,7 @@ fn caches_that_variables_name_are_used() {
 
 #[test]
 fn a_test_reads_the_users_keys_without_gosandbox() {
-    let (site, _) = site(Env::E1);
+    let (site, _) = site(Env::User);
     let mut bare = site.bare(&["go", "test", "-count=1", "-v", "."]);
     Ended::of(&mut bare).says("decoykey");
 }

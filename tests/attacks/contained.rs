@@ -92,12 +92,12 @@ fn appears(path: &std::path::Path) -> bool {
 
 fn bare_user() -> &'static Results {
     static FOUND: OnceLock<Results> = OnceLock::new();
-    FOUND.get_or_init(|| bare(Env::E1))
+    FOUND.get_or_init(|| bare(Env::User))
 }
 
 fn bare_root() -> &'static Results {
     static FOUND: OnceLock<Results> = OnceLock::new();
-    FOUND.get_or_init(|| bare(Env::E3))
+    FOUND.get_or_init(|| bare(Env::Root))
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn contained(env: Env, entry: Entry) {
     decoys.aim(&cache);
     // Where go runs beside the programs, strict wants Landlock between them.
     let options: &[&str] = match (env, entry) {
-        (Env::E5, Entry::Test | Entry::Run) => &["--best-effort"],
+        (Env::NoLandlock, Entry::Test | Entry::Run) => &["--best-effort"],
         _ => &[],
     };
     let before = content(&decoys.site.work);
@@ -210,25 +210,25 @@ macro_rules! every {
 }
 
 every! {
-    attacks_by_a_test_are_contained_as_an_ordinary_user: E1 Test;
-    attacks_by_a_run_program_are_contained_as_an_ordinary_user: E1 Run;
-    attacks_by_a_generate_command_are_contained_as_an_ordinary_user: E1 Generate;
-    attacks_by_a_plain_command_are_contained_as_an_ordinary_user: E1 Plain;
-    attacks_by_a_shell_are_contained_as_an_ordinary_user: E1 Shell;
-    attacks_by_a_test_are_contained_without_user_namespaces: E2 Test;
-    attacks_by_a_run_program_are_contained_without_user_namespaces: E2 Run;
-    attacks_by_a_generate_command_are_contained_without_user_namespaces: E2 Generate;
-    attacks_by_a_plain_command_are_contained_without_user_namespaces: E2 Plain;
-    attacks_by_a_test_are_contained_as_root: E3 Test;
-    attacks_by_a_run_program_are_contained_as_root: E3 Run;
-    attacks_by_a_generate_command_are_contained_as_root: E3 Generate;
-    attacks_by_a_plain_command_are_contained_as_root: E3 Plain;
-    attacks_by_a_shell_are_contained_as_root: E3 Shell;
-    attacks_by_a_test_are_contained_as_root_of_a_container: E4 Test;
-    attacks_by_a_run_program_are_contained_as_root_of_a_container: E4 Run;
-    attacks_by_a_generate_command_are_contained_as_root_of_a_container: E4 Generate;
-    attacks_by_a_plain_command_are_contained_as_root_of_a_container: E4 Plain;
-    attacks_by_a_test_are_contained_without_landlock: E5 Test;
-    attacks_by_a_run_program_are_contained_without_landlock: E5 Run;
-    attacks_by_a_plain_command_are_contained_without_landlock: E5 Plain;
+    attacks_by_a_test_are_contained_as_an_ordinary_user: User Test;
+    attacks_by_a_run_program_are_contained_as_an_ordinary_user: User Run;
+    attacks_by_a_generate_command_are_contained_as_an_ordinary_user: User Generate;
+    attacks_by_a_plain_command_are_contained_as_an_ordinary_user: User Plain;
+    attacks_by_a_shell_are_contained_as_an_ordinary_user: User Shell;
+    attacks_by_a_test_are_contained_without_user_namespaces: Restricted Test;
+    attacks_by_a_run_program_are_contained_without_user_namespaces: Restricted Run;
+    attacks_by_a_generate_command_are_contained_without_user_namespaces: Restricted Generate;
+    attacks_by_a_plain_command_are_contained_without_user_namespaces: Restricted Plain;
+    attacks_by_a_test_are_contained_as_root: Root Test;
+    attacks_by_a_run_program_are_contained_as_root: Root Run;
+    attacks_by_a_generate_command_are_contained_as_root: Root Generate;
+    attacks_by_a_plain_command_are_contained_as_root: Root Plain;
+    attacks_by_a_shell_are_contained_as_root: Root Shell;
+    attacks_by_a_test_are_contained_as_root_of_a_container: Container Test;
+    attacks_by_a_run_program_are_contained_as_root_of_a_container: Container Run;
+    attacks_by_a_generate_command_are_contained_as_root_of_a_container: Container Generate;
+    attacks_by_a_plain_command_are_contained_as_root_of_a_container: Container Plain;
+    attacks_by_a_test_are_contained_without_landlock: NoLandlock Test;
+    attacks_by_a_run_program_are_contained_without_landlock: NoLandlock Run;
+    attacks_by_a_plain_command_are_contained_without_landlock: NoLandlock Plain;
 }

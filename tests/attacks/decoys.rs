@@ -214,7 +214,7 @@ fn victim(site: &Site) -> Child {
     let mut command = Command::new("sleep");
     command.arg("600").stdin(Stdio::null()).process_group(0);
     let uid = match site.env {
-        Env::E3 => 65534,
+        Env::Root => 65534,
         _ => support::ORDINARY,
     };
     if is_root() {

@@ -66,7 +66,7 @@ fn no_set_id_file_reaches_the_disk() {
 
 #[test]
 fn set_id_files_reach_the_disk_without_gosandbox() {
-    let site = site(Env::E1);
+    let site = site(Env::User);
     crate::support::Ended::of(&mut site.bare(&["go", "run", "."])).expect(0);
     assert!(!set_ids(&site).is_empty());
 }
@@ -77,7 +77,7 @@ fn what_is_made_in_roots_work_tree_is_roots() {
         crate::support::skip("id-mapped mounts need root", true);
         return;
     }
-    let site = site(Env::E3);
+    let site = site(Env::Root);
     site.run(&[], &["go", "build", "-o", "out", "."]).expect(0);
     assert_eq!(fs::metadata(site.work.join("out")).unwrap().uid(), 0);
 }

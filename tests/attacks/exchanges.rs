@@ -22,7 +22,7 @@ impl Scene {
             skip("a launcher of root's takes root", true);
             return None;
         }
-        let site = Site::new(Env::E1);
+        let site = Site::new(Env::User);
         site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
         site.file("main.go", "package main\n\nfunc main() {}\n");
         let cache = site.root.join("cache");

@@ -74,7 +74,7 @@ fn a_granted_path_that_is_missing_is_an_error_and_is_not_made() {
 
 #[test]
 fn nothing_that_must_stay_as_it_is_can_be_granted_for_writing() {
-    let site = site(Env::E1);
+    let site = site(Env::User);
     let cache = site.cache();
     for path in [
         "/",
@@ -114,7 +114,7 @@ fn a_working_folder_outside_the_policy_does_not_arrive() {
 fn tests_of_two_packages_share_no_network() {
     const A: &str = "package a\n\nimport (\n\t\"fmt\"\n\t\"net\"\n\t\"os\"\n\t\"testing\"\n\t\"time\"\n)\n\nfunc TestA(t *testing.T) {\n\tl, err := net.Listen(\"tcp\", \"127.0.0.1:0\")\n\tif err != nil {\n\t\tt.Fatal(err)\n\t}\n\tif err := os.WriteFile(\"testdata/address\", []byte(fmt.Sprint(l.Addr())), 0o644); err != nil {\n\t\tt.Fatal(err)\n\t}\n\ttime.Sleep(2 * time.Second)\n}\n";
     const B: &str = "package b\n\nimport (\n\t\"net\"\n\t\"os\"\n\t\"testing\"\n\t\"time\"\n)\n\nfunc TestB(t *testing.T) {\n\tfor i := 0; i < 200; i++ {\n\t\taddress, _ := os.ReadFile(\"../a/testdata/address\")\n\t\tif len(address) == 0 {\n\t\t\ttime.Sleep(10 * time.Millisecond)\n\t\t\tcontinue\n\t\t}\n\t\tif c, err := net.Dial(\"tcp\", string(address)); err == nil {\n\t\t\tc.Close()\n\t\t\tprintln(\"REACHED\")\n\t\t}\n\t\treturn\n\t}\n\tt.Fatal(\"the other test did not listen\")\n}\n";
-    for env in [Env::E1, Env::E3] {
+    for env in [Env::User, Env::Root] {
         if !env.is_here() {
             continue;
         }
@@ -148,7 +148,7 @@ fn goroot_stays_unwritable_where_it_is_the_work_tree() {
         // Opens an existing file to append nothing.
         let append = ": >> errors/errors.go";
         let mut options = vec!["-C", folder.to_str().unwrap()];
-        if env == Env::E4 {
+        if env == Env::Container {
             // The owner of the caches; the work tree's is root.
             options.extend(["--user", "1000"]);
         }
@@ -160,7 +160,7 @@ fn goroot_stays_unwritable_where_it_is_the_work_tree() {
 
 #[test]
 fn a_work_tree_of_another_user_can_be_used() {
-    let site = Site::new(Env::E1);
+    let site = Site::new(Env::User);
     site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
     site.file("m.go", "package m\n");
     site.settle();
@@ -274,14 +274,14 @@ fn a_path_that_a_profile_lets_be_read_may_be_missing() {
 
 #[test]
 fn a_layer_that_is_required_and_not_there_is_named_with_its_reason_and_nothing_runs() {
-    let site = site(Env::E2);
+    let site = site(Env::Restricted);
     let ended = site.run(&["--require", "namespaces"], &["touch", "started"]);
     assert!(ended.stderr.contains("namespaces"), "{ended:?}");
     ended.expect(125).says("gosandbox doctor");
     assert!(!site.work.join("started").exists());
     let ended = site.run(&["--require", "landlock"], &["cat", "go.mod"]);
     ended.expect(0);
-    let e5 = Env::E5;
+    let e5 = Env::NoLandlock;
     let site = self::site(e5);
     site.run(&["--require", "landlock"], &["touch", "started"])
         .expect(125)

@@ -88,7 +88,7 @@ fn the_hostile_example_is_contained() {
         );
         all_contained(site.run(&[], &["go", "run", "."]), &["run"]);
         // Its `go run` compiles into a cache of the project's own, cold here: twice is enough.
-        if matches!(env, Env::E2 | Env::E3) {
+        if matches!(env, Env::Restricted | Env::Root) {
             all_contained(site.run(&[], &["go", "generate", "."]), &["generate"]);
         }
     }
@@ -96,7 +96,7 @@ fn the_hostile_example_is_contained() {
 
 #[test]
 fn the_hostile_example_succeeds_without_gosandbox() {
-    let site = example(Env::E1);
+    let site = example(Env::User);
     let cache = base().join(format!("bare-{}", site.caller()));
     site.bare(&["true"]);
     aim(&site, &cache);

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::support::{Ended, Env, Site, goroot, is_root, write};
 
 pub(crate) fn site() -> Site {
-    site_in(Env::E1)
+    site_in(Env::User)
 }
 
 pub(crate) fn site_in(env: Env) -> Site {
@@ -119,7 +119,7 @@ fn flags_on_the_command_line_cannot_run_a_program() {
 /// Go 1.25 has no tool of that name any more, and takes the module's.
 #[test]
 fn a_module_names_no_tool_of_its_own_as_go_names_its_own() {
-    for env in [Env::E1, Env::E2] {
+    for env in [Env::User, Env::Restricted] {
         let site = site_in(env);
         site.file(
             "go.mod",

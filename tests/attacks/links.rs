@@ -70,7 +70,7 @@ fn nothing_is_planted_through_links_of_protected_names() {
 
 #[test]
 fn much_is_planted_through_them_without_gosandbox() {
-    let site = site(Env::E1);
+    let site = site(Env::User);
     Ended::of(&mut site.bare(&["sh", "-c", SCRIPT])).expect(0);
     let found = planted(&site);
     assert!(
@@ -132,7 +132,7 @@ fn nothing_is_planted_at_protected_paths_that_links_lead_to() {
 
 #[test]
 fn all_is_planted_there_without_gosandbox() {
-    let site = site_of_ways(Env::E1);
+    let site = site_of_ways(Env::User);
     Ended::of(&mut site.bare(&["sh", "-c", OVER_WAYS])).expect(0);
     assert_eq!(planted_by_ways(&site), WAYS);
 }
@@ -190,7 +190,7 @@ fn a_protected_file_in_a_folder_that_is_exchanged_does_not_stay() {
         assert_ne!(ended.status, 0, "{env:?}");
         assert_eq!(planted(&site), [""; 0], "{env:?}");
     }
-    let site = Site::new(Env::E1);
+    let site = Site::new(Env::User);
     site.file("below/.envrc", "kept\n");
     site.settle();
     Ended::of(&mut site.bare(&["sh", "-c", EXCHANGE])).expect(0);
@@ -265,7 +265,7 @@ fn a_link_of_the_sandbox_users_makes_no_cache_of_what_is_roots() {
         crate::support::skip("a cache of another user's takes root", true);
         return;
     }
-    let site = Site::new(Env::E1);
+    let site = Site::new(Env::User);
     site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
     let secret = site.outside.join("secret");
     let read = "package main\n\nimport (\n\t\"os\"\n\t\"testing\"\n)\n\nfunc TestRead(t *testing.T) {\n\t\

@@ -51,7 +51,7 @@ fn runs_leave_no_litter_in_the_work_tree() {
 
 #[test]
 fn a_refused_command_line_makes_nothing() {
-    let site = site(Env::E1);
+    let site = site(Env::User);
     let before = site.listing();
     for words in [
         &["go", "build", "-toolexec=/bin/true", "."][..],

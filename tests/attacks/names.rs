@@ -103,7 +103,7 @@ fn what_generators_write_lands_and_a_profile_can_make_exceptions() {
 
 #[test]
 fn all_of_it_lands_without_gosandbox() {
-    let site = site(Env::E1);
+    let site = site(Env::User);
     crate::support::Ended::of(&mut site.bare(&["sh", "-c", &script(&PLANTS)])).expect(0);
     assert_eq!(planted(&site).len(), PLANTS.len() * 2 + 1);
 }

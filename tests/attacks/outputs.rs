@@ -294,7 +294,7 @@ fn an_output_behind_links_does_not_come_to_a_protected_path() {
 
 #[test]
 fn an_output_behind_links_comes_to_a_protected_path_without_gosandbox() {
-    let site = site(Env::E1);
+    let site = site(Env::User);
     site.file("sub/.git/hooks/README", "");
     site.file("bin/README", "");
     symlink("chain", site.work.join("bin/app")).unwrap();
@@ -334,7 +334,7 @@ fn links_that_lead_to_what_may_be_written_are_no_reason_to_refuse() {
 
 #[test]
 fn links_to_texts_in_protected_folders_are_no_reason_to_refuse() {
-    let site = site(Env::E1);
+    let site = site(Env::User);
     site.file(".github/README.md", "read me\n");
     symlink(".github/README.md", site.work.join("README.md")).unwrap();
     symlink(".github", site.work.join("folder")).unwrap();
@@ -345,7 +345,7 @@ fn links_to_texts_in_protected_folders_are_no_reason_to_refuse() {
 
 #[test]
 fn go_writes_through_such_a_link_without_gosandbox() {
-    let site = site(Env::E1);
+    let site = site(Env::User);
     let other = site.outside.join("program");
     fs::copy("/bin/true", &other).unwrap();
     let before = fs::read(&other).unwrap();
@@ -387,7 +387,7 @@ fn a_folder_for_coverage_that_holds_something_else_is_not_handed_to_tests() {
         let keys = site.outside.join("keys");
         run(&["--rw", keys.to_str().unwrap()], "keys").expect(0);
     }
-    let site = make(Env::E1);
+    let site = make(Env::User);
     let mut bare = site.bare(&words);
     Ended::of(bare.env("GOCOVERDIR", site.outside.join("keys"))).says("decoykey");
 }

@@ -103,7 +103,7 @@ fn no_tool_prints_a_line_of_a_file_outside() {
 
 #[test]
 fn a_tool_prints_it_without_gosandbox() {
-    let site = Site::new(Env::E1);
+    let site = Site::new(Env::User);
     site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
     write(&site.outside.join("secret"), SECRET);
     symlink("../outside/secret", site.work.join("x.go")).unwrap();
@@ -152,7 +152,7 @@ fn a_link_that_is_named_grants_nothing_that_it_leads_to() {
 
 #[test]
 fn it_grants_that_without_gosandbox() {
-    let site = Site::new(Env::E1);
+    let site = Site::new(Env::User);
     site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
     site.file("main.go", "package main\n\nfunc main() {}\n");
     write(&site.outside.join("secret"), SECRET);

@@ -107,7 +107,7 @@ fn a_link_of_the_repository_does_not_choose_where_the_audit_log_goes() {
         let ended = site
             .run(&["--audit-log", link.to_str().unwrap()], &["gcc"])
             .expect(125);
-        if env == Env::E4 {
+        if env == Env::Container {
             // In a folder of another user's than the launcher's.
             ended.says("another user can change");
             assert!(kept(&site));
@@ -163,7 +163,7 @@ fn a_folder_that_is_exchanged_for_a_link_has_root_write_nowhere_else() {
         crate::support::skip("a report of root's takes root", true);
         return;
     }
-    let site = site(Env::E4);
+    let site = site(Env::Container);
     let (folder, link) = (site.work.join("own"), site.work.join("link"));
     let roots = crate::support::base().join(format!("roots-{}", std::process::id()));
     fs::create_dir_all(&roots).unwrap();
@@ -217,7 +217,7 @@ fn a_folder_that_is_exchanged_for_a_link_has_root_write_nowhere_else() {
 
 #[test]
 fn it_goes_where_the_users_own_links_and_devices_lead() {
-    let site = site(Env::E1);
+    let site = site(Env::User);
     let link = site.outside.join("link");
     symlink("target.json", &link).unwrap();
     write(&site.outside.join("target.json"), "longer than nothing");
@@ -242,7 +242,7 @@ fn it_goes_where_the_users_own_links_and_devices_lead() {
 
 #[test]
 fn it_is_written_through_without_gosandbox() {
-    let site = site(Env::E1);
+    let site = site(Env::User);
     let script = format!("{EXCHANGE}; echo report > own/report.json");
     Ended::of(&mut site.bare(&["sh", "-c", &script])).expect(0);
     assert!(!kept(&site));

@@ -122,7 +122,7 @@ fn a_first_fuzzing_plants_nothing_either() {
 
 #[test]
 fn git_executes_it_where_it_was_planted_without_gosandbox() {
-    let (site, marker) = site(Env::E1);
+    let (site, marker) = site(Env::User);
     for (way, folder) in WAYS {
         Ended::of(&mut site.bare(&words(way, &marker)));
         let found = executed(&site, folder, &marker);
@@ -231,7 +231,7 @@ func TestChange(t *testing.T) {
             false => ended.expect(0),
         };
     }
-    let site = make(Env::E1);
+    let site = make(Env::User);
     Ended::of(&mut site.bare(&words)).expect(0);
     assert_eq!(changed(&site).len(), kept.len() + 1);
 }
@@ -299,7 +299,7 @@ fn hooks_of_submodules_and_of_the_repository_around_are_not_written() {
 
 #[test]
 fn hooks_are_written_and_executed_without_gosandbox() {
-    let (site, marker) = site(Env::E1);
+    let (site, marker) = site(Env::User);
     let git = |words: &[&str]| Ended::of(&mut site.bare(&[&["git"], words].concat())).expect(0);
     git(&["init", "-q"]);
     git(&["config", "core.hooksPath", "own/hooks"]);

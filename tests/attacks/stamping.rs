@@ -90,7 +90,7 @@ fn a_repository_runs_nothing_beside_programs_even_where_stamping_is_asked_for() 
 
 #[test]
 fn it_runs_it_without_gosandbox() {
-    let (site, mark) = repository_with_a_monitor(Env::E1);
+    let (site, mark) = repository_with_a_monitor(Env::User);
     let mut command = site.bare(&["go", "run", "."]);
     Ended::of(command.env("GOFLAGS", "-buildvcs=true"));
     assert!(mark.exists());

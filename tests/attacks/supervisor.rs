@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use crate::support::Env::{E1, E2, E3, E4};
+use crate::support::Env::{Container, Restricted, Root, User};
 use crate::support::{Ended, Site, in_child};
 
 const DESCRIPTORS: &str = include_str!("../fixtures/supervisor/descriptors.go");
@@ -18,7 +18,10 @@ const NAMES: &str = include_str!("../fixtures/supervisor/names.go");
 
 #[test]
 fn what_uses_up_the_supervisors_descriptors_ends_with_the_command() {
-    for env in [E2, E4].into_iter().filter(|env| env.is_here()) {
+    for env in [Restricted, Container]
+        .into_iter()
+        .filter(|env| env.is_here())
+    {
         let site = Site::new(env);
         site.file("go.mod", "module example.com/m\n\ngo 1.22\n");
         site.file("main.go", DESCRIPTORS);
@@ -47,7 +50,10 @@ fn what_uses_up_the_supervisors_descriptors_ends_with_the_command() {
 
 #[test]
 fn a_path_that_is_exchanged_makes_no_socket_of_the_hosts_the_programs_own() {
-    for env in [E2, E4].into_iter().filter(|env| env.is_here()) {
+    for env in [Restricted, Container]
+        .into_iter()
+        .filter(|env| env.is_here())
+    {
         let site = Site::new(env);
         site.file("go.mod", "module example.com/m\n\ngo 1.22\n");
         site.file("main.go", NAMES);
@@ -70,7 +76,10 @@ fn a_path_that_is_exchanged_makes_no_socket_of_the_hosts_the_programs_own() {
 
 #[test]
 fn a_call_that_is_made_to_wait_keeps_nothing_alive() {
-    for env in [E2, E4].into_iter().filter(|env| env.is_here()) {
+    for env in [Restricted, Container]
+        .into_iter()
+        .filter(|env| env.is_here())
+    {
         let site = Site::new(env);
         site.file("go.mod", "module example.com/m\n\ngo 1.22\n");
         site.file("main.go", WAITS);
@@ -105,7 +114,7 @@ fn a_call_that_is_made_to_wait_keeps_nothing_alive() {
 
 #[test]
 fn a_program_takes_no_limits_from_init_nor_from_its_children() {
-    for env in [E1, E3].into_iter().filter(|env| env.is_here()) {
+    for env in [User, Root].into_iter().filter(|env| env.is_here()) {
         let site = Site::new(env);
         site.file("go.mod", "module example.com/m\n\ngo 1.22\n");
         site.file("main.go", LIMITS);

@@ -108,12 +108,12 @@ const BELOW: &[Entry] = &[Entry::Generate, Entry::Shell];
 
 /// Entries that may write the work tree, all or what is not protected beside it.
 const WRITING: &[Entry] = &[Entry::Run, Entry::Generate, Entry::Plain, Entry::Shell];
-const EVERYWHERE: &[Env] = &[E1, E2, E3, E4, E5];
+const EVERYWHERE: &[Env] = &[User, Restricted, Root, Container, NoLandlock];
 
 const OWN_TREE: &str = "strict lets it write the work tree, except protected paths";
 
 /// Where the work tree is staged, and a test is one of the programs that write it.
-const STAGING: &[Env] = &[E1, E3, E5];
+const STAGING: &[Env] = &[User, Root, NoLandlock];
 const TEST: &[Entry] = &[Entry::Test];
 const STAGED: &str =
     "it is staged; the harness compares the real work tree before and after the run";
@@ -147,7 +147,12 @@ pub const EXCEPTIONS: &[Exception] = &[
     exception("source-write-proc-root", EVERYWHERE, WRITING, OWN_TREE),
     exception("source-write-slashes", EVERYWHERE, WRITING, OWN_TREE),
     exception("source-write-thread-root", EVERYWHERE, WRITING, OWN_TREE),
-    exception("source-create", &[E1, E3, E5], WRITING, OWN_TREE),
+    exception(
+        "source-create",
+        &[User, Root, NoLandlock],
+        WRITING,
+        OWN_TREE,
+    ),
     exception("source-chmod", STAGING, TEST, STAGED),
     exception("source-chown", STAGING, TEST, STAGED),
     exception("source-truncate", STAGING, TEST, STAGED),
@@ -168,10 +173,15 @@ pub const EXCEPTIONS: &[Exception] = &[
     exception("ancestor-environ-read", ALL, BELOW, OWN_CAGE),
     exception("ancestor-exe-open", ALL, BELOW, OWN_CAGE),
     exception("ancestor-maps-read", ALL, BELOW, OWN_CAGE),
-    exception("ancestor-mem-open", &[E1, E3, E5], BELOW, OWN_CAGE),
+    exception(
+        "ancestor-mem-open",
+        &[User, Root, NoLandlock],
+        BELOW,
+        OWN_CAGE,
+    ),
     exception(
         "has-bounding-set",
-        &[E2],
+        &[Restricted],
         &[],
         "it takes CAP_SETPCAP to empty it; no_new_privs makes it moot",
     ),
@@ -189,4 +199,4 @@ pub const EXCEPTIONS: &[Exception] = &[
     ),
 ];
 
-const SHARED: &[Env] = &[E2, E4];
+const SHARED: &[Env] = &[Restricted, Container];

@@ -135,7 +135,7 @@ fn a_link_or_a_file_in_the_place_of_git_hides_nothing() {
 
 #[test]
 fn results_of_tests_that_read_the_configuration_stay_cached() {
-    let site = site(Env::E1);
+    let site = site(Env::User);
     // Go caches no result that depends on a file which has just been changed.
     let past = std::time::SystemTime::now() - std::time::Duration::from_secs(600);
     for file in [
@@ -156,7 +156,7 @@ fn results_of_tests_that_read_the_configuration_stay_cached() {
 
 #[test]
 fn code_of_the_source_sees_tokens_without_gosandbox() {
-    let site = site(Env::E1);
+    let site = site(Env::User);
     for words in WAYS {
         let ended = Ended::of(&mut site.bare(words));
         assert!(shows(&ended), "{words:?}: {ended:?}");

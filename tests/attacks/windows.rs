@@ -25,7 +25,7 @@ impl Scene {
             skip("a launcher of root's takes root", true);
             return None;
         }
-        let site = Site::new(Env::E1);
+        let site = Site::new(Env::User);
         for (file, content) in FILES {
             write(&site.root.join(file), content);
         }

@@ -40,7 +40,7 @@ fn test_results_are_cached() {
 
 #[test]
 fn a_changed_file_that_a_test_reads_is_noticed() {
-    let site = hello(Env::E1);
+    let site = hello(Env::User);
     site.run(&[], &["go", "test", "./..."]).expect(0);
     let file = site.work.join("greeting/testdata/greetings.txt");
     let text = fs::read_to_string(&file).unwrap();

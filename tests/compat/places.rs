@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn work_trees_may_lie_anywhere_and_have_odd_names() {
-    for env in [Env::E1, Env::E3, Env::E4] {
+    for env in [Env::User, Env::Root, Env::Container] {
         if !env.is_here() {
             continue;
         }
@@ -73,7 +73,7 @@ fn a_work_tree_below_the_temporary_folder_works() {
 #[test]
 fn a_work_tree_that_nobody_may_write_can_be_built_from() {
     use std::os::unix::fs::PermissionsExt;
-    let site = hello(Env::E1);
+    let site = hello(Env::User);
     for folder in [site.work.join("greeting"), site.work.clone()] {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o555)).unwrap();
     }
@@ -86,7 +86,7 @@ fn a_work_tree_that_nobody_may_write_can_be_built_from() {
 
 #[test]
 fn workspaces_and_local_replacements_work() {
-    for env in [Env::E1, Env::E2, Env::E3] {
+    for env in [Env::User, Env::Restricted, Env::Root] {
         if !env.is_here() {
             continue;
         }
@@ -121,7 +121,7 @@ fn workspaces_and_local_replacements_work() {
 
 #[test]
 fn a_missing_go_says_where_it_looked() {
-    let site = hello(Env::E1);
+    let site = hello(Env::User);
     let mut command = site.gosandbox(&[], &["go", "version"]);
     let ended = Ended::of(command.env("PATH", "/nonexistent/decoy"));
     assert!(ended.status == 125 || ended.status == 127, "{ended:?}");

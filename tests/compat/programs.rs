@@ -87,7 +87,7 @@ fn a_command_in_the_callers_path_is_found() {
 #[test]
 fn standard_input_reaches_the_command() {
     use std::io::Write;
-    let site = program(Env::E1);
+    let site = program(Env::User);
     for words in [&["go", "run", ".", "cat"][..], &["cat"]] {
         let mut child = site
             .gosandbox(&[], words)
@@ -130,7 +130,7 @@ fn what_tests_do_works() {
 
 #[test]
 fn tests_and_programs_run_go_commands_of_their_own() {
-    for env in [Env::E1, Env::E2] {
+    for env in [Env::User, Env::Restricted] {
         if !env.is_here() {
             continue;
         }
@@ -151,7 +151,7 @@ fn tests_and_programs_run_go_commands_of_their_own() {
 
 #[test]
 fn shells_and_make_run_go_commands() {
-    for env in [Env::E1, Env::E3, Env::E4] {
+    for env in [Env::User, Env::Root, Env::Container] {
         if !env.is_here() {
             continue;
         }
@@ -173,7 +173,7 @@ fn shells_and_make_run_go_commands() {
 
 #[test]
 fn fuzzing_finds_and_keeps_a_failure() {
-    let site = program(Env::E1);
+    let site = program(Env::User);
     site.file(
         "fuzz_test.go",
         "package main\n\nimport \"testing\"\n\nfunc FuzzIt(f *testing.F) {\n\tf.Add(\"x\")\n\tf.Fuzz(func(t *testing.T, s string) {\n\t\tif len(s) > 3 {\n\t\t\tt.Fatal(\"long\")\n\t\t}\n\t})\n}\n\nfunc FuzzFine(f *testing.F) { f.Fuzz(func(t *testing.T, b []byte) {}) }\n",
@@ -192,7 +192,7 @@ fn fuzzing_finds_and_keeps_a_failure() {
 
 #[test]
 fn a_tests_time_out_ends_it_with_a_dump() {
-    for env in [Env::E1, Env::E2] {
+    for env in [Env::User, Env::Restricted] {
         let site = program(env);
         site.file("slow_test.go", "package main\n\nimport (\n\t\"testing\"\n\t\"time\"\n)\n\nfunc TestSlow(t *testing.T) { time.Sleep(time.Minute) }\n");
         site.settle();
@@ -209,7 +209,7 @@ fn a_tests_time_out_ends_it_with_a_dump() {
 
 #[test]
 fn the_race_detector_is_refused_with_its_reason() {
-    let site = hello(Env::E1);
+    let site = hello(Env::User);
     site.run(&[], &["go", "test", "-race", "./..."]).says("cgo");
 }
 

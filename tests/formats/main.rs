@@ -70,7 +70,7 @@ fn launcher(site: &support::Site, folder: &Path, words: &[&str]) -> Output {
             "PATH",
             format!("{}/bin:/usr/bin:/bin", support::goroot().display()),
         );
-    support::confined::enter(&mut command, support::Env::E1, site.caller());
+    support::confined::enter(&mut command, support::Env::User, site.caller());
     command.output().unwrap()
 }
 
@@ -178,7 +178,7 @@ fn a_rule_that_a_format_cannot_hold_is_in_every_file() {
 
 #[test]
 fn a_rule_that_a_format_cannot_hold_is_a_warning() {
-    let tree = support::Site::new(support::Env::E1);
+    let tree = support::Site::new(support::Env::User);
     tree.file("go.mod", "module example.com/m\n\ngo 1.21\n");
     tree.settle();
     let (policy, site) = (policy(), site(Path::new("/work")));

@@ -14,7 +14,7 @@ fn bubblewrap_builds_with_the_command_line_and_writes_nothing_else() {
     if !have("bwrap", "bubblewrap") {
         return;
     }
-    let site = support::Site::new(Env::E1);
+    let site = support::Site::new(Env::User);
     site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
     site.file(
         "main.go",

@@ -50,7 +50,7 @@ fn systemd_takes_the_unit_and_the_drop_in_without_a_warning() {
 /// The unit starts in another folder than the one that its profile was named in.
 #[test]
 fn a_profile_that_is_a_file_is_named_by_its_whole_path() {
-    let site = support::Site::new(Env::E1);
+    let site = support::Site::new(Env::User);
     site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
     fs::write(site.outside.join("mine.toml"), "extends = \"strict\"\n").unwrap();
     site.settle();

@@ -114,7 +114,7 @@ fn nothing_that_was_planted_stays() {
 fn all_of_it_stays_without_gosandbox() {
     for (words, folder) in WAYS {
         for attack in &ATTACKS {
-            let site = scene(Env::E1, attack, folder);
+            let site = scene(Env::User, attack, folder);
             Ended::of(&mut site.bare(words)).expect(0);
             assert!(!planted(&site).is_empty(), "{words:?} {}", attack.name);
         }
@@ -136,7 +136,7 @@ fn a_second_run_finds_nothing_more() {
 
 #[test]
 fn report_and_audit_log_name_it() {
-    for env in [Env::E1, Env::E2] {
+    for env in [Env::User, Env::Restricted] {
         let site = scene(env, &ATTACKS[6], "own");
         let [report, log] = ["report.json", "audit.log"].map(|name| site.outside.join(name));
         let options = [

@@ -34,7 +34,7 @@ fn root_moves_nothing_of_its_own_away() {
     fs::create_dir_all(kept.join("refs")).unwrap();
     fs::set_permissions(&roots, fs::Permissions::from_mode(0o755)).unwrap();
     let site = site(
-        Env::E4,
+        Env::Container,
         "for i in $(seq 20); do mkdir -p folder/.git link/.git; done; true",
     );
     let folder = site

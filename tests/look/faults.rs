@@ -30,7 +30,7 @@ fn a_call_that_fails_hides_nothing() {
     if Command::new("strace").arg("-V").output().is_err() {
         return crate::support::skip("it takes strace", false);
     }
-    for env in [Env::E1, Env::E2] {
+    for env in [Env::User, Env::Restricted] {
         let mut hits = 0;
         for (call, error, most) in [
             ("getdents64", "EIO", 40),

@@ -30,7 +30,7 @@ fn go_run_of_a_version_fetches_and_the_program_has_no_way_out() {
 
 #[test]
 fn go_install_of_a_version_fetches_and_leaves_the_program_where_bare_go_does() {
-    let scene = with_program(Env::E1);
+    let scene = with_program(Env::User);
     let words = ["go", "install", "example.test/tools/say@v1.0.0"];
     scene.run(&[], &words).expect(0);
     assert!(scene.site.home.join("go/bin/say").exists());

@@ -171,7 +171,7 @@ fn what_a_command_without_network_needs_is_fetched_first() {
         let directive = "package main\n\n//go:generate sh -c \"test -d $GOMODCACHE/example.test/dep@v1.0.0 && echo there\"\n";
         scene.site.file("generate.go", directive);
         scene.settle();
-        if scene.site.env != Env::E4 {
+        if scene.site.env != Env::Container {
             scene.run(&[], &["go", "generate"]).expect(0).says("there");
         }
     }
@@ -179,7 +179,7 @@ fn what_a_command_without_network_needs_is_fetched_first() {
 
 #[test]
 fn what_cannot_be_fetched_is_said_and_the_command_runs() {
-    let scene = Scene::new(Env::E1);
+    let scene = Scene::new(Env::User);
     scene.run(&[], &["go", "mod", "tidy"]).expect(0);
     scene.forget();
     fs::remove_dir_all(scene.site.root.join("modules")).unwrap();
@@ -190,7 +190,7 @@ fn what_cannot_be_fetched_is_said_and_the_command_runs() {
 
 #[test]
 fn a_cached_build_and_airgap_open_nothing() {
-    let scene = Scene::new(Env::E1);
+    let scene = Scene::new(Env::User);
     scene.run(&[], &["go", "mod", "tidy"]).expect(0);
     fs::remove_dir_all(scene.site.root.join("modules")).unwrap();
     scene
@@ -230,7 +230,7 @@ fn the_token_is_in_no_report_and_in_no_plan() {
 
 #[test]
 fn goproxy_is_the_same_from_run_to_run() {
-    let scene = Scene::new(Env::E1);
+    let scene = Scene::new(Env::User);
     let ask = || {
         let ended = scene.run(&[], &["go", "mod", "download", "example.test/none@v1.0.0"]);
         let from = ended.stderr.find("http://127.0.0.1:9419/").unwrap();
@@ -243,7 +243,7 @@ fn goproxy_is_the_same_from_run_to_run() {
 
 #[test]
 fn an_audit_log_that_the_run_could_write_is_refused_and_refusals_are_in_it() {
-    let scene = Scene::new(Env::E1);
+    let scene = Scene::new(Env::User);
     let inside = scene.site.work.join("audit.jsonl");
     let options = ["--audit-log", inside.to_str().unwrap()];
     let words = ["go", "version"];
@@ -266,7 +266,7 @@ fn an_audit_log_that_the_run_could_write_is_refused_and_refusals_are_in_it() {
 
 #[test]
 fn the_callers_goproxy_is_not_used_and_that_is_said() {
-    let scene = Scene::new(Env::E1);
+    let scene = Scene::new(Env::User);
     let mut command = scene.command(&["-v"], &["go", "list", "."]);
     command.env("GOPROXY", "https://me:secret@mirror.example,direct");
     let ended = Ended::of(&mut command).says("GOPROXY (https://mirror.example) is not used");

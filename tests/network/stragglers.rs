@@ -49,7 +49,7 @@ fn leaves(env: Env) -> Scene {
 
 #[test]
 fn what_a_test_leaves_running_reaches_a_host_and_lives_on_without_gosandbox() {
-    let scene = leaves(Env::E1);
+    let scene = leaves(Env::User);
     scene
         .site
         .file("go.mod", "module example.test/main\n\ngo 1.21\n");

@@ -67,7 +67,7 @@ impl Imports {
         write(&log, "");
         scene.settle();
         if is_root() {
-            let user = if env == Env::E3 { 65534 } else { ORDINARY };
+            let user = if env == Env::Root { 65534 } else { ORDINARY };
             chown(&caches, Some(user), Some(user)).unwrap();
             chown(&log, Some(scene.site.caller()), None).unwrap();
         }
@@ -162,7 +162,7 @@ fn what_go_sum_lacks_is_refused_where_the_database_is_down_and_that_is_written_d
         project.scene.site.file("go.sum", &sums);
         project.scene.settle();
         if is_root() {
-            let user = if env == Env::E3 { 65534 } else { ORDINARY };
+            let user = if env == Env::Root { 65534 } else { ORDINARY };
             crate::support::give_tree(&project.caches, user);
             chown(&project.log, Some(project.scene.site.caller()), None).unwrap();
         }

@@ -110,12 +110,16 @@ impl Asks {
             .tempdir_in(place)
             .unwrap();
         if is_root() {
-            let owner = if env == Env::E3 {
+            let owner = if env == Env::Root {
                 65534
             } else {
                 scene.site.caller()
             };
-            let owner = if env == Env::E4 { ORDINARY } else { owner };
+            let owner = if env == Env::Container {
+                ORDINARY
+            } else {
+                owner
+            };
             chown(cache.path(), Some(owner), Some(owner)).unwrap();
         }
         let mut text = format!(
@@ -293,7 +297,10 @@ fn a_toolchain_is_refused_where_the_database_is_down_and_that_is_written_down() 
 /// module cache that says everywhere the same lie is not to be believed for it.
 #[test]
 fn without_the_gateway_no_folder_vouches_for_a_toolchain() {
-    for env in [Env::E2, Env::E4].into_iter().filter(|env| env.is_here()) {
+    for env in [Env::Restricted, Env::Container]
+        .into_iter()
+        .filter(|env| env.is_here())
+    {
         let (database, served) = served(&honest(), &honest());
         let proxy = serve(served.clone());
         let Some(asks) = Asks::of(env, &proxy, &database) else {

@@ -13,7 +13,9 @@ const ATTACK: &str = include_str!("../fixtures/network/unsupervised_test.go");
 
 /// Where nothing of it can be had: each way, in both environments without namespaces.
 fn scenes() -> impl Iterator<Item = (Scene, NoListener)> {
-    let here = [Env::E2, Env::E4].into_iter().filter(|env| env.is_here());
+    let here = [Env::Restricted, Env::Container]
+        .into_iter()
+        .filter(|env| env.is_here());
     here.flat_map(|env| NoListener::ALL.map(|why| (Scene::new(env), why)))
 }
 

@@ -17,7 +17,9 @@ use support::{Env, Site};
 
 /// The environments in which a work tree is staged.
 fn staging() -> impl Iterator<Item = Env> {
-    [Env::E1, Env::E3].into_iter().filter(|env| env.is_here())
+    [Env::User, Env::Root]
+        .into_iter()
+        .filter(|env| env.is_here())
 }
 
 /// A module whose test, program and generator run `script.sh`.

@@ -92,7 +92,7 @@ fn is_planted(path: &Path, was: Option<&Vec<u8>>) -> bool {
 #[test]
 fn without_gosandbox_each_is_planted() {
     for plant in PLANTS {
-        let site = made(Env::E1, plant);
+        let site = made(Env::User, plant);
         let path = named(&site, plant);
         let was = fs::read(&path).ok();
         Ended::of(&mut site.bare(&["sh", "script.sh"])).expect(0);
@@ -102,12 +102,12 @@ fn without_gosandbox_each_is_planted() {
 
 /// Where the tree is staged, with and without Landlock.
 fn planting() -> impl Iterator<Item = Env> {
-    staging().chain([Env::E5])
+    staging().chain([Env::NoLandlock])
 }
 
 fn best_effort(env: Env) -> &'static [&'static str] {
     match env {
-        Env::E5 => &["--best-effort"],
+        Env::NoLandlock => &["--best-effort"],
         _ => &[],
     }
 }
@@ -120,7 +120,7 @@ fn nothing_of_them_lands_and_the_run_says_so() {
             // Each plant by the shell, and by one of the others in turn.
             let entries = [0, 1 + index % 3];
             // Landlock has no part in what lands.
-            let entries = if env == Env::E5 {
+            let entries = if env == Env::NoLandlock {
                 &entries[..1]
             } else {
                 &entries
@@ -209,7 +209,7 @@ func main() {
         assert!(ended.stderr.contains("protected-path"), "{ended:?}");
         assert_eq!(find(&site), 0, "{env:?}");
     }
-    let bare = deep(Env::E1);
+    let bare = deep(Env::User);
     Ended::of(&mut bare.bare(&["go", "run", "."])).expect(0);
     assert_eq!(find(&bare), 1);
 }

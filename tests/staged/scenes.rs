@@ -38,7 +38,7 @@ impl Launcher {
     pub fn env(self) -> Env {
         match self {
             Launcher::In(env) => env,
-            Launcher::Root => Env::E4,
+            Launcher::Root => Env::Container,
         }
     }
 }
@@ -294,7 +294,7 @@ impl<'s> Set<'s> {
     pub fn user(&self) -> u32 {
         match self.launcher {
             _ if !is_root() => rustix::process::geteuid().as_raw(),
-            Launcher::In(Env::E3) => NOBODY,
+            Launcher::In(Env::Root) => NOBODY,
             _ => ORDINARY,
         }
     }

@@ -178,7 +178,9 @@ fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
 
 /// The environments in which programs write the work tree itself, below the folders that are there.
 fn direct() -> impl Iterator<Item = Env> {
-    [Env::E2, Env::E4].into_iter().filter(|env| env.is_here())
+    [Env::Restricted, Env::Container]
+        .into_iter()
+        .filter(|env| env.is_here())
 }
 
 fn project_of_folders(env: Env, script: &str) -> Site {
@@ -297,7 +299,7 @@ fn a_planted_repository_is_not_live_while_a_staged_run_lasts() {
             ended.expect(125).says("makes-repository");
         }
     }
-    let site = project_of_folders(Env::E1, REPOSITORY);
+    let site = project_of_folders(Env::User, REPOSITORY);
     Ended::of(&mut site.bare(&["sh", "script.sh"])).expect(0);
     assert!(is_executed(&site), "without gosandbox");
 }

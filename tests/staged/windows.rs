@@ -66,26 +66,26 @@ fn roots_run_follows_no_link_that_comes_at_any_moment() {
 #[test]
 fn roots_run_in_a_container_follows_no_link_that_comes_at_any_moment() {
     let all = ["cache", "caches", "tree", "report", "audit", "apply"];
-    sweep(Launcher::In(Env::E4), &all);
+    sweep(Launcher::In(Env::Container), &all);
 }
 
 /// The caches are the sandbox user's, and the work tree is root's.
 #[test]
 fn roots_run_in_roots_tree_follows_no_link_that_the_sandbox_user_makes() {
-    sweep(Launcher::In(Env::E3), &["cache"]);
+    sweep(Launcher::In(Env::Root), &["cache"]);
 }
 
 /// An ordinary user's own links to caches are followed.
 #[test]
 fn a_users_run_changes_nothing_outside_its_tree_at_any_moment() {
-    sweep(Launcher::In(Env::E1), &["tree", "report", "apply"]);
-    sweep(Launcher::In(Env::E2), &["tree", "report", "apply"]);
+    sweep(Launcher::In(Env::User), &["tree", "report", "apply"]);
+    sweep(Launcher::In(Env::Restricted), &["tree", "report", "apply"]);
 }
 
 /// The same exchange, with what root would do by paths.
 #[test]
 fn it_leads_programs_that_use_paths_elsewhere() {
-    for launcher in [Launcher::In(Env::E1), Launcher::Root] {
+    for launcher in [Launcher::In(Env::User), Launcher::Root] {
         if !launcher.is_here() {
             continue;
         }
@@ -125,7 +125,7 @@ fn scene_of_the_apply() -> &'static Scene {
 /// The same for changes that are applied after the run, by another process.
 #[test]
 fn an_apply_after_a_review_follows_no_link_that_comes_at_any_moment() {
-    for launcher in [Launcher::In(Env::E1), Launcher::Root] {
+    for launcher in [Launcher::In(Env::User), Launcher::Root] {
         let scenes = SCENES
             .iter()
             .filter(|it| ["tree", "apply"].contains(&it.name));
@@ -190,7 +190,7 @@ fn a_link_that_comes_to_the_stage_at_any_moment_leads_nowhere() {
         return skip("only root can look into a launcher while it applies", true);
     }
     let scene = scene_of_the_apply();
-    for launcher in [Launcher::In(Env::E1), Launcher::Root] {
+    for launcher in [Launcher::In(Env::User), Launcher::Root] {
         if !launcher.is_here() {
             continue;
         }
@@ -220,7 +220,7 @@ fn a_link_that_comes_to_the_stage_at_any_moment_leads_nowhere() {
 /// What a user puts in the stage's place is copied by a program that uses paths.
 #[test]
 fn a_program_that_uses_paths_copies_what_such_a_link_leads_to() {
-    let set = Set::new(scene_of_the_apply(), Launcher::In(Env::E1));
+    let set = Set::new(scene_of_the_apply(), Launcher::In(Env::User));
     let (upper, tree) = (set.site.outside.join("upper"), set.site.work.join("d"));
     fs::create_dir_all(&upper).unwrap();
     fs::write(upper.join("changed"), "new").unwrap();

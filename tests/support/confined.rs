@@ -16,10 +16,10 @@ const NAMESPACES: u32 = 0x7e02_0000;
 /// Makes the command start as in the environment, as user `uid`.
 pub fn enter(command: &mut Command, env: Env, uid: u32) {
     let filter = match env {
-        Env::E1 | Env::E3 => Vec::new(),
-        Env::E2 => without_user_namespaces(),
-        Env::E4 => container(),
-        Env::E5 => without_landlock(),
+        Env::User | Env::Root => Vec::new(),
+        Env::Restricted => without_user_namespaces(),
+        Env::Container => container(),
+        Env::NoLandlock => without_landlock(),
     };
     let root = is_root();
     in_child(command, move || {
@@ -28,7 +28,7 @@ pub fn enter(command: &mut Command, env: Env, uid: u32) {
             check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })?;
         }
         install(&filter)?;
-        if env == Env::E4 {
+        if env == Env::Container {
             drop_capabilities()?;
         }
         if root && uid != 0 {
@@ -116,7 +116,7 @@ fn refuse_flags(filter: &mut Vec<libc::sock_filter>, call: i64, bits: u32, numbe
     filter.push(op(RETURN, 0, 0, ALLOW));
 }
 
-/// E2: as with `kernel.unprivileged_userns_clone=0`.
+/// Restricted: as with `kernel.unprivileged_userns_clone=0`.
 fn without_user_namespaces() -> Vec<libc::sock_filter> {
     let mut filter = vec![op(LOAD, 0, 0, 0)];
     refuse_flags(&mut filter, libc::SYS_clone, NAMESPACES, libc::EPERM);
@@ -126,7 +126,7 @@ fn without_user_namespaces() -> Vec<libc::sock_filter> {
     filter
 }
 
-/// E4: what docker's default profile refuses to a container without CAP_SYS_ADMIN.
+/// Container: what docker's default profile refuses to a container without CAP_SYS_ADMIN.
 fn container() -> Vec<libc::sock_filter> {
     let mut filter = vec![op(LOAD, 0, 0, 0)];
     refuse_flags(&mut filter, libc::SYS_clone, NAMESPACES, libc::EPERM);
@@ -167,7 +167,7 @@ fn container() -> Vec<libc::sock_filter> {
     filter
 }
 
-/// E5: as before Linux 5.13.
+/// NoLandlock: as before Linux 5.13.
 fn without_landlock() -> Vec<libc::sock_filter> {
     let mut filter = vec![op(LOAD, 0, 0, 0)];
     for call in [

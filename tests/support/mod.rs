@@ -27,26 +27,26 @@ pub const ORDINARY: u32 = 1000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Env {
     /// An ordinary user, with user namespaces.
-    E1,
+    User,
     /// An ordinary user, to whom user namespaces are refused.
-    E2,
+    Restricted,
     /// Root with every capability, on a work tree of root's.
-    E3,
+    Root,
     /// Root in a container with the default seccomp filter, on a work tree of another user's.
-    E4,
+    Container,
     /// An ordinary user with user namespaces, on a kernel without Landlock.
-    E5,
+    NoLandlock,
 }
 
 impl Env {
-    pub const ALL: [Env; 4] = [Env::E1, Env::E2, Env::E3, Env::E4];
+    pub const ALL: [Env; 4] = [Env::User, Env::Restricted, Env::Root, Env::Container];
 
     pub fn is_root(self) -> bool {
-        matches!(self, Env::E3 | Env::E4)
+        matches!(self, Env::Root | Env::Container)
     }
 
     pub fn has_namespaces(self) -> bool {
-        matches!(self, Env::E1 | Env::E3 | Env::E5)
+        matches!(self, Env::User | Env::Root | Env::NoLandlock)
     }
 
     /// Whether it can be had here; says so loudly where not.
@@ -112,7 +112,7 @@ impl Site {
     /// The owner of the project.
     fn owner(&self) -> u32 {
         match (is_root(), self.env) {
-            (true, Env::E3) => 0,
+            (true, Env::Root) => 0,
             (true, _) => ORDINARY,
             (false, _) => rustix::process::geteuid().as_raw(),
         }
@@ -158,7 +158,7 @@ impl Site {
     /// Caches that stay warm: one folder a user who writes them.
     pub fn cache(&self) -> PathBuf {
         let user = match self.env {
-            Env::E3 if is_root() => "nobody",
+            Env::Root if is_root() => "nobody",
             _ => "user",
         };
         let folder = base().join(format!("caches-{user}"));
@@ -198,7 +198,11 @@ impl Site {
             .env("GOFLAGS", "-buildvcs=false")
             .env("GOTOOLCHAIN", "local")
             .env("GOPROXY", "off");
-        let env = if self.env.is_root() { Env::E3 } else { Env::E1 };
+        let env = if self.env.is_root() {
+            Env::Root
+        } else {
+            Env::User
+        };
         confined::enter(&mut command, env, self.caller());
         command
     }
