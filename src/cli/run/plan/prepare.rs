@@ -1,0 +1,186 @@
+//! The look at the project and the command, before anything is decided.
+
+use std::cell::OnceCell;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use super::super::caches::{self, Caches, Missing};
+use super::super::identity::Who;
+use super::super::what::{What, stamping, what};
+use super::super::{Session, git, identity, links, protected, scratch, stage, way};
+use super::{Prepared, is_roots, written};
+use crate::cli::args;
+use crate::files::Judged;
+use crate::files::look;
+use crate::go::command::{self, GoCommand};
+use crate::go::toolchain::Toolchain;
+use crate::go::vcs::Stamping;
+use crate::go::workspace::Workspace;
+use crate::plan::inputs::{Project, Protected};
+use crate::plan::outputs::{self, Outputs};
+use crate::policy::{Cage, Policy};
+
+impl<'a> Prepared<'a> {
+    /// Looks at the project and the command.
+    pub fn new(
+        session: &'a Session<'a>,
+        workspace: &'a Workspace,
+        policy: &'a Policy,
+        who: Who,
+        toolchain: &'a Toolchain,
+        arguments: &'a args::Command,
+    ) -> anyhow::Result<Prepared<'a>> {
+        let tree = (!workspace.none).then(|| workspace.root.clone());
+        let missing = Missing::of_run(session);
+        let mut caches = caches::find(session, &who, tree.as_deref(), missing)?;
+        // Whoever works in GOROOT/src or on an extracted module may not write it for that.
+        let unwritable = [&toolchain.goroot, &caches.gomodcache, &caches.gocache];
+        let tree = tree.filter(|tree| !unwritable.iter().any(|held| tree.starts_with(held)));
+        let what = what(
+            session,
+            policy,
+            toolchain,
+            arguments,
+            &caches,
+            tree.as_deref(),
+        )?;
+        if matches!(&what, What::Go(go) if go.fuzzes) {
+            caches::make_corpus(session, &caches, &who)?;
+        }
+        let (stamping, add_flags) = stamping(session, workspace, policy, &what)?;
+        let mut mapped = caches.of_root.clone();
+        mapped.extend(
+            tree.iter()
+                .filter(|tree| who.identity.switch && is_roots(tree))
+                .cloned(),
+        );
+        let mut read = workspace.local_modules.clone();
+        if let Stamping::Safe { read: folders, .. } = &stamping {
+            read.extend(folders.iter().cloned());
+            // What git does not see is missing to it, and the build is stamped as changed.
+            let around = workspace.repository.as_ref();
+            read.extend(around.filter(|it| tree.as_ref() != Some(it)).cloned());
+        }
+        let led_to = match protected::led_to(session, policy, tree.as_deref()) {
+            // What go itself writes is nothing that git executes.
+            Err(_) if stage::runs(&what).is_none() => Vec::new(),
+            led_to => led_to.map_err(|unclear| git::refuse(&unclear))?,
+        };
+        let protected = Protected::new(&policy.files.protected, &led_to);
+        let mut outputs = Outputs::default();
+        if let What::Go(go) = &what {
+            read.extend(links::inputs(
+                &go.inputs,
+                workspace,
+                policy,
+                tree.as_deref(),
+            )?);
+            let is_granted = |output: &command::Output| {
+                let real = look::canonicalize(&output.path);
+                real.is_ok_and(|real| policy.files.write.iter().any(|it| real.starts_with(it)))
+            };
+            for output in &go.outputs {
+                let kind = match output.kind {
+                    command::Kind::Coverage if is_granted(output) => continue,
+                    command::Kind::Coverage => outputs::Kind::Coverage,
+                    command::Kind::File => outputs::Kind::File,
+                    command::Kind::Program => outputs::Kind::Program,
+                    command::Kind::Folder => outputs::Kind::Folder,
+                    command::Kind::Artifacts => outputs::Kind::Artifacts,
+                };
+                outputs.add(&output.path, kind, output.flag, tree.as_deref(), &protected)?;
+            }
+        }
+        if who.identity.switch {
+            let named = policy.files.write.iter().filter(|path| is_roots(path));
+            mapped.extend(named.cloned());
+            mapped.extend(
+                outputs
+                    .paths()
+                    .into_iter()
+                    .filter(|path| !look::exists(path) || is_roots(path)),
+            );
+        }
+        let fetches = |go: &GoCommand| go.fetches && go.cage == Cage::Tool;
+        let sumdb = matches!(&what, What::Go(go) if fetches(go))
+            .then(|| caches::sumdb(session, &mut caches, &who, tree.as_deref()))
+            .flatten();
+        let of_root = |path: &&PathBuf| who.identity.switch && is_roots(path);
+        mapped.extend(sumdb.iter().filter(of_root).cloned());
+        let own_modules = way::own_modules(session, &caches);
+        let mut proxy_folders = way::upstream_folders(policy);
+        proxy_folders.extend(own_modules.clone());
+        let scratch = scratch::choose(session, written(tree.as_ref(), policy))?;
+        let covers = match stage::runs(&what) {
+            Some(_) => git::covers(tree.as_deref()),
+            None => Vec::new(),
+        };
+        let is_mapped = tree.as_ref().is_some_and(|tree| mapped.contains(tree));
+        let (judged, opened) = judged(&caches, &who, policy, tree.as_deref(), is_mapped)?;
+        let project = Project {
+            tree,
+            judged,
+            mapped,
+            protected: led_to,
+            covers,
+            read,
+            write: Vec::new(),
+            goroot: toolchain.goroot.clone(),
+            goroot_linked: toolchain.linked.clone(),
+            gocache: caches.gocache.clone(),
+            gomodcache: caches.gomodcache.clone(),
+            sumdb,
+            program_cache: caches.programs.clone(),
+            proxy_folders,
+            user_name: who.name.clone(),
+            launcher: std::fs::read_link("/proc/self/exe")
+                .context("cannot find gosandbox's own executable")?,
+            scratch,
+        };
+        Ok(Prepared {
+            session,
+            workspace,
+            policy,
+            toolchain,
+            arguments,
+            what,
+            who,
+            caches,
+            stamping,
+            add_flags,
+            project,
+            own_modules,
+            outputs,
+            mounts_in_tree: OnceCell::new(),
+            _opened: opened,
+        })
+    }
+}
+
+/// What must still be in its place when root binds it: the caches, and the work tree, whose owner decides who
+/// runs inside and whether root's files in it appear as that user's.
+fn judged(
+    caches: &Caches,
+    who: &Who,
+    policy: &Policy,
+    tree: Option<&Path>,
+    is_mapped: bool,
+) -> anyhow::Result<(Vec<Judged>, Option<OwnedFd>)> {
+    let mut judged = caches.judged.clone();
+    let Some(tree) = tree.filter(|_| who.identity.switch) else {
+        return Ok((judged, None));
+    };
+    let (found, opened) =
+        Judged::open(tree).with_context(|| format!("cannot open {}", tree.display()))?;
+    let owner = rustix::fs::fstat(&opened)?.st_uid;
+    if is_mapped != (owner == 0) || !identity::is_of_owner(who, policy, owner) {
+        bail!(
+            "cannot use the work tree {}: it was exchanged while it was looked at",
+            tree.display()
+        );
+    }
+    judged.push(found);
+    Ok((judged, Some(opened)))
+}
