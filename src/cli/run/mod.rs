@@ -17,8 +17,10 @@ mod programs;
 mod progress;
 mod protected;
 mod report;
+mod require;
 mod review;
 mod scratch;
+mod session;
 pub(in crate::cli) mod site;
 mod stage;
 mod token;
@@ -28,96 +30,30 @@ mod verify;
 mod way;
 mod what;
 
-use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use self::audit::Audit;
 use self::guarded::Guarded;
+use self::require::require;
+pub(in crate::cli) use self::session::Session;
 use super::args::{Command, LowArgs, Verbosity};
-use super::{REFUSED, caller, overrides, start_folder, warn};
+use super::{REFUSED, caller, overrides, warn};
 use crate::files::look;
-use crate::go::trust::Trust;
+use crate::go::command;
 use crate::go::workspace::{self, Workspace};
-use crate::go::{command, goenv};
 use crate::host::Host;
 use crate::launch::{self, ahead::Ahead, caller::Caller};
-use crate::plan::{Holding, Plan};
-use crate::policy::{Guarantee, Policy, Requirement};
+use crate::plan::Plan;
+use crate::policy::Policy;
 use crate::profile::{self, Overrides};
 
 /// A command that is not there.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot find the command: {0}")]
 pub struct NotFound(String);
-
-/// What the caller's environment and account say, read once.
-pub(in crate::cli) struct Session<'a> {
-    args: &'a LowArgs,
-    host: Host,
-    environment: Vec<(OsString, OsString)>,
-    /// What `go env -w` has written, read when it is first asked for.
-    written: OnceCell<Vec<(String, String)>>,
-    home: Option<PathBuf>,
-    folder: PathBuf,
-}
-
-impl<'a> Session<'a> {
-    fn open(args: &'a LowArgs) -> anyhow::Result<Session<'a>> {
-        let host = Host::probe();
-        let environment = first_mentions(std::env::vars_os());
-        let home = std::env::var_os("HOME")
-            .map(PathBuf::from)
-            .filter(|home| home.is_absolute());
-        let home = home.or_else(|| Some(crate::host::accounts::by_uid(host.uid)?.home));
-        Ok(Session {
-            args,
-            host,
-            environment,
-            written: OnceCell::new(),
-            home,
-            folder: start_folder(args)?,
-        })
-    }
-
-    /// A variable of the caller's that is set and not empty.
-    fn variable(&self, name: &str) -> Option<&OsString> {
-        let found = self.environment.iter().find(|(n, _)| n == name);
-        found
-            .map(|(_, value)| value)
-            .filter(|value| !value.is_empty())
-    }
-
-    /// A variable of the caller's, else what `go env -w` has written to the caller's own file. Only
-    /// for where caches lie: nothing else of that file is put in force.
-    fn go_variable(&self, name: &str) -> Option<OsString> {
-        if let Some(value) = self.variable(name) {
-            return Some(value.clone());
-        }
-        self.written
-            .get_or_init(|| goenv::written(&self.environment))
-            .iter()
-            .find(|(n, v)| n == name && !v.is_empty())
-            .map(|(_, value)| value.into())
-    }
-
-    fn trust(&self) -> Trust<'static> {
-        Trust::new(self.host.uid, self.host.gid)
-    }
-}
-
-/// An environment without what is in it twice: go and libc take the first, and a shell would take the last. What
-/// is judged here is what go gets.
-fn first_mentions(
-    variables: impl Iterator<Item = (OsString, OsString)>,
-) -> Vec<(OsString, OsString)> {
-    let mut variables: Vec<_> = variables.collect();
-    variables.sort_by(|a, b| a.0.cmp(&b.0));
-    variables.dedup_by(|a, b| a.0 == b.0);
-    variables
-}
 
 /// Runs the command; its exit status, or an error where it was not started.
 pub fn run(args: &LowArgs, command: &Command) -> anyhow::Result<u8> {
@@ -366,60 +302,6 @@ fn go_folder(session: &Session<'_>, command: &Command) -> anyhow::Result<PathBuf
         .with_context(|| format!("cannot enter {}, which -C names", folder.display()))
 }
 
-/// Refuses to go on where the policy requires what the plan cannot hold.
-fn require(policy: &Policy, plan: &Plan, verbosity: Verbosity) -> anyhow::Result<()> {
-    for guarantee in Guarantee::ALL {
-        let Some(Holding::Missing { reason, remedy }) = plan.guarantees.get(&guarantee) else {
-            continue;
-        };
-        let word = guarantee.word();
-        match policy.guarantee(guarantee) {
-            Requirement::Required => bail!(
-                "cannot hold {word}, which profile {} requires: {reason}; {remedy}, or run with --best-effort",
-                policy.name
-            ),
-            Requirement::Preferred => {
-                warn(verbosity, &format!("{word} does not hold here: {reason}"))
-            }
-            Requirement::Off => {}
-        }
-    }
-    if let (Some((layer, label)), Some(stream)) = (plan.labels.first(), into_a_file()) {
-        bail!(
-            "cannot hand on {stream}: it is a file, which {} would take away in {label}; use a pipe (| cat >FILE)",
-            layer.word()
-        );
-    }
-    mandatory::labels(policy, plan)?;
-    for (layer, requirement) in &policy.layers {
-        if *requirement == Requirement::Required && !plan.has_layer(*layer) {
-            bail!(
-                "cannot put {} in force, which is required: this host does not offer it (gosandbox doctor says why)",
-                layer.word()
-            );
-        }
-    }
-    Ok(())
-}
-
-/// A standard stream that leads into a file: a profile or domain that does not grant the file closes it at
-/// exec, and the output would be lost.
-fn into_a_file() -> Option<&'static str> {
-    let is_file = |stream: std::os::fd::BorrowedFd<'_>| {
-        rustix::fs::fstat(stream).is_ok_and(|found| {
-            rustix::fs::FileType::from_raw_mode(found.st_mode) == rustix::fs::FileType::RegularFile
-        })
-    };
-    match (
-        is_file(rustix::stdio::stdout()),
-        is_file(rustix::stdio::stderr()),
-    ) {
-        (true, _) => Some("standard output"),
-        (_, true) => Some("standard error"),
-        _ => None,
-    }
-}
-
 /// A run that did not start: the message, and the status that the contract gives it.
 fn refuse(error: launch::Error) -> anyhow::Result<u8> {
     let status = match &error {
@@ -444,22 +326,4 @@ fn finish(outcome: &launch::Outcome, policy: &Policy) -> anyhow::Result<u8> {
         return Ok(128 + libc::SIGKILL as u8);
     }
     Ok(u8::try_from(outcome.status).unwrap_or(REFUSED))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_a_variable_that_is_there_twice_the_first_counts() {
-        let pairs = [
-            ("GOWORK", "off"),
-            ("A", "b"),
-            ("GOWORK", "/x.work"),
-            ("A", ""),
-        ];
-        let pairs = pairs.map(|(name, value)| (OsString::from(name), OsString::from(value)));
-        let kept = first_mentions(pairs.clone().into_iter());
-        assert_eq!(kept, [pairs[1].clone(), pairs[0].clone()]);
-    }
 }
