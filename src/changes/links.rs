@@ -1,13 +1,15 @@
 //! Where symbolic links of the work tree lead, without following any by the kernel.
 
 use std::collections::VecDeque;
-use std::ffi::{CString, OsStr};
+use std::ffi::OsStr;
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path};
 
-use rustix::fs::{self, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{self, FileType, OFlags};
 use rustix::io::Errno;
+
+use crate::sys::no_links;
 
 /// The names of a path below the work tree.
 pub(super) type Names = Vec<Vec<u8>>;
@@ -135,13 +137,10 @@ pub(super) struct Real<'a>(pub BorrowedFd<'a>);
 
 impl View for Real<'_> {
     fn look(&self, path: &[Vec<u8>]) -> Seen {
-        let resolve =
-            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let Ok(joined) = CString::new(path.join(&b'/')) else {
-            return Seen::Unknown;
-        };
-        let found = match fs::openat2(self.0, &joined, flags, Mode::empty(), resolve) {
+        let joined = path.join(&b'/');
+        let joined = Path::new(OsStr::from_bytes(&joined));
+        let found = match no_links::open(self.0, joined, flags) {
             Err(Errno::NOENT | Errno::NOTDIR) => return Seen::Missing,
             Err(_) => return Seen::Unknown,
             Ok(found) => found,

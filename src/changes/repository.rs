@@ -1,12 +1,15 @@
 //! What makes a folder a git repository, whatever its name is. Git reads a configuration in it that
 //! can name programs (setup.c, `is_git_directory`; git-config(1), `safe.bareRepository`).
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
-use rustix::fs::{self, AtFlags, Mode, OFlags, ResolveFlags};
+use rustix::fs::{self, AtFlags, OFlags};
 
 use super::change::{Entry, Kind, What};
+use crate::sys::no_links;
 
 /// Names that a folder has of those that make a repository.
 #[derive(Clone, Copy, Default)]
@@ -72,12 +75,11 @@ pub(super) fn is_part(entry: &Entry) -> bool {
 /// Whether a path of the work tree is a repository or lies in one. What cannot be opened is none:
 /// nothing leads there.
 pub(super) fn is_above(tree: BorrowedFd<'_>, path: &[Vec<u8>]) -> bool {
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let mut folder = None::<std::os::fd::OwnedFd>;
     for name in path {
         let above = folder.as_ref().map_or(tree, AsFd::as_fd);
-        let Ok(opened) = fs::openat2(above, name, flags, Mode::empty(), resolve) else {
+        let Ok(opened) = no_links::open(above, Path::new(OsStr::from_bytes(name)), flags) else {
             return false;
         };
         if Parts::of(opened.as_fd()).are_whole() {

@@ -8,13 +8,14 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{self as rfs, CWD, FlockOperation, Mode, OFlags, ResolveFlags};
+use rustix::fs::{self as rfs, CWD, FlockOperation, Mode, OFlags};
 use rustix::process::{Gid, Uid};
 use serde::{Deserialize, Serialize};
 
 use super::Record;
 use super::delete;
 use super::error::{Doing, Error};
+use crate::sys::no_links;
 
 const FOLDER: OFlags = OFlags::DIRECTORY
     .union(OFlags::NOFOLLOW)
@@ -267,9 +268,8 @@ fn open_tree(record: &Record) -> Result<OwnedFd, Error> {
     let other = || Error::OtherTree {
         tree: record.tree.clone(),
     };
-    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     let flags = FOLDER | OFlags::PATH;
-    let tree = rfs::openat2(CWD, &record.tree, flags, Mode::empty(), resolve)
+    let tree = no_links::open_absolute(&record.tree, flags)
         .doing(|| format!("open {}", record.tree.display()))?;
     let found = rfs::fstat(&tree).map_err(|_| other())?;
     match (found.st_dev, found.st_ino) == record.tree_identity {

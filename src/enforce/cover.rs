@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::fs::{self, Mode, OFlags, ResolveFlags, Timespec, Timestamps};
+use rustix::fs::{self, Mode, OFlags, Timespec, Timestamps};
 use rustix::io::Errno;
 use rustix::mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
 
@@ -69,11 +69,7 @@ fn mount(root: BorrowedFd<'_>, name: &str, cover: &Cover) -> io::Result<()> {
     let target = cover.target.strip_prefix("/").unwrap_or(&cover.target);
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     // A link that was put on the way since the plan was made ends the run.
-    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    let at = match fs::openat2(root, target, flags, Mode::empty(), resolve) {
-        Err(Errno::NOSYS | Errno::PERM) => fs::openat(root, target, flags, Mode::empty())?,
-        at => at?,
-    };
+    let at = sys::no_links::open(root.as_fd(), target, flags)?;
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
     Ok(move_mount(mount.as_fd(), "", at.as_fd(), "", flags)?)
 }

@@ -6,13 +6,14 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::{Component, Path};
+use std::path::Path;
 
-use rustix::fs::{self, CWD, Mode, OFlags, ResolveFlags};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use crate::plan::{Identity, Isolation, Plan};
 use crate::policy::Layer;
+use crate::sys;
 
 pub mod capabilities;
 pub mod cgroup;
@@ -187,29 +188,6 @@ pub fn restrict(
 
 /// Opens an absolute, canonical path (`O_PATH`) and follows no symbolic link on the way: one that is
 /// there now was put there since the path was resolved (ELOOP or ENOTDIR).
-///
-/// openat2(2) (Linux 5.6), or a walk where a filter hides it, as the tool cage's own does from the
-/// `-exec` wrapper. Docker before 23 answers what a filter does not name with EPERM, whatever the filter says.
 pub fn open_without_links(path: &Path) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::PATH | OFlags::CLOEXEC;
-    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    match fs::openat2(CWD, path, flags, Mode::empty(), resolve) {
-        Err(Errno::NOSYS | Errno::PERM) => {}
-        result => return result,
-    }
-    let mut at = fs::open("/", flags | OFlags::DIRECTORY, Mode::empty())?;
-    for component in path.components() {
-        match component {
-            Component::RootDir => {}
-            Component::Normal(name) => {
-                at = fs::openat(&at, name, flags | OFlags::NOFOLLOW, Mode::empty())?;
-                let kind = fs::FileType::from_raw_mode(fs::fstat(&at)?.st_mode);
-                if kind == fs::FileType::Symlink {
-                    return Err(Errno::LOOP);
-                }
-            }
-            _ => return Err(Errno::INVAL),
-        }
-    }
-    Ok(at)
+    sys::no_links::open_absolute(path, OFlags::PATH | OFlags::CLOEXEC)
 }

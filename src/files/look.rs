@@ -14,12 +14,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, openat2, statat};
+use rustix::fs::{AtFlags, Dir, FileType, OFlags, statat};
 use rustix::io::Errno;
 
 pub use super::rights::with_rights_of;
 use super::rights::{Lent, judges};
 use super::walk::{Follow, Keeper, Step, Stop};
+use crate::sys::no_links;
 
 /// What root has reached, and the rights that it has lent on the way.
 struct Reached {
@@ -230,8 +231,8 @@ pub fn open_in_place(path: impl AsRef<Path>) -> io::Result<File> {
         };
     }
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    Ok(openat2(CWD, path, flags, Mode::empty(), resolve)?.into())
+    let path = std::path::absolute(path)?;
+    Ok(no_links::open_absolute(&path, flags)?.into())
 }
 
 /// What a regular file holds.

@@ -10,6 +10,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 pub mod handle;
 pub mod identity;
+pub mod no_links;
 pub mod notify;
 pub mod signal;
 

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use rustix::fs::{self as rfs, AtFlags, CWD, FlockOperation, Mode, OFlags, ResolveFlags};
+use rustix::fs::{self as rfs, AtFlags, CWD, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
@@ -54,9 +54,8 @@ impl TreeId {
 /// Opens a work tree. A link on the way is refused.
 pub(super) fn open_tree(path: &Path) -> Result<(OwnedFd, TreeId), Error> {
     let doing = || format!("open {}", path.display());
-    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     let flags = open::FOLDER | OFlags::PATH;
-    let tree = rfs::openat2(CWD, path, flags, Mode::empty(), resolve).doing(doing)?;
+    let tree = crate::sys::no_links::open_absolute(path, flags).doing(doing)?;
     let found = rfs::fstat(&tree).doing(doing)?;
     let id = TreeId {
         path: path.to_owned(),

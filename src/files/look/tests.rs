@@ -180,7 +180,14 @@ fn links_and_names_are_as_std_has_them() {
 fn nothing_waits_for_a_fifo_and_no_device_is_read() {
     let base = tempfile::tempdir().unwrap();
     let fifo = base.path().join("fifo");
-    mknodat(CWD, &fifo, FileType::Fifo, Mode::RWXU, 0).unwrap();
+    mknodat(
+        rustix::fs::CWD,
+        &fifo,
+        FileType::Fifo,
+        rustix::fs::Mode::RWXU,
+        0,
+    )
+    .unwrap();
     assert!(
         read(&fifo).is_err() && read("/dev/zero").is_err() && read_to_string("/dev/zero").is_err()
     );
