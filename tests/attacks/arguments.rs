@@ -107,7 +107,7 @@ fn a_test_cannot_have_go_write_its_binary_through_a_link() {
             fs::remove_file(folder.join(made)).unwrap();
         }
         let name = format!("victim-{env:?}");
-        let cached = site.cache().join("go-build").join(&name);
+        let cached = site.cache().join("go-build/00").join(&name);
         site.run(&[], &["go", "test", "-run=^$", "./a"]).expect(0);
         fs::write(&cached, archive).unwrap();
         fs::set_permissions(&cached, fs::Permissions::from_mode(0o666)).unwrap();
@@ -132,7 +132,7 @@ fn a_folder_that_came_with_a_link_cannot_be_put_where_go_writes_a_tests_binary()
     for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
         let site = Site::new(env);
         site.file("go.mod", "module example.com/m\n\ngo 1.22\n");
-        let cached = site.cache().join("go-build").join(format!("kept-{env:?}"));
+        let cached = site.cache().join("go-build/00").join(format!("kept-{env:?}"));
         let project = |victim: &Path| {
             let _none_yet = fs::remove_dir_all(site.work.join("away"));
             let _none_yet = fs::remove_dir_all(site.work.join("a"));

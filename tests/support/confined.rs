@@ -126,11 +126,13 @@ fn without_user_namespaces() -> Vec<libc::sock_filter> {
     filter
 }
 
-/// Container: what docker's default profile refuses to a container without CAP_SYS_ADMIN.
+/// Container: what docker's default profile refuses to a container without CAP_SYS_ADMIN. openat2(2) is hidden,
+/// as by older profiles and by the one that gosandbox generates.
 fn container() -> Vec<libc::sock_filter> {
     let mut filter = vec![op(LOAD, 0, 0, 0)];
     refuse_flags(&mut filter, libc::SYS_clone, NAMESPACES, libc::EPERM);
     refuse(&mut filter, libc::SYS_clone3, libc::ENOSYS);
+    refuse(&mut filter, libc::SYS_openat2, libc::ENOSYS);
     let refused = [
         libc::SYS_unshare,
         libc::SYS_setns,
