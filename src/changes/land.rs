@@ -219,9 +219,12 @@ impl Land<'_> {
     fn make_folder(&mut self, entries: &[Entry], index: u32) -> Result<(), Stop> {
         let entry = &entries[index as usize];
         let tree = self.tree_at(entries, entry.parent)?.try_clone_to_owned()?;
+        // Its own mode at once, but open for its owner: a program of another run that sees the folder would keep
+        // the mode that it sees.
+        let mode = Mode::from_raw_mode(entry.mode & 0o777) | Mode::RWXU;
         if entry.what == What::Added {
             step()?;
-            return match fs::mkdirat(&tree, &entry.name, Mode::RWXU) {
+            return match fs::mkdirat(&tree, &entry.name, mode) {
                 // Somebody has made the same folder: the files in it are looked at one by one.
                 Err(Errno::EXIST) if is_folder(tree.as_fd(), &entry.name) => Ok(()),
                 Err(Errno::EXIST) => Err(Stop::Conflict),
@@ -235,7 +238,7 @@ impl Land<'_> {
         self.touch(found.as_ref());
         let temporary = self.temporary(entries, entry.parent)?;
         step()?;
-        fs::mkdirat(&tree, &temporary, Mode::RWXU)?;
+        fs::mkdirat(&tree, &temporary, mode)?;
         step()?;
         let done = put::exchange(tree.as_fd(), &temporary, &entry.name);
         step()?;

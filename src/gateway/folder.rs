@@ -2,10 +2,12 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::Errno;
+
+use crate::files::look;
 
 /// Opens a file beneath the folder; `None` where there is none.
 pub(super) fn open(folder: &Path, path: &str) -> io::Result<Option<(File, u64)>> {
@@ -18,6 +20,12 @@ pub(super) fn open(folder: &Path, path: &str) -> io::Result<Option<(File, u64)>>
     });
     let file = match opened {
         Ok(file) => File::from(file),
+        // Container filters hide openat2(2). No link is followed then.
+        Err(Errno::NOSYS | Errno::PERM) => match without_links(folder, path) {
+            Ok(file) => file,
+            Err(error) if is_missing(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        },
         Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
         Err(Errno::XDEV) => {
             return Err(io::Error::other(
@@ -31,6 +39,24 @@ pub(super) fn open(folder: &Path, path: &str) -> io::Result<Option<(File, u64)>>
         true => Ok(Some((file, metadata.len()))),
         false => Ok(None),
     }
+}
+
+fn without_links(folder: &Path, path: &str) -> io::Result<File> {
+    let folder = look::canonicalize(folder)?;
+    if Path::new(path)
+        .components()
+        .any(|part| !matches!(part, Component::Normal(_)))
+    {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    look::open_in_place(folder.join(path))
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
 }
 
 #[cfg(test)]
@@ -50,6 +76,17 @@ mod tests {
         symlink("a/file", root.join("inside")).expect("linked");
         symlink("../secret", root.join("outside")).expect("linked");
         symlink(folder.path().join("secret"), root.join("absolute")).expect("linked");
+        without_links(&root, "a/file").expect("opened");
+        for path in [
+            "inside",
+            "outside",
+            "absolute",
+            "../secret",
+            "/a/file",
+            "a/none",
+        ] {
+            without_links(&root, path).expect_err(path);
+        }
         symlink("..", root.join("up")).expect("linked");
         symlink("/proc/self/root/etc", root.join("magic")).expect("linked");
         let length = |path: &str| open(&root, path).map(|found| found.map(|(_, length)| length));

@@ -132,7 +132,10 @@ fn a_folder_that_came_with_a_link_cannot_be_put_where_go_writes_a_tests_binary()
     for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
         let site = Site::new(env);
         site.file("go.mod", "module example.com/m\n\ngo 1.22\n");
-        let cached = site.cache().join("go-build/00").join(format!("kept-{env:?}"));
+        let cached = site
+            .cache()
+            .join("go-build/00")
+            .join(format!("kept-{env:?}"));
         let project = |victim: &Path| {
             let _none_yet = fs::remove_dir_all(site.work.join("away"));
             let _none_yet = fs::remove_dir_all(site.work.join("a"));
