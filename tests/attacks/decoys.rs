@@ -31,7 +31,7 @@ impl Decoys {
     pub fn new(env: Env) -> Decoys {
         let site = Site::new(env);
         site.copy(&checkout().join("tests/fixtures/attacker"));
-        fs::copy(attacker(), site.work.join("attacker.bin")).unwrap();
+        crate::support::reachable::copy_executable(attacker(), &site.work.join("attacker.bin"));
         files(&site);
         let word = site
             .root

@@ -361,7 +361,7 @@ fn the_launchers_own_executable_stays_as_it_is() {
         let launcher = site.root.join("own/gosandbox");
         let make = || {
             fs::create_dir_all(launcher.parent().unwrap()).unwrap();
-            fs::copy(crate::support::gosandbox(), &launcher).unwrap();
+            crate::support::reachable::copy_executable(crate::support::gosandbox(), &launcher);
             fs::set_permissions(&launcher, fs::Permissions::from_mode(0o755)).unwrap();
             site.file(
                 "p_test.go",

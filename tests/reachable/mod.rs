@@ -31,10 +31,18 @@ fn copy(of: &Path, name: &str) -> PathBuf {
     fs::create_dir_all(&folder).expect("a folder for the tests");
     let place = folder.join(name);
     let new = folder.join(format!("{name}.{}", std::process::id()));
-    fs::copy(of, &new).expect("a copy");
+    copy_executable(of, &new);
     fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).expect("a mode");
     fs::rename(&new, &place).expect("in its place");
     place
+}
+
+/// Copies an executable by another process. A child that is started at this moment would have this process's
+/// descriptor for writing, and nobody could execute the file (ETXTBSY, execve(2)).
+#[allow(dead_code)]
+pub fn copy_executable(from: &Path, to: &Path) {
+    let done = std::process::Command::new("cp").arg(from).arg(to).status();
+    assert!(done.expect("cp").success(), "cp {}", to.display());
 }
 
 /// gosandbox.
