@@ -75,7 +75,7 @@ fn done<T>(
     }
     if let Some(_lent) = Lent::known(path)? {
         match plain(path) {
-            // A folder of root's above the user's may be closed to the user.
+            // A folder above the user's that root owns may be closed to the user.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
             done => return done,
         }
@@ -151,7 +151,7 @@ pub fn canonicalize(path: impl AsRef<Path>) -> io::Result<PathBuf> {
 /// the user whose link has led to it.
 ///
 /// # Errors
-/// As realpath(3); ELOOP: a link of another user's leads to a folder of root's.
+/// As realpath(3); ELOOP: another user's link leads to a folder that root owns.
 pub fn canonicalize_folder(path: impl AsRef<Path>) -> io::Result<PathBuf> {
     let path = path.as_ref();
     if !judges()? {

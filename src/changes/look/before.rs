@@ -27,7 +27,7 @@ pub struct Scope {
     /// The items of the policy's list of protected names.
     #[serde(with = "crate::paths")]
     pub names: Vec<PathBuf>,
-    /// Paths that are protected besides.
+    /// Other paths that are protected.
     #[serde(with = "crate::paths")]
     pub watched: Vec<PathBuf>,
     /// Paths at which every launcher makes sockets or empty files for its run.

@@ -229,7 +229,7 @@ pub(super) fn open_locked(file: &Path, is_over: bool) -> Result<(Held, LookRecor
             });
         }
     }
-    // Whoever has looked meanwhile has removed the name.
+    // Another process has looked and removed the name.
     if rfs::fstat(&opened).doing(doing)?.st_nlink == 0 {
         return Err(Errno::NOENT).doing(doing);
     }

@@ -1,4 +1,4 @@
-//! Protected paths besides the policy's names.
+//! Protected paths that the policy does not name.
 
 use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};

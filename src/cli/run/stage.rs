@@ -170,7 +170,7 @@ impl Running {
     }
 
     /// Shows the changes and asks what becomes of them, where they wait for a review and somebody is at
-    /// a terminal. Signals are not blocked meanwhile: Ctrl-C leaves the changes staged.
+    /// a terminal. Signals are not blocked during the question: Ctrl-C leaves the changes staged.
     ///
     /// # Errors
     /// The changes cannot be listed. They stay staged.

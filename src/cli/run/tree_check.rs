@@ -14,7 +14,7 @@ use crate::cli::{Helped, print_lines, run_folders};
 use crate::launch::caller::Caller;
 use crate::plan::{PlaceholderKind, Plan};
 
-/// What a look is made from, besides the plan.
+/// What a look is made from, in addition to the plan.
 pub(super) struct Wanted<'a> {
     /// Name of the profile.
     pub profile: &'a str,
