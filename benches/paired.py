@@ -32,6 +32,15 @@ def packages(folder, number=6):
     return folder
 
 
+def remove_many(folder, number=20000):
+    """Makes as many files in a folder, and removes them."""
+    files = [folder / f"removed-{index}" for index in range(number)]
+    for file in files:
+        file.touch()
+    for file in files:
+        file.unlink()
+
+
 def measure(cases, rounds):
     """Seconds by name; each round runs every case once, in random order."""
     times = {name: [] for name, _, _ in cases}

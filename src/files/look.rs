@@ -14,11 +14,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Dir, FileType, OFlags, statat};
+use rustix::fs::{AtFlags, Dir, FileType, OFlags, Stat, statat};
 use rustix::io::Errno;
 
-pub use super::rights::with_rights_of;
+use super::kept;
 use super::rights::{Lent, judges};
+pub use super::rights::{with_rights, with_rights_of};
 use super::walk::{Follow, Keeper, Step, Stop};
 use crate::sys::no_links;
 
@@ -73,6 +74,9 @@ fn done<T>(
     if !judges()? {
         return plain(path);
     }
+    if let Some(kept) = kept_entry(path) {
+        return plain(&kept?.0);
+    }
     if let Some(_lent) = Lent::known(path)? {
         match plain(path) {
             // A folder above the user's that root owns may be closed to the user.
@@ -81,6 +85,16 @@ fn done<T>(
         }
     }
     judged(path)
+}
+
+/// A path that need not be judged, since root alone decides what is there and it is no link, and what is there. The path
+/// has no links.
+pub(super) fn kept_entry(path: &Path) -> Option<io::Result<(PathBuf, Stat)>> {
+    let path = kept::entry(path)?;
+    match rustix::fs::lstat(&path) {
+        Ok(found) if FileType::from_raw_mode(found.st_mode).is_symlink() => None,
+        found => Some(found.map(|found| (path, found)).map_err(Into::into)),
+    }
 }
 
 fn options(flags: u32) -> OpenOptions {
@@ -96,6 +110,14 @@ fn options(flags: u32) -> OpenOptions {
 /// As stat(2).
 pub fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
     let path = path.as_ref();
+    if judges()?
+        && let Some(entry) = kept::entry(path)
+    {
+        match std::fs::symlink_metadata(entry) {
+            Ok(found) if found.is_symlink() => {}
+            found => return found,
+        }
+    }
     done(
         path,
         |path| std::fs::metadata(path),
@@ -109,6 +131,11 @@ pub fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
 /// As lstat(2).
 pub fn symlink_metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
     let path = path.as_ref();
+    if judges()?
+        && let Some(path) = kept::entry(path)
+    {
+        return std::fs::symlink_metadata(path);
+    }
     done(
         path,
         |path| std::fs::symlink_metadata(path),
@@ -157,6 +184,9 @@ pub fn canonicalize_folder(path: impl AsRef<Path>) -> io::Result<PathBuf> {
     if !judges()? {
         return std::fs::canonicalize(path);
     }
+    if let Some(kept) = kept_entry(path) {
+        return Ok(kept?.0);
+    }
     let reached = Reached::at(path, true)?;
     let real = reached.step.real().to_owned();
     if reached.lent.is_some() {
@@ -178,8 +208,11 @@ pub fn read_link(path: impl AsRef<Path>) -> io::Result<PathBuf> {
     if !judges()? {
         return std::fs::read_link(path);
     }
+    if let Some(path) = kept::entry(path) {
+        return std::fs::read_link(path);
+    }
     let reached = Reached::at(path, false)?;
-    if !rustix::fs::FileType::from_raw_mode(reached.step.found()?.st_mode).is_symlink() {
+    if !rustix::fs::FileType::from_raw_mode(reached.step.found().st_mode).is_symlink() {
         return Err(Errno::INVAL.into());
     }
     let target = rustix::fs::readlinkat(reached.step.at(), "", Vec::new())?;
@@ -205,15 +238,16 @@ pub fn open(path: impl AsRef<Path>) -> io::Result<File> {
 /// As open(2); ELOOP: it is a link.
 pub fn open_unlinked(path: impl AsRef<Path>) -> io::Result<File> {
     let path = path.as_ref();
-    match judges()? {
-        true => {
-            let reached = Reached::at(path, false)?;
-            match FileType::from_raw_mode(reached.step.found()?.st_mode) {
-                FileType::Symlink => Err(Errno::LOOP.into()),
-                _ => reached.open(),
-            }
-        }
-        false => options(OFlags::NOFOLLOW.bits()).open(path),
+    if !judges()? {
+        return options(OFlags::NOFOLLOW.bits()).open(path);
+    }
+    if let Some(path) = kept::entry(path) {
+        return options(OFlags::NOFOLLOW.bits()).open(path);
+    }
+    let reached = Reached::at(path, false)?;
+    match FileType::from_raw_mode(reached.step.found().st_mode) {
+        FileType::Symlink => Err(Errno::LOOP.into()),
+        _ => reached.open(),
     }
 }
 
@@ -224,6 +258,9 @@ pub fn open_unlinked(path: impl AsRef<Path>) -> io::Result<File> {
 pub fn open_in_place(path: impl AsRef<Path>) -> io::Result<File> {
     let path = path.as_ref();
     if judges()? {
+        if let Some(path) = kept::entry(path) {
+            return options(OFlags::NOFOLLOW.bits()).open(path);
+        }
         let reached = Reached::walked(Step::start(path)?, Follow::None)?;
         return match reached.step.is_led() {
             true => Err(Errno::LOOP.into()),
@@ -302,8 +339,14 @@ pub fn read_dir(path: impl AsRef<Path>) -> io::Result<Vec<Entry>> {
     if !judges()? {
         return entries(path, options(OFlags::DIRECTORY.bits()).open(path)?.into());
     }
+    if let Some(kept) = kept_entry(path) {
+        return entries(
+            path,
+            options(OFlags::DIRECTORY.bits()).open(kept?.0)?.into(),
+        );
+    }
     let reached = Reached::at(path, true)?;
-    if !FileType::from_raw_mode(reached.step.found()?.st_mode).is_dir() {
+    if !FileType::from_raw_mode(reached.step.found().st_mode).is_dir() {
         return Err(Errno::NOTDIR.into());
     }
     // The rights are kept until everything is read: the kind of an entry may have to be looked up.

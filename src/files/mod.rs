@@ -8,6 +8,7 @@
 //! for the run's own folders.
 
 pub mod helper;
+mod kept;
 pub mod look;
 pub mod place;
 mod rights;
@@ -21,6 +22,7 @@ use rustix::fs::Stat;
 use serde::{Deserialize, Serialize};
 
 pub use helper::{User, as_user};
+pub use kept::forget;
 pub use place::{Place, make_folders};
 pub use walk::{End, Follow, Keeper, Step, Stop, end_of};
 
@@ -65,7 +67,7 @@ impl Judged {
         }
         let judged = Judged {
             path: step.real().to_owned(),
-            id: FileId::of(&step.found()?),
+            id: FileId::of(step.found()),
         };
         Ok((judged, step.into_at()))
     }

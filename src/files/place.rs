@@ -44,7 +44,7 @@ impl Place {
         let (Some(name), Stop::There) = (step.next().map(OsStr::to_owned), stop) else {
             return Err(io::ErrorKind::NotFound.into());
         };
-        if FileType::from_raw_mode(step.found()?.st_mode) != FileType::Directory {
+        if FileType::from_raw_mode(step.found().st_mode) != FileType::Directory {
             return Err(io::ErrorKind::NotADirectory.into());
         }
         Ok(Place {

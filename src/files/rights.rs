@@ -84,6 +84,22 @@ pub fn with_rights_of<T>(path: &Path, work: impl FnOnce() -> T) -> T {
         Ok(Some(lent)) => (Held::Users, Some(lent)),
         Err(_) => (Held::Refused, None),
     };
+    holding(held, work)
+}
+
+/// Looks with a user's rights to files. What makes something is not done here, but by a [`super::helper`].
+///
+/// # Errors
+/// EPERM: root cannot give its rights up here.
+pub fn with_rights<T>(user: User, look: impl FnOnce() -> T) -> io::Result<T> {
+    if !judges()? {
+        return Ok(look());
+    }
+    let _lent = Lent::of(user)?;
+    Ok(holding(Held::Users, look))
+}
+
+fn holding<T>(held: Held, work: impl FnOnce() -> T) -> T {
     HELD.set(held);
     let done = work();
     HELD.set(Held::Roots);
@@ -95,11 +111,16 @@ fn lent_for(path: &Path) -> io::Result<Option<Lent>> {
     if let Some(lent) = Lent::known(path)? {
         return Ok(Some(lent));
     }
+    if let Some(Ok((_, found))) = super::look::kept_entry(path)
+        && Keeper::ROOT.closes(&found)
+    {
+        return Ok(None);
+    }
     let mut step = Step::start(path)?;
     // Where it fails (a circle of links), all on the way there was root's.
     let stop = step.walk(Follow::Kept(Keeper::ROOT), None);
     let stop = stop.unwrap_or(Stop::There);
-    if stop != Stop::NotKept && Keeper::ROOT.closes(&step.found()?) {
+    if stop != Stop::NotKept && Keeper::ROOT.closes(step.found()) {
         return Ok(None);
     }
     Lent::of_decider(&step).map(Some)
@@ -120,7 +141,7 @@ impl Lent {
             let folder = step.real().join(step.next().unwrap_or_default());
             LAST.set(Some((folder, uid)));
         }
-        Lent::of(uid)
+        Lent::of(user(uid))
     }
 
     /// Takes them on for a path below one for which they were taken on last. Too few rights are safe, so that what was
@@ -131,11 +152,10 @@ impl Lent {
     pub fn known(path: &Path) -> io::Result<Option<Lent>> {
         let is_below = |(folder, _): &&(PathBuf, u32)| path.starts_with(folder);
         let uid = LAST.with_borrow(|last| last.as_ref().filter(is_below).map(|(_, uid)| *uid));
-        uid.map(Lent::of).transpose()
+        uid.map(|uid| Lent::of(user(uid))).transpose()
     }
 
-    fn of(uid: u32) -> io::Result<Lent> {
-        let user = user(uid);
+    fn of(user: User) -> io::Result<Lent> {
         let own = match OWN.get() {
             Some(own) => own,
             None => {
@@ -179,7 +199,7 @@ fn decider_of(step: &Step) -> io::Result<u32> {
         let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
         rustix::fs::statat(step.at(), name, flags).ok()
     });
-    Ok(decider(&step.found()?, entry.as_ref()))
+    Ok(decider(step.found(), entry.as_ref()))
 }
 
 /// Who decides what an entry of a folder is, beside root; nobody in particular where a whole group does.

@@ -40,6 +40,10 @@ impl Keeper {
         }
     }
 
+    fn is_root(self) -> bool {
+        (self.uid, self.gid) == (0, 0)
+    }
+
     fn owns(self, found: &Stat) -> bool {
         found.st_uid == 0 || found.st_uid == self.uid
     }
@@ -97,8 +101,12 @@ pub enum Stop {
 pub struct Step {
     /// What was reached (`O_PATH`).
     at: OwnedFd,
+    /// Its owner, mode and the like, as they were then.
+    found: Stat,
     /// Its path, without links.
     real: PathBuf,
+    /// Whether root alone decides what all components so far are.
+    is_roots: bool,
     /// The components that are left, and whether each is from a link.
     rest: VecDeque<(OsString, bool)>,
     links: u32,
@@ -110,7 +118,7 @@ pub struct Step {
 }
 
 impl Step {
-    /// A walk to an absolute path, at `/`.
+    /// A walk to an absolute path, at `/` or at the nearest folder in which root alone is known to decide.
     ///
     /// # Errors
     /// EINVAL: the path is not absolute.
@@ -118,16 +126,25 @@ impl Step {
         if !path.is_absolute() {
             return Err(io::ErrorKind::InvalidInput.into());
         }
+        let open = |folder: &Path| fs::open(folder, LOOK | OFlags::DIRECTORY, Mode::empty());
+        let above = super::kept::above(path).and_then(|above| Some((open(above).ok()?, above)));
+        let (at, above) = match above {
+            Some(above) => above,
+            None => (open(Path::new("/"))?, Path::new("/")),
+        };
+        let rest = path.strip_prefix(above).unwrap_or(path);
         let mut step = Step {
-            at: fs::open("/", LOOK | OFlags::DIRECTORY, Mode::empty())?,
-            real: PathBuf::from("/"),
+            found: fs::fstat(&at)?,
+            at,
+            real: above.to_owned(),
+            is_roots: true,
             rest: VecDeque::new(),
             links: 0,
             entered: false,
             keeps_last: false,
             keeps_link: false,
         };
-        step.push(path, false);
+        step.push(rest, false);
         Ok(step)
     }
 
@@ -158,20 +175,26 @@ impl Step {
     /// A component cannot be opened; ELOOP: links in a circle.
     pub fn walk(&mut self, follow: Follow, tree: Option<&Path>) -> io::Result<Stop> {
         let is_in = |path: &Path| tree.is_some_and(|tree| path.starts_with(tree));
+        self.entered |= is_in(&self.real);
+        self.is_roots &= matches!(follow, Follow::Kept(keeper) if keeper.is_root());
         while let Some((name, of_link)) = self.rest.front().cloned() {
             if name == ".." {
-                self.at = fs::openat(&self.at, "..", LOOK | OFlags::DIRECTORY, Mode::empty())?;
+                let above = fs::openat(&self.at, "..", LOOK | OFlags::DIRECTORY, Mode::empty())?;
+                self.reach(above)?;
                 self.real.pop();
                 self.rest.pop_front();
                 // A path that enters the tree and leaves it by `..` counts as outside, unless a link says so.
                 self.entered &= of_link || is_in(&self.real);
                 continue;
             }
+            if self.is_roots && Keeper::ROOT.closes(&self.found) {
+                super::kept::note(&self.real);
+            }
             let is_last = self.keeps_last && self.is_last();
             let entry = match fs::openat(&self.at, &name, LOOK | OFlags::NOFOLLOW, Mode::empty()) {
                 Err(Errno::NOENT) => {
                     return Ok(match follow {
-                        Follow::Kept(keeper) if !keeper.makes(&self.found()?) => Stop::NotKept,
+                        Follow::Kept(keeper) if !keeper.makes(&self.found) => Stop::NotKept,
                         _ if is_last => Stop::There,
                         _ => Stop::Missing,
                     });
@@ -180,7 +203,7 @@ impl Step {
             };
             let found = fs::fstat(&entry)?;
             if let Follow::Kept(keeper) = follow
-                && !keeper.holds(&self.found()?, &found)
+                && !keeper.holds(&self.found, &found)
             {
                 return Ok(Stop::NotKept);
             }
@@ -193,7 +216,7 @@ impl Step {
                 (true, Follow::InTree) if !is_in(&self.real) => return Err(Errno::LOOP.into()),
                 (true, _) if !(self.keeps_link && self.rest.is_empty()) => self.follow(&entry)?,
                 _ => {
-                    self.at = entry;
+                    (self.at, self.found) = (entry, found);
                     self.real.push(name);
                     self.entered |= is_in(&self.real);
                 }
@@ -214,7 +237,8 @@ impl Step {
         let target = fs::readlinkat(link, "", Vec::new())?;
         let target = Path::new(OsStr::from_bytes(target.to_bytes()));
         if target.is_absolute() {
-            self.at = fs::open("/", LOOK | OFlags::DIRECTORY, Mode::empty())?;
+            let root = fs::open("/", LOOK | OFlags::DIRECTORY, Mode::empty())?;
+            self.reach(root)?;
             self.real = PathBuf::from("/");
         }
         self.push(target, true);
@@ -239,9 +263,16 @@ impl Step {
         let name = self.next().ok_or(Errno::INVAL)?.to_owned();
         fs::mkdirat(&self.at, &name, Mode::from_raw_mode(mode))?;
         let flags = LOOK | OFlags::DIRECTORY | OFlags::NOFOLLOW;
-        self.at = fs::openat(&self.at, &name, flags, Mode::empty())?;
+        let made = fs::openat(&self.at, &name, flags, Mode::empty())?;
+        self.reach(made)?;
         self.real.push(name);
         self.rest.pop_front();
+        Ok(())
+    }
+
+    fn reach(&mut self, folder: OwnedFd) -> io::Result<()> {
+        self.found = fs::fstat(&folder)?;
+        self.at = folder;
         Ok(())
     }
 
@@ -282,12 +313,9 @@ impl Step {
         crate::paths::clean(&rest.fold(self.real.clone(), |path, name| path.join(name)))
     }
 
-    /// Owner, mode and the like of what was reached.
-    ///
-    /// # Errors
-    /// As fstat(2).
-    pub fn found(&self) -> io::Result<Stat> {
-        Ok(fs::fstat(&self.at)?)
+    /// Owner, mode and the like of what was reached, as they were then.
+    pub fn found(&self) -> &Stat {
+        &self.found
     }
 
     /// Whether the walk came into the tree and a link of the tree's has led out of it again.

@@ -12,6 +12,7 @@ use rustix::process::{Pid, set_child_subreaper};
 use crate::enforce::cgroup;
 use crate::enforce::staged::CannotStage;
 use crate::enforce::{self, Enforcement};
+use crate::files;
 use crate::gateway;
 use crate::plan::{Isolation, Plan};
 use crate::policy::Layer;
@@ -176,6 +177,7 @@ pub fn run(
     let group = cgroup::Group::make(&plan.limits)
         .map_err(|e| Error::launcher("make a cgroup for the limits", e))?;
     let outcome = start(plan, caller, gate, group.as_ref(), ahead);
+    files::forget();
     let Some(group) = group else { return outcome };
     // Init is in the cgroup until it is gone.
     let ended = outcome.map(|outcome| Outcome {

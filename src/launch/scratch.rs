@@ -112,7 +112,7 @@ fn make(scratch: &Scratch, plan: &Plan) -> io::Result<Guard> {
 fn own_folder(path: &Path) -> io::Result<OwnedFd> {
     let mut step = Step::start(path)?;
     let stop = step.walk(Follow::None, None)?;
-    let found = step.found()?;
+    let found = *step.found();
     let is_own = found.st_uid == rustix::process::geteuid().as_raw() && found.st_mode & 0o022 == 0;
     if stop != Stop::There || !is_own {
         return Err(Errno::PERM.into());

@@ -1,7 +1,7 @@
 //! What is written down before the command starts, so that a later process can look after a launcher that
 //! was killed: `RUN.look` beside the run's folder. Whoever works on it holds a lock (flock(2)) on the file.
 
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CString, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -152,8 +152,9 @@ pub struct Unchecked {
 
 /// The runs in a folder after which nobody has looked yet, newest first.
 pub fn list(base: &Path) -> Vec<Unchecked> {
-    let files = files(base, SUFFIX);
-    let mut found: Vec<Unchecked> = files
+    let (records, _) = files(base);
+    let mut found: Vec<Unchecked> = records
+        .into_iter()
         .filter_map(|file| {
             let mut opened = open_file(&file).ok()?;
             let record = read(&file, &mut opened).ok()?;
@@ -171,29 +172,42 @@ pub fn list(base: &Path) -> Vec<Unchecked> {
 }
 
 /// Removes what nobody needs any more: records of work trees that are gone, and files whose writing was
-/// interrupted, before a command had started.
-pub fn sweep(base: &Path) {
-    for found in list(base).iter().filter(|found| !found.is_running) {
-        let tree = &found.record.before.tree;
-        let is_gone = match open_tree(&tree.path) {
-            Ok((_, id)) => !id.is(tree),
-            Err(Error::System { cause, .. }) => {
-                let gone = [Errno::NOENT, Errno::NOTDIR, Errno::LOOP];
-                Errno::from_io_error(&cause).is_some_and(|error| gone.contains(&error))
-            }
-            Err(_) => false,
-        };
-        if is_gone
-            && age(&found.file).is_some_and(|age| age > KEPT)
-            && let Ok((held, _)) = open_locked(&found.file, false)
-        {
-            held.remove();
-        }
-    }
-    for file in files(base, NEW) {
+/// interrupted, before a command had started. Yields the other records, as [`list`].
+pub fn sweep(base: &Path) -> Vec<Unchecked> {
+    let (records, interrupted) = files(base);
+    for file in interrupted {
         if age(&file).is_some_and(|age| age > YOUNG) {
             let _a_later_run_tries_again = fs::remove_file(&file);
         }
+    }
+    if records.is_empty() {
+        return Vec::new();
+    }
+    let mut found = list(base);
+    found.retain(|found| {
+        let is_old = age(&found.file).is_some_and(|age| age > KEPT);
+        if found.is_running || !is_old || !is_gone(&found.record.before.tree) {
+            return true;
+        }
+        match open_locked(&found.file, false) {
+            Ok((held, _)) => {
+                held.remove();
+                false
+            }
+            Err(_) => true,
+        }
+    });
+    found
+}
+
+fn is_gone(tree: &TreeId) -> bool {
+    match open_tree(&tree.path) {
+        Ok((_, id)) => !id.is(tree),
+        Err(Error::System { cause, .. }) => {
+            let gone = [Errno::NOENT, Errno::NOTDIR, Errno::LOOP];
+            Errno::from_io_error(&cause).is_some_and(|error| gone.contains(&error))
+        }
+        Err(_) => false,
     }
 }
 
@@ -272,15 +286,21 @@ fn read(path: &Path, file: &mut File) -> Result<LookRecord, Error> {
     }
 }
 
-/// Files of runs with this ending.
-fn files(base: &Path, suffix: &'static str) -> impl Iterator<Item = PathBuf> {
+/// The records of runs in a folder, and those that are being written.
+fn files(base: &Path) -> (Vec<PathBuf>, Vec<PathBuf>) {
     let entries = fs::read_dir(base).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).filter(move |path| {
+    let is_run = |path: &PathBuf| {
         let run = path.file_stem().unwrap_or_default().as_encoded_bytes();
-        path.extension() == Some(OsStr::new(suffix))
-            && run.len() == 16
-            && run
-                .iter()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    })
+        let is_hex = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        run.len() == 16 && run.iter().all(is_hex)
+    };
+    let (mut records, mut interrupted) = (Vec::new(), Vec::new());
+    for path in entries.map(|entry| entry.path()).filter(is_run) {
+        match path.extension() {
+            Some(suffix) if suffix == SUFFIX => records.push(path),
+            Some(suffix) if suffix == NEW => interrupted.push(path),
+            _ => {}
+        }
+    }
+    (records, interrupted)
 }

@@ -41,7 +41,7 @@ use self::require::require;
 pub(in crate::cli) use self::session::Session;
 use super::args::{Command, LowArgs, Verbosity};
 use super::{REFUSED, caller, overrides, warn};
-use crate::files::look;
+use crate::files::{self, look};
 use crate::go::command;
 use crate::go::workspace::{self, Workspace};
 use crate::host::Host;
@@ -221,6 +221,7 @@ fn start(
         let ended = launch::run(&plan, gate, ahead.take(), caller);
         progress::end();
         let settled = settle(&ended, look, stage, &caller, verbosity);
+        files::forget();
         caller.restore().context("cannot restore the signal mask")?;
         let changes = settled?;
         if let (Some(audit), Some(report)) = (project.audit, &changes.looked) {

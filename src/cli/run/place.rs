@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::caches::{Missing, SYSTEM};
 use super::identity::Who;
 use super::scratch;
-use crate::files::{self, FileId, Follow, Keeper, Step, Stop};
+use crate::files::{self, FileId, Follow, Keeper, Step, Stop, look};
 
 /// A folder that was found.
 #[derive(Debug)]
@@ -79,39 +79,53 @@ impl Finder<'_> {
         }
     }
 
-    /// Has the sandbox user reach it, where others than root decide.
-    fn send(&self, step: Step, check: Check<'_>) -> anyhow::Result<Found> {
-        let (told, mut opened) =
-            files::as_user(self.who.user(), || match self.reach(step, check) {
-                Ok(found) => {
-                    let (id, opened) = found.opened.unzip();
-                    let real = found.real;
-                    (Ok(Told { real, id }), opened.into_iter().collect())
+    /// Reaches it with the sandbox user's rights, where others than root decide. What is missing a process makes that is
+    /// this user.
+    fn send(&self, mut step: Step, check: Check<'_>) -> anyhow::Result<Found> {
+        let user = self.who.user();
+        let found = look::with_rights(user, || {
+            let stop = step.walk(Follow::All, self.tree)?;
+            self.stays(&step)?;
+            Ok::<_, anyhow::Error>(match stop {
+                Stop::There => Ok(self.arrive(step, check)?),
+                _ => Err(step),
+            })
+        })??;
+        let found = match found {
+            Ok(found) => found,
+            Err(step) => {
+                let (told, mut opened) = files::as_user(user, || match self.reach(step, check) {
+                    Ok(found) => {
+                        let (id, opened) = found.opened.unzip();
+                        let real = found.real;
+                        (Ok(Told { real, id }), opened.into_iter().collect())
+                    }
+                    Err(error) => (Err(format!("{error:#}")), Vec::new()),
+                })?;
+                let told = told.map_err(anyhow::Error::msg)?;
+                Found {
+                    real: told.real,
+                    of_root: false,
+                    opened: told.id.zip(opened.pop()),
                 }
-                Err(error) => (Err(format!("{error:#}")), Vec::new()),
-            })?;
-        let told = told.map_err(anyhow::Error::msg)?;
-        let opened = told.id.zip(opened.pop());
-        if let Some((_, folder)) = &opened
+            }
+        };
+        if let Some((_, folder)) = &found.opened
             && fstat(folder)?.st_uid == 0
         {
             bail!(
                 "it is {}, which belongs to root, and a link or a folder of another user's leads there; if it is that \
                  user's, run `chown -R {} {}`",
-                told.real.display(),
+                found.real.display(),
                 self.who.identity.uid,
-                told.real.display()
+                found.real.display()
             );
         }
-        Ok(Found {
-            real: told.real,
-            of_root: false,
-            opened,
-        })
+        Ok(found)
     }
 
     fn arrive(&self, step: Step, check: Check<'_>) -> anyhow::Result<Found> {
-        let found = step.found()?;
+        let found = *step.found();
         if FileType::from_raw_mode(found.st_mode) != FileType::Directory {
             bail!("{} is not a folder", step.real().display());
         }
@@ -148,8 +162,8 @@ impl Finder<'_> {
         let path = step.real().join(name);
         let is_system = path == Path::new(SYSTEM) || path == Path::new("/var/cache");
         // Within root's own tree, which appears as the sandbox user's, all is root's on disk.
-        let is_in_roots = self.tree.is_some_and(|tree| step.real().starts_with(tree))
-            && step.found()?.st_uid == 0;
+        let is_in_roots =
+            self.tree.is_some_and(|tree| step.real().starts_with(tree)) && step.found().st_uid == 0;
         let made = match is_system || is_in_roots {
             true => step.make_folder(0o755),
             false => give(step.at(), Path::new(name), self.who),

@@ -79,7 +79,7 @@ fn kept(path: &Path) -> Option<Step> {
     let keeper = Keeper::caller();
     let mut step = Step::start(path).ok()?;
     let stop = step.walk(Follow::Kept(keeper), None).ok()?;
-    (stop == Stop::There && keeper.makes(&step.found().ok()?)).then_some(step)
+    (stop == Stop::There && keeper.makes(step.found())).then_some(step)
 }
 
 /// Makes the folder, or makes sure that the one that is there is the caller's own and nobody else's.

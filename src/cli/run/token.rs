@@ -56,7 +56,7 @@ pub(super) fn open(path: &Path) -> Option<Step> {
     let mut step = Step::start(path).ok()?;
     loop {
         match step.walk(Follow::Kept(Keeper::caller()), None).ok()? {
-            Stop::There => return Keeper::caller().closes(&step.found().ok()?).then_some(step),
+            Stop::There => return Keeper::caller().closes(step.found()).then_some(step),
             Stop::NotKept => return None,
             Stop::Missing => match step.make_folder(0o700) {
                 // A run beside this one was first.

@@ -130,8 +130,7 @@ pub(super) fn in_one_line(report: &Report) -> String {
 pub(super) fn finish_earlier(tree: &Path) -> anyhow::Result<()> {
     let mut is_complete = true;
     for base in run_folders() {
-        look::sweep(&base);
-        for found in look::list(&base).iter().filter(|found| !found.is_running) {
+        for found in look::sweep(&base).iter().filter(|found| !found.is_running) {
             let (run, its) = (&found.record.run, &found.record.before.tree.path);
             if !its.starts_with(tree) && !tree.starts_with(its) {
                 continue;

@@ -108,7 +108,7 @@ pub(super) fn theirs<T: Serialize + DeserializeOwned>(
 fn is_roots(folder: &Path) -> std::io::Result<bool> {
     let mut step = Step::start(folder)?;
     let is_kept = step.walk(Follow::Kept(Keeper::ROOT), None)? == Stop::There;
-    Ok(is_kept && Keeper::ROOT.closes(&step.found()?))
+    Ok(is_kept && Keeper::ROOT.closes(step.found()))
 }
 
 /// With the hash of the zip that it was extracted from.

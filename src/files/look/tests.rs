@@ -193,3 +193,82 @@ fn nothing_waits_for_a_fifo_and_no_device_is_read() {
     );
     assert!(read(base.path()).is_err());
 }
+
+/// Everything that can be asked of a path, and what it says.
+fn answers(path: &Path) -> Vec<String> {
+    let kind = |found: io::Result<Metadata>| found.map(|found| (found.ino(), found.mode()));
+    let told = |read: io::Result<Vec<u8>>| read.map_err(|error| error.kind());
+    let names = read_dir(path).map(|found| {
+        let mut names: Vec<_> = found.iter().map(Entry::file_name).collect();
+        names.sort();
+        names
+    });
+    let opened = |file: io::Result<File>| kind(file.and_then(|file| file.metadata()));
+    vec![
+        format!("{:?}", kind(metadata(path))),
+        format!("{:?}", kind(symlink_metadata(path))),
+        format!("{:?}", canonicalize(path)),
+        format!("{:?}", canonicalize_folder(path)),
+        format!("{:?}", read_link(path)),
+        format!("{:?}", told(read(path))),
+        format!("{:?}", opened(open_unlinked(path))),
+        format!("{:?}", opened(open_in_place(path))),
+        format!("{names:?}"),
+        format!("{:?}", with_rights_of(path, || told(read(path)))),
+    ]
+}
+
+#[test]
+fn a_folder_that_is_known_to_be_roots_changes_no_answer() {
+    let Some(scene) = Scene::new() else {
+        return;
+    };
+    scene.link(scene.at("closed/secret"), "link");
+    scene.link(scene.at("closed"), "theirs/folder");
+    symlink("closed", scene.at("roots")).unwrap();
+    symlink("none", scene.at("dangling")).unwrap();
+    let names = [
+        "",
+        "link",
+        "link/",
+        "roots",
+        "roots/",
+        "roots/secret",
+        "dangling",
+        "none",
+        "none/none",
+        "closed",
+        "closed/",
+        "closed/secret",
+        "closed/secret/",
+        "closed/../theirs/own",
+        "theirs",
+        "theirs/",
+        "theirs/own",
+        "theirs/folder",
+        "theirs/folder/secret",
+        "closed/./secret",
+        "theirs/../closed/secret",
+        "roots/../link",
+    ];
+    for name in names {
+        let path = scene.at(name);
+        crate::files::forget();
+        let first = answers(&path);
+        let _walks_through_it = (
+            metadata(scene.at("closed/secret")),
+            metadata(scene.at("link")),
+        );
+        assert!(
+            kept::entry(&scene.at("closed")).is_some()
+                && kept::entry(&scene.at("closed/x")).is_some()
+        );
+        assert_eq!(answers(&path), first, "{name}");
+    }
+    assert!(
+        kept::entry(&scene.at("theirs/own")).is_none()
+            && kept::entry(&scene.at("roots/secret")).is_none()
+    );
+    crate::files::forget();
+    assert!(kept::entry(&scene.at("closed")).is_none());
+}
