@@ -1,6 +1,6 @@
 //! gosandbox runs the go command, and what it builds, in a cage.
 //!
-//! One way through the code: argv ([`cli`]) → [`profile`] → [`policy`] → [`plan`] → [`enforce`]
+//! One way through the code: argv ([`cli`]) → [`run`] → [`profile`] → [`policy`] → [`plan`] → [`enforce`]
 //! → exec. Nothing flows back. `policy` imports nothing of the rest, only `enforce` and `launch`
 //! see `sys`, nobody imports `cli`; `tests/layout.rs` holds this.
 //!
@@ -16,6 +16,7 @@
 //! | [`notify`] | the supervisor of notified calls, where there are no user namespaces |
 //! | [`generate`] | what deployments load: AppArmor, SELinux, from the same policy |
 //! | [`gateway`] | the module gateway and the tunnel: the way out, outside the sandbox |
+//! | [`run`] | one run as a library: from what is asked for to how it has ended |
 //! | [`launch`] | fork, init, signals, exit status, the `-exec` wrapper |
 
 pub mod changes;
@@ -32,5 +33,6 @@ mod paths;
 pub mod plan;
 pub mod policy;
 pub mod profile;
+pub mod run;
 mod sys;
 mod text;

@@ -19,6 +19,13 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// [`visible`], line by line; each ends with a line break.
+pub fn visible_lines(text: &str) -> String {
+    text.lines()
+        .map(|line| visible(line).into_owned() + "\n")
+        .collect()
+}
+
 fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms, and the rooms of this crate that each may name.
-const MAY_SEE: [(&str, &[&str]); 17] = [
+const MAY_SEE: [(&str, &[&str]); 18] = [
     ("sys", &[]),
     ("text", &[]),
     ("paths", &[]),
@@ -29,10 +29,17 @@ const MAY_SEE: [(&str, &[&str]); 17] = [
         ],
     ),
     (
-        "cli",
+        "run",
         &[
             "changes", "files", "policy", "profile", "go", "host", "plan", "gateway", "generate",
             "launch", "paths", "text",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "run", "changes", "files", "policy", "profile", "go", "host", "plan", "gateway",
+            "generate", "launch", "paths", "text",
         ],
     ),
     ("main", &["cli"]),

@@ -2,14 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{Helped, print};
+use super::print;
 use crate::changes::look::{self, Look, Report, Unchecked};
+use crate::run::Helped;
 
 /// The version of the JSON that `--json` prints.
 const SCHEMA: u32 = 1;
 
-/// The stable code of reports, for what has come at protected paths.
-pub(super) const CODE: &str = "protected-path";
 /// The word for such a run in a list.
 pub(super) const STATE: &str = "unchecked";
 /// What a list says instead of counting changes.
@@ -21,32 +20,6 @@ pub(super) fn state(found: &Unchecked) -> &'static str {
         true => "running",
         false => STATE,
     }
-}
-
-/// What was found, a line each, after a line break.
-pub(super) fn lines(report: &Report) -> String {
-    let mut text = String::new();
-    let mut add = |line: String| {
-        text.push_str("\n  ");
-        text.push_str(&crate::text::visible(&line));
-    };
-    for moved in &report.moved {
-        let path = moved.path.display();
-        match &moved.place {
-            Some(place) => add(format!("{path} was moved away (now {})", place.display())),
-            None => add(format!("{path} has come or was replaced")),
-        }
-    }
-    for stayed in &report.stayed {
-        add(format!("{} stays: {}", stayed.path.display(), stayed.cause));
-    }
-    let (moved, stayed) = report.more;
-    for (number, what) in [(moved, "came"), (stayed, "stay")] {
-        if number > 0 {
-            add(format!("and {number} more that {what}"));
-        }
-    }
-    text
 }
 
 /// One member of the JSON list of runs.
@@ -75,7 +48,7 @@ fn told(found: &Unchecked, report: &Report, is_json: bool) -> anyhow::Result<u8>
     let text = match report.is_empty() {
         _ if is_json => format!("{:#}\n", as_json(found, report)),
         true => "Nothing has come at protected paths.\n".to_owned(),
-        false => format!("{}\n", lines(report).trim_start_matches('\n')),
+        false => format!("{}\n", report.lines().trim_start_matches('\n')),
     };
     print(text.as_bytes())
 }

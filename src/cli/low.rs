@@ -1,10 +1,10 @@
 //! The command line as types that cannot be wrong: what [`super::args::parse`] makes of argv.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::policy::Staging;
 use crate::profile::{self, Selection};
+pub use crate::run::{Command, Output};
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,15 +55,6 @@ pub enum ChangesAction {
     Drop,
 }
 
-/// A command and its arguments.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Command {
-    /// The program: never empty.
-    pub program: OsString,
-    /// Its arguments.
-    pub arguments: Vec<OsString>,
-}
-
 /// A shell that completions are made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -71,15 +62,6 @@ pub enum Shell {
     Bash,
     Zsh,
     Fish,
-}
-
-/// Where something is written to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Standard output.
-    Standard,
-    /// A file.
-    File(PathBuf),
 }
 
 /// What `profile auto` does with what it makes.
@@ -113,7 +95,7 @@ pub struct LowArgs {
     /// `-C`.
     pub directory: Option<PathBuf>,
     /// `--ro`, `--rw`, `--env` and the like. Their paths are still as they were written:
-    /// [`super::overrides`] makes them absolute.
+    /// [`crate::run::Request::overrides`] makes them absolute.
     pub overrides: profile::Overrides,
     /// `--cache-dir`.
     pub cache_dir: Option<PathBuf>,

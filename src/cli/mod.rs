@@ -14,27 +14,25 @@ mod low;
 mod man;
 mod policy;
 mod profiles;
-mod run;
-mod run_folders;
+mod progress;
+mod review;
+mod terminal;
 mod usage;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
 use self::args::{LowArgs, Mode, Verbosity};
-use crate::files::look;
-use crate::go::workspace::Workspace;
 use crate::launch;
-use crate::profile::{self, Caller, Overrides};
-use crate::text::visible;
-
-use run_folders::run_folders;
+use crate::run::{self, Helped};
+use crate::text::{visible, visible_lines};
 
 /// gosandbox refused or failed.
 pub const REFUSED: u8 = 125;
+/// The command could not be executed.
+pub const NOT_EXECUTABLE: u8 = 126;
 /// The command was not found.
 pub const NOT_FOUND: u8 = 127;
 
@@ -60,21 +58,17 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(status) => status,
         Err(error) => {
             print_error(&error);
-            if error.is::<run::NotFound>() {
-                NOT_FOUND
-            } else {
-                REFUSED
-            }
+            status_of(&error)
         }
     }
 }
 
 fn dispatch(args: &LowArgs) -> anyhow::Result<u8> {
     match &args.mode {
-        Mode::Run(command) => run::run(args, command),
+        Mode::Run(command) => terminal::run(args, command),
         Mode::Doctor => {
             let diagnosis = doctor::examine(args);
-            print(clean_lines(&diagnosis.text).as_bytes())?;
+            print(visible_lines(&diagnosis.text).as_bytes())?;
             Ok(diagnosis.status)
         }
         Mode::PolicyShow => print(policy::show(args)?.as_bytes()),
@@ -85,6 +79,16 @@ fn dispatch(args: &LowArgs) -> anyhow::Result<u8> {
         Mode::Man => print(&man::render().context("cannot write the manual page")?),
         Mode::Help(topic) => print(help::render(*topic).as_bytes()),
         Mode::Version => print(concat!("gosandbox ", env!("CARGO_PKG_VERSION"), "\n").as_bytes()),
+    }
+}
+
+/// The exit status for what has failed (as of env(1): 125 to 127).
+fn status_of(error: &anyhow::Error) -> u8 {
+    match error.downcast_ref() {
+        Some(launch::Error::Execute { errno, .. }) if *errno == libc::ENOENT => NOT_FOUND,
+        Some(launch::Error::Execute { .. }) => NOT_EXECUTABLE,
+        _ if error.is::<run::NotFound>() => NOT_FOUND,
+        _ => REFUSED,
     }
 }
 
@@ -115,17 +119,9 @@ fn print_error(error: &anyhow::Error) {
     drop(io::stderr().write_all(lines.as_bytes()));
 }
 
-/// An error with a command or a profile line that helps, which is printed on a line of its own.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-struct Helped {
-    message: String,
-    help: String,
-}
-
 /// Prints an error of several lines, which ends with what the user can do.
 pub fn print_lines(text: &str) {
-    let text = clean_lines(&format!("gosandbox: {text}"));
+    let text = visible_lines(&format!("gosandbox: {text}"));
     drop(io::stderr().write_all(text.as_bytes()));
 }
 
@@ -141,63 +137,4 @@ pub fn warn(verbosity: Verbosity, message: &str) {
 pub fn note(message: &str) {
     let line = format!("gosandbox: {}\n", visible(message));
     drop(io::stderr().write_all(line.as_bytes()));
-}
-
-/// [`visible`], line by line.
-fn clean_lines(text: &str) -> String {
-    text.lines()
-        .map(|line| visible(line).into_owned() + "\n")
-        .collect()
-}
-
-/// On whose behalf profiles are read, from the environment; for a project, where there is one.
-pub fn caller(workspace: Option<&Workspace>) -> Caller {
-    let absolute = |name: &str| {
-        let path = PathBuf::from(std::env::var_os(name)?);
-        path.is_absolute().then_some(path)
-    };
-    Caller {
-        uid: rustix::process::geteuid().as_raw(),
-        config_home: absolute("XDG_CONFIG_HOME")
-            .or_else(|| absolute("HOME").map(|home| home.join(".config"))),
-        source: workspace.and_then(Workspace::source).map(Path::to_owned),
-    }
-}
-
-/// The folder that the command runs in: `-C`, else the caller's own.
-pub fn start_folder(args: &LowArgs) -> anyhow::Result<PathBuf> {
-    let Some(folder) = args.directory.as_deref() else {
-        // The kernel's own word, without links.
-        return std::env::current_dir().context("cannot find the current folder");
-    };
-    look::canonicalize_folder(folder).with_context(|| format!("cannot enter {}", folder.display()))
-}
-
-/// What the command line says of the policy, its paths made absolute from the caller's folder.
-pub fn overrides(args: &LowArgs) -> anyhow::Result<Overrides> {
-    let mut overrides = args.overrides.clone();
-    overrides.stage = args.stage;
-    for (flag, paths) in [
-        ("--ro", &mut overrides.read),
-        ("--rw", &mut overrides.write),
-    ] {
-        for path in paths {
-            *path =
-                absolute(path).with_context(|| format!("cannot use {flag} {}", path.display()))?;
-        }
-    }
-    Ok(overrides)
-}
-
-fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
-    let climbs = path
-        .components()
-        .any(|part| part == std::path::Component::ParentDir);
-    // Where `..` leads is the kernel's to say: a symbolic link may come before it.
-    let whole = if climbs {
-        look::canonicalize(path)?
-    } else {
-        std::path::absolute(path)?
-    };
-    Ok(profile::path(&whole)?)
 }

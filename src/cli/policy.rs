@@ -8,10 +8,11 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::args::LowArgs;
-use super::{caller, overrides, start_folder};
+use super::terminal::request;
 use crate::go::workspace;
 use crate::policy::Policy;
 use crate::profile::{self, Key, Listed, Request, Resolved, Shown};
+use crate::run::{caller, start_folder};
 use crate::text::visible;
 
 /// The version of the JSON that `--json` prints.
@@ -19,8 +20,8 @@ const SCHEMA: u32 = 1;
 
 /// The resolved policy, with the origin of every rule.
 pub fn show(args: &LowArgs) -> anyhow::Result<String> {
-    let folder = start_folder(args)?;
-    let overrides = overrides(args)?;
+    let folder = start_folder(args.directory.as_deref())?;
+    let overrides = request(args).overrides()?;
     let granted: Vec<_> = overrides
         .read
         .iter()

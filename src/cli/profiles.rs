@@ -6,10 +6,12 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 use super::args::LowArgs;
-use super::{run, warn};
+use super::terminal::{Terminal, request};
+use super::warn;
 use crate::files::look;
 use crate::files::{Keeper, Place, make_folders};
 use crate::generate::{Artifact, BACKENDS, Mode, Model, backend};
+use crate::run;
 use crate::text::visible;
 
 /// Makes the format's files; what is to be printed, where no `-o` names a place.
@@ -38,7 +40,7 @@ pub(super) fn files(args: &LowArgs, format: &str) -> anyhow::Result<Vec<Artifact
     {
         bail!("cannot make a profile: {format} has no form `{form}`");
     }
-    let (policy, site) = run::site::find(args)?;
+    let (policy, site) = run::find_site(&request(args), &Terminal(args.verbosity))?;
     let mut model = Model::new(&policy, &site)?;
     if args.complain {
         model.mode = Mode::Complain;

@@ -38,6 +38,20 @@ pub fn check() -> Result<(), Error> {
         .try_for_each(|(stream, name)| look(stream, name))
 }
 
+/// The name of standard output or error, where it leads into a file. An AppArmor profile or SELinux domain that does
+/// not grant the file closes it at exec, and the output would be lost.
+pub fn into_a_file() -> Option<&'static str> {
+    let is_regular = |stream: BorrowedFd<'_>| {
+        fstat(stream)
+            .is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::RegularFile)
+    };
+    match (is_regular(output()), is_regular(errors())) {
+        (true, _) => Some("standard output"),
+        (_, true) => Some("standard error"),
+        _ => None,
+    }
+}
+
 fn look(stream: BorrowedFd<'_>, name: &'static str) -> Result<(), Error> {
     let Ok(found) = fstat(stream) else {
         return Ok(());

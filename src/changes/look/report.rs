@@ -44,6 +44,35 @@ pub struct Report {
 }
 
 impl Report {
+    /// The stable code of reports, for what has come at protected paths.
+    pub const CODE: &str = "protected-path";
+
+    /// What was found, a line each, after a line break.
+    pub fn lines(&self) -> String {
+        let mut text = String::new();
+        let mut add = |line: String| {
+            text.push_str("\n  ");
+            text.push_str(&crate::text::visible(&line));
+        };
+        for moved in &self.moved {
+            let path = moved.path.display();
+            match &moved.place {
+                Some(place) => add(format!("{path} was moved away (now {})", place.display())),
+                None => add(format!("{path} has come or was replaced")),
+            }
+        }
+        for stayed in &self.stayed {
+            add(format!("{} stays: {}", stayed.path.display(), stayed.cause));
+        }
+        let (moved, stayed) = self.more;
+        for (number, what) in [(moved, "came"), (stayed, "stay")] {
+            if number > 0 {
+                add(format!("and {number} more that {what}"));
+            }
+        }
+        text
+    }
+
     /// Whether nothing had come, and everything could be looked at.
     pub fn is_empty(&self) -> bool {
         self.moved.is_empty() && self.stayed.is_empty()

@@ -10,9 +10,11 @@ use serde_json::{Value, json};
 
 use self::text::{MOST_LISTED, and_more, counted, is_refused, line, verdict_word};
 use super::args::{Changes as Words, ChangesAction, LowArgs};
-use super::{Helped, clean_lines, looks, print, run_folders, start_folder};
+use super::{looks, print};
 use crate::changes::look::{self, Unchecked};
 use crate::changes::{self, Change, Changes, Found, Landed, Stage, Verdict};
+use crate::run::{Helped, run_folders, start_folder};
+use crate::text::visible_lines;
 
 /// The version of the JSON that `--json` prints.
 const SCHEMA: u32 = 1;
@@ -120,7 +122,7 @@ fn choose<'f>(found: &'f [Left], args: &LowArgs, words: &Words) -> anyhow::Resul
             ))),
         };
     }
-    let folder = start_folder(args)?;
+    let folder = start_folder(args.directory.as_deref())?;
     let here = found.iter().find(|left| folder.starts_with(left.tree()));
     here.ok_or_else(|| {
         unknown(format!(
@@ -210,7 +212,7 @@ fn list(found: &[Left], as_json: bool) -> String {
         "{:<16}  {:<20}  {:<11}  {:<24}  WORK TREE  COMMAND\n",
         "RUN", "STARTED", "STATE", "CHANGES"
     );
-    head + &clean_lines(&text)
+    head + &visible_lines(&text)
 }
 
 fn counts(changes: &Changes) -> Value {

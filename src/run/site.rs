@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::caches::Missing;
-use super::{Project, Session, caches, git, identity, protected, resolve, toolchain};
-use crate::cli::args::{Command, LowArgs};
-use crate::cli::overrides;
+use super::{
+    Command, Console, Project, Request, Session, caches, git, identity, project, protected,
+    toolchain,
+};
 use crate::files::look;
 use crate::generate::Site;
 use crate::plan::system::{self, System};
@@ -13,13 +14,14 @@ use crate::policy::Policy;
 use crate::profile::Selection;
 
 /// The policy of the project in the folder, and its places.
-pub(in crate::cli) fn find(args: &LowArgs) -> anyhow::Result<(Policy, Site)> {
-    let session = Session::open(args)?;
+pub fn find(request: &Request, console: &dyn Console) -> anyhow::Result<(Policy, Site)> {
+    let session = Session::open(request, console)?;
     let command = Command {
         program: "go".into(),
         arguments: vec!["build".into()],
     };
-    let (workspace, mut policy) = resolve(&session, &overrides(args)?, &command, |_| Ok(()))?;
+    let (workspace, mut policy) =
+        project::resolve(&session, &request.overrides()?, &command, |_| Ok(()))?;
     // What is loaded runs in another folder.
     if let Selection::File(file) = Selection::parse(Path::new(&policy.name)) {
         policy.name = std::path::absolute(file)?.display().to_string();

@@ -8,9 +8,8 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
 use super::guarded::Guarded;
-use super::stage;
-use crate::cli::args::{LowArgs, Output};
-use crate::cli::looks;
+use super::{Console, Output, Request, stage};
+use crate::changes::look::Report;
 use crate::files;
 use crate::launch::Outcome;
 use crate::paths::Paths as _;
@@ -35,8 +34,11 @@ impl Place {
     ///
     /// # Errors
     /// There is no such folder; a link of the work tree's, or of another user's, leads there; it is protected.
-    pub(super) fn settle(args: &LowArgs, guarded: &Guarded<'_>) -> anyhow::Result<Option<Place>> {
-        let place = args.report.as_ref().map(|output| match output {
+    pub(super) fn settle(
+        request: &Request,
+        guarded: &Guarded<'_>,
+    ) -> anyhow::Result<Option<Place>> {
+        let place = request.report.as_ref().map(|output| match output {
             Output::Standard => Ok(Place::Standard),
             Output::File(path) => Place::of(path, guarded)
                 .with_context(|| format!("cannot write the report {}", path.display())),
@@ -57,10 +59,10 @@ impl Place {
         })
     }
 
-    fn write(self, value: &Value) -> anyhow::Result<()> {
+    fn write(self, value: &Value, console: &dyn Console) -> anyhow::Result<()> {
         let text = format!("{value:#}\n");
         let (written, path) = match self {
-            Place::Standard => return super::super::print(text.as_bytes()).map(drop),
+            Place::Standard => return console.print(&text),
             Place::Open(mut file, path) => {
                 // A pipe or a terminal has no length.
                 let _no_length = file.set_len(0);
@@ -73,10 +75,15 @@ impl Place {
 }
 
 /// Prints the plan, or with `--report` writes it as JSON.
-pub(super) fn dry_run(place: Option<Place>, policy: &Policy, plan: &Plan) -> anyhow::Result<u8> {
+pub(super) fn dry_run(
+    place: Option<Place>,
+    policy: &Policy,
+    plan: &Plan,
+    console: &dyn Console,
+) -> anyhow::Result<()> {
     match place {
-        Some(place) => place.write(&planned(policy, plan)).map(|()| 0),
-        None => super::super::print(readable(policy, plan).as_bytes()),
+        Some(place) => place.write(&planned(policy, plan), console),
+        None => console.print(&readable(policy, plan)),
     }
 }
 
@@ -85,8 +92,8 @@ pub(super) fn write(
     place: Option<Place>,
     policy: &Policy,
     plan: &Plan,
-    outcome: &Outcome,
-    changes: &stage::Ended,
+    (outcome, changes): (&Outcome, &stage::Ended),
+    console: &dyn Console,
 ) -> anyhow::Result<()> {
     let Some(place) = place else {
         return Ok(());
@@ -111,7 +118,7 @@ pub(super) fn write(
     };
     report["protected"] = match &changes.looked {
         Some(looked) => {
-            json!({ "code": looks::CODE, "moved": looked.moved, "stayed": looked.stayed })
+            json!({ "code": Report::CODE, "moved": looked.moved, "stayed": looked.stayed })
         }
         None => Value::Null,
     };
@@ -124,7 +131,7 @@ pub(super) fn write(
             "refused": summary.refused,
         }),
     };
-    place.write(&report)
+    place.write(&report, console)
 }
 
 fn planned(policy: &Policy, plan: &Plan) -> Value {
@@ -266,7 +273,7 @@ fn readable(policy: &Policy, plan: &Plan) -> String {
     for gap in &plan.gaps {
         line(format_args!("not confined: {gap}"));
     }
-    super::super::clean_lines(&text)
+    crate::text::visible_lines(&text)
 }
 
 fn describe(node: &Node) -> String {

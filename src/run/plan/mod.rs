@@ -16,8 +16,7 @@ use super::audit::Audit;
 use super::caches::Caches;
 use super::identity::Who;
 use super::what::What;
-use super::{Session, programs, scratch, way};
-use crate::cli::args;
+use super::{Session, programs, request, scratch, way};
 use crate::files::look;
 use crate::go::command::{self, GoCommand, Programs};
 use crate::go::environment::{self, Environment};
@@ -40,7 +39,7 @@ pub(super) struct Prepared<'a> {
     workspace: &'a Workspace,
     policy: &'a Policy,
     toolchain: &'a Toolchain,
-    arguments: &'a args::Command,
+    arguments: &'a request::Command,
     what: What,
     who: Who,
     caches: Caches,

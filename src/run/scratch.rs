@@ -22,7 +22,7 @@ pub(super) fn choose<'p>(
     let base = base(session, written)?;
     let name = format!("gosandbox-{}", session.host.uid);
     let folder = base.real().join(&name);
-    if !session.args.dry_run {
+    if !session.request.dry_run {
         own_folder(base.at(), &name, session).with_context(|| {
             format!(
                 "cannot use the folder {} for temporary files",

@@ -9,9 +9,8 @@ use anyhow::{Context, bail};
 use super::super::caches::{self, Caches, Missing};
 use super::super::identity::Who;
 use super::super::what::{What, stamping, what};
-use super::super::{Session, git, identity, links, protected, scratch, stage, way};
+use super::super::{Command, Session, git, identity, links, protected, scratch, stage, way};
 use super::{Prepared, is_roots, written};
-use crate::cli::args;
 use crate::files::Judged;
 use crate::files::look;
 use crate::go::command::{self, GoCommand};
@@ -30,7 +29,7 @@ impl<'a> Prepared<'a> {
         policy: &'a Policy,
         who: Who,
         toolchain: &'a Toolchain,
-        arguments: &'a args::Command,
+        arguments: &'a Command,
     ) -> anyhow::Result<Prepared<'a>> {
         let tree = (!workspace.none).then(|| workspace.root.clone());
         let missing = Missing::of_run(session);

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 
 use super::caches::Caches;
-use super::{NotFound, Session};
-use crate::cli::{args, warn};
+use super::{Command, Session};
 use crate::files::look;
 use crate::go::command::{self, GoCommand, Programs};
 use crate::go::toolchain::Toolchain;
@@ -15,6 +14,11 @@ use crate::go::vcs::{self, Stamping};
 use crate::go::workspace::Workspace;
 use crate::policy::compilers::is_compiler;
 use crate::policy::{Cage, Policy};
+
+/// A command that is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot find the command: {0}")]
+pub struct NotFound(String);
 
 /// What is to be run.
 pub(super) enum What {
@@ -34,7 +38,7 @@ pub(super) fn what(
     session: &Session<'_>,
     policy: &Policy,
     toolchain: &Toolchain,
-    arguments: &args::Command,
+    arguments: &Command,
     caches: &Caches,
     tree: Option<&Path>,
 ) -> anyhow::Result<What> {
@@ -167,10 +171,9 @@ pub(super) fn stamping(
         bail!("cannot stamp as -buildvcs asks: {reason}; leave it out");
     }
     if policy.programs.stamping {
-        warn(
-            session.args.verbosity,
-            &format!("no version control stamping: {reason}"),
-        );
+        session
+            .console
+            .warn(&format!("no version control stamping: {reason}"));
     }
     Ok((Stamping::None, off))
 }

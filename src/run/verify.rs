@@ -45,7 +45,7 @@ pub(super) fn check(
     cached: &Cached<'_>,
 ) -> anyhow::Result<()> {
     let session = project.session;
-    if session.args.dry_run {
+    if session.request.dry_run {
         return Ok(());
     }
     let goroot = cached.goroot;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::audit::Audit;
 use super::caches::{self, Caches};
-use super::{Session, progress, token};
+use super::{Session, token};
 use crate::files::look;
 use crate::gateway::{Caller, Config};
 use crate::go::command::GoCommand;
@@ -50,7 +50,7 @@ pub(super) fn has_upstreams(policy: &Policy) -> bool {
 /// Whether modules have to come through the gateway, also from a folder that go could read itself: only
 /// the gateway decides by path, and writes down what was fetched.
 pub(super) fn must_be_the_gateways(session: &Session<'_>, policy: &Policy) -> bool {
-    session.args.audit_log.is_some() || policy.modules.decides()
+    session.request.audit_log.is_some() || policy.modules.decides()
 }
 
 /// Whether a way out can be kept from programs on this host; else why not.
@@ -78,7 +78,7 @@ pub(super) fn gate(
         token: token::choose(session, plan)?,
         caller: caller(session),
         audit: audit.map(Audit::file).transpose()?,
-        progress: progress::wanted(session.args.verbosity),
+        progress: session.console.progress(),
     };
     Ok(Some(Gate::new(config)?))
 }

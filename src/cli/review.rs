@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal, Write};
 
 use rustix::termios::{QueueSelector, tcflush};
 
+use super::changes::text;
 use crate::changes::Stage;
-use crate::cli::changes::text;
 use crate::policy::Staging;
 
 /// Whether somebody can be asked: standard input and error are terminals, and the launcher is in the

@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Those that are there, and that nobody but root and this user can replace.
-pub(in crate::cli) fn run_folders() -> Vec<PathBuf> {
+pub fn run_folders() -> Vec<PathBuf> {
     let uid = rustix::process::geteuid().as_raw();
     let named = ["GOTMPDIR", "TMPDIR"]
         .into_iter()

@@ -7,12 +7,10 @@ use anyhow::{Context as _, bail};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::review;
+use super::Console;
 use super::what::What;
 use crate::changes::look::Report;
 use crate::changes::{self, Keep, Landed, Record, Rules, Stage};
-use crate::cli::args::Verbosity;
-use crate::cli::{note, print_lines, warn};
 use crate::files::Judged;
 use crate::files::look;
 use crate::go::command::Programs;
@@ -80,7 +78,7 @@ pub(super) fn require(
     policy: &Policy,
     runs: Option<Runs>,
     stage: &Result<StageFolders, String>,
-    verbosity: Verbosity,
+    console: &dyn Console,
 ) -> anyhow::Result<()> {
     let (Some(runs), Err(reason)) = (runs, stage) else {
         return Ok(());
@@ -93,8 +91,8 @@ pub(super) fn require(
             staging.word()
         );
     }
-    if staging == Staging::Apply && verbosity == Verbosity::Verbose {
-        note(&format!(
+    if staging == Staging::Apply {
+        console.note(&format!(
             "the work tree is not staged, programs write it directly: {reason}"
         ));
     }
@@ -159,9 +157,9 @@ impl Running {
     ///
     /// # Errors
     /// The changes cannot be listed. They stay staged.
-    pub fn end(self, verbosity: Verbosity) -> anyhow::Result<Ended> {
+    pub fn end(self, console: &dyn Console) -> anyhow::Result<Ended> {
         let base = self.stage.folder().parent().map(Path::to_owned);
-        let ended = self.settle(verbosity);
+        let ended = self.settle(console);
         // What nobody wants any more, of earlier runs.
         if let Some(base) = base {
             changes::sweep(&base);
@@ -174,19 +172,19 @@ impl Running {
     ///
     /// # Errors
     /// The changes cannot be listed. They stay staged.
-    pub fn ask(&mut self, caller: &Caller) -> anyhow::Result<()> {
-        if self.staging != Staging::Review || !review::can_ask() || self.stage.is_untouched()? {
+    pub fn ask(&mut self, caller: &Caller, console: &dyn Console) -> anyhow::Result<()> {
+        if self.staging != Staging::Review || !console.can_ask() || self.stage.is_untouched()? {
             return Ok(());
         }
         self.stage.mark_for_review();
         caller.restore().context("cannot restore the signal mask")?;
-        let answer = review::ask(&self.stage);
+        let answer = console.ask(&self.stage);
         Caller::set_aside().context("cannot block signals")?;
         self.staging = answer?;
         Ok(())
     }
 
-    fn settle(self, verbosity: Verbosity) -> anyhow::Result<Ended> {
+    fn settle(self, console: &dyn Console) -> anyhow::Result<Ended> {
         let Running { stage, staging } = self;
         let run = stage.record().run.clone();
         let tree = stage.record().tree.clone();
@@ -196,14 +194,11 @@ impl Running {
         }
         if staging == Staging::Review {
             stage.keep();
-            warn(
-                verbosity,
-                &format!(
+            console.warn(&format!(
                     "changes to {} were not applied; to see them: gosandbox changes show {run}; to apply them: \
                      gosandbox changes apply {run}",
                     tree.display()
-                ),
-            );
+                ));
             return Ok(Ended::default());
         }
         let landed = stage.apply().with_context(|| {
@@ -212,7 +207,7 @@ impl Running {
             )
         })?;
         if landed.is_left() {
-            tell(&landed, &run, &tree);
+            console.error(&told(&landed, &run, &tree));
         }
         Ok(Ended {
             is_held_back: landed.is_left(),
@@ -309,8 +304,8 @@ fn end_of(path: &Path) -> Option<PathBuf> {
 /// As many are told of one by one.
 const TOLD: usize = 20;
 
-/// Says what was not applied, why, and what can be done.
-fn tell(landed: &Landed, run: &str, tree: &Path) {
+/// What was not applied, why, and what can be done.
+fn told(landed: &Landed, run: &str, tree: &Path) -> String {
     let refused = landed.refused().map(|(change, refusal)| {
         format!(
             "{}: {} ({})",
@@ -344,7 +339,7 @@ fn tell(landed: &Landed, run: &str, tree: &Path) {
     text.push_str(&format!(
         "\nhelp: they stay staged; gosandbox changes show {run} shows them, gosandbox changes drop {run} removes them"
     ));
-    print_lines(&text);
+    text
 }
 
 /// For an ordinary user the kernel refuses to make an overlay there: such mounts are locked together

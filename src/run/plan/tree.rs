@@ -30,8 +30,8 @@ impl Prepared<'_> {
             return Ok(());
         }
         let runs = stage::runs(&self.what);
-        let verbosity = self.session.args.verbosity;
-        stage::require(self.policy, runs, &self.stage(host), verbosity)
+        let console = self.session.console;
+        stage::require(self.policy, runs, &self.stage(host), console)
     }
 
     /// Makes the stage of a plan that has one.

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::caches::Missing;
 use super::identity::{self, Who};
-use super::{Project, Session, caches, fetch, verify};
-use crate::cli::args::Command;
+use super::{Command, Project, Session, caches, fetch, verify};
 use crate::files::look;
 use crate::go::select::{self, SelectError};
 use crate::go::toolchain::{self, Toolchain, ToolchainError};
@@ -146,7 +145,7 @@ fn discover(project: &Project<'_>, command: &Command) -> anyhow::Result<Toolchai
         session, workspace, ..
     } = *project;
     let goroot = session
-        .args
+        .request
         .goroot
         .clone()
         .map(std::path::absolute)

@@ -2,8 +2,6 @@
 
 use super::plan::Prepared;
 use super::{Project, way};
-use crate::cli::args::Verbosity;
-use crate::cli::{note, warn};
 use crate::go::missing;
 use crate::go::toolchain::Toolchain;
 use crate::host::Host;
@@ -12,10 +10,8 @@ use crate::plan::{Plan, Way};
 
 /// With -v, before the command starts: that the caller's own GOPROXY is left aside.
 pub(super) fn before(project: &Project<'_>, toolchain: &Toolchain) {
-    if project.session.args.verbosity == Verbosity::Verbose
-        && let Some(text) = other_proxy(project, toolchain)
-    {
-        note(&text);
+    if let Some(text) = other_proxy(project, toolchain) {
+        project.session.console.note(&text);
     }
 }
 
@@ -30,16 +26,13 @@ pub(super) fn after(
     if outcome.status == 0 {
         return;
     }
-    let verbosity = project.session.args.verbosity;
+    let console = project.session.console;
     if let (Err(reason), true) = (way::can(host), prepared.fetches()) {
         if let Some(module) = missing::first(project.workspace, prepared.module_cache()) {
-            warn(
-                verbosity,
-                &format!(
+            console.warn(&format!(
                     "{module} is not in the module cache, and nothing can be fetched here: that takes user namespaces \
                      or notified calls ({reason}); fetch it once with `go mod download` outside, or see gosandbox doctor"
-                ),
-            );
+                ));
         }
         return;
     }
@@ -52,7 +45,7 @@ pub(super) fn after(
         && missing::first(project.workspace, prepared.module_cache()).is_some()
         && let Some(text) = other_proxy(project, toolchain)
     {
-        warn(verbosity, &text);
+        console.warn(&text);
     }
 }
 

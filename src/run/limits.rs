@@ -2,8 +2,7 @@
 
 use anyhow::bail;
 
-use crate::cli::args::Verbosity;
-use crate::cli::{print_error, warn};
+use super::Console;
 use crate::host::Host;
 use crate::host::cgroups::{Cgroups, Controller};
 use crate::launch::Exceeded;
@@ -18,7 +17,7 @@ const LEAST_DATA: u64 = 512 << 20;
 ///
 /// # Errors
 /// Where nothing can hold them, with the reason and the remedy.
-pub(super) fn settle(plan: &mut Plan, host: &Host, verbosity: Verbosity) -> anyhow::Result<()> {
+pub(super) fn settle(plan: &mut Plan, host: &Host, console: &dyn Console) -> anyhow::Result<()> {
     let limits = &mut plan.limits;
     if limits.memory.is_none() && limits.pids.is_none() {
         return Ok(());
@@ -31,12 +30,9 @@ pub(super) fn settle(plan: &mut Plan, host: &Host, verbosity: Verbosity) -> anyh
             Ok(place) => limits.memory_cgroup = Some(place),
             Err(_) if is_held(Controller::Memory, bytes) => limits.memory = None,
             Err(reason) if bytes >= LEAST_DATA => {
-                warn(
-                    verbosity,
-                    &format!(
-                        "the memory limit holds for each process alone (RLIMIT_DATA): {reason}"
-                    ),
-                );
+                console.warn(&format!(
+                    "the memory limit holds for each process alone (RLIMIT_DATA): {reason}"
+                ));
                 limits.data = limits.memory.take();
             }
             Err(reason) => bail!(
@@ -95,17 +91,17 @@ fn own_count(isolation: &Isolation, switch: bool, host: &Host) -> Result<(), Str
 }
 
 /// Says which limits were hit: the command itself seldom knows.
-pub(super) fn tell(exceeded: &Exceeded, policy: &Policy) {
+pub(super) fn tell(exceeded: &Exceeded, policy: &Policy, console: &dyn Console) {
     if exceeded.memory > 0 {
         let mib = policy.limits.memory.unwrap_or_default() >> 20;
-        print_error(&anyhow::anyhow!(
+        console.error(&format!(
             "the memory limit of {mib} MiB was reached, and the kernel killed {} inside; raise --memory",
             processes(exceeded.memory)
         ));
     }
     if exceeded.pids > 0 {
         let pids = policy.limits.pids.unwrap_or_default();
-        print_error(&anyhow::anyhow!(
+        console.error(&format!(
             "the limit of {pids} processes and threads was reached, and more were refused; raise --pids"
         ));
     }

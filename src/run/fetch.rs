@@ -7,11 +7,10 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use rustix::fs::{Dir, FileType, Mode, OFlags};
 
+use super::errand::Errand;
 use super::identity::{self, Who};
 use super::plan::Prepared;
-use super::{Project, Session, start, verify, way};
-use crate::cli::args::Command;
-use crate::cli::warn;
+use super::{Project, Session, verify, way};
 use crate::go::missing;
 use crate::go::select::SelectError;
 use crate::go::toolchain::Toolchain;
@@ -38,24 +37,23 @@ pub(super) fn missing(
     let Some(module) = missing::first(workspace, prepared.module_cache()) else {
         return Ok(());
     };
-    let command = go(&["mod", "download"]);
-    let who = prepared.who().clone();
-    let mut download = Prepared::new(session, workspace, policy, who, toolchain, &command)?;
+    let download = Errand {
+        project: *project,
+        who: prepared.who().clone(),
+        toolchain,
+        words: &["mod", "download"],
+    };
     let status = match way::can(host) {
-        Ok(()) => match start(project, host, &mut download, None) {
-            Ok((_, Ok(ran))) if ran.outcome.status == 0 => return Ok(()),
-            Ok((_, Ok(ran))) => {
-                format!("go mod download ended with status {}", ran.outcome.status)
-            }
-            Ok((_, Err(error))) => error.to_string(),
+        Ok(()) => match download.run(host) {
+            Ok(0) => return Ok(()),
+            Ok(status) => format!("go mod download ended with status {status}"),
             Err(error) => format!("{error:#}"),
         },
         Err(reason) => format!("there is no network inside here ({reason})"),
     };
-    warn(
-        session.args.verbosity,
-        &format!("the command runs without modules such as {module}: {status}"),
-    );
+    session.console.warn(&format!(
+        "the command runs without modules such as {module}: {status}"
+    ));
     Ok(())
 }
 
@@ -75,7 +73,7 @@ pub(super) fn toolchain(
     let Project {
         session, policy, ..
     } = *project;
-    let reason = if session.args.dry_run {
+    let reason = if session.request.dry_run {
         Some("a dry run fetches nothing".to_owned())
     } else if !way::has_upstreams(policy) {
         Some(format!("profile {} has no upstream", policy.name))
@@ -129,18 +127,13 @@ pub(super) fn download(
         policy: &policy,
         ..*project
     };
-    let command = go(&["mod", "download", module]);
-    let who = identity::choose(&session, &policy, None)?;
-    let mut download = Prepared::new(&session, &nowhere, &policy, who, found, &command)?;
-    let (_, ended) = start(&alone, host, &mut download, None)?;
-    Ok(ended.context("cannot start the sandbox")?.outcome.status)
-}
-
-fn go(words: &[&str]) -> Command {
-    Command {
-        program: "go".into(),
-        arguments: words.iter().map(Into::into).collect(),
-    }
+    let download = Errand {
+        project: alone,
+        who: identity::choose(&session, &policy, None)?,
+        toolchain: found,
+        words: &["mod", "download", module],
+    };
+    download.run(host)
 }
 
 /// Lets the programs of a fetched toolchain be executed: modules are extracted without that right, and

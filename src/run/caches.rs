@@ -54,7 +54,7 @@ pub(super) enum Missing {
 impl Missing {
     /// What a run of these options does.
     pub fn of_run(session: &Session<'_>) -> Missing {
-        match session.args.dry_run {
+        match session.request.dry_run {
             true => Missing::Leave,
             false => Missing::Make,
         }
@@ -75,7 +75,8 @@ pub(super) fn find(
     let finder = Finder { who, tree, missing };
     let mut found = Vec::new();
     for (variable, folder) in ["GOCACHE", "GOMODCACHE", ""].into_iter().zip(named) {
-        let is_named = session.args.cache_dir.is_none() && session.go_variable(variable).is_some();
+        let is_named =
+            session.request.cache_dir.is_none() && session.go_variable(variable).is_some();
         let check = |opened: &OwnedFd, real: &Path| match is_named {
             true => foreign::refuse(variable, folder, opened, real, &named, tree),
             false => Ok(()),
@@ -147,7 +148,7 @@ struct Layout {
 
 /// `--cache-dir`, else what the caller's GOCACHE and GOMODCACHE say, else the user's own places.
 fn layout(session: &Session<'_>, who: &Who) -> anyhow::Result<Layout> {
-    if let Some(folder) = &session.args.cache_dir {
+    if let Some(folder) = &session.request.cache_dir {
         let folder = std::path::absolute(folder)?;
         return Ok(Layout {
             gocache: folder.join("go-build"),
@@ -222,7 +223,7 @@ fn gopath_of(session: &Session<'_>, who: &Who) -> Option<PathBuf> {
 
 /// The caller's GOMODCACHE, where a toolchain may lie; it may not exist.
 pub(super) fn module_cache(session: &Session<'_>) -> Option<PathBuf> {
-    if let Some(folder) = &session.args.cache_dir {
+    if let Some(folder) = &session.request.cache_dir {
         return Some(std::path::absolute(folder).ok()?.join("mod"));
     }
     let named = session.go_variable("GOMODCACHE").map(PathBuf::from);

@@ -4,15 +4,16 @@ use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::cli::args::LowArgs;
-use crate::cli::start_folder;
+use super::request::start_folder;
+use super::{Console, Request};
 use crate::go::goenv;
 use crate::go::trust::Trust;
 use crate::host::Host;
 
 /// What the caller's environment and account say, read once.
-pub(in crate::cli) struct Session<'a> {
-    pub(super) args: &'a LowArgs,
+pub struct Session<'a> {
+    pub(super) request: &'a Request,
+    pub(super) console: &'a dyn Console,
     pub(super) host: Host,
     pub(super) environment: Vec<(OsString, OsString)>,
     /// What `go env -w` has written, read when it is first asked for.
@@ -22,7 +23,10 @@ pub(in crate::cli) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn open(args: &'a LowArgs) -> anyhow::Result<Session<'a>> {
+    pub(super) fn open(
+        request: &'a Request,
+        console: &'a dyn Console,
+    ) -> anyhow::Result<Session<'a>> {
         let host = Host::probe();
         let environment = first_mentions(std::env::vars_os());
         let home = std::env::var_os("HOME")
@@ -30,12 +34,13 @@ impl<'a> Session<'a> {
             .filter(|home| home.is_absolute());
         let home = home.or_else(|| Some(crate::host::accounts::by_uid(host.uid)?.home));
         Ok(Session {
-            args,
+            request,
+            console,
             host,
             environment,
             written: OnceCell::new(),
             home,
-            folder: start_folder(args)?,
+            folder: start_folder(request.directory.as_deref())?,
         })
     }
 

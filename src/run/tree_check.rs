@@ -6,11 +6,9 @@ use std::path::Path;
 use anyhow::Context as _;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::stage;
+use super::{Console, Helped, run_folders, stage};
 use crate::changes::Error;
 use crate::changes::look::{self, Launcher, Look, LookRecord, Report};
-use crate::cli::looks;
-use crate::cli::{Helped, print_lines, run_folders};
 use crate::launch::caller::Caller;
 use crate::plan::{PlaceholderKind, Plan};
 
@@ -66,7 +64,11 @@ impl Guard {
     ///
     /// # Errors
     /// The look has failed as a whole. Another run or `gosandbox changes apply` does it again.
-    pub fn end(self, is_own: impl Fn(&Path) -> bool) -> anyhow::Result<Option<Report>> {
+    pub fn end(
+        self,
+        is_own: impl Fn(&Path) -> bool,
+        console: &dyn Console,
+    ) -> anyhow::Result<Option<Report>> {
         let Some(look) = self.0 else {
             return Ok(None);
         };
@@ -83,7 +85,7 @@ impl Guard {
             "cannot accept what has come or was replaced at protected paths in {}",
             tree.display()
         );
-        print_lines(&text(&head, &report, &run));
+        console.error(&text(&head, &report, &run));
         Ok(Some(report))
     }
 }
@@ -108,16 +110,16 @@ fn text(head: &str, report: &Report, run: &str) -> String {
         true => "look at what was moved away; to take it back: mv PLACE PATH".to_owned(),
         false => format!("remove what stays, and look again: gosandbox changes apply {run}"),
     };
-    format!("{head}:{}\nhelp: {help}", looks::lines(report))
+    format!("{head}:{}\nhelp: {help}", report.lines())
 }
 
 /// What was found, for the audit log.
 pub(super) fn in_one_line(report: &Report) -> String {
-    let lines = looks::lines(report);
+    let lines = report.lines();
     let lines: Vec<&str> = lines.lines().map(str::trim).collect();
     format!(
         "{}:{}",
-        looks::CODE,
+        Report::CODE,
         lines.join(", ").trim_start_matches(',')
     )
 }
@@ -127,7 +129,7 @@ pub(super) fn in_one_line(report: &Report) -> String {
 ///
 /// # Errors
 /// A look cannot be done, or something cannot be moved away.
-pub(super) fn finish_earlier(tree: &Path) -> anyhow::Result<()> {
+pub(super) fn finish_earlier(tree: &Path, console: &dyn Console) -> anyhow::Result<()> {
     let mut is_complete = true;
     for base in run_folders() {
         for found in look::sweep(&base).iter().filter(|found| !found.is_running) {
@@ -153,7 +155,7 @@ pub(super) fn finish_earlier(tree: &Path) -> anyhow::Result<()> {
                     found.record.command.join(" "),
                     its.display()
                 );
-                print_lines(&text(&head, &report, run));
+                console.error(&text(&head, &report, run));
             }
             is_complete &= report.stayed.is_empty();
         }

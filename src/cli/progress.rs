@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use crate::cli::args::Verbosity;
+use super::args::Verbosity;
 use crate::gateway::Progress;
 
 /// A download that is over before says nothing.

@@ -1,0 +1,74 @@
+//! The caller's terminal, as a run sees it.
+
+use super::args::{LowArgs, Verbosity};
+use super::{REFUSED, note, print, print_lines, progress, review, warn};
+use crate::changes::Stage;
+use crate::gateway::Progress;
+use crate::policy::Staging;
+use crate::run::{Command, Console, Ended, Request};
+
+/// What a run is asked for by these options.
+pub(super) fn request(args: &LowArgs) -> Request {
+    Request {
+        profile: args.profile.clone(),
+        directory: args.directory.clone(),
+        overrides: args.overrides.clone(),
+        stage: args.stage,
+        cache_dir: args.cache_dir.clone(),
+        goroot: args.goroot.clone(),
+        dry_run: args.dry_run,
+        report: args.report.clone(),
+        audit_log: args.audit_log.clone(),
+    }
+}
+
+/// Runs the command; its exit status.
+pub(super) fn run(args: &LowArgs, command: &Command) -> anyhow::Result<u8> {
+    let ended = crate::run::run(&request(args), command, &Terminal(args.verbosity))?;
+    Ok(match ended {
+        Ended::Planned => 0,
+        Ended::Status(status) => status,
+        Ended::TimedOut => 128 + libc::SIGKILL as u8,
+        Ended::HeldBack => REFUSED,
+    })
+}
+
+/// Standard output and error, and as much as `-v` and `-q` want said.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terminal(pub Verbosity);
+
+impl Console for Terminal {
+    fn print(&self, text: &str) -> anyhow::Result<()> {
+        print(text.as_bytes()).map(drop)
+    }
+
+    fn warn(&self, message: &str) {
+        warn(self.0, message);
+    }
+
+    fn note(&self, message: &str) {
+        if self.0 == Verbosity::Verbose {
+            note(message);
+        }
+    }
+
+    fn error(&self, lines: &str) {
+        print_lines(lines);
+    }
+
+    fn progress(&self) -> Option<fn(Progress)> {
+        progress::wanted(self.0)
+    }
+
+    fn end_progress(&self) {
+        progress::end();
+    }
+
+    fn can_ask(&self) -> bool {
+        review::can_ask()
+    }
+
+    fn ask(&self, stage: &Stage) -> anyhow::Result<Staging> {
+        review::ask(stage)
+    }
+}

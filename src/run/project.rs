@@ -1,0 +1,75 @@
+//! The project that a command is run in.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::audit::Audit;
+use super::{Command, Session, request};
+use crate::files::look;
+use crate::go::command;
+use crate::go::workspace::{self, Workspace};
+use crate::policy::Policy;
+use crate::profile::{self, Overrides};
+
+/// What every start of a run has in common: that of the command, and those that fetch for it.
+#[derive(Clone, Copy)]
+pub(super) struct Project<'a> {
+    pub session: &'a Session<'a>,
+    pub workspace: &'a Workspace,
+    pub policy: &'a Policy,
+    pub audit: Option<&'a Audit>,
+}
+
+impl<'a> Project<'a> {
+    /// The work tree, where there is one.
+    pub fn tree(&self) -> Option<&'a Path> {
+        (!self.workspace.none).then_some(self.workspace.root.as_path())
+    }
+}
+
+/// The project that a command is run in, and the policy for it. `first` is done with the work tree before a
+/// profile of its own is read.
+pub(super) fn resolve(
+    session: &Session<'_>,
+    overrides: &Overrides,
+    command: &Command,
+    first: impl FnOnce(&Path) -> anyhow::Result<()>,
+) -> anyhow::Result<(Workspace, Policy)> {
+    let granted = [overrides.read.as_slice(), &overrides.write].concat();
+    let workspace = workspace::discover(&workspace::Start {
+        cwd: &go_folder(session, command)?,
+        gowork: session.variable("GOWORK").map(OsString::as_os_str),
+        home: session.home.as_deref(),
+        granted: &granted,
+    })?;
+    if !workspace.none {
+        first(&workspace.root)?;
+    }
+    let policy = profile::policy(&profile::Request {
+        profile: &session.request.profile,
+        work_tree: Some(&workspace.root),
+        overrides,
+        caller: &request::caller(Some(&workspace)),
+    })?;
+    Ok((workspace, policy))
+}
+
+/// The folder that the go command works in: `-C` of its own may change it.
+fn go_folder(session: &Session<'_>, command: &Command) -> anyhow::Result<PathBuf> {
+    let is_go = Path::new(&command.program)
+        .file_name()
+        .is_some_and(|name| name == "go");
+    let changes = |word: &OsString| {
+        let word = word.to_string_lossy();
+        word.trim_start_matches('-').starts_with('C') && word.starts_with('-')
+    };
+    if !is_go || !command.arguments.iter().take(2).any(changes) {
+        return Ok(session.folder.clone());
+    }
+    let changed = command::changed_dir(&command.arguments, &session.folder);
+    let folder = changed.unwrap_or_else(|| session.folder.clone());
+    look::canonicalize_folder(&folder)
+        .with_context(|| format!("cannot enter {}, which -C names", folder.display()))
+}
