@@ -29,12 +29,15 @@ pub(super) struct Caches {
     pub of_root: Vec<PathBuf>,
     /// Which folder each of them was.
     pub judged: Vec<Judged>,
+    /// Whether all of them are there.
+    pub are_there: bool,
     /// Keeps them what they are: an inode that is open is not used again.
     opened: Vec<Rc<OwnedFd>>,
 }
 
 impl Caches {
     fn judge(&mut self, found: Found) -> PathBuf {
+        self.are_there &= found.opened.is_some();
         if let Some((id, opened)) = found.opened {
             let path = found.real.clone();
             self.judged.push(Judged { path, id });
@@ -44,21 +47,11 @@ impl Caches {
     }
 }
 
-/// Whether what is missing is made. `profile FORMAT` and dry runs make nothing.
+/// Whether what is missing is made: just before the launch, and never before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Missing {
     Make,
     Leave,
-}
-
-impl Missing {
-    /// What a run of these options does.
-    pub fn of_run(session: &Session<'_>) -> Missing {
-        match session.request.dry_run {
-            true => Missing::Leave,
-            false => Missing::Make,
-        }
-    }
 }
 
 /// Finds the caches. `tree`: the project's, where there is one.
@@ -96,6 +89,7 @@ pub(super) fn find(
         programs: PathBuf::new(),
         of_root: of_root.map(|found| found.real.clone()).collect(),
         judged: Vec::new(),
+        are_there: true,
         opened: Vec::new(),
     };
     let real: Vec<_> = found.into_iter().map(|found| caches.judge(found)).collect();
@@ -108,7 +102,7 @@ pub(super) fn find(
 }
 
 /// Makes the folder of GOCACHE in which fuzzing keeps its corpus; programs write there alone.
-pub(super) fn make_corpus(session: &Session<'_>, caches: &Caches, who: &Who) -> anyhow::Result<()> {
+pub(super) fn make_corpus(caches: &Caches, who: &Who) -> anyhow::Result<()> {
     let folder = caches.gocache.join("fuzz");
     let finder = Finder {
         who,
@@ -117,23 +111,22 @@ pub(super) fn make_corpus(session: &Session<'_>, caches: &Caches, who: &Who) -> 
             .of_root
             .contains(&caches.gocache)
             .then_some(&caches.gocache),
-        missing: Missing::of_run(session),
+        missing: Missing::Make,
     };
     let found = finder.find(&folder, &|_, _| Ok(()));
     found.with_context(|| format!("cannot make the folder {} for fuzzing", folder.display()))?;
     Ok(())
 }
 
-/// Where go keeps what it has seen of the checksum database (`GOPATH/pkg/sumdb`), made if need be.
+/// Where go keeps what it has seen of the checksum database (`GOPATH/pkg/sumdb`).
 /// `None` where it cannot be: go says so if it needs it.
 pub(super) fn sumdb(
-    session: &Session<'_>,
     caches: &mut Caches,
     who: &Who,
     tree: Option<&Path>,
+    missing: Missing,
 ) -> Option<PathBuf> {
     let folder = caches.gopath.join("pkg/sumdb");
-    let missing = Missing::of_run(session);
     let finder = Finder { who, tree, missing };
     let found = finder.find(&folder, &|_, _| Ok(())).ok()?;
     Some(caches.judge(found))

@@ -118,7 +118,7 @@ fn audited(
         true => None,
         false => start::ahead(&mut host, &who, project.tree()),
     };
-    let toolchain = toolchain::choose(&project, &mut host, command)?;
+    let toolchain = toolchain::choose(&project, &mut host, &who, command)?;
     let mut prepared =
         plan::Prepared::new(&session, &workspace, &policy, who, &toolchain, command)?;
     if request.dry_run {

@@ -20,17 +20,29 @@ pub(super) fn choose<'p>(
     written: impl Iterator<Item = &'p PathBuf>,
 ) -> anyhow::Result<PathBuf> {
     let base = base(session, written)?;
-    let name = format!("gosandbox-{}", session.host.uid);
-    let folder = base.real().join(&name);
-    if !session.request.dry_run {
-        own_folder(base.at(), &name, session).with_context(|| {
-            format!(
-                "cannot use the folder {} for temporary files",
-                folder.display()
-            )
-        })?;
-    }
+    let folder = base.real().join(format!("gosandbox-{}", session.host.uid));
     Ok(folder.join(unguessable().context("cannot get random numbers")?))
+}
+
+/// Makes the folder that a run's own is to lie in.
+///
+/// # Errors
+/// It cannot be made, or another user's is in its place.
+pub(super) fn make(session: &Session<'_>, scratch: &Path) -> anyhow::Result<()> {
+    let make = || -> anyhow::Result<()> {
+        let (base, name) = scratch
+            .parent()
+            .and_then(|folder| {
+                let base = kept(folder.parent()?).or_else(|| reached(folder.parent()?).ok())?;
+                Some((base, folder.file_name()?.to_str()?.to_owned()))
+            })
+            .ok_or(Errno::NOENT)?;
+        own_folder(base.at(), &name, session)
+    };
+    make().with_context(|| {
+        let folder = scratch.parent().unwrap_or(scratch).display();
+        format!("cannot use the folder {folder} for temporary files")
+    })
 }
 
 /// A name that nobody else can know before it is used: sixteen hexadecimal digits.
@@ -63,14 +75,16 @@ fn base<'p>(
         true => "/var/tmp",
         false => "/tmp",
     };
-    let reach = || {
-        let mut step = Step::start(Path::new(path))?;
-        let stop = step.walk(Follow::All, None)?;
-        (stop == Stop::There)
-            .then_some(step)
-            .ok_or_else(|| io::Error::from(Errno::NOENT))
-    };
-    reach().with_context(|| format!("cannot use {path} for temporary files; set TMPDIR"))
+    reached(Path::new(path))
+        .with_context(|| format!("cannot use {path} for temporary files; set TMPDIR"))
+}
+
+fn reached(path: &Path) -> io::Result<Step> {
+    let mut step = Step::start(path)?;
+    match step.walk(Follow::All, None)? {
+        Stop::There => Ok(step),
+        _ => Err(Errno::NOENT.into()),
+    }
 }
 
 /// A folder in which nobody but root and the caller can rename what the caller makes, nor exchange the folder itself: root

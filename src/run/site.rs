@@ -32,9 +32,9 @@ pub fn find(request: &Request, console: &dyn Console) -> anyhow::Result<(Policy,
         policy: &policy,
         audit: None,
     };
-    let toolchain = toolchain::at_hand(&project, &command)?;
-    let tree = (!workspace.none).then(|| workspace.root.clone());
+    let tree = project.tree().map(Path::to_owned);
     let who = identity::choose(&session, &policy, tree.as_deref())?;
+    let toolchain = toolchain::at_hand(&project, &who, &command)?;
     let caches = caches::find(&session, &who, tree.as_deref(), Missing::Leave)?;
     let programs = system::programs(&policy.programs.execute);
     let with_kind = |paths: &[PathBuf]| -> Vec<(PathBuf, bool)> {

@@ -61,6 +61,7 @@ pub(super) fn start(
     mut ahead: Option<Ahead>,
 ) -> anyhow::Result<(Plan, Result<Ran, launch::Error>)> {
     let console = project.session.console;
+    prepared.make_folders()?;
     loop {
         let mut plan = prepared.plan(host)?;
         prepared.require_stage(host)?;

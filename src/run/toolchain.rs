@@ -4,9 +4,9 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::caches::Missing;
-use super::identity::{self, Who};
-use super::{Command, Project, Session, caches, fetch, verify};
+use super::caches::{self, Missing};
+use super::identity::Who;
+use super::{Command, Project, Session, fetch, verify};
 use crate::files::look;
 use crate::go::select::{self, SelectError};
 use crate::go::toolchain::{self, Toolchain, ToolchainError};
@@ -20,6 +20,7 @@ use crate::host::Host;
 pub(super) fn choose(
     project: &Project<'_>,
     host: &mut Host,
+    who: &Who,
     command: &Command,
 ) -> anyhow::Result<Toolchain> {
     let session = project.session;
@@ -30,26 +31,26 @@ pub(super) fn choose(
         selected => {
             let selected = selected?;
             if selected.goroot != search.found.goroot {
-                let (who, theirs) = search.theirs(Missing::of_run(session))?;
+                let theirs = search.theirs(who)?;
                 let cached = verify::Cached {
                     goroot: &selected.goroot,
                     cache: own.as_deref().unwrap_or(&theirs),
                     confirmed_in: &theirs,
                 };
-                verify::check(project, host, &who, &search.found, &cached)?;
+                verify::check(project, host, who, &search.found, &cached)?;
             }
             return Ok(selected);
         }
     }
     // What the sandbox user's own module cache holds is as good as any other of its modules.
-    let (who, theirs) = search.theirs(Missing::of_run(session))?;
-    let trust = trust(session, &who);
+    let theirs = search.theirs(who)?;
+    let trust = trust(session, who);
     if let Err(absent) = search.select(Some(&theirs), trust)
         && let SelectError::Absent { module, .. } = &absent
     {
         let module = module.clone();
-        fetch::toolchain(project, host, &who, &search.found, &module, absent)?;
-        fetch::make_executable(&who, &theirs.join(module))?;
+        fetch::toolchain(project, host, who, &search.found, &module, absent)?;
+        fetch::make_executable(who, &theirs.join(module))?;
     }
     let selected = search.select(Some(&theirs), trust)?;
     let cached = verify::Cached {
@@ -57,7 +58,7 @@ pub(super) fn choose(
         cache: &theirs,
         confirmed_in: &theirs,
     };
-    verify::check(project, host, &who, &search.found, &cached)?;
+    verify::check(project, host, who, &search.found, &cached)?;
     Ok(selected)
 }
 
@@ -65,14 +66,18 @@ pub(super) fn choose(
 ///
 /// # Errors
 /// As for [`choose`], and where it would have to be fetched.
-pub(super) fn at_hand(project: &Project<'_>, command: &Command) -> anyhow::Result<Toolchain> {
+pub(super) fn at_hand(
+    project: &Project<'_>,
+    who: &Who,
+    command: &Command,
+) -> anyhow::Result<Toolchain> {
     let session = project.session;
     let search = Search::new(project, command)?;
     let own = caches::module_cache(session);
     match search.select(own.as_deref(), session.trust()) {
         Err(error) if may_be_theirs(session, &error) => {
-            let (who, theirs) = search.theirs(Missing::Leave)?;
-            Ok(search.select(Some(&theirs), trust(session, &who))?)
+            let theirs = search.theirs(who)?;
+            Ok(search.select(Some(&theirs), trust(session, who))?)
         }
         selected => Ok(selected?),
     }
@@ -117,18 +122,11 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// Who runs inside, and that user's module cache.
-    fn theirs(&self, missing: Missing) -> anyhow::Result<(Who, PathBuf)> {
-        let Project {
-            session,
-            workspace,
-            policy,
-            ..
-        } = *self.project;
-        let tree = (!workspace.none).then_some(workspace.root.as_path());
-        let who = identity::choose(session, policy, tree)?;
-        let caches = caches::find(session, &who, tree, missing)?;
-        Ok((who, caches.gomodcache))
+    /// The module cache of the user who runs inside.
+    fn theirs(&self, who: &Who) -> anyhow::Result<PathBuf> {
+        let Project { session, .. } = *self.project;
+        let caches = caches::find(session, who, self.project.tree(), Missing::Leave)?;
+        Ok(caches.gomodcache)
     }
 }
 

@@ -1,5 +1,6 @@
 //! From the project and the command to what [`crate::plan::build`] decides from.
 
+mod folders;
 mod prepare;
 mod tree;
 
@@ -43,6 +44,8 @@ pub(super) struct Prepared<'a> {
     what: What,
     who: Who,
     caches: Caches,
+    /// What belongs to root on disk and appears as the sandbox user's, beside caches.
+    mapped: Vec<PathBuf>,
     stamping: Stamping,
     add_flags: Vec<String>,
     project: Project,

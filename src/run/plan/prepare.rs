@@ -32,8 +32,7 @@ impl<'a> Prepared<'a> {
         arguments: &'a Command,
     ) -> anyhow::Result<Prepared<'a>> {
         let tree = (!workspace.none).then(|| workspace.root.clone());
-        let missing = Missing::of_run(session);
-        let mut caches = caches::find(session, &who, tree.as_deref(), missing)?;
+        let mut caches = caches::find(session, &who, tree.as_deref(), Missing::Leave)?;
         // Whoever works in GOROOT/src or on an extracted module may not write it for that.
         let unwritable = [&toolchain.goroot, &caches.gomodcache, &caches.gocache];
         let tree = tree.filter(|tree| !unwritable.iter().any(|held| tree.starts_with(held)));
@@ -45,16 +44,9 @@ impl<'a> Prepared<'a> {
             &caches,
             tree.as_deref(),
         )?;
-        if matches!(&what, What::Go(go) if go.fuzzes) {
-            caches::make_corpus(session, &caches, &who)?;
-        }
         let (stamping, add_flags) = stamping(session, workspace, policy, &what)?;
-        let mut mapped = caches.of_root.clone();
-        mapped.extend(
-            tree.iter()
-                .filter(|tree| who.identity.switch && is_roots(tree))
-                .cloned(),
-        );
+        let is_mapped = |tree: &&PathBuf| who.identity.switch && is_roots(tree);
+        let mut mapped: Vec<PathBuf> = tree.iter().filter(is_mapped).cloned().collect();
         let mut read = workspace.local_modules.clone();
         if let Stamping::Safe { read: folders, .. } = &stamping {
             read.extend(folders.iter().cloned());
@@ -104,10 +96,10 @@ impl<'a> Prepared<'a> {
         }
         let fetches = |go: &GoCommand| go.fetches && go.cage == Cage::Tool;
         let sumdb = matches!(&what, What::Go(go) if fetches(go))
-            .then(|| caches::sumdb(session, &mut caches, &who, tree.as_deref()))
+            .then(|| caches::sumdb(&mut caches, &who, tree.as_deref(), Missing::Leave))
             .flatten();
-        let of_root = |path: &&PathBuf| who.identity.switch && is_roots(path);
-        mapped.extend(sumdb.iter().filter(of_root).cloned());
+        let beside_caches = mapped.clone();
+        mapped.extend(of_root(&caches, &who, sumdb.as_ref()));
         let own_modules = way::own_modules(session, &caches);
         let mut proxy_folders = way::upstream_folders(policy);
         proxy_folders.extend(own_modules.clone());
@@ -147,6 +139,7 @@ impl<'a> Prepared<'a> {
             what,
             who,
             caches,
+            mapped: beside_caches,
             stamping,
             add_flags,
             project,
@@ -158,9 +151,15 @@ impl<'a> Prepared<'a> {
     }
 }
 
+/// The caches that are root's on disk and appear as the sandbox user's.
+pub(super) fn of_root(caches: &Caches, who: &Who, sumdb: Option<&PathBuf>) -> Vec<PathBuf> {
+    let sumdb = sumdb.filter(|path| who.identity.switch && is_roots(path));
+    caches.of_root.iter().chain(sumdb).cloned().collect()
+}
+
 /// What must still be in its place when root binds it: the caches, and the work tree, whose owner decides who
 /// runs inside and whether root's files in it appear as that user's.
-fn judged(
+pub(super) fn judged(
     caches: &Caches,
     who: &Who,
     policy: &Policy,

@@ -1,0 +1,52 @@
+//! The folders that a run needs, made in one step just before the launch.
+
+use anyhow::bail;
+
+use super::super::caches::{self, Missing};
+use super::super::scratch;
+use super::super::what::What;
+use super::Prepared;
+use super::prepare::{judged, of_root};
+
+impl Prepared<'_> {
+    /// Makes the caches and the folder of temporary files, where they are missing.
+    ///
+    /// # Errors
+    /// One cannot be made, or is another now than was looked at.
+    pub fn make_folders(&mut self) -> anyhow::Result<()> {
+        scratch::make(self.session, &self.project.scratch)?;
+        if !self.caches.are_there {
+            self.make_caches()?;
+        }
+        if matches!(&self.what, What::Go(go) if go.fuzzes) {
+            caches::make_corpus(&self.caches, &self.who)?;
+        }
+        Ok(())
+    }
+
+    fn make_caches(&mut self) -> anyhow::Result<()> {
+        let workspace = self.workspace;
+        let around = (!workspace.none).then_some(workspace.root.as_path());
+        let mut made = caches::find(self.session, &self.who, around, Missing::Make)?;
+        let paths = |found: &caches::Caches| {
+            let paths = [&found.gocache, &found.gomodcache, &found.programs];
+            paths.map(Clone::clone)
+        };
+        if paths(&made) != paths(&self.caches) {
+            bail!("cannot make the caches: what leads to them was exchanged meanwhile");
+        }
+        let tree = self.project.tree.as_deref();
+        if self.project.sumdb.is_some() {
+            self.project.sumdb = caches::sumdb(&mut made, &self.who, tree, Missing::Make);
+        }
+        self.project.mapped = self.mapped.clone();
+        let of_root = of_root(&made, &self.who, self.project.sumdb.as_ref());
+        self.project.mapped.extend(of_root);
+        let is_mapped = tree.is_some_and(|tree| self.project.mapped.iter().any(|it| it == tree));
+        let (judged, opened) = judged(&made, &self.who, self.policy, tree, is_mapped)?;
+        self.project.judged = judged;
+        self._opened = opened;
+        self.caches = made;
+        Ok(())
+    }
+}
