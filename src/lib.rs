@@ -10,6 +10,7 @@
 //! | [`profile`] | TOML: schema, loading, merging, the built-in profiles |
 //! | [`policy`] | the resolved rules as pure data: files, network, system calls, environment, limits |
 //! | [`host`] | what this kernel and account offer, probed once |
+//! | [`grants`] | policy + places → who may touch what, derived once |
 //! | [`go`] | toolchain, workspace, environment, command table |
 //! | [`plan`] | policy + host + toolchain → ordered steps |
 //! | [`enforce`] | one file a layer; its `mod.rs` is the order |
@@ -26,6 +27,7 @@ pub mod files;
 pub mod gateway;
 pub mod generate;
 pub mod go;
+pub mod grants;
 pub mod host;
 pub mod launch;
 pub mod notify;

@@ -5,11 +5,11 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use super::grants::{grants, ruleset};
+use super::grants::{contradictions, of_command, of_programs, ruleset};
 use super::inputs::{Error, Inputs, Project, Run};
 use super::mounts::view;
 use super::own::{OWN_FOLDER, OwnFiles, TOOL_HOME};
-use super::program::{program, staged};
+use super::program::{program as program_plan, staged};
 use super::system::{self, System};
 use super::tree::Tree;
 use super::{
@@ -39,7 +39,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
     } else {
         System::Static
     };
-    contradictions(inputs)?;
+    contradictions(inputs, &own)?;
     let mut names = run.programs.clone();
     if run.wraps.is_some() || run.cage == Cage::Program {
         names.extend(policy.programs.execute.iter().cloned());
@@ -50,8 +50,12 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
         // Nothing can be mounted over them.
         tree.placeholders.clear();
     }
-    let grants = grants(inputs, &own, system, &execute, &tree);
-    let program = run.wraps.map(|_| program(inputs, &own, &execute, &tree));
+    let grants = of_command(inputs, &own, system, &execute, &tree);
+    let programs = run
+        .wraps
+        .map(|_| of_programs(inputs, &own, &execute, &tree));
+    let program = programs.as_ref();
+    let program = program.map(|programs| program_plan(inputs, &own, programs, &tree));
     let program = program.transpose()?;
     let closed = closed(host, project, &grants);
     let supervision = supervision(inputs, &own, &tree, &grants, program.as_ref());
@@ -61,7 +65,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
             &own,
             system,
             &grants,
-            program.as_ref(),
+            programs.as_ref().zip(program.as_ref()),
             &tree,
         )?)
     } else {
@@ -128,50 +132,6 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
 /// `$WORK`, where both run.
 pub(super) fn has_one_folder(run: &Run) -> bool {
     run.cage == Cage::Program || run.wraps.is_none() && !run.dynamic
-}
-
-/// What the user names for writing must not hold what nothing may write.
-fn contradictions(inputs: &Inputs<'_>) -> Result<(), Error> {
-    let Inputs {
-        policy,
-        project,
-        run,
-        ..
-    } = *inputs;
-    let held = [
-        &project.goroot,
-        &project.gocache,
-        &project.gomodcache,
-        &project.launcher,
-    ];
-    let held = held.into_iter().chain(&project.sumdb);
-    let written = policy
-        .files
-        .write
-        .iter()
-        .chain(&project.write)
-        .chain(&run.outputs)
-        .chain(&project.tree);
-    for writable in written {
-        let is_tree = project.tree.as_ref() == Some(writable);
-        for held in held.clone() {
-            // Caches in the work tree are mounts of their own, which stay read-only for programs.
-            if writable.starts_with(held) && writable != held && !is_tree {
-                return Err(Error::Held {
-                    writable: writable.clone(),
-                    held: held.clone(),
-                });
-            }
-            let is_cache = held != &project.goroot && held != &project.launcher;
-            if held.starts_with(writable) && !(is_tree && (is_cache || held == &project.launcher)) {
-                return Err(Error::Contradiction {
-                    writable: writable.clone(),
-                    held: held.clone(),
-                });
-            }
-        }
-    }
-    Ok(())
 }
 
 pub(super) fn filter(host: &Host, wraps: bool) -> Options {

@@ -1,143 +1,193 @@
-//! What the command's own cage is granted, as Landlock rules.
+//! What each cage of a run is granted, as Landlock rules.
 
 use std::path::{Path, PathBuf};
 
-use super::inputs::Inputs;
+use super::inputs::{Error, Inputs, Wraps};
 use super::own::{OWN_FOLDER, OwnFiles};
 use super::system::{self, System};
 use super::tree::{Tree, program_access};
 use super::{PROGRAM_PLAN, Rule, Ruleset, Way};
+use crate::grants::{self, Contradiction, Grant, Places, Role, Subject, Uses};
 use crate::host::Host;
-use crate::policy::{Access, Cage, TreeAccess};
+use crate::policy::{Access, Cage};
+
+/// Where everything lies, for the command itself.
+fn places<'a>(inputs: &Inputs<'a>, own: &OwnFiles) -> Places<'a> {
+    let Inputs {
+        policy,
+        project,
+        run,
+        host,
+        ..
+    } = *inputs;
+    let view = host.namespaces.is_ok();
+    let folder = if view {
+        Path::new(OWN_FOLDER)
+    } else {
+        &project.scratch
+    };
+    let paths = |paths: &'a [PathBuf]| paths.iter().map(PathBuf::as_path);
+    Places {
+        goroot: project.goroot.clone(),
+        linked: &project.goroot_linked,
+        gocache: project.gocache.clone(),
+        gomodcache: project.gomodcache.clone(),
+        sumdb: project.sumdb.as_deref(),
+        program_cache: project.program_cache.clone(),
+        tree: project.tree.as_deref(),
+        launcher: own
+            .wrapper
+            .clone()
+            .unwrap_or_else(|| project.launcher.clone()),
+        program_plan: Some(folder.join(PROGRAM_PLAN)),
+        temporary: std::iter::once(own.tmp.clone())
+            .chain(run.cages().map(|cage| own.of_cage(cage).0))
+            .collect(),
+        work: Some(own.work.clone()),
+        read: paths(&project.read)
+            .chain(paths(&project.proxy_folders))
+            .collect(),
+        read_if_there: paths(&policy.files.read).collect(),
+        write: paths(&project.write)
+            .chain(paths(&policy.files.write))
+            .collect(),
+        outputs: &run.outputs,
+    }
+}
+
+fn uses(inputs: &Inputs<'_>) -> Uses {
+    let run = inputs.run;
+    Uses {
+        runs_built: run.wraps.is_some() || run.cage == Cage::Program,
+        runs_cached: run.runs_cached,
+        wraps: run.wraps.is_some(),
+        fetches: run.way == Some(Way::Modules),
+        fuzzes: run.fuzzes,
+        is_staged: run.stage.is_some(),
+    }
+}
 
 /// The grants of the command's own cage.
-pub(super) fn grants(
+pub(super) fn of_command(
     inputs: &Inputs<'_>,
     own: &OwnFiles,
     system: System,
     execute: &[PathBuf],
     tree: &Tree,
 ) -> Vec<Rule> {
-    let Inputs {
-        project, run, host, ..
-    } = *inputs;
-    let view = host.namespaces.is_ok();
-    let mut rules = system::rules(system, execute, view, run.terminal);
-    let executes_built = run.wraps.is_some() || run.cage == Cage::Program;
-    let written = if executes_built {
-        Access::WriteExecute
-    } else {
-        Access::Write
+    let view = inputs.host.namespaces.is_ok();
+    let subject = match inputs.run.cage {
+        Cage::Tool => Subject::Tool,
+        Cage::Program => Subject::Program,
     };
-    rules.push(Rule::new(&project.goroot, Access::Execute));
-    rules.extend(
-        project
-            .goroot_linked
-            .iter()
-            .map(|path| Rule::new(path, Access::Read)),
-    );
-    rules.push(Rule::new(&own.tmp, written));
-    // Go executes a tool where it has built it, before it keeps it.
-    rules.push(match run.runs_cached {
-        true => Rule::new(&own.work, Access::WriteExecute),
-        false => Rule::new(&own.work, written),
-    });
-    rules.extend(
-        run.cages()
-            .map(|cage| Rule::new(own.of_cage(cage).0, written)),
-    );
-    match run.cage {
-        Cage::Tool => {
-            let cache = if run.runs_cached || executes_built {
-                Access::WriteExecute
-            } else {
-                Access::Write
-            };
-            rules.push(Rule::new(&project.gocache, cache));
-            rules.push(Rule::new(&project.gomodcache, Access::Write));
-            // Without a way out go still looks up what it has seen before, such as a toolchain's hash.
-            rules.extend(project.sumdb.iter().map(|path| match run.way {
-                Some(Way::Modules) => Rule::new(path, Access::Write),
-                _ => Rule::optional(path, Access::Read),
-            }));
-            rules.extend(project.tree.iter().map(|tree| Rule::new(tree, written)));
-            if run.wraps.is_some() {
-                rules.push(Rule::new(&project.program_cache, Access::WriteExecute));
-                let wrapper = own.wrapper.as_ref().unwrap_or(&project.launcher);
-                rules.push(Rule::new(wrapper, Access::Execute));
-                let folder = if view {
-                    Path::new(OWN_FOLDER)
-                } else {
-                    &project.scratch
-                };
-                rules.push(Rule::new(folder.join(PROGRAM_PLAN), Access::Read));
-            }
-        }
-        Cage::Program => {
-            rules.push(Rule::new(&project.program_cache, Access::WriteExecute));
-            rules.push(Rule::new(&project.gomodcache, Access::Read));
-            if let Some(root) = &project.tree {
-                match program_access(inputs) {
-                    _ if run.stage.is_some() => rules.push(Rule::new(root, Access::WriteExecute)),
-                    TreeAccess::Write => rules.extend(tree.write_rules(root, view)),
-                    TreeAccess::Read | TreeAccess::Testdata => {
-                        rules.push(Rule::new(root, Access::Execute))
-                    }
-                }
-            }
-        }
-    }
-    rules.extend(common(inputs));
+    let mut rules = system::rules(system, execute, view, inputs.run.terminal);
+    let uses = uses(inputs);
+    let places = places(inputs, own);
+    let grants = grants::grants(subject, program_access(inputs), &places, uses);
+    rules.extend(lowered(grants, inputs, tree));
     rules
 }
 
-/// What both cages are granted because the user, the policy or a flag named it.
-pub(super) fn common(inputs: &Inputs<'_>) -> Vec<Rule> {
-    let Inputs {
-        policy,
-        project,
-        run,
-        ..
-    } = *inputs;
+/// What programs are granted that the command starts by the wrapper.
+pub(super) struct Programs {
+    /// The grants, apart from those of the system.
+    pub grants: Vec<Grant>,
+    /// All of them.
+    pub rules: Vec<Rule>,
+}
+
+impl Programs {
+    /// The folders and files besides the work tree that they write.
+    pub fn written(&self) -> impl Iterator<Item = &PathBuf> {
+        let written = self.grants.iter().filter(|grant| {
+            let is_in_tree = matches!(grant.role, Role::Work | Role::Testdata);
+            !is_in_tree && matches!(grant.access, Access::Write | Access::WriteExecute)
+        });
+        written.map(|grant| &grant.path)
+    }
+}
+
+/// The grants of programs that the command starts by the wrapper.
+pub(super) fn of_programs(
+    inputs: &Inputs<'_>,
+    own: &OwnFiles,
+    execute: &[PathBuf],
+    tree: &Tree,
+) -> Programs {
+    let view = inputs.host.namespaces.is_ok();
+    // Whatever this run's terminal, so that a result of a test is the same in each: the tool cage decides.
+    let mut rules = system::rules(System::Dynamic, &[], view, true);
+    // The tool cage's domain holds the list of executables already; domains only ever narrow.
+    rules.push(Rule::new("/usr", Access::Execute));
+    if !view {
+        rules.extend(execute.iter().map(|path| Rule::new(path, Access::Execute)));
+    }
+    let subject = match inputs.run.wraps {
+        Some(Wraps::Tests) => Subject::Test,
+        _ => Subject::Program,
+    };
+    let places = Places {
+        temporary: vec![own.tmp.clone(), own.home.clone()],
+        // Of it the wrapper grants a test its own part.
+        work: None,
+        ..places(inputs, own)
+    };
+    let grants = grants::grants(subject, program_access(inputs), &places, uses(inputs));
+    rules.extend(lowered(grants.clone(), inputs, tree));
+    // The kernel lets a test write those of the go command's own files in /proc that belong to their common user
+    // (oom_score_adj, coredump_filter, clear_refs). Neither the rule nor the mount lets it, so that one of them is
+    // enough. What /proc/self/fd leads to is not on this mount.
+    for rule in &mut rules {
+        if rule.path == Path::new("/proc") {
+            rule.access = Access::Read;
+        }
+    }
+    Programs { grants, rules }
+}
+
+/// Grants as Landlock rules. `testdata` has none: the wrapper grants a test its own package's.
+fn lowered(grants: Vec<Grant>, inputs: &Inputs<'_>, tree: &Tree) -> Vec<Rule> {
+    let view = inputs.host.namespaces.is_ok();
+    let run = inputs.run;
     let mut rules = Vec::new();
-    rules.extend(
-        project
-            .read
-            .iter()
-            .map(|path| Rule::new(path, Access::Read)),
-    );
-    rules.extend(
-        project
-            .proxy_folders
-            .iter()
-            .map(|path| Rule::new(path, Access::Read)),
-    );
-    rules.extend(
-        policy
-            .files
-            .read
-            .iter()
-            .map(|path| Rule::optional(path, Access::Read)),
-    );
-    rules.extend(
-        project
-            .write
-            .iter()
-            .map(|path| Rule::new(path, Access::WriteExecute)),
-    );
-    rules.extend(
-        policy
-            .files
-            .write
-            .iter()
-            .map(|path| Rule::new(path, Access::WriteExecute)),
-    );
-    rules.extend(
-        run.outputs
-            .iter()
-            .map(|path| Rule::new(path, Access::Write)),
-    );
+    for grant in grants {
+        let rule = Rule {
+            path: grant.path,
+            access: grant.access,
+            optional: grant.may_be_missing,
+            links: true,
+        };
+        match (grant.subject, grant.role) {
+            (_, Role::Testdata) => {}
+            // It is kept, and later runs, outside too, write new entries where a link there leads.
+            (_, Role::Corpus) => rules.push(rule.without_links()),
+            (Subject::Program | Subject::Test, Role::Work)
+                if run.stage.is_none() && rule.access == Access::WriteExecute =>
+            {
+                let written = tree.write_rules(&rule.path, view).into_iter();
+                // The go command, which goes on beside tests, writes their binaries into the tree, and through links
+                // that lie in the way.
+                match grant.subject {
+                    Subject::Test => rules.extend(written.map(Rule::without_links)),
+                    _ => rules.extend(written),
+                }
+            }
+            _ => rules.push(rule),
+        }
+    }
     rules
+}
+
+/// What the user names for writing must not hold what nothing may write.
+pub(super) fn contradictions(inputs: &Inputs<'_>, own: &OwnFiles) -> Result<(), Error> {
+    let places = Places {
+        launcher: inputs.project.launcher.clone(),
+        ..places(inputs, own)
+    };
+    grants::contradictions(&places).map_err(|found| match found {
+        Contradiction::Holds { writable, held } => Error::Contradiction { writable, held },
+        Contradiction::LiesIn { writable, held } => Error::Held { writable, held },
+    })
 }
 
 pub(super) fn ruleset(host: &Host, rules: Vec<Rule>) -> Option<Ruleset> {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::build::has_one_folder;
+use super::grants::Programs;
 use super::hidden::covers;
 use super::inputs::{Error, Inputs};
 use super::own::{OWN_FOLDER, OwnFiles, PROGRAM_ROOT};
@@ -18,7 +19,7 @@ pub(super) fn view(
     own: &OwnFiles,
     system: System,
     grants: &[Rule],
-    program: Option<&ProgramPlan>,
+    program: Option<(&Programs, &ProgramPlan)>,
     tree: &Tree,
 ) -> Result<View, Error> {
     let Inputs {
@@ -63,20 +64,24 @@ pub(super) fn view(
             id_map: false,
         });
     }
-    let mut binds: Vec<(PathBuf, bool)> = grants
+    // What programs are granted and the command is not, or only as a part of something else.
+    let programs = program.iter().flat_map(|(programs, _)| &programs.grants);
+    let programs = programs.filter(|grant| grants.iter().all(|rule| rule.path != grant.path));
+    let programs = programs.map(|grant| (&grant.path, grant.access, grant.may_be_missing));
+    let granted = grants
         .iter()
-        .filter(|rule| run.outputs.contains(&rule.path) || !is_inside_view(&rule.path, own))
+        .map(|rule| (&rule.path, rule.access, rule.optional))
+        .chain(programs);
+    let mut binds: Vec<(PathBuf, bool)> = granted
+        .filter(|(path, ..)| run.outputs.contains(path) || !is_inside_view(path, own))
         // Bound as a whole below, and rarely written to: what is, is a mount of its own.
-        .filter(|rule| {
-            let in_usr = system == System::Dynamic && whole && is_below(&rule.path, "/usr");
-            !(in_usr && is_read(rule.access))
+        .filter(|(path, access, _)| {
+            let in_usr = system == System::Dynamic && whole && is_below(path, "/usr");
+            !(in_usr && is_read(*access))
         })
-        .filter(|rule| !rule.optional || look::exists(&rule.path))
-        .map(|rule| (rule.path.clone(), !is_read(rule.access)))
+        .filter(|(path, _, may_be_missing)| !may_be_missing || look::exists(path))
+        .map(|(path, access, _)| (path.clone(), !is_read(access)))
         .collect();
-    if run.fuzzes {
-        binds.push((project.gocache.join("fuzz"), true));
-    }
     binds.extend(tree.protected.iter().map(|path| (path.clone(), false)));
     binds.extend(
         tree.placeholders
@@ -127,7 +132,7 @@ pub(super) fn view(
             id_map,
         });
     }
-    if let (Some(program), Some(wrapper)) = (program, &own.wrapper) {
+    if let (Some((_, program)), Some(wrapper)) = (program, &own.wrapper) {
         nodes.push(Node::Bind {
             source: project.launcher.clone(),
             target: wrapper.clone(),
@@ -143,7 +148,7 @@ pub(super) fn view(
     nodes.extend(covers(inputs, &nodes));
     let overlay = overlay(inputs);
     let programs = match (&overlay, program) {
-        (Some(tree), Some(program)) => Some(ProgramRoot {
+        (Some(tree), Some((_, program))) => Some(ProgramRoot {
             path: PROGRAM_ROOT.into(),
             writable: program.writable_mounts.clone(),
             tree: tree.clone(),

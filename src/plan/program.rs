@@ -6,85 +6,28 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::build::{checks, filter};
-use super::grants::{common, ruleset};
-use super::inputs::{Error, Inputs, Wraps};
+use super::grants::{Programs, ruleset};
+use super::inputs::{Error, Inputs};
 use super::own::{OwnFiles, PROGRAM_ROOT};
-use super::system::{self, System};
 use super::tree::{Tree, program_access};
-use super::{Check, Filter, ProgramPlan, Rule};
+use super::{Check, Filter, ProgramPlan};
 use crate::paths::One;
-use crate::policy::{Access, Cage, Layer, TreeAccess};
+use crate::policy::{Cage, Layer};
 
 /// What the wrapper does for a program of this run.
 pub(super) fn program(
     inputs: &Inputs<'_>,
     own: &OwnFiles,
-    execute: &[PathBuf],
+    programs: &Programs,
     tree: &Tree,
 ) -> Result<ProgramPlan, Error> {
     let Inputs {
         host, project, run, ..
     } = *inputs;
     let view = host.namespaces.is_ok();
-    // Whatever this run's terminal, so that a result of a test is the same in each: the tool cage decides.
-    let mut rules = system::rules(System::Dynamic, &[], view, true);
-    // The tool cage's domain holds the list of executables already; domains only ever narrow.
-    rules.push(Rule::new("/usr", Access::Execute));
-    if !view {
-        rules.extend(execute.iter().map(|path| Rule::new(path, Access::Execute)));
-    }
-    rules.push(Rule::new(&project.goroot, Access::Execute));
-    rules.extend(
-        project
-            .goroot_linked
-            .iter()
-            .map(|path| Rule::new(path, Access::Read)),
-    );
-    rules.push(Rule::new(&own.tmp, Access::WriteExecute));
-    rules.push(Rule::new(&own.home, Access::WriteExecute));
-    rules.push(Rule::new(&project.program_cache, Access::WriteExecute));
-    rules.push(Rule::new(&project.gomodcache, Access::Read));
-    rules.push(Rule::new(&project.gocache, Access::Execute));
-    if run.fuzzes {
-        // It is kept, and later runs, outside too, write new entries where a link there leads.
-        rules.push(Rule::new(project.gocache.join("fuzz"), Access::Write).without_links());
-    }
-    let tree_access = program_access(inputs);
-    if let Some(root) = &project.tree {
-        match tree_access {
-            // What is not wanted is dropped in the end.
-            _ if run.stage.is_some() => rules.push(Rule::new(root, Access::WriteExecute)),
-            // The go command, which goes on beside tests, writes their binaries into the tree, and through
-            // links that lie in the way.
-            TreeAccess::Write if run.wraps == Some(Wraps::Tests) => {
-                let written = tree.write_rules(root, view).into_iter();
-                rules.extend(written.map(Rule::without_links));
-            }
-            TreeAccess::Write => rules.extend(tree.write_rules(root, view)),
-            TreeAccess::Read | TreeAccess::Testdata => rules.push(Rule::new(root, Access::Execute)),
-        }
-    }
-    rules.extend(common(inputs));
-    // The kernel lets a test write those of the go command's own files in /proc that belong to their common user
-    // (oom_score_adj, coredump_filter, clear_refs). Neither the rule nor the mount lets it, so that one of them is
-    // enough. What /proc/self/fd leads to is not on this mount.
-    for rule in &mut rules {
-        if rule.path == Path::new("/proc") {
-            rule.access = Access::Read;
-        }
-    }
     let mut writable_mounts: Vec<PathBuf> = ["/dev/shm", "/dev/pts"].map(PathBuf::from).into();
-    writable_mounts.extend([
-        own.tmp.clone(),
-        own.work.clone(),
-        own.home.clone(),
-        project.program_cache.clone(),
-    ]);
-    let named = project.write.iter().chain(&inputs.policy.files.write);
-    writable_mounts.extend(run.outputs.iter().chain(named).cloned());
-    if run.fuzzes {
-        writable_mounts.push(project.gocache.join("fuzz"));
-    }
+    writable_mounts.push(own.work.clone());
+    writable_mounts.extend(programs.written().cloned());
     let mut options = filter(host, false);
     options.nesting = false;
     let mut plan = ProgramPlan {
@@ -93,9 +36,9 @@ pub(super) fn program(
         root: run.stage.as_ref().map(|_| PROGRAM_ROOT.into()),
         writable_mounts,
         labels: labels(inputs),
-        landlock: ruleset(host, rules),
+        landlock: ruleset(host, programs.rules.clone()),
         tree: project.tree.clone().unwrap_or_default(),
-        tree_access,
+        tree_access: program_access(inputs),
         protected: match view {
             true => Vec::new(),
             false => tree.protected.clone(),
