@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms, and the rooms of this crate that each may name.
-const MAY_SEE: [(&str, &[&str]); 18] = [
+const MAY_SEE: [(&str, &[&str]); 19] = [
     ("sys", &[]),
     ("text", &[]),
     ("paths", &[]),
@@ -16,12 +16,16 @@ const MAY_SEE: [(&str, &[&str]); 18] = [
     ("profile", &["files", "policy"]),
     ("go", &["files", "policy", "paths", "text"]),
     ("host", &["paths", "sys"]),
-    ("plan", &["changes", "policy", "host", "files", "paths"]),
+    ("grants", &["policy"]),
+    (
+        "plan",
+        &["changes", "grants", "policy", "host", "files", "paths"],
+    ),
     ("enforce", &["policy", "plan", "files", "sys"]),
     ("notify", &["sys"]),
     ("changes", &["paths", "policy", "sys", "text"]),
     ("gateway", &["files", "paths", "policy", "text"]),
-    ("generate", &["policy", "text"]),
+    ("generate", &["grants", "policy", "text"]),
     (
         "launch",
         &[

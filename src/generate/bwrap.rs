@@ -21,6 +21,7 @@ impl Backend for Bwrap {
         match point {
             Point::GorootUnwritable
             | Point::SecretsUnreadable
+            | Point::Named
             | Point::ProtectedThere
             | Point::UnixSockets
             | Point::Capabilities

@@ -30,6 +30,9 @@ impl Backend for Container {
                 Fit::Exact
             }
             Point::SecretsUnreadable => Fit::Exact,
+            Point::Named => {
+                Fit::Narrower("nothing of the host is shown; give the container a volume")
+            }
             Point::PrivateTemporary | Point::UnixSockets => Fit::Exact,
             Point::Limits => Fit::Exact,
             Point::SystemCalls => Fit::Wider(

@@ -13,6 +13,7 @@ use crate::policy::Policy;
 pub enum Point {
     GorootUnwritable,
     SecretsUnreadable,
+    Named,
     CachesUnpoisonable,
     WorkOfOthers,
     ProtectedThere,
@@ -36,9 +37,10 @@ pub enum Point {
 
 impl Point {
     /// Every point, in the order of the table.
-    pub const ALL: [Point; 21] = [
+    pub const ALL: [Point; 22] = [
         Point::GorootUnwritable,
         Point::SecretsUnreadable,
+        Point::Named,
         Point::CachesUnpoisonable,
         Point::WorkOfOthers,
         Point::ProtectedThere,
@@ -65,6 +67,7 @@ impl Point {
         match self {
             Point::GorootUnwritable => "GOROOT cannot be written",
             Point::SecretsUnreadable => "files that are not granted cannot be read",
+            Point::Named => "what the policy names besides can be used",
             Point::CachesUnpoisonable => "programs cannot write GOCACHE or GOMODCACHE",
             Point::WorkOfOthers => "a test writes its own part of $WORK only",
             Point::ProtectedThere => "protected paths that exist cannot be written",
@@ -92,6 +95,7 @@ impl Point {
         match self {
             Point::AllowedHosts => !policy.network.allow.is_empty(),
             Point::Testdata => policy.files.test == crate::policy::TreeAccess::Testdata,
+            Point::Named => !policy.files.read.is_empty() || !policy.files.write.is_empty(),
             Point::Limits => policy.limits != crate::policy::Limits::default(),
             _ => true,
         }

@@ -1,12 +1,11 @@
-//! The policy's files for one project, as rules that a backend lowers.
-//!
-//! A rule names a canonical path, as Landlock binds it. Contradictions are found here, before
-//! anything is written.
+//! The policy's files for one project, as rules that a backend lowers: the launcher's own grants ([`crate::grants`]),
+//! in the terms of formats, with the system's files and what is refused.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::Error;
+pub use crate::grants::Subject;
+use crate::grants::{self, Contradiction, Grant, Places, Uses, contradictions, grants};
 use crate::policy::{Access, Policy, TreeAccess};
 
 /// Names of folders and files in a home that hold secrets: refused by name besides, where the format
@@ -39,6 +38,8 @@ pub struct Site {
     pub gocache: PathBuf,
     /// GOMODCACHE.
     pub gomodcache: PathBuf,
+    /// What go has seen of the checksum database, where it has.
+    pub sumdb: Option<PathBuf>,
     /// GOCACHE of go commands that programs run.
     pub program_cache: PathBuf,
     /// The work tree.
@@ -57,6 +58,38 @@ pub struct Site {
     pub temporary: Vec<PathBuf>,
     /// What in the work tree git's own configuration leads to, protected beside what the policy names.
     pub protected: Vec<PathBuf>,
+}
+
+impl Site {
+    fn places(&self) -> Places<'_> {
+        Places {
+            goroot: self.goroot.clone(),
+            linked: &self.goroot_linked,
+            gocache: self.gocache.clone(),
+            gomodcache: self.gomodcache.clone(),
+            sumdb: self.sumdb.as_deref(),
+            program_cache: self.program_cache.clone(),
+            tree: Some(self.tree.as_path()).filter(|tree| !tree.as_os_str().is_empty()),
+            launcher: self.launcher.clone(),
+            temporary: self.temporary.clone(),
+            read: paths_of(&self.read),
+            write: paths_of(&self.write),
+            ..Places::default()
+        }
+    }
+
+    /// Whether what is named is a file.
+    fn kind(&self, path: &Path) -> Kind {
+        let mut named = self.read.iter().chain(&self.write);
+        match named.any(|(named, is_folder)| named == path && !is_folder) {
+            true => Kind::File,
+            false => Kind::Folder,
+        }
+    }
+}
+
+fn paths_of(named: &[(PathBuf, bool)]) -> Vec<&Path> {
+    named.iter().map(|(path, _)| path.as_path()).collect()
 }
 
 /// What may be done; combined by [`Rights::and`].
@@ -88,6 +121,11 @@ impl Rights {
     /// Both.
     pub const fn and(self, other: Rights) -> Rights {
         Rights(self.0 | other.0)
+    }
+
+    /// These, less `other`.
+    pub const fn without(self, other: Rights) -> Rights {
+        Rights(self.0 & !other.0)
     }
 
     /// Whether all of `other` are among them.
@@ -146,31 +184,6 @@ pub enum Role {
     Named,
 }
 
-/// Who is confined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Subject {
-    /// The go command and GOROOT's own tools: the tool cage.
-    Tool,
-    /// `go run` programs, and what go generate and go tool start: the program cage.
-    Program,
-    /// Test binaries: the program cage, with what tests may write.
-    Test,
-}
-
-impl Subject {
-    /// Every subject.
-    pub const ALL: [Subject; 3] = [Subject::Tool, Subject::Program, Subject::Test];
-
-    /// The word that profiles and domains are named by.
-    pub fn word(self) -> &'static str {
-        match self {
-            Subject::Tool => "tool",
-            Subject::Program => "program",
-            Subject::Test => "test",
-        }
-    }
-}
-
 /// What a path stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -202,209 +215,111 @@ pub struct Rule {
 /// # Errors
 /// Where what may be written holds what may not.
 pub fn rules(policy: &Policy, site: &Site) -> Result<Vec<Rule>, Error> {
-    contradictions(policy, site)?;
-    let mut found = Rules::default();
+    let places = site.places();
+    let mut all_written = places.clone();
+    // Also what is not there yet.
+    let written = policy.files.write.iter().map(PathBuf::as_path);
+    all_written.write.extend(written);
+    contradictions(&all_written).map_err(|found| match found {
+        Contradiction::Holds { writable, held } | Contradiction::LiesIn { writable, held } => {
+            Error::Contradiction { writable, held }
+        }
+    })?;
+    let files = &policy.files;
+    let mut found = Vec::new();
     for subject in Subject::ALL {
-        found.goroot(subject, site);
-        found.caches(subject, site);
-        found.tree(subject, policy, site);
-        for folder in &site.temporary {
-            let rights = Access::WriteExecute.into();
-            found.add(subject, Role::Temporary, folder, Kind::Folder, rights, true);
-        }
-        if subject == Subject::Tool {
-            let rights = Access::Execute.into();
-            found.add(
-                subject,
-                Role::Launcher,
-                &site.launcher,
-                Kind::File,
-                rights,
-                false,
-            );
-        }
-        for (path, access, is_folder) in &site.system {
-            let (kind, executes) = (kind(*is_folder), Rights::from(*access).has(Rights::EXEC));
-            let role = match executes {
-                true => Role::SystemProgram,
-                false => Role::System,
-            };
-            let mut rights = Rights::from(*access);
-            if ["/usr/lib", "/lib", "/usr/lib64", "/lib64"]
-                .iter()
-                .any(|lib| path.starts_with(lib))
-            {
-                // Shared libraries, which the dynamic loader maps.
-                rights = rights.and(Rights::MAP);
-            }
-            found.add(subject, role, path, kind, rights, false);
-        }
-        for (paths, access) in [
-            (&site.read, Access::Read),
-            (&site.write, Access::WriteExecute),
-        ] {
-            for (path, is_folder) in paths {
-                found.add(
-                    subject,
-                    Role::Named,
-                    path,
-                    kind(*is_folder),
-                    access.into(),
-                    false,
-                );
-            }
-        }
-    }
-    Ok(found.0.into_iter().collect())
-}
-
-fn kind(is_folder: bool) -> Kind {
-    if is_folder { Kind::Folder } else { Kind::File }
-}
-
-#[derive(Default)]
-struct Rules(BTreeSet<Rule>);
-
-impl Rules {
-    fn add(
-        &mut self,
-        subject: Subject,
-        role: Role,
-        path: &Path,
-        kind: Kind,
-        rights: Rights,
-        owner: bool,
-    ) {
-        if !path.as_os_str().is_empty() {
-            self.0.insert(Rule {
-                subject,
-                role,
-                path: path.to_owned(),
-                kind,
-                rights,
-                owner,
-            });
-        }
-    }
-
-    fn goroot(&mut self, subject: Subject, site: &Site) {
-        let folder = Kind::Folder;
-        self.add(
-            subject,
-            Role::Goroot,
-            &site.goroot,
-            folder,
-            Rights::LOOK.and(Rights::MAP),
-            false,
-        );
-        for tools in ["bin", "pkg/tool"] {
-            let path = site.goroot.join(tools);
-            self.add(
-                subject,
-                Role::GorootTool,
-                &path,
-                folder,
-                Access::Execute.into(),
-                false,
-            );
-        }
-        for path in &site.goroot_linked {
-            self.add(subject, Role::Goroot, path, folder, Rights::LOOK, false);
-        }
-    }
-
-    fn caches(&mut self, subject: Subject, site: &Site) {
-        let folder = Kind::Folder;
-        let rights = match subject {
-            Subject::Tool => Rights::LOOK.and(Rights::CHANGE),
-            _ => Rights::LOOK,
-        };
-        self.add(subject, Role::Cache, &site.gocache, folder, rights, false);
-        self.add(
-            subject,
-            Role::CachedProgram,
-            &site.gocache,
-            folder,
-            Access::Execute.into(),
-            false,
-        );
-        self.add(
-            subject,
-            Role::ModuleCache,
-            &site.gomodcache,
-            folder,
-            rights,
-            false,
-        );
-        let own = Access::WriteExecute.into();
-        self.add(
-            subject,
-            Role::ProgramCache,
-            &site.program_cache,
-            folder,
-            own,
-            false,
-        );
-    }
-
-    fn tree(&mut self, subject: Subject, policy: &Policy, site: &Site) {
-        let files = &policy.files;
-        let access = match subject {
+        let tree = match subject {
             Subject::Tool => TreeAccess::Write,
             Subject::Program => files.run.max(files.command),
             Subject::Test => files.test,
         };
-        let written: Rights = Access::WriteExecute.into();
-        let rights = match access {
-            TreeAccess::Write => written,
-            _ => Access::Execute.into(),
-        };
-        self.add(subject, Role::Work, &site.tree, Kind::Folder, rights, false);
-        if access >= TreeAccess::Testdata {
-            self.add(
-                subject,
-                Role::Testdata,
-                &site.tree,
-                Kind::Folder,
-                written,
-                false,
-            );
+        for grant in grants(subject, tree, &places, Uses::ANY) {
+            found.extend(lowered(&grant, site));
         }
-        for path in policy.files.protected_in(&site.tree, &site.protected) {
-            self.add(
-                subject,
-                Role::Protected,
-                &path,
-                Kind::Folder,
-                Rights::CHANGE,
-                false,
-            );
+        found.extend(system(subject, site));
+        let protected = files.protected_in(&site.tree, &site.protected);
+        found.extend(protected.into_iter().map(|path| Rule {
+            subject,
+            role: Role::Protected,
+            path,
+            kind: Kind::Folder,
+            rights: Rights::CHANGE,
+            owner: false,
+        }));
+    }
+    found.retain(|rule| !rule.path.as_os_str().is_empty());
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+/// A grant as rules.
+fn lowered(grant: &Grant, site: &Site) -> Vec<Rule> {
+    let execute = Rights::EXEC.and(Rights::MAP);
+    let rule = |role, path: &Path, kind, rights| Rule {
+        subject: grant.subject,
+        role,
+        path: path.to_owned(),
+        kind,
+        rights,
+        owner: false,
+    };
+    let rights = Rights::from(grant.access);
+    let one = |role, kind| vec![rule(role, &grant.path, kind, rights)];
+    let folder = Kind::Folder;
+    match grant.role {
+        grants::Role::Goroot => {
+            let looked_at = rights.without(Rights::EXEC);
+            let tools = ["bin", "pkg/tool"].map(|tools| grant.path.join(tools));
+            let tools = tools.map(|path| rule(Role::GorootTool, &path, folder, rights));
+            let mut rules = vec![rule(Role::Goroot, &grant.path, folder, looked_at)];
+            rules.extend(tools);
+            rules
         }
+        grants::Role::Linked => one(Role::Goroot, folder),
+        grants::Role::Cache | grants::Role::Corpus => {
+            let kept = rights.without(execute);
+            let mut rules = vec![rule(Role::Cache, &grant.path, folder, kept)];
+            if rights.meets(Rights::EXEC) {
+                let programs = rights.without(Rights::CHANGE);
+                rules.push(rule(Role::CachedProgram, &grant.path, folder, programs));
+            }
+            rules
+        }
+        grants::Role::ModuleCache | grants::Role::Sumdb => one(Role::ModuleCache, folder),
+        grants::Role::ProgramCache => one(Role::ProgramCache, folder),
+        grants::Role::Work => one(Role::Work, folder),
+        grants::Role::Testdata => one(Role::Testdata, folder),
+        grants::Role::Temporary => vec![Rule {
+            owner: true,
+            ..rule(Role::Temporary, &grant.path, folder, rights)
+        }],
+        grants::Role::Launcher | grants::Role::ProgramPlan => one(Role::Launcher, Kind::File),
+        grants::Role::Named | grants::Role::Output => one(Role::Named, site.kind(&grant.path)),
     }
 }
 
-/// What may be written must not hold what nothing may write.
-fn contradictions(policy: &Policy, site: &Site) -> Result<(), Error> {
-    let held = [&site.goroot, &site.launcher];
-    let named = site.write.iter().map(|(path, _)| path);
-    let written = named.chain(&policy.files.write).chain([&site.tree]);
-    for writable in written.filter(|path| !path.as_os_str().is_empty()) {
-        let caches = [&site.gocache, &site.gomodcache];
-        let is_tree = *writable == site.tree;
-        let mut held = held
-            .iter()
-            .copied()
-            .chain(caches.into_iter().filter(|_| !is_tree));
-        let found = held.find(|held| {
-            let launcher = **held == site.launcher && is_tree;
-            !launcher && (held.starts_with(writable) || writable.starts_with(held))
-        });
-        if let Some(held) = found {
-            return Err(Error::Contradiction {
-                writable: writable.clone(),
-                held: held.clone(),
-            });
+/// What sh and the base tools need.
+fn system(subject: Subject, site: &Site) -> impl Iterator<Item = Rule> {
+    const LIBRARIES: [&str; 4] = ["/usr/lib", "/lib", "/usr/lib64", "/lib64"];
+    site.system.iter().map(move |(path, access, is_folder)| {
+        let mut rights = Rights::from(*access);
+        let role = match rights.has(Rights::EXEC) {
+            true => Role::SystemProgram,
+            false => Role::System,
+        };
+        if LIBRARIES.iter().any(|folder| path.starts_with(folder)) {
+            // Shared libraries, which the dynamic loader maps.
+            rights = rights.and(Rights::MAP);
         }
-    }
-    Ok(())
+        let kind = if *is_folder { Kind::Folder } else { Kind::File };
+        Rule {
+            subject,
+            role,
+            path: path.clone(),
+            kind,
+            rights,
+            owner: false,
+        }
+    })
 }

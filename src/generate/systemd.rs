@@ -28,6 +28,7 @@ impl Backend for Systemd {
             Point::GorootUnwritable
             | Point::Capabilities
             | Point::SetId
+            | Point::Named
             | Point::ProtectedThere => Fit::Exact,
             Point::SecretsUnreadable => Fit::Wider(
                 "homes and known secrets are closed; other files of the system stay readable",

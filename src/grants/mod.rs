@@ -171,6 +171,8 @@ pub fn grants(subject: Subject, tree: TreeAccess, places: &Places<'_>, uses: Use
     for path in places.outputs {
         found.add(Role::Output, path, Access::Write);
     }
+    #[cfg(test)]
+    tests::add(&mut found);
     found.grants
 }
 
@@ -263,7 +265,7 @@ impl Found {
             false => Access::Execute,
         };
         self.add(Role::Work, root, access);
-        if tree == TreeAccess::Testdata && !is_written {
+        if tree >= TreeAccess::Testdata && !uses.is_staged {
             self.add(Role::Testdata, root, Access::WriteExecute);
         }
     }

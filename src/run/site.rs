@@ -67,6 +67,7 @@ pub fn find(request: &Request, console: &dyn Console) -> anyhow::Result<(Policy,
         goroot_linked: toolchain.linked.clone(),
         gocache: caches.gocache,
         gomodcache: caches.gomodcache,
+        sumdb: look::canonicalize(caches.gopath.join("pkg/sumdb")).ok(),
         program_cache: caches.programs,
         tree: tree.unwrap_or_default(),
         home: who

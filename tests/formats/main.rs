@@ -150,6 +150,7 @@ fn a_rule_that_a_format_cannot_hold_is_in_every_file() {
     let (mut policy, site) = (policy(), site(Path::new("/work")));
     policy.files.test = TreeAccess::Testdata;
     policy.network.allow = vec!["example.com".to_owned()];
+    policy.files.read = vec!["/srv/data".into()];
     assert!(Point::ALL.iter().all(|point| point.is_used(&policy)));
     for backend in generate::BACKENDS {
         let forms = backend.forms().iter().map(|form| Some((*form).to_owned()));

@@ -46,6 +46,7 @@ impl Backend for AppArmor {
             Point::GorootUnwritable
             | Point::CachesUnpoisonable
             | Point::ProtectedThere
+            | Point::Named
             | Point::Capabilities => Fit::Exact,
             Point::SecretsUnreadable => Fit::Wider(
                 "names, command lines and states of the same user's processes in /proc, where there is no pid namespace",

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::names;
+use crate::generate::rules::{Role, Subject};
 use crate::generate::{Error, Model};
 use crate::policy::protected::is_pattern;
 
@@ -56,60 +57,57 @@ const ALIASES: [(&str, &str); 6] = [
 /// # Errors
 /// A path that holds a zero byte or is not absolute.
 pub fn contexts(model: &Model<'_>) -> Result<Vec<Context>, Error> {
-    let site = model.site;
-    let home = &site.home;
+    let home = &model.site.home;
     let mut found = Vec::new();
+    // The tool cage has every role.
+    let of_tool = |role| {
+        let rules = model.rules.iter();
+        rules.filter(move |rule| rule.subject == Subject::Tool && rule.role == role)
+    };
     let mut add = |root: &Path, below: &str, kind, name| -> Result<(), Error> {
-        if root.as_os_str().is_empty() {
-            return Ok(());
+        let pattern = pattern(root, home)? + below;
+        if !found
+            .iter()
+            .any(|one: &Context| one.pattern == pattern && one.name == name)
+        {
+            found.push(Context {
+                pattern,
+                kind,
+                name,
+                root: root.to_owned(),
+            });
         }
-        found.push(Context {
-            pattern: pattern(root, home)? + below,
-            kind,
-            name,
-            root: root.to_owned(),
-        });
         Ok(())
     };
     let all = "(/.*)?";
-    add(&site.tree, all, Kind::Any, names::WORK)?;
-    add(
-        &site.tree,
-        "/(.*/)?testdata(/.*)?",
-        Kind::Any,
-        names::TESTDATA,
-    )?;
-    for path in model.policy.files.protected_in(&site.tree, &site.protected) {
-        add(&path, all, Kind::Any, names::PROTECTED)?;
+    for rule in of_tool(Role::Work) {
+        add(&rule.path, all, Kind::Any, names::WORK)?;
+        let testdata = "/(.*/)?testdata(/.*)?";
+        add(&rule.path, testdata, Kind::Any, names::TESTDATA)?;
     }
-    for item in model
-        .policy
-        .files
-        .protected
-        .iter()
-        .filter(|item| is_pattern(item))
-    {
+    for rule in of_tool(Role::Protected) {
+        add(&rule.path, all, Kind::Any, names::PROTECTED)?;
+    }
+    let patterns = model.policy.files.protected.iter();
+    for item in patterns.filter(|item| is_pattern(item)) {
         let below = escaped(item).replace("\\x2a", "[^/]*");
         let below = format!("/{below}{all}");
-        add(&site.tree, &below, Kind::Any, names::PROTECTED)?;
+        for rule in of_tool(Role::Work) {
+            add(&rule.path, &below, Kind::Any, names::PROTECTED)?;
+        }
     }
-    add(&site.gomodcache, all, Kind::Any, names::MODCACHE)?;
-    add(&site.gocache, all, Kind::Any, names::CACHE)?;
-    add(&site.program_cache, all, Kind::Any, names::PROGRAM_CACHE)?;
-    add(&site.goroot, all, Kind::Any, names::GOROOT)?;
-    add(
-        &site.goroot.join("bin"),
-        "/.*",
-        Kind::File,
-        names::GOROOT_EXEC,
-    )?;
-    add(
-        &site.goroot.join("pkg/tool"),
-        "/.*",
-        Kind::File,
-        names::GOROOT_EXEC,
-    )?;
-    add(&site.launcher, "", Kind::File, names::EXEC)?;
+    for (role, below, kind, name) in [
+        (Role::ModuleCache, all, Kind::Any, names::MODCACHE),
+        (Role::Cache, all, Kind::Any, names::CACHE),
+        (Role::ProgramCache, all, Kind::Any, names::PROGRAM_CACHE),
+        (Role::Goroot, all, Kind::Any, names::GOROOT),
+        (Role::GorootTool, "/.*", Kind::File, names::GOROOT_EXEC),
+        (Role::Launcher, "", Kind::File, names::EXEC),
+    ] {
+        for rule in of_tool(role) {
+            add(&rule.path, below, kind, name)?;
+        }
+    }
     Ok(found)
 }
 

@@ -42,6 +42,9 @@ impl Backend for Selinux {
             Point::SecretsUnreadable => Fit::Wider(
                 "what the system's policy lets every domain read, and files of type etc_t and usr_t",
             ),
+            Point::Named => Fit::Narrower(
+                "what has a label of its own keeps it; where that refuses, give the path gosandbox_work_t or gosandbox_goroot_t",
+            ),
             Point::WorkOfOthers => {
                 Fit::Wider("a test may add files to all of $WORK, and changes none that is there")
             }
