@@ -18,19 +18,34 @@
 //! | [`gateway`] | the module gateway and the tunnel: the way out, outside the sandbox |
 //! | [`launch`] | fork, init, signals, exit status, the `-exec` wrapper |
 
+#[forbid(unsafe_code)]
 pub mod changes;
+#[forbid(unsafe_code)]
 pub mod cli;
+#[forbid(unsafe_code)]
 pub mod enforce;
+#[forbid(unsafe_code)]
 pub mod files;
+#[forbid(unsafe_code)]
 pub mod gateway;
+#[forbid(unsafe_code)]
 pub mod generate;
+#[forbid(unsafe_code)]
 pub mod go;
+#[forbid(unsafe_code)]
 pub mod host;
+#[forbid(unsafe_code)]
 pub mod launch;
+#[forbid(unsafe_code)]
 pub mod notify;
+#[forbid(unsafe_code)]
 mod paths;
+#[forbid(unsafe_code)]
 pub mod plan;
+#[forbid(unsafe_code)]
 pub mod policy;
+#[forbid(unsafe_code)]
 pub mod profile;
 mod sys;
+#[forbid(unsafe_code)]
 mod text;
