@@ -26,72 +26,15 @@ pub(super) fn program(
         host, project, run, ..
     } = *inputs;
     let view = host.namespaces.is_ok();
-    // Whatever this run's terminal, so that a result of a test is the same in each: the tool cage decides.
-    let mut rules = system::rules(System::Dynamic, &[], view, true);
-    // The tool cage's domain holds the list of executables already; domains only ever narrow.
-    rules.push(Rule::new("/usr", Access::Execute));
-    if !view {
-        rules.extend(execute.iter().map(|path| Rule::new(path, Access::Execute)));
-    }
-    rules.push(Rule::new(&project.goroot, Access::Execute));
-    rules.extend(
-        project
-            .goroot_linked
-            .iter()
-            .map(|path| Rule::new(path, Access::Read)),
-    );
-    rules.push(Rule::new(&own.tmp, Access::WriteExecute));
-    rules.push(Rule::new(&own.home, Access::WriteExecute));
-    rules.push(Rule::new(&project.program_cache, Access::WriteExecute));
-    rules.push(Rule::new(&project.gomodcache, Access::Read));
-    rules.push(Rule::new(&project.gocache, Access::Execute));
-    if run.fuzzes {
-        // It is kept, and later runs, outside too, write new entries where a link there leads.
-        rules.push(Rule::new(project.gocache.join("fuzz"), Access::Write).without_links());
-    }
     let tree_access = program_access(inputs);
-    if let Some(root) = &project.tree {
-        match tree_access {
-            // What is not wanted is dropped in the end.
-            _ if run.stage.is_some() => rules.push(Rule::new(root, Access::WriteExecute)),
-            // The go command, which goes on beside tests, writes their binaries into the tree, and through
-            // links that lie in the way.
-            TreeAccess::Write if run.wraps == Some(Wraps::Tests) => {
-                let written = tree.write_rules(root, view).into_iter();
-                rules.extend(written.map(Rule::without_links));
-            }
-            TreeAccess::Write => rules.extend(tree.write_rules(root, view)),
-            TreeAccess::Read | TreeAccess::Testdata => rules.push(Rule::new(root, Access::Execute)),
-        }
-    }
-    rules.extend(common(inputs));
-    // The kernel lets a test write those of the go command's own files in /proc that belong to their common user
-    // (oom_score_adj, coredump_filter, clear_refs). Neither the rule nor the mount lets it, so that one of them is
-    // enough. What /proc/self/fd leads to is not on this mount.
-    for rule in &mut rules {
-        if rule.path == Path::new("/proc") {
-            rule.access = Access::Read;
-        }
-    }
-    let mut writable_mounts: Vec<PathBuf> = ["/dev/shm", "/dev/pts"].map(PathBuf::from).into();
-    writable_mounts.extend([
-        own.tmp.clone(),
-        own.work.clone(),
-        own.home.clone(),
-        project.program_cache.clone(),
-    ]);
-    let named = project.write.iter().chain(&inputs.policy.files.write);
-    writable_mounts.extend(run.outputs.iter().chain(named).cloned());
-    if run.fuzzes {
-        writable_mounts.push(project.gocache.join("fuzz"));
-    }
+    let rules = rules(inputs, own, execute, tree);
     let mut options = filter(host, false);
     options.nesting = false;
     let mut plan = ProgramPlan {
         digest: String::new(),
         nest: view,
         root: run.stage.as_ref().map(|_| PROGRAM_ROOT.into()),
-        writable_mounts,
+        writable_mounts: writable_mounts(inputs, own),
         labels: labels(inputs),
         landlock: ruleset(host, rules),
         tree: project.tree.clone().unwrap_or_default(),
@@ -115,6 +58,79 @@ pub(super) fn program(
     };
     plan.digest = digest(&plan, own)?;
     Ok(plan)
+}
+
+/// The rules of the programs' Landlock domain, without what depends on the program.
+fn rules(inputs: &Inputs<'_>, own: &OwnFiles, execute: &[PathBuf], tree: &Tree) -> Vec<Rule> {
+    let Inputs {
+        host, project, run, ..
+    } = *inputs;
+    let view = host.namespaces.is_ok();
+    // Whatever this run's terminal, so that a result of a test is the same in each: the tool cage decides.
+    let mut rules = system::rules(System::Dynamic, &[], view, true);
+    // The tool cage's domain holds the list of executables already; domains only ever narrow.
+    rules.push(Rule::new("/usr", Access::Execute));
+    if !view {
+        rules.extend(execute.iter().map(|path| Rule::new(path, Access::Execute)));
+    }
+    rules.push(Rule::new(&project.goroot, Access::Execute));
+    rules.extend(
+        project
+            .goroot_linked
+            .iter()
+            .map(|path| Rule::new(path, Access::Read)),
+    );
+    rules.push(Rule::new(&own.tmp, Access::WriteExecute));
+    rules.push(Rule::new(&own.home, Access::WriteExecute));
+    rules.push(Rule::new(&project.program_cache, Access::WriteExecute));
+    rules.push(Rule::new(&project.gomodcache, Access::Read));
+    rules.push(Rule::new(&project.gocache, Access::Execute));
+    if run.fuzzes {
+        // It is kept, and later runs, outside too, write new entries where a link there leads.
+        rules.push(Rule::new(project.gocache.join("fuzz"), Access::Write).without_links());
+    }
+    if let Some(root) = &project.tree {
+        match program_access(inputs) {
+            // What is not wanted is dropped in the end.
+            _ if run.stage.is_some() => rules.push(Rule::new(root, Access::WriteExecute)),
+            // The go command, which goes on beside tests, writes their binaries into the tree, and through
+            // links that lie in the way.
+            TreeAccess::Write if run.wraps == Some(Wraps::Tests) => {
+                let written = tree.write_rules(root, view).into_iter();
+                rules.extend(written.map(Rule::without_links));
+            }
+            TreeAccess::Write => rules.extend(tree.write_rules(root, view)),
+            TreeAccess::Read | TreeAccess::Testdata => rules.push(Rule::new(root, Access::Execute)),
+        }
+    }
+    rules.extend(common(inputs));
+    // The kernel lets a test write those of the go command's own files in /proc that belong to their common user
+    // (oom_score_adj, coredump_filter, clear_refs). Neither the rule nor the mount lets it, so that one of them is
+    // enough. What /proc/self/fd leads to is not on this mount.
+    for rule in &mut rules {
+        if rule.path == Path::new("/proc") {
+            rule.access = Access::Read;
+        }
+    }
+    rules
+}
+
+/// Mounts that stay writable for programs.
+fn writable_mounts(inputs: &Inputs<'_>, own: &OwnFiles) -> Vec<PathBuf> {
+    let Inputs { project, run, .. } = *inputs;
+    let mut mounts: Vec<PathBuf> = ["/dev/shm", "/dev/pts"].map(PathBuf::from).into();
+    mounts.extend([
+        own.tmp.clone(),
+        own.work.clone(),
+        own.home.clone(),
+        project.program_cache.clone(),
+    ]);
+    let named = project.write.iter().chain(&inputs.policy.files.write);
+    mounts.extend(run.outputs.iter().chain(named).cloned());
+    if run.fuzzes {
+        mounts.push(project.gocache.join("fuzz"));
+    }
+    mounts
 }
 
 /// That programs do not write the work tree itself.
