@@ -20,21 +20,37 @@
 //! | [`run`] | one run as a library: from what is asked for to how it has ended |
 //! | [`launch`] | fork, init, signals, exit status, the `-exec` wrapper |
 
+#[forbid(unsafe_code)]
 pub mod changes;
+#[forbid(unsafe_code)]
 pub mod cli;
+#[forbid(unsafe_code)]
 pub mod enforce;
+#[forbid(unsafe_code)]
 pub mod files;
+#[forbid(unsafe_code)]
 pub mod gateway;
+#[forbid(unsafe_code)]
 pub mod generate;
+#[forbid(unsafe_code)]
 pub mod go;
 pub mod grants;
+#[forbid(unsafe_code)]
 pub mod host;
+#[forbid(unsafe_code)]
 pub mod launch;
+#[forbid(unsafe_code)]
 pub mod notify;
+#[forbid(unsafe_code)]
 mod paths;
+#[forbid(unsafe_code)]
 pub mod plan;
+#[forbid(unsafe_code)]
 pub mod policy;
+#[forbid(unsafe_code)]
 pub mod profile;
+#[forbid(unsafe_code)]
 pub mod run;
 mod sys;
+#[forbid(unsafe_code)]
 mod text;

@@ -43,3 +43,44 @@ pub fn no_new_privs() -> Result<(), Error> {
         Err(errno) => Err(errno).during(Layer::NoNewPrivs, action),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use caps::CapSet;
+
+    use super::*;
+
+    const SETS: [CapSet; 5] = [
+        CapSet::Ambient,
+        CapSet::Bounding,
+        CapSet::Effective,
+        CapSet::Inheritable,
+        CapSet::Permitted,
+    ];
+
+    #[test]
+    fn another_reader_finds_the_same_capabilities_and_none_afterwards() {
+        let given_up = || {
+            for capability in caps::all() {
+                let found = caps::has_cap(None, CapSet::Effective, capability).unwrap();
+                assert_eq!(
+                    sys::has_capability(u32::from(capability.index())),
+                    found,
+                    "{capability}"
+                );
+            }
+            let may_drop = caps::has_cap(None, CapSet::Effective, caps::Capability::CAP_SETPCAP);
+            drop_bounding_set(false).unwrap();
+            clear().unwrap();
+            for set in SETS {
+                let left = caps::read(None, set).unwrap();
+                // Without CAP_SETPCAP the bounding set stays, and grants nothing (no_new_privs).
+                let stays = matches!(set, CapSet::Bounding) && !may_drop.as_ref().unwrap();
+                assert!(stays || left.is_empty(), "{set:?}: {left:?}");
+            }
+            assert!(caps::raise(None, CapSet::Effective, caps::Capability::CAP_CHOWN).is_err());
+        };
+        // The sets are a thread's own.
+        std::thread::spawn(given_up).join().unwrap();
+    }
+}

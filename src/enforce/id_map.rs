@@ -6,19 +6,16 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::{self, Mode, OFlags};
 
 use crate::plan::Identity;
-use crate::sys::{self, Cloned, signal};
+use crate::sys::{self, Cloned, Namespaces, signal};
 
 /// Makes a user namespace in which id 0 on disk is the sandbox user, and every other id is itself
 /// (mount_setattr(2), MOUNT_ATTR_IDMAP). Its only process ends before this returns. `proc` is a procfs of
 /// this process's pid namespace.
 pub fn user_namespace(identity: &Identity, proc: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    let Cloned::Parent { pid, pidfd: _ } = sys::clone_process(libc::CLONE_NEWUSER)? else {
-        // Init must hear of the launcher's end even if that is now.
-        let _or_it_is_killed_soon = sys::close_all_but(&[]);
-        // The namespace lives as long as this process or a descriptor of it.
-        loop {
-            rustix::event::pause();
-        }
+    let Cloned::Parent { pid, pidfd: _ } = sys::clone_process(Namespaces::USER)? else {
+        // The namespace lives as long as this process or a descriptor of it. Without descriptors, since
+        // init must hear of the launcher's end even if that is now.
+        sys::descriptors::wait_for_the_end()
     };
     let open = |name: &str, mode: OFlags| {
         let path = format!("{pid}/{name}");

@@ -9,21 +9,21 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use super::{Context, Error};
 use crate::plan::Identity;
 use crate::policy::Layer;
-use crate::sys;
+use crate::sys::{self, Namespaces};
 
 /// The namespaces that init is cloned into. Root needs no user namespace: it has the rights, and an
 /// init of root's own can reach what the sandbox user could not even walk to.
-pub fn clone_flags(identity: &Identity) -> i32 {
+pub fn cloned_into(identity: &Identity) -> Namespaces {
     if identity.switch {
-        libc::CLONE_NEWPID
+        Namespaces::PID
     } else {
-        libc::CLONE_NEWPID | libc::CLONE_NEWUSER
+        Namespaces::PID | Namespaces::USER
     }
 }
 
 /// In init: makes the other namespaces but that of cgroups, maps the user to itself and brings loopback up.
 pub fn enter(identity: &Identity) -> Result<(), Error> {
-    let others = libc::CLONE_NEWNS | libc::CLONE_NEWNET | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
+    let others = Namespaces::MOUNT | Namespaces::NET | Namespaces::IPC | Namespaces::UTS;
     sys::unshare(others).during(Layer::Namespaces, || "make namespaces".into())?;
     if !identity.switch {
         map_to_self(identity.uid, identity.gid)?;
@@ -33,8 +33,7 @@ pub fn enter(identity: &Identity) -> Result<(), Error> {
 
 /// In init, once it is in the cgroups of the run: they are the root of what it sees of cgroups.
 pub fn enter_cgroup() -> Result<(), Error> {
-    sys::unshare(libc::CLONE_NEWCGROUP)
-        .during(Layer::Namespaces, || "make a cgroup namespace".into())
+    sys::unshare(Namespaces::CGROUP).during(Layer::Namespaces, || "make a cgroup namespace".into())
 }
 
 /// Maps one user and one group to themselves in the current user namespace (user_namespaces(7)).

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::plan::{ProgramPlan, Ruleset};
 use crate::policy::Layer;
-use crate::sys;
+use crate::sys::{self, Namespaces};
 
 /// Confines this process; it executes the program next.
 ///
@@ -32,10 +32,10 @@ pub fn restrict(
         let (uid, gid) = (process::getuid().as_raw(), process::getgid().as_raw());
         // In a root of its own a program needs no mount namespace.
         let mounts = match plan.root {
-            Some(_) => 0,
-            None => libc::CLONE_NEWNS,
+            Some(_) => Namespaces::NONE,
+            None => Namespaces::MOUNT,
         };
-        sys::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNET | mounts)
+        sys::unshare(Namespaces::USER | Namespaces::NET | mounts)
             .during(Layer::Namespaces, || {
                 "make namespaces for the program".into()
             })?;

@@ -3,7 +3,6 @@
 //! Programs write the overlay's upper folder, which lies outside every view. The real tree is the
 //! lower layer, which an overlay never writes.
 
-use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -186,7 +185,7 @@ fn attach(mount: &OwnedFd, root: BorrowedFd<'_>, path: &Path) -> Result<(), Errn
 
 /// Makes a mount read-only or not, `recursive` with those below it.
 fn set(root: BorrowedFd<'_>, path: &Path, recursive: bool, read_only: bool) -> io::Result<()> {
-    let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::INVAL)?;
+    let path = sys::c_string(path.as_os_str().as_bytes())?;
     let attr = match read_only {
         true => MountAttr {
             set: libc::MOUNT_ATTR_RDONLY,

@@ -4,27 +4,21 @@
 //! resolved when the plan was made and has a link in it now was swapped, and ends the run
 //! (CVE-2026-87766). Every mount is nosuid and nodev; what is not writable is read-only as a mount.
 
-use std::collections::BTreeSet;
-use std::ffi::{CString, OsStr};
-use std::fs::File;
-use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
-use rustix::fs::{self, CWD, FileType, Mode, OFlags};
-use rustix::io::Errno;
+use rustix::fs::{CWD, Mode};
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags,
-    OpenTreeFlags, UnmountFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen,
-    mount_change, move_mount, open_tree, unmount,
+    MountPropagationFlags, MoveMountFlags, UnmountFlags, mount_change, move_mount, unmount,
 };
 use rustix::process;
 
+use super::filling::Filling;
+use super::mounts::{bind, proc, terminals, tmpfs};
 use super::staged::{self, Folders, Staged};
-use super::{Context, Error, cover, id_map, open_without_links};
+use super::{Context, Error, id_map};
 use crate::files::Judged;
-use crate::plan::{Identity, Node, Overlay, View};
+use crate::plan::{Identity, Node, View};
 use crate::policy::{self, Layer};
 use crate::sys::{self, MountAttr};
 
@@ -124,10 +118,7 @@ pub fn build(
         MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
     )
     .during(Layer::Namespaces, || format!("mount the root on {BASE}"))?;
-    let mut filling = Filling {
-        root: root.as_fd(),
-        folders: BTreeSet::new(),
-    };
+    let mut filling = Filling::new(root.as_fd());
     let mut staged = None;
     // Not the caller's: what is made here must be reachable for the sandbox user.
     let umask = process::umask(Mode::from_raw_mode(0o022));
@@ -202,182 +193,6 @@ fn detached(
     })
 }
 
-/// Clones the tree at `source`, with the mounts below it, and sets its attributes.
-///
-/// Another user may have exchanged a folder since it was judged: root would bind whatever is there now.
-fn bind(
-    source: &Path,
-    writable: bool,
-    id_map: Option<BorrowedFd<'_>>,
-    judged: &[Judged],
-) -> io::Result<OwnedFd> {
-    let at = open_without_links(source)?;
-    if !Judged::allows(judged, source, &fs::fstat(&at)?) {
-        return Err(io::Error::other(
-            "it is another folder than the one that was looked at before",
-        ));
-    }
-    let tree = open_tree(
-        at.as_fd(),
-        "",
-        OpenTreeFlags::OPEN_TREE_CLONE
-            | OpenTreeFlags::OPEN_TREE_CLOEXEC
-            | OpenTreeFlags::AT_EMPTY_PATH
-            | OpenTreeFlags::AT_RECURSIVE,
-    )?;
-    let mut attr = MountAttr {
-        set: (libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV),
-        ..MountAttr::default()
-    };
-    if is_device(&at)? {
-        attr.set = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC;
-    } else if !writable {
-        attr.set |= libc::MOUNT_ATTR_RDONLY;
-    }
-    sys::mount_setattr(tree.as_fd(), c"", true, &attr)?;
-    if let Some(namespace) = id_map {
-        let attr = MountAttr {
-            set: libc::MOUNT_ATTR_IDMAP,
-            userns_fd: namespace.as_raw_fd() as u64,
-            ..MountAttr::default()
-        };
-        sys::mount_setattr(tree.as_fd(), c"", false, &attr)?;
-    }
-    Ok(tree)
-}
-
-fn is_device(file: &OwnedFd) -> Result<bool, Errno> {
-    Ok(FileType::from_raw_mode(fs::fstat(file)?.st_mode) == FileType::CharacterDevice)
-}
-
-fn tmpfs(mode: u32, size: u64, owner: Option<(u32, u32)>) -> io::Result<OwnedFd> {
-    let (mode, size) = (format!("{mode:o}"), size.to_string());
-    let ids = owner.map(|(uid, gid)| (uid.to_string(), gid.to_string()));
-    let mut options = vec![("mode", mode.as_str()), ("size", &size)];
-    if let Some((uid, gid)) = &ids {
-        options.extend([("uid", uid.as_str()), ("gid", gid)]);
-    }
-    special("tmpfs", &options)
-}
-
-fn proc() -> io::Result<OwnedFd> {
-    special("proc", &[])
-}
-
-fn terminals() -> io::Result<OwnedFd> {
-    special(
-        "devpts",
-        &[("newinstance", ""), ("ptmxmode", "0666"), ("mode", "0620")],
-    )
-}
-
-/// A new instance of a kernel file system; an option without a value is a flag.
-fn special(kind: &str, options: &[(&str, &str)]) -> io::Result<OwnedFd> {
-    let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
-    for (key, value) in options {
-        if value.is_empty() {
-            rustix::mount::fsconfig_set_flag(context.as_fd(), *key)?;
-        } else {
-            fsconfig_set_string(context.as_fd(), *key, *value)?;
-        }
-    }
-    fsconfig_create(context.as_fd())?;
-    let mut attributes = MountAttrFlags::MOUNT_ATTR_NOSUID;
-    if kind == "devpts" {
-        attributes |= MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    } else {
-        attributes |= MountAttrFlags::MOUNT_ATTR_NODEV;
-    }
-    if kind == "proc" {
-        attributes |= MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    }
-    Ok(fsmount(
-        context.as_fd(),
-        FsMountFlags::FSMOUNT_CLOEXEC,
-        attributes,
-    )?)
-}
-
-/// The new root while it is filled, and the folders that are known to be in it.
-struct Filling<'a> {
-    root: BorrowedFd<'a>,
-    folders: BTreeSet<&'a OsStr>,
-}
-
-impl<'a> Filling<'a> {
-    /// Puts one node into the root.
-    fn place(&mut self, node: &'a Node, mount: Option<OwnedFd>) -> io::Result<()> {
-        let target = node.target().strip_prefix("/").unwrap_or(node.target());
-        match node {
-            Node::Folder { mode, .. } => self.folder(target, *mode)?,
-            Node::File { content, .. } => File::from(self.file(target)?).write_all(content)?,
-            Node::Symlink { to, .. } => {
-                self.parents(target)?;
-                fs::symlinkat(to, self.root, target)?;
-            }
-            Node::Bind { .. } | Node::Tmpfs { .. } | Node::Proc { .. } | Node::Terminals { .. } => {
-                let Some(mount) = mount else { return Ok(()) };
-                self.attach(target, &mount)?;
-            }
-            Node::Cover(cover) => cover::place(self.root, cover)?,
-            // Its lower layer must be in place: [`Filling::stage`].
-            Node::Staged(_) => {}
-        }
-        Ok(())
-    }
-
-    /// Puts the overlay over the work tree, which is in place.
-    fn stage(&self, overlay: &Overlay, folders: &Folders) -> Result<Staged, Error> {
-        let action = || format!("place {}", overlay.target.display());
-        let target = overlay.target.strip_prefix("/").unwrap_or(&overlay.target);
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let lower =
-            fs::openat(self.root, target, flags, Mode::empty()).during(Layer::MountView, action)?;
-        let staged = staged::overlay(lower.as_fd(), overlay, folders)?;
-        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
-        move_mount(staged.mount.as_fd(), "", self.root, target, flags)
-            .during(Layer::MountView, action)?;
-        Ok(staged)
-    }
-
-    /// Attaches a mount, over a file or folder that is made for it where there is none.
-    fn attach(&mut self, target: &'a Path, mount: &OwnedFd) -> io::Result<()> {
-        match FileType::from_raw_mode(fs::fstat(mount)?.st_mode) {
-            FileType::Directory => self.folder(target, 0o755)?,
-            _ => match self.file(target) {
-                Err(Errno::EXIST) => {}
-                result => drop(result?),
-            },
-        }
-        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
-        Ok(move_mount(mount.as_fd(), "", self.root, target, flags)?)
-    }
-
-    fn folder(&mut self, target: &'a Path, mode: u32) -> Result<(), Errno> {
-        if target.as_os_str().is_empty() || !self.folders.insert(target.as_os_str()) {
-            return Ok(());
-        }
-        self.parents(target)?;
-        match fs::mkdirat(self.root, target, Mode::from_raw_mode(mode)) {
-            // In a folder that is bound from the host.
-            Err(Errno::EXIST) => Ok(()),
-            result => result,
-        }
-    }
-
-    fn parents(&mut self, target: &'a Path) -> Result<(), Errno> {
-        target
-            .parent()
-            .map_or(Ok(()), |parent| self.folder(parent, 0o755))
-    }
-
-    fn file(&mut self, target: &'a Path) -> Result<OwnedFd, Errno> {
-        self.parents(target)?;
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        fs::openat(self.root, target, flags, Mode::from_raw_mode(0o644))
-    }
-}
-
 /// Makes `root` the root and lets go of the old one (pivot_root(2), the variant with `.` twice).
 fn pivot(root: BorrowedFd<'_>) -> Result<(), Error> {
     let action = || "change to the new root".to_owned();
@@ -403,8 +218,7 @@ pub fn freeze(writable: &[std::path::PathBuf]) -> Result<(), Error> {
         ..MountAttr::default()
     };
     for path in writable {
-        CString::new(path.as_os_str().as_bytes())
-            .map_err(|_| Errno::INVAL.into())
+        sys::c_string(path.as_os_str().as_bytes())
             .and_then(|name| sys::mount_setattr(CWD, &name, false, &thaw))
             .during(Layer::MountView, || {
                 format!("make {} writable again", path.display())

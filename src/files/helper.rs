@@ -19,7 +19,7 @@ use rustix::thread;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::sys::{self, Cloned};
+use crate::sys::{self, Cloned, Namespaces};
 
 /// The longest answer. It is one message, which is less than what a unix socket buffers.
 const LONGEST: usize = 64 << 10;
@@ -50,7 +50,7 @@ pub fn as_user<T: Serialize + DeserializeOwned>(
     in_helper(user, work)
 }
 
-/// The process has one thread, or none of its threads holds a lock.
+/// The process has one thread.
 fn in_helper<T: Serialize + DeserializeOwned>(
     user: User,
     work: impl FnOnce() -> (T, Vec<OwnedFd>),
@@ -61,7 +61,7 @@ fn in_helper<T: Serialize + DeserializeOwned>(
         SocketFlags::CLOEXEC,
         None,
     )?;
-    let Cloned::Parent { pid, pidfd } = sys::clone_process(0)? else {
+    let Cloned::Parent { pid, pidfd } = sys::clone_process(Namespaces::NONE)? else {
         drop(own);
         let told = serve(user, work, &its);
         sys::exit_now(i32::from(told.is_err()));
@@ -180,15 +180,15 @@ mod tests {
         if !process::geteuid().is_root() {
             return;
         }
-        // Beside other tests a lock of theirs could be held.
-        if std::env::var_os("GOSANDBOX_TEST_ALONE").is_none() {
-            let name = "files::helper::tests::the_helper_is_the_user_and_cannot_be_anybody_else";
-            let mut alone = std::process::Command::new(std::env::current_exe().unwrap());
-            alone.args(["--exact", name, "--test-threads=1"]);
-            let ended = alone.env("GOSANDBOX_TEST_ALONE", "1").output().unwrap();
-            assert!(ended.status.success(), "{ended:?}");
-            return;
-        }
+        // The test harness has threads. After fork(2) there is one.
+        let Some(pid) = sys::identity::fork().unwrap() else {
+            let held = std::panic::catch_unwind(is_the_user_and_nobody_else);
+            sys::exit_now(i32::from(held.is_err()));
+        };
+        assert_eq!(sys::wait_for(pid).unwrap(), Some(0));
+    }
+
+    fn is_the_user_and_nobody_else() {
         let user = User {
             uid: 1000,
             gid: 1000,

@@ -104,6 +104,31 @@ fn options(model: &Model<'_>) -> Result<Vec<String>, Error> {
     ] {
         words.push(format!("--ro-bind-try {path} {path}"));
     }
+    words.extend(binds(model)?);
+    let path = quoted(&site.goroot.join("bin"))?;
+    words.push(format!("--setenv PATH {path}:/usr/local/bin:/usr/bin:/bin"));
+    words.push("--setenv HOME /tmp/home".to_owned());
+    for (name, path) in [("GOCACHE", &site.gocache), ("GOMODCACHE", &site.gomodcache)] {
+        words.push(format!("--setenv {name} {}", quoted(path)?));
+    }
+    for setting in [
+        "CGO_ENABLED 0",
+        "GOENV off",
+        "GOTOOLCHAIN local",
+        "GOPROXY off",
+        "GOVCS '*:off'",
+        "GOAUTH off",
+        "GOFLAGS -buildvcs=false",
+    ] {
+        words.push(format!("--setenv {setting}"));
+    }
+    words.push(format!("--chdir {}", quoted(&site.tree)?));
+    Ok(words)
+}
+
+/// The project's files, each at its own place.
+fn binds(model: &Model<'_>) -> Result<Vec<String>, Error> {
+    let mut words = Vec::new();
     let mut binds: Vec<(&Path, bool)> = Vec::new();
     for rule in model
         .rules
@@ -137,24 +162,6 @@ fn options(model: &Model<'_>) -> Result<Vec<String>, Error> {
         let path = quoted(&rule.path)?;
         words.push(format!("--ro-bind-try {path} {path}"));
     }
-    let path = quoted(&site.goroot.join("bin"))?;
-    words.push(format!("--setenv PATH {path}:/usr/local/bin:/usr/bin:/bin"));
-    words.push("--setenv HOME /tmp/home".to_owned());
-    for (name, path) in [("GOCACHE", &site.gocache), ("GOMODCACHE", &site.gomodcache)] {
-        words.push(format!("--setenv {name} {}", quoted(path)?));
-    }
-    for setting in [
-        "CGO_ENABLED 0",
-        "GOENV off",
-        "GOTOOLCHAIN local",
-        "GOPROXY off",
-        "GOVCS '*:off'",
-        "GOAUTH off",
-        "GOFLAGS -buildvcs=false",
-    ] {
-        words.push(format!("--setenv {setting}"));
-    }
-    words.push(format!("--chdir {}", quoted(&site.tree)?));
     Ok(words)
 }
 

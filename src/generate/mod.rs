@@ -18,6 +18,7 @@ pub mod container;
 pub mod kubernetes;
 pub mod matching;
 pub mod oci;
+mod rights;
 pub mod rules;
 pub mod selinux;
 pub mod systemd;

@@ -10,7 +10,7 @@ use crate::enforce::landlock::Domain;
 use crate::enforce::namespaces;
 use crate::plan::{Identity, Isolation, Plan};
 use crate::policy::Layer;
-use crate::sys::{self, Cloned};
+use crate::sys::{self, Cloned, Namespaces};
 
 /// An init that has been cloned.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ pub(super) fn clone_init(
     let (socket, init_socket) =
         message::pair().map_err(|e| Error::launcher("make a pair of sockets", e))?;
     let processors = Processors::of_caller();
-    match sys::clone_process(namespaces_for.map_or(0, namespaces::clone_flags)) {
+    match sys::clone_process(namespaces_for.map_or(Namespaces::NONE, namespaces::cloned_into)) {
         Ok(Cloned::Child) => Ok(Side::Init(Beginning {
             socket: init_socket,
             domain,

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{Read as _, Seek as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
 
+use crate::sys::process_stat::ProcessStat;
 use crate::sys::{self, signal};
 
 /// The list of this process's children (proc(5)), held open: what runs inside can use up this process's
@@ -69,14 +70,8 @@ fn by_parent(parent: i32) -> Vec<i32> {
     let pids = entries
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    pids.filter(|pid| parent_of(*pid) == Some(parent)).collect()
-}
-
-/// The fourth field of `/proc/PID/stat`; the second, in brackets, may hold anything.
-fn parent_of(pid: i32) -> Option<i32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let after = stat.rsplit_once(')')?.1;
-    after.split_whitespace().nth(1)?.parse().ok()
+    let is_child = |pid: &i32| ProcessStat::of(*pid).is_some_and(|stat| stat.parent == parent);
+    pids.filter(is_child).collect()
 }
 
 #[cfg(test)]
@@ -90,7 +85,6 @@ mod tests {
             .spawn()
             .unwrap();
         let pid = child.id() as i32;
-        assert_eq!(parent_of(pid), Some(std::process::id() as i32));
         assert!(by_parent(std::process::id() as i32).contains(&pid));
         let children = Children::open();
         assert!(children.list().contains(&pid));

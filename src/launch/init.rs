@@ -2,33 +2,29 @@
 //!
 //! It prepares the confinement, starts the command, reaps what is left to it, passes on the signals
 //! that the launcher tells it to, and ends everything when the command or the launcher ends. Without
-//! a pid namespace it is the subreaper of everything inside and does the same by hand.
+//! a pid namespace it is the subreaper of everything inside and does the same by hand. `running` is what
+//! it does while the command runs.
 
-use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::{AsFd as _, OwnedFd};
 
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::Mode;
-use rustix::io::Errno;
 use rustix::process::{self, DumpableBehavior, Pid, Signal};
 
-use super::descendants::Children;
-use super::direct::Direct;
-use super::door;
 use super::gate::{self, Key};
-use super::message::{self, Heard, Message};
+use super::message::{self, Message};
 use super::processors::Processors;
-use super::{Caller, failed, supervised};
+use super::running::{self, Running};
+use super::{Caller, command, failed, supervised};
 use crate::enforce::landlock::Domain;
 use crate::enforce::staged::Staged;
 use crate::enforce::{self, Begun, Context as _, Enforcement};
-use crate::notify::{Handover, Supervisor};
+use crate::notify::Handover;
 use crate::plan::{Identity, Isolation, Plan, Setting, way};
 use crate::policy::{Access, Layer};
-use crate::sys::{self, Cloned, signal};
+use crate::sys::descriptors::go_on_with;
+use crate::sys::{self, Cloned, Namespaces};
 
 /// What init is given by the launcher.
 pub struct Start<'a> {
@@ -156,13 +152,13 @@ fn start_command(mut start: Start<'_>, done: Enforcement, staged: Option<Staged>
             return 125;
         }
     };
-    let shared = handover.as_ref().map_or(0, |_| libc::CLONE_FILES);
     let cloned = match tie_to_launcher(own_pid_namespace) {
-        Ok(()) => sys::clone_process(shared),
+        Ok(()) if handover.is_some() => sys::clone_sharing_descriptors(),
+        Ok(()) => sys::clone_process(Namespaces::NONE),
         Err(errno) => Err(errno.into()),
     };
     match cloned {
-        Ok(Cloned::Child) => become_command(start, done, handover.as_ref()),
+        Ok(Cloned::Child) => command::execute(start, done, handover.as_ref()),
         Ok(Cloned::Parent { pid, pidfd }) => {
             let take =
                 |way: Handover| supervised::take(start.plan, start.key, &way, pid, pidfd.as_fd());
@@ -170,26 +166,18 @@ fn start_command(mut start: Start<'_>, done: Enforcement, staged: Option<Staged>
                 Ok(supervisor) => supervisor.flatten(),
                 Err(message) => {
                     message::send(&start.socket, &message);
-                    end_the_rest(children(own_pid_namespace).as_ref());
+                    running::end_the_rest(own_pid_namespace);
                     return 125;
                 }
             };
-            // Before its number is closed below, behind its owner's back.
-            drop(pidfd);
-            sys::wipe_environment();
-            let kept = [
-                Some(start.socket.as_fd()),
-                supervisor.as_ref().map(AsFd::as_fd),
-            ];
-            let kept: Vec<_> = kept.into_iter().flatten().collect();
-            // Standard output too: whoever reads it sees its end when the command closes it.
-            // From here on nothing that owns a descriptor may be dropped, so this does not return.
-            let status = match sys::close_all_but(&kept) {
-                Ok(()) => look_after(pid, &start.socket, own_pid_namespace, supervisor),
-                Err(_) => 125,
+            let running = Running {
+                command: pid,
+                own_pid_namespace,
+                socket: start.socket,
+                supervisor,
             };
-            message::send(&start.socket, &Message::Over { status });
-            sys::exit_now(status)
+            // Standard output is closed too: whoever reads it sees its end when the command closes it.
+            go_on_with(running, Running::look_after)
         }
         Err(error) => {
             let errno = error.raw_os_error().unwrap_or(libc::EAGAIN);
@@ -219,171 +207,4 @@ fn tie_to_launcher(own_pid_namespace: bool) -> Result<(), rustix::io::Errno> {
         process::set_child_subreaper(Some(Pid::INIT))?;
     }
     process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
-}
-
-/// In the command's process: the rest of the confinement, then execve.
-fn become_command(start: Start<'_>, mut done: Enforcement, handover: Option<&Handover>) -> ! {
-    let Start {
-        plan,
-        key,
-        domain,
-        caller,
-        ref socket,
-        ..
-    } = start;
-    if let Err(errno) = process::chdir(&plan.command.folder) {
-        message::send(
-            socket,
-            &Message::Failed {
-                layer: Layer::MountView,
-                action: format!("enter {}", plan.command.folder.display()),
-                errno: errno.raw_os_error(),
-            },
-        );
-        sys::exit_now(125);
-    }
-    let command = &plan.command;
-    let c = |bytes: &[u8]| CString::new(bytes).unwrap_or_default();
-    let path = c(command.path.as_os_str().as_bytes());
-    let argv: Vec<CString> = command.argv.iter().map(|a| c(a.as_bytes())).collect();
-    let envp: Vec<CString> = command
-        .environment
-        .iter()
-        .map(|(name, value)| match &key {
-            Some(key) => (name, way::fill(name, value, &key.address(), key.token)),
-            None => (name, value.clone()),
-        })
-        .map(|(name, value)| c(&[name.as_bytes(), b"=", value.as_bytes()].concat()))
-        .collect();
-    let restored = caller.restore();
-    let listener = match enforce::restrict(plan, domain, &mut done) {
-        Ok(listener) => listener,
-        Err(error) => {
-            message::send(socket, &failed(&error));
-            sys::exit_now(125);
-        }
-    };
-    if let (Some(handover), Some(listener)) = (handover, listener)
-        && supervised::offer(handover, listener).is_err()
-    {
-        // Init has told why.
-        sys::exit_now(125);
-    }
-    if let Err(error) = open_door(plan, socket) {
-        message::send(socket, &failed(&error));
-        sys::exit_now(125);
-    }
-    if restored.is_ok() {
-        message::send(socket, &Message::Enforced(done));
-        let error = sys::execve(&path, &argv, &envp);
-        let errno = error.raw_os_error().unwrap_or(libc::EACCES);
-        message::send(socket, &Message::NotExecuted { errno });
-    }
-    sys::exit_now(126)
-}
-
-/// Makes the door for programs' sockets, where the wrapper is to find it: in this net namespace, and in
-/// this Landlock domain, whose processes reach no abstract socket outside it.
-fn open_door(plan: &Plan, socket: &OwnedFd) -> Result<(), enforce::Error> {
-    let own_network = matches!(plan.isolation, Isolation::Namespaces(_));
-    if !plan.programs_reach_hosts() || !own_network {
-        return Ok(());
-    }
-    door::open()
-        .and_then(|door| Ok(message::send_door(socket, door.as_fd())?))
-        .during(Layer::Namespaces, || {
-            "make a way to hosts for the programs of the command".into()
-        })
-}
-
-/// Reaps, passes signals on, has notified calls answered, and returns the command's status when it has ended
-/// and nothing else runs.
-fn look_after(
-    command: i32,
-    socket: &OwnedFd,
-    own_pid_namespace: bool,
-    supervisor: Option<Supervisor>,
-) -> i32 {
-    let Ok(signals) = signal::descriptor() else {
-        return 125;
-    };
-    let children = children(own_pid_namespace);
-    if let Some(supervisor) = supervisor {
-        supervised::serve_beside(
-            supervisor,
-            [
-                Some(socket.as_fd()),
-                Some(signals.as_fd()),
-                children.as_ref().and_then(Children::as_fd),
-            ],
-        );
-    }
-    let mut direct = Direct::default();
-    loop {
-        let mut ready = [
-            PollFd::new(&signals, PollFlags::IN),
-            PollFd::new(socket, PollFlags::IN),
-        ];
-        match poll(&mut ready, None) {
-            Ok(_) => {}
-            // Programs can take init's limit of descriptors from it (prlimit(2)), where they see it.
-            Err(Errno::INVAL) => {
-                end_the_rest(children.as_ref());
-                return 128 + libc::SIGKILL;
-            }
-            Err(_) => continue,
-        }
-        // Before the launcher's: a signal to the process group gets here first.
-        while let Ok(Some(number)) = signal::read(signals.as_fd()) {
-            direct.note(number);
-        }
-        if let Some(status) = reap(command, socket) {
-            end_the_rest(children.as_ref());
-            return status;
-        }
-        loop {
-            match message::heard(socket) {
-                Heard::Nothing => break,
-                Heard::Signal(number) if direct.take(number) => {}
-                Heard::Signal(number) => {
-                    let _command_may_have_ended = signal::send(command, number);
-                }
-                Heard::End => {
-                    end_the_rest(children.as_ref());
-                    return 128 + libc::SIGKILL;
-                }
-            }
-        }
-    }
-}
-
-/// Reaps what has ended; the command's status, if it was among it. A stop of the command's is the
-/// launcher's too.
-fn reap(command: i32, socket: &OwnedFd) -> Option<i32> {
-    let mut ended = None;
-    while let Ok(Some((pid, status))) = sys::wait_any(libc::WNOHANG | libc::WUNTRACED) {
-        if pid != command {
-            continue;
-        }
-        match sys::stopped_by(status) {
-            Some(number) => message::send(socket, &Message::Stopped(number)),
-            None => ended = Some(sys::exit_code(status)),
-        }
-    }
-    ended
-}
-
-/// What it takes to end what the command leaves behind, where the kernel does not.
-fn children(own_pid_namespace: bool) -> Option<Children> {
-    (!own_pid_namespace).then(Children::open)
-}
-
-/// Ends what the command has left behind. In a pid namespace kill(-1) reaches exactly that.
-fn end_the_rest(children: Option<&Children>) {
-    let Some(children) = children else {
-        let _nothing_is_left = signal::send(-1, libc::SIGKILL);
-        while let Ok(Some(_)) = sys::wait_any(0) {}
-        return;
-    };
-    children.kill(&[]);
 }

@@ -16,11 +16,12 @@ use crate::files;
 use crate::gateway;
 use crate::plan::{Isolation, Plan};
 use crate::policy::Layer;
-use crate::sys;
+use crate::sys::descriptors;
 
 pub mod ahead;
 pub mod caller;
 mod child;
+mod command;
 pub mod descendants;
 pub mod direct;
 mod door;
@@ -32,6 +33,7 @@ pub mod probe;
 pub mod processors;
 mod refresh;
 pub mod remove;
+mod running;
 pub mod scratch;
 pub mod streams;
 mod supervised;
@@ -156,8 +158,8 @@ impl Error {
 
 /// Before anything else: descriptors 0, 1 and 2 are open, and none above is handed on by execve.
 pub fn sanitise_descriptors() -> io::Result<()> {
-    sys::fill_standard_descriptors()?;
-    sys::close_on_exec(3)
+    descriptors::fill_standard_descriptors()?;
+    descriptors::close_on_exec(3)
 }
 
 /// Runs the plan to its end, with `gate` for the way out where the plan has one, in the init that was

@@ -5,14 +5,14 @@ use super::{Error, failed, supervised};
 use crate::enforce::{capabilities, identity, namespaces, view};
 use crate::plan::{Identity, Node, View};
 use crate::policy::Layer;
-use crate::sys::{self, Cloned};
+use crate::sys::{self, Cloned, Namespaces};
 
 /// Makes the namespaces and a small view in a child, which then ends.
 ///
 /// # Errors
 /// What failed there, as a run would say it.
 pub fn namespaces(identity: &Identity) -> Result<(), Error> {
-    attempt(identity, namespaces::clone_flags(identity), || {
+    attempt(identity, namespaces::cloned_into(identity), || {
         let view = View {
             programs: None,
             judged: Vec::new(),
@@ -34,7 +34,7 @@ pub fn namespaces(identity: &Identity) -> Result<(), Error> {
 /// # Errors
 /// As for [`namespaces`].
 pub fn id_mapped_mount(identity: &Identity, folder: &std::path::Path) -> Result<(), Error> {
-    attempt(identity, namespaces::clone_flags(identity), || {
+    attempt(identity, namespaces::cloned_into(identity), || {
         let bind = Node::Bind {
             source: folder.into(),
             target: "/mnt".into(),
@@ -58,7 +58,7 @@ pub fn id_mapped_mount(identity: &Identity, folder: &std::path::Path) -> Result<
 /// # Errors
 /// As for [`namespaces`].
 pub fn notification(identity: &Identity) -> Result<(), Error> {
-    attempt(identity, 0, || {
+    attempt(identity, Namespaces::NONE, || {
         identity::switch(identity)?;
         capabilities::clear()?;
         capabilities::no_new_privs()?;
@@ -68,12 +68,12 @@ pub fn notification(identity: &Identity) -> Result<(), Error> {
 
 fn attempt(
     identity: &Identity,
-    flags: i32,
+    into: Namespaces,
     act: impl FnOnce() -> Result<(), crate::enforce::Error>,
 ) -> Result<(), Error> {
     let (socket, childs) =
         message::pair().map_err(|e| Error::launcher("make a pair of sockets", e))?;
-    let cloned = sys::clone_process(flags).map_err(|error| Error::Layer {
+    let cloned = sys::clone_process(into).map_err(|error| Error::Layer {
         layer: Layer::Namespaces,
         action: format!(
             "make namespaces as user {}",

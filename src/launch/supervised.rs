@@ -95,10 +95,9 @@ fn raise_limit() {
 /// whose O_NONBLOCK another thread takes away, and init goes on hearing the launcher. Where no thread can be
 /// had the supervisor is dropped.
 ///
-/// From then on the caller has descriptors of its own, and of those `kept` alone: what uses up the
-/// supervisor's leaves it some.
-pub(super) fn serve_beside(supervisor: Supervisor, kept: [Option<BorrowedFd<'_>>; 3]) {
-    let work = move || {
+/// From then on the caller has descriptors of its own: what uses up the supervisor's leaves it some.
+pub(super) fn serve_beside(supervisor: Supervisor) {
+    fn work(supervisor: Supervisor) {
         let mut supervisor = Some(supervisor);
         while let Some(one) = &supervisor {
             let pause = Some(&PAUSE).filter(|_| one.is_untidy());
@@ -108,12 +107,9 @@ pub(super) fn serve_beside(supervisor: Supervisor, kept: [Option<BorrowedFd<'_>>
                 serve(&mut supervisor, calls, count == 0);
             }
         }
-    };
-    let thread = std::thread::Builder::new().stack_size(STACK);
-    if thread.spawn(work).is_ok() && sys::notify::own_descriptors().is_ok() {
-        let kept: Vec<_> = kept.into_iter().flatten().collect();
-        let _open_here_too = sys::close_all_but(&kept);
     }
+    // Where there can be no thread the supervisor is dropped, and the kernel refuses.
+    let _or_nobody_answers = sys::threads::start_with(supervisor, STACK, work);
 }
 
 /// Answers the call that waits, if there is one, or tidies up in a pause; drops a supervisor that
@@ -143,7 +139,7 @@ pub(super) fn try_out() -> Result<(), enforce::Error> {
         .map_err(notify)
         .during(Layer::Seccomp, during("make pipes"))?;
     let cloned =
-        sys::clone_process(libc::CLONE_FILES).during(Layer::Seccomp, during("start a process"))?;
+        sys::clone_sharing_descriptors().during(Layer::Seccomp, during("start a process"))?;
     let (pid, pidfd) = match cloned {
         Cloned::Parent { pid, pidfd } => (pid, pidfd),
         Cloned::Child => sys::exit_now(ask(&filter, &way)),

@@ -22,9 +22,6 @@ use crate::sys::{self, signal};
 /// Between SIGTERM to the command and SIGKILL to everything, when the time has run out.
 pub const GRACE: Duration = Duration::from_secs(2);
 
-/// A command that runs for longer than this without the launcher's help is worth giving up memory for.
-const SETTLED: Duration = Duration::from_millis(100);
-
 /// How init ended, and what it told.
 #[derive(Debug, Default)]
 pub struct Ended {
@@ -38,6 +35,17 @@ pub struct Ended {
     pub told: Vec<Message>,
     /// Init, where only the kernel has work to do with it.
     pub ending: Option<Ending>,
+}
+
+/// What init has told so far.
+#[derive(Default)]
+struct Told {
+    /// Whether the command is about to run.
+    started: bool,
+    /// The command's status, once nothing runs inside any more.
+    over: Option<i32>,
+    refresh: Refresh,
+    ended: Ended,
 }
 
 /// An init inside which nothing runs any more: the kernel takes its namespaces apart, while the launcher
@@ -100,12 +108,8 @@ impl Init<'_> {
         set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
         let signals = signal::descriptor()?;
         let mut clock = Clock::new(timeout);
-        let mut started = false;
-        let mut settled = false;
-        let mut over = None;
-        let mut ended = Ended::default();
+        let mut told = Told::default();
         let mut hung_up = false;
-        let mut refresh = Refresh::default();
         loop {
             let mut ready = vec![
                 PollFd::new(&signals, PollFlags::IN),
@@ -116,20 +120,15 @@ impl Init<'_> {
                 ready.push(PollFd::new(&self.socket, PollFlags::IN));
             }
             let entrances = ready.len();
-            let open = gate.iter().filter(|_| started).flat_map(Watch::sockets);
+            let open = gate
+                .iter()
+                .filter(|_| told.started)
+                .flat_map(Watch::sockets);
             ready.extend(open.map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN)));
-            let left = clock.left();
-            let settles = started && !settled && left.is_none_or(|left| left > SETTLED);
-            let left = if settles { Some(SETTLED) } else { left };
-            let left = left.into_iter().chain(refresh.left()).min();
+            let left = clock.left().into_iter().chain(told.refresh.left()).min();
             let left = left.and_then(|left| Timespec::try_from(left).ok());
-            let ready_now = poll(&mut ready, left.as_ref())?;
-            refresh.tick();
-            if ready_now == 0 && settles {
-                settled = true;
-                sys::unmap_own_code();
-                continue;
-            }
+            poll(&mut ready, left.as_ref())?;
+            told.refresh.tick();
             // Whatever else is ready.
             let due = clock.left() == Some(Duration::ZERO);
             let init_ended = !ready[1].revents().is_empty();
@@ -149,53 +148,65 @@ impl Init<'_> {
                     message::pass_on(&self.socket, number);
                 }
             }
-            while let Some((message, descriptor)) = message::receive(&self.socket) {
-                match message {
-                    Message::Listening => {
-                        if let (Some(gate), Some(socket)) = (gate.as_mut(), descriptor) {
-                            gate.take(socket);
-                        }
-                    }
-                    Message::Door => {
-                        if let (Some(gate), Some(socket)) = (gate.as_mut(), descriptor) {
-                            gate.take_door(socket);
-                        }
-                    }
-                    Message::Overlay => {
-                        if let Some(context) = descriptor {
-                            refresh.begin(context);
-                        }
-                    }
-                    Message::Stopped(_) if continued => {}
-                    Message::Stopped(number) => signal::stop_by(number)?,
-                    Message::Enforced(_) => {
-                        ended.told.push(message);
-                        if !started {
-                            made.tidy();
-                        }
-                        started = true;
-                    }
-                    Message::Over { status } => over = Some(status),
-                    _ => ended.told.push(message),
-                }
-            }
-            if let (Some(status), false) = (over, init_ended) {
-                ended.status = status;
-                ended.ending = Some(Ending {
+            self.hear(&mut told, &made, gate.as_mut(), continued)?;
+            if let (Some(status), false) = (told.over, init_ended) {
+                told.ended.status = status;
+                told.ended.ending = Some(Ending {
                     pid: self.pid,
                     made: made.begin_to_remove(),
                 });
                 forget_the_last(signals.as_fd())?;
-                return Ok(ended);
+                return Ok(told.ended);
             }
             if init_ended {
-                return self.finish(ended, signals.as_fd());
+                return self.finish(told.ended, signals.as_fd());
             }
             if due {
-                ended.timed_out = true;
+                told.ended.timed_out = true;
                 self.end(&mut clock)?;
             }
         }
+    }
+
+    /// Takes what init tells. A stop of the command's is the launcher's too, unless it goes on already.
+    fn hear(
+        &self,
+        told: &mut Told,
+        made: &Made,
+        mut gate: Option<&mut Watch>,
+        continued: bool,
+    ) -> io::Result<()> {
+        while let Some((message, descriptor)) = message::receive(&self.socket) {
+            match message {
+                Message::Listening => {
+                    if let (Some(gate), Some(socket)) = (gate.as_deref_mut(), descriptor) {
+                        gate.take(socket);
+                    }
+                }
+                Message::Door => {
+                    if let (Some(gate), Some(socket)) = (gate.as_deref_mut(), descriptor) {
+                        gate.take_door(socket);
+                    }
+                }
+                Message::Overlay => {
+                    if let Some(context) = descriptor {
+                        told.refresh.begin(context);
+                    }
+                }
+                Message::Stopped(_) if continued => {}
+                Message::Stopped(number) => signal::stop_by(number)?,
+                Message::Enforced(_) => {
+                    told.ended.told.push(message);
+                    if !told.started {
+                        made.tidy();
+                    }
+                    told.started = true;
+                }
+                Message::Over { status } => told.over = Some(status),
+                _ => told.ended.told.push(message),
+            }
+        }
+        Ok(())
     }
 
     /// The time has run out: SIGTERM to the command, and after the grace SIGKILL to everything.

@@ -41,6 +41,15 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A string for the program has a NUL byte.
+    #[error("cannot pass {what} to the program: {source}")]
+    String {
+        /// The path, the argument or the variable.
+        what: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// A layer could not be put in force.
     #[error(transparent)]
     Layer(#[from] enforce::Error),
@@ -59,7 +68,10 @@ pub enum Error {
 pub fn run(words: &[OsString]) -> Error {
     match confine(words) {
         Ok((path, argv, envp)) => {
-            let source = sys::execve(&c(path.as_os_str()), &argv, &envp);
+            let source = match sys::c_string(path.as_os_str().as_bytes()) {
+                Ok(file) => sys::execve(&file, &argv, &envp),
+                Err(error) => error,
+            };
             Error::Execute { path, source }
         }
         Err(error) => error,
@@ -87,16 +99,17 @@ fn confine(words: &[OsString]) -> Result<Execution, Error> {
     let test = Test::recognise(&path, arguments);
     let mut extra = vec![Rule::new(&path, Access::Execute)];
     let mut writable = plan.writable_mounts.clone();
-    let mut argv = vec![c(program)];
-    argv.extend(arguments.iter().map(c));
+    let mut argv = vec![c(program, program)?];
+    for argument in arguments {
+        argv.push(c(argument, argument)?);
+    }
     if let Some(test) = &test {
         extra.push(Rule::new(&test.work, Access::WriteExecute));
         extra.extend(test.coverage_of_others());
         if test.logs {
-            argv.push(c(&OsString::from(format!(
-                "-test.testlogfile={}",
-                test.work.join("testlog.txt").display()
-            ))));
+            let mut log = OsString::from("-test.testlogfile=");
+            log.push(test.work.join("testlog.txt"));
+            argv.push(c(&log, &log)?);
         }
     }
     // Of a staged work tree all may be written.
@@ -116,7 +129,7 @@ fn confine(words: &[OsString]) -> Result<Execution, Error> {
         ruleset.rules.append(&mut extra);
         ruleset
     });
-    let environment = environment(&plan);
+    let environment = environment(&plan)?;
     writable.retain(|mount| !mount.as_os_str().is_empty() && is_mount_point(mount));
     restrict(&plan, ruleset.as_ref(), &writable, &folder)?;
     Ok((path, argv, environment))
@@ -280,7 +293,7 @@ fn make_file(path: &Path) -> Result<(), Error> {
 }
 
 /// The program's environment: the tool cage's, with what the plan sets and unsets.
-fn environment(plan: &ProgramPlan) -> Vec<CString> {
+fn environment(plan: &ProgramPlan) -> Result<Vec<CString>, Error> {
     let mut pairs: Vec<(OsString, OsString)> = std::env::vars_os()
         .filter(|(name, _)| name != PLAN_VARIABLE)
         .filter(|(name, _)| {
@@ -294,15 +307,20 @@ fn environment(plan: &ProgramPlan) -> Vec<CString> {
             .iter()
             .map(|(name, value)| (name.into(), value.into())),
     );
-    let entry = |(mut name, value): (OsString, OsString)| {
-        name.push("=");
-        name.push(value);
-        c(&name)
+    let entry = |(name, value): (OsString, OsString)| {
+        let mut variable = name.clone();
+        variable.push("=");
+        variable.push(value);
+        // The value may be a secret.
+        c(&variable, &name)
     };
     pairs.into_iter().map(entry).collect()
 }
 
-/// Strings from the command line and the environment hold no NUL byte.
-fn c(string: &(impl AsRef<OsStr> + ?Sized)) -> CString {
-    CString::new(string.as_ref().as_bytes()).unwrap_or_default()
+/// For execve. Where there is a NUL byte the error shows `name`.
+fn c(string: &OsStr, name: &OsStr) -> Result<CString, Error> {
+    sys::c_string(string.as_bytes()).map_err(|source| Error::String {
+        what: format!("{name:?}"),
+        source,
+    })
 }

@@ -6,20 +6,20 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::{Error, Rules, Supervisor};
-use crate::sys::notify as sys;
+use crate::sys::offer::Offer;
 
 /// The way, made before the clone; the child offers and the parent takes. Neither may close a
 /// descriptor that was there at the clone before that is done.
 #[derive(Debug)]
 pub struct Handover {
-    numbers: (OwnedFd, OwnedFd),
+    listener: Offer,
     taken: (OwnedFd, OwnedFd),
 }
 
@@ -29,10 +29,9 @@ const REFUSED: u8 = 0;
 impl Handover {
     /// Makes the way.
     pub fn new() -> Result<Handover, Error> {
-        let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(failed);
         Ok(Handover {
-            numbers: pipe()?,
-            taken: pipe()?,
+            listener: Offer::new().map_err(Error::Handover)?,
+            taken: pipe_with(PipeFlags::CLOEXEC).map_err(failed)?,
         })
     }
 
@@ -41,7 +40,9 @@ impl Handover {
     /// # Errors
     /// The supervisor cannot take it, or cannot look after this process.
     pub fn offer(&self, listener: OwnedFd) -> Result<(), Error> {
-        rustix::io::write(&self.numbers.1, &listener.as_raw_fd().to_ne_bytes()).map_err(failed)?;
+        self.listener
+            .make(listener.as_fd())
+            .map_err(Error::Handover)?;
         let mut answer = [REFUSED];
         let got = rustix::io::read(&self.taken.0, &mut answer).map_err(failed)?;
         if got == 1 && answer == [TAKEN] {
@@ -63,12 +64,13 @@ impl Handover {
         pidfd: BorrowedFd<'_>,
         rules: Rules,
     ) -> Result<Option<Supervisor>, Error> {
-        let number = self.number(pidfd)?;
-        sys::own_descriptors().map_err(Error::Handover)?;
-        let Some(number) = number else {
+        if !self.is_offered(pidfd)? {
+            self.listener.pass_over().map_err(Error::Handover)?;
             return Ok(None);
-        };
-        let outcome = sys::adopt(number)
+        }
+        let outcome = self
+            .listener
+            .take()
             .map_err(Error::Handover)
             .and_then(|listener| {
                 // What it takes to decide: shown now, rather than missed at the first call.
@@ -84,9 +86,10 @@ impl Handover {
         }
     }
 
-    fn number(&self, pidfd: BorrowedFd<'_>) -> Result<Option<i32>, Error> {
+    /// Waits until the listener is offered; `false` where the child has ended instead.
+    fn is_offered(&self, pidfd: BorrowedFd<'_>) -> Result<bool, Error> {
         let mut ready = [
-            PollFd::new(&self.numbers.0, PollFlags::IN),
+            PollFd::new(&self.listener, PollFlags::IN),
             PollFd::from_borrowed_fd(pidfd, PollFlags::IN),
         ];
         while let Err(error) = poll(&mut ready, None) {
@@ -94,15 +97,7 @@ impl Handover {
                 return Err(failed(error));
             }
         }
-        if !ready[0].revents().contains(PollFlags::IN) {
-            return Ok(None);
-        }
-        let mut number = [0u8; 4];
-        match rustix::io::read(&self.numbers.0, &mut number) {
-            Ok(4) => Ok(Some(i32::from_ne_bytes(number))),
-            Ok(_) => Err(Error::Handover(io::ErrorKind::UnexpectedEof.into())),
-            Err(error) => Err(failed(error)),
-        }
+        Ok(ready[0].revents().contains(PollFlags::IN))
     }
 }
 

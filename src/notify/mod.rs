@@ -14,12 +14,15 @@ pub use supervisor::Supervisor;
 
 mod address;
 mod caller;
+mod connect;
+mod destination;
 mod diag;
 mod handover;
 mod messages;
 mod metadata;
 mod names;
 mod ports;
+mod sending;
 mod signals;
 mod sockets;
 mod supervisor;

@@ -17,8 +17,8 @@ use super::{
     supervision::supervision,
 };
 use crate::host::Host;
-use crate::policy::Cage;
 use crate::policy::syscalls::{Network, Options, Signals};
+use crate::policy::{Cage, Policy};
 
 /// Makes the plan.
 ///
@@ -40,11 +40,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
         System::Static
     };
     contradictions(inputs, &own)?;
-    let mut names = run.programs.clone();
-    if run.wraps.is_some() || run.cage == Cage::Program {
-        names.extend(policy.programs.execute.iter().cloned());
-    }
-    let execute = system::programs(&names);
+    let execute = executables(inputs);
     let mut tree = Tree::look(inputs)?;
     if !namespaces {
         // Nothing can be mounted over them.
@@ -77,13 +73,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
         way: run.way,
         identity: identity.clone(),
         isolation,
-        limits: Limits {
-            timeout: policy.limits.timeout,
-            memory: policy.limits.memory,
-            pids: policy.limits.pids,
-            open_files: policy.limits.open_files,
-            ..Limits::default()
-        },
+        limits: limits(policy),
         labels: policy.mandatory.labels(run.cage),
         landlock: ruleset(host, grants),
         filter: Filter {
@@ -100,14 +90,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
             },
         ]
         .concat(),
-        scratch: Some(Scratch {
-            folder: project.scratch.clone(),
-            parts: match namespaces {
-                true if has_one_folder(run) => Vec::new(),
-                true => vec!["tmp".into(), "work".into()],
-                false => ["tmp", "work", "home", TOOL_HOME].map(PathBuf::from).into(),
-            },
-        }),
+        scratch: Some(scratch(inputs)),
         program,
         staged: project.tree.clone().filter(|_| run.stage.is_some()),
         before: tree.before,
@@ -117,15 +100,42 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
     };
     if let Some(program) = &plan.program {
         wrap(&mut plan.command, &own, &program.digest, project)?;
-        if !namespaces {
-            let file = project.scratch.join(super::PROGRAM_PLAN);
-            plan.command
-                .environment
-                .push((super::PLAN_VARIABLE.into(), file.into()));
-        }
     }
     plan.guarantees = guarantees::holdings(host, run.wraps.is_some());
     Ok(plan)
+}
+
+/// The programs of the system that may be executed.
+fn executables(inputs: &Inputs<'_>) -> Vec<PathBuf> {
+    let Inputs { policy, run, .. } = *inputs;
+    let mut names = run.programs.clone();
+    if run.wraps.is_some() || run.cage == Cage::Program {
+        names.extend(policy.programs.execute.iter().cloned());
+    }
+    system::programs(&names)
+}
+
+/// The policy's limits. Which of them cgroups hold is decided later.
+fn limits(policy: &Policy) -> Limits {
+    Limits {
+        timeout: policy.limits.timeout,
+        memory: policy.limits.memory,
+        pids: policy.limits.pids,
+        open_files: policy.limits.open_files,
+        ..Limits::default()
+    }
+}
+
+/// The run's own folders on disk. Without a mount view HOME is one of them.
+fn scratch(inputs: &Inputs<'_>) -> Scratch {
+    Scratch {
+        folder: inputs.project.scratch.clone(),
+        parts: match inputs.host.namespaces.is_ok() {
+            true if has_one_folder(inputs.run) => Vec::new(),
+            true => vec!["tmp".into(), "work".into()],
+            false => ["tmp", "work", "home", TOOL_HOME].map(PathBuf::from).into(),
+        },
+    }
 }
 
 /// Whether one temporary folder does for all that runs: programs get one apart from the go command's
@@ -176,7 +186,8 @@ fn closed(host: &Host, project: &Project, grants: &[Rule]) -> Option<Check> {
     (host.landlock.is_ok() && !is_granted).then(|| Check::Closed(folder.to_owned()))
 }
 
-/// Puts `-exec` into the command's arguments: the first place after the subcommand.
+/// Puts `-exec` into the command's arguments: the first place after the subcommand. Where the run has no
+/// wrapper file of its own, a variable names the wrapper's plan.
 fn wrap(
     command: &mut Command,
     own: &OwnFiles,
@@ -191,6 +202,11 @@ fn wrap(
         if word == super::EXEC_PLACE {
             word.clone_from(&value);
         }
+    }
+    if own.wrapper.is_none() {
+        let file = project.scratch.join(super::PROGRAM_PLAN);
+        let variable = (super::PLAN_VARIABLE.into(), file.into());
+        command.environment.push(variable);
     }
     Ok(())
 }

@@ -10,18 +10,22 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::changes::look::Before;
-use crate::policy::{Access, Cage, Guarantee, Layer};
+use crate::policy::{Cage, Guarantee, Layer};
 
 pub mod build;
 mod grants;
 pub mod guarantees;
 mod hidden;
 pub mod inputs;
+mod libraries;
 mod links;
 mod mounts;
+mod on_disk;
 pub mod outputs;
 pub mod own;
 mod program;
+mod programs;
+mod ruleset;
 mod supervision;
 pub mod system;
 pub mod tree;
@@ -30,6 +34,8 @@ pub mod way;
 
 pub use crate::host::cgroups::{CgroupVersion, Place};
 pub use links::{ends_of_links, steps};
+pub use on_disk::{Placeholder, PlaceholderKind, Scratch};
+pub use ruleset::{Check, Rule, Ruleset};
 pub use tree::protected_at_top;
 pub use view::{Cover, Node, Overlay, ProgramRoot, View};
 pub use way::Way;
@@ -262,117 +268,6 @@ pub struct Limits {
     pub pids_cgroup: Option<Place>,
     /// Open files (`RLIMIT_NOFILE`).
     pub open_files: Option<u64>,
-}
-
-/// A Landlock domain.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Ruleset {
-    /// The ABI version that is put in force: all rights and scopes that it knows are handled.
-    pub abi: i32,
-    /// Whether TCP connect and bind are refused (ABI 4): where there is no net namespace.
-    pub refuse_tcp: bool,
-    /// What is granted.
-    pub rules: Vec<Rule>,
-}
-
-/// A grant for a file or for everything beneath a folder.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Rule {
-    /// Canonical path, as seen where the domain is made.
-    #[serde(with = "crate::paths")]
-    pub path: PathBuf,
-    /// What may be done there.
-    pub access: Access,
-    /// Whether the path may be missing.
-    pub optional: bool,
-    /// Whether symbolic links may be made, where anything may.
-    pub links: bool,
-}
-
-impl Rule {
-    /// The same grant, less making symbolic links or giving one another name.
-    pub fn without_links(self) -> Rule {
-        Rule {
-            links: false,
-            ..self
-        }
-    }
-
-    /// A grant of a path that must exist.
-    pub fn new(path: impl Into<PathBuf>, access: Access) -> Rule {
-        Rule {
-            path: path.into(),
-            access,
-            optional: false,
-            links: true,
-        }
-    }
-
-    /// A grant of a path that may be missing.
-    pub fn optional(path: impl Into<PathBuf>, access: Access) -> Rule {
-        Rule {
-            path: path.into(),
-            access,
-            optional: true,
-            links: true,
-        }
-    }
-}
-
-/// An access that must fail before the command starts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Check {
-    /// Opening the file for writing must fail.
-    Unwritable(#[serde(with = "crate::paths")] PathBuf),
-    /// Listing the folder must be refused, though it is there and its permission bits let it.
-    Closed(#[serde(with = "crate::paths")] PathBuf),
-    /// The work tree must be an overlay, so that what is written there is staged.
-    Staged(#[serde(with = "crate::paths")] PathBuf),
-    /// A system call that the filter refuses must be refused.
-    Filtered,
-}
-
-/// Folders on disk that belong to one run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Scratch {
-    /// The folder that holds them, made by the launcher, mode 0700.
-    #[serde(with = "crate::paths")]
-    pub folder: PathBuf,
-    /// Names of the folders in it.
-    #[serde(with = "crate::paths")]
-    pub parts: Vec<PathBuf>,
-}
-
-/// A file or folder that is not there yet and is made, empty, so that it can be a mount of its own: an
-/// output that a flag names, which is granted alone, or a protected path, which is refused alone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Placeholder {
-    /// Canonical folder and name.
-    #[serde(with = "crate::paths")]
-    pub path: PathBuf,
-    /// Permission bits, less the umask.
-    pub mode: u32,
-    /// What is made.
-    pub kind: PlaceholderKind,
-}
-
-/// What stands at a place that is not there yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PlaceholderKind {
-    /// An empty file.
-    File,
-    /// An empty folder.
-    Folder,
-    /// Something that tools pass over: a socket that nobody listens on. git does not see it, opening it
-    /// fails at once, and a file system makes and removes it in a tenth of the time that a folder
-    /// takes. An empty file where there are no sockets.
-    Decoy,
 }
 
 /// What the `-exec` wrapper does. Serialised into the run, where nothing inside can write it.

@@ -23,115 +23,13 @@ pub(super) fn view(
     tree: &Tree,
 ) -> Result<View, Error> {
     let Inputs {
-        policy,
-        host,
-        identity,
-        project,
-        run,
-        ..
+        identity, project, ..
     } = *inputs;
-    let homes: Vec<_> = run.cages().map(|cage| own.of_cage(cage).0).collect();
-    let account = Account {
-        name: &project.user_name,
-        uid: identity.uid,
-        gid: identity.gid,
-        // Programs look it up.
-        home: homes.last().unwrap_or(&own.home),
-    };
-    let whole = host.landlock.is_ok();
-    let mut nodes = system::nodes(system, &account, whole, run.terminal);
-    if system == System::Dynamic && !whole {
-        let names = [policy.programs.execute.clone(), run.programs.clone()].concat();
-        nodes.extend(system::links(&names));
-    }
-    nodes.extend(homes.into_iter().map(|target| Node::Tmpfs {
-        target,
-        mode: 0o700,
-        size: 256 << 20,
-        // Mounted by root where root changes to another user.
-        owner: identity.switch.then_some((identity.uid, identity.gid)),
-    }));
-    for (part, target) in [("tmp", &own.tmp), ("work", &own.work)] {
-        let source = if has_one_folder(run) {
-            project.scratch.clone()
-        } else {
-            project.scratch.join(part)
-        };
-        nodes.push(Node::Bind {
-            source,
-            target: target.clone(),
-            writable: true,
-            id_map: false,
-        });
-    }
-    // What programs are granted and the command is not, or only as a part of something else.
-    let programs = program.iter().flat_map(|(programs, _)| &programs.grants);
-    let programs = programs.filter(|grant| grants.iter().all(|rule| rule.path != grant.path));
-    let programs = programs.map(|grant| (&grant.path, grant.access, grant.may_be_missing));
-    let granted = grants
-        .iter()
-        .map(|rule| (&rule.path, rule.access, rule.optional))
-        .chain(programs);
-    let mut binds: Vec<(PathBuf, bool)> = granted
-        .filter(|(path, ..)| run.outputs.contains(path) || !is_inside_view(path, own))
-        // Bound as a whole below, and rarely written to: what is, is a mount of its own.
-        .filter(|(path, access, _)| {
-            let in_usr = system == System::Dynamic && whole && is_below(path, "/usr");
-            !(in_usr && is_read(*access))
-        })
-        .filter(|(path, _, may_be_missing)| !may_be_missing || look::exists(path))
-        .map(|(path, access, _)| (path.clone(), !is_read(access)))
-        .collect();
-    binds.extend(tree.protected.iter().map(|path| (path.clone(), false)));
-    binds.extend(
-        tree.placeholders
-            .iter()
-            .map(|placeholder| (placeholder.path.clone(), false)),
-    );
-    binds.extend(tree.testdata.iter().map(|path| (path.clone(), true)));
-    binds.sort_unstable_by(|a, b| a.0.as_os_str().cmp(b.0.as_os_str()).then(a.1.cmp(&b.1)));
-    binds.dedup_by(|a, b| a.0.as_os_str() == b.0.as_os_str());
-    // What a program may write less of than the go command beside it needs a mount of its own.
-    let apart = [
-        &project.goroot,
-        &project.gocache,
-        &project.gomodcache,
-        &project.program_cache,
-    ];
-    // What is written in a staged work tree itself, and not in the overlay over it.
-    let is_in_staged = |path: &Path| {
-        let tree = project.tree.as_ref().filter(|_| run.stage.is_some());
-        tree.is_some_and(|tree| path != tree && is_below(path, tree))
-    };
-    let covered = |path: &Path, writable: bool, binds: &[(PathBuf, bool)]| {
-        if writable && is_in_staged(path)
-            || run.wraps.is_some() && apart.into_iter().any(|apart| apart == path)
-            || run.outputs.iter().any(|o| o == path)
-            || tree.testdata.iter().any(|own| own == path)
-        {
-            return false;
-        }
-        let above = binds
-            .iter()
-            .rfind(|(other, _)| path.as_os_str() != other.as_os_str() && is_below(path, other));
-        let above = above.map(|(_, writable)| *writable);
-        let usr = system == System::Dynamic && whole && is_below(path, "/usr");
-        above == Some(writable) || above.is_none() && usr && !writable
-    };
-    for (path, writable) in &binds {
-        if covered(path, *writable, &binds) && !(run.fuzzes && path.ends_with("fuzz")) {
-            continue;
-        }
-        // A placeholder holds nothing that its owner would have to read.
-        let id_map = project.mapped.iter().any(|mapped| is_below(path, mapped))
-            && !tree.placeholders.iter().any(|own| own.path == *path);
-        nodes.push(Node::Bind {
-            source: path.clone(),
-            target: path.clone(),
-            writable: *writable,
-            id_map,
-        });
-    }
+    let mut nodes = system_nodes(inputs, own, system);
+    nodes.extend(own_folders(inputs, own));
+    let programs = program.map(|(programs, _)| programs);
+    let binds = Binds::of(inputs, own, system, (grants, programs), tree);
+    nodes.extend(binds.nodes(inputs, tree));
     if let (Some((_, program)), Some(wrapper)) = (program, &own.wrapper) {
         nodes.push(Node::Bind {
             source: project.launcher.clone(),
@@ -168,6 +66,167 @@ pub(super) fn view(
     };
     view.sort();
     Ok(view)
+}
+
+/// HOME of each cage.
+fn homes(inputs: &Inputs<'_>, own: &OwnFiles) -> Vec<PathBuf> {
+    let cages = inputs.run.cages();
+    cages.map(|cage| own.of_cage(cage).0).collect()
+}
+
+/// The system's own files.
+fn system_nodes(inputs: &Inputs<'_>, own: &OwnFiles, system: System) -> Vec<Node> {
+    let Inputs {
+        policy,
+        host,
+        identity,
+        project,
+        run,
+    } = *inputs;
+    let homes = homes(inputs, own);
+    let account = Account {
+        name: &project.user_name,
+        uid: identity.uid,
+        gid: identity.gid,
+        // Programs look it up.
+        home: homes.last().unwrap_or(&own.home),
+    };
+    let whole = host.landlock.is_ok();
+    let mut nodes = system::nodes(system, &account, whole, run.terminal);
+    if system == System::Dynamic && !whole {
+        let names = [policy.programs.execute.clone(), run.programs.clone()].concat();
+        nodes.extend(system::links(&names));
+    }
+    nodes
+}
+
+/// HOME, `$WORK` and the temporary folder, which belong to the run.
+fn own_folders(inputs: &Inputs<'_>, own: &OwnFiles) -> Vec<Node> {
+    let Inputs {
+        identity,
+        project,
+        run,
+        ..
+    } = *inputs;
+    let home = |target| Node::Tmpfs {
+        target,
+        mode: 0o700,
+        size: 256 << 20,
+        // Mounted by root where root changes to another user.
+        owner: identity.switch.then_some((identity.uid, identity.gid)),
+    };
+    let mut nodes: Vec<Node> = homes(inputs, own).into_iter().map(home).collect();
+    for (part, target) in [("tmp", &own.tmp), ("work", &own.work)] {
+        let source = if has_one_folder(run) {
+            project.scratch.clone()
+        } else {
+            project.scratch.join(part)
+        };
+        nodes.push(Node::Bind {
+            source,
+            target: target.clone(),
+            writable: true,
+            id_map: false,
+        });
+    }
+    nodes
+}
+
+/// What is bound at its own place, sorted, each path once, with whether it is writable.
+struct Binds {
+    paths: Vec<(PathBuf, bool)>,
+    /// `/usr` is bound as a whole.
+    whole_usr: bool,
+}
+
+impl Binds {
+    fn of(
+        inputs: &Inputs<'_>,
+        own: &OwnFiles,
+        system: System,
+        (grants, programs): (&[Rule], Option<&Programs>),
+        tree: &Tree,
+    ) -> Binds {
+        let Inputs { host, run, .. } = *inputs;
+        let whole_usr = system == System::Dynamic && host.landlock.is_ok();
+        // What programs are granted and the command is not, or only as a part of something else.
+        let programs = programs.into_iter().flat_map(|programs| &programs.grants);
+        let programs = programs.filter(|grant| grants.iter().all(|rule| rule.path != grant.path));
+        let programs = programs.map(|grant| (&grant.path, grant.access, grant.may_be_missing));
+        let granted = grants
+            .iter()
+            .map(|rule| (&rule.path, rule.access, rule.optional))
+            .chain(programs);
+        let mut paths: Vec<(PathBuf, bool)> = granted
+            .filter(|(path, ..)| run.outputs.contains(path) || !is_inside_view(path, own))
+            // Bound as a whole, and rarely written to: what is, is a mount of its own.
+            .filter(|(path, access, _)| !(whole_usr && is_below(path, "/usr") && is_read(*access)))
+            .filter(|(path, _, may_be_missing)| !may_be_missing || look::exists(path))
+            .map(|(path, access, _)| (path.clone(), !is_read(access)))
+            .collect();
+        paths.extend(tree.protected.iter().map(|path| (path.clone(), false)));
+        paths.extend(
+            tree.placeholders
+                .iter()
+                .map(|placeholder| (placeholder.path.clone(), false)),
+        );
+        paths.extend(tree.testdata.iter().map(|path| (path.clone(), true)));
+        paths.sort_unstable_by(|a, b| a.0.as_os_str().cmp(b.0.as_os_str()).then(a.1.cmp(&b.1)));
+        paths.dedup_by(|a, b| a.0.as_os_str() == b.0.as_os_str());
+        Binds { paths, whole_usr }
+    }
+
+    /// The mounts that show all of them. One whose nearest mount above shows the same needs none.
+    fn nodes(&self, inputs: &Inputs<'_>, tree: &Tree) -> Vec<Node> {
+        let Inputs { project, run, .. } = *inputs;
+        let mut nodes = Vec::new();
+        for (path, writable) in &self.paths {
+            let needs_own = needs_own_mount(inputs, tree, path, *writable);
+            let is_corpus = run.fuzzes && path.ends_with("fuzz");
+            if !needs_own && !is_corpus && self.shows(path, *writable) {
+                continue;
+            }
+            // A placeholder holds nothing that its owner would have to read.
+            let id_map = project.mapped.iter().any(|mapped| is_below(path, mapped))
+                && !tree.placeholders.iter().any(|own| own.path == *path);
+            nodes.push(Node::Bind {
+                source: path.clone(),
+                target: path.clone(),
+                writable: *writable,
+                id_map,
+            });
+        }
+        nodes
+    }
+
+    /// Whether the nearest mount above shows a path as it is to be.
+    fn shows(&self, path: &Path, writable: bool) -> bool {
+        let mut above = self.paths.iter().rev();
+        let above =
+            above.find(|(other, _)| path.as_os_str() != other.as_os_str() && is_below(path, other));
+        match above {
+            Some((_, above)) => *above == writable,
+            None => self.whole_usr && is_below(path, "/usr") && !writable,
+        }
+    }
+}
+
+/// What a program may write less of than the go command beside it needs a mount of its own. So does what is
+/// written in a staged work tree itself, and not in the overlay over it.
+fn needs_own_mount(inputs: &Inputs<'_>, tree: &Tree, path: &Path, writable: bool) -> bool {
+    let Inputs { project, run, .. } = *inputs;
+    let apart = [
+        &project.goroot,
+        &project.gocache,
+        &project.gomodcache,
+        &project.program_cache,
+    ];
+    let staged = project.tree.as_ref().filter(|_| run.stage.is_some());
+    let is_in_staged = || staged.is_some_and(|tree| path != tree && is_below(path, tree));
+    writable && is_in_staged()
+        || run.wraps.is_some() && apart.into_iter().any(|apart| apart == path)
+        || run.outputs.iter().any(|output| output == path)
+        || tree.testdata.iter().any(|own| own == path)
 }
 
 /// The staged work tree, where it is staged.

@@ -1,18 +1,17 @@
-//! The host's own files that a cage needs: devices, `/etc`, libraries, sh and the base tools.
+//! The host's own files that a cage needs: devices, `/etc`, libraries, sh and the base tools. `programs`
+//! and `libraries` find the last three.
 //!
 //! Executables are granted one by one, and compilers, assemblers and linkers among them never: a
 //! folder such as `/usr/bin` is not granted, so what is not named can be neither executed nor read
 //! (the dynamic loader would run what can be read).
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::libraries::{LOADERS, Resolver, libraries};
+pub use super::programs::{links, programs};
 use super::{Node, Rule};
-use crate::files::look;
 use crate::policy::Access;
-use crate::policy::compilers::is_compiler;
 
 /// How much of the system a cage sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -237,161 +236,8 @@ pub fn rules(system: System, execute: &[PathBuf], view: bool, terminal: bool) ->
     rules
 }
 
-/// Folders of shared libraries. With Debian's multiarch layout only these, since compilers keep
-/// their own programs beside them (`/usr/lib/gcc`, `/usr/lib/llvm-*`).
-fn libraries(resolver: &mut Resolver) -> Vec<PathBuf> {
-    let multiarch = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
-    let old = format!("/lib/{}-linux-gnu", std::env::consts::ARCH);
-    if Path::new(&multiarch).is_dir() {
-        return [multiarch.as_str(), old.as_str(), "/usr/lib64", "/lib64"]
-            .iter()
-            .filter_map(|path| resolver.real(path))
-            .collect();
-    }
-    let mut found: Vec<PathBuf> = ["/lib64", "/usr/lib64"]
-        .iter()
-        .filter_map(|path| resolver.real(path))
-        .collect();
-    for folder in ["/lib", "/usr/lib"] {
-        let Ok(entries) = fs::read_dir(folder) else {
-            continue;
-        };
-        let is_library = |name: &str| name.starts_with("lib") || name.starts_with("ld-");
-        found.extend(
-            entries
-                .flatten()
-                .filter(|entry| entry.file_name().to_str().is_some_and(is_library))
-                .filter_map(|entry| fs::canonicalize(entry.path()).ok())
-                .filter(|path| path.is_file()),
-        );
-    }
-    found
-}
-
-/// Dynamic loaders: execve(2) opens them for execution beside the program.
-const LOADERS: [&str; 5] = [
-    "/lib64/ld-linux-x86-64.so.2",
-    "/lib/ld-linux-aarch64.so.1",
-    "/lib/ld-linux.so.2",
-    "/lib/ld-musl-x86_64.so.1",
-    "/lib/ld-musl-aarch64.so.1",
-];
-
-/// Where the names of programs are looked up, in the order of the PATH inside.
-const PROGRAM_FOLDERS: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
-
-/// A folder that programs are looked up in.
-struct ProgramFolder {
-    path: PathBuf,
-    /// What is in it, where that is little: `/usr/local/bin` holds few of the hundred names.
-    names: Option<BTreeSet<OsString>>,
-}
-
-impl ProgramFolder {
-    fn look(path: PathBuf) -> ProgramFolder {
-        const LITTLE: usize = 32;
-        let is_local = path.starts_with("/usr/local");
-        let entries = is_local.then(|| fs::read_dir(&path).ok()).flatten();
-        let names = entries.and_then(|entries| {
-            let mut names = BTreeSet::new();
-            for entry in entries {
-                names.insert(entry.ok()?.file_name());
-                if names.len() > LITTLE {
-                    return None;
-                }
-            }
-            Some(names)
-        });
-        ProgramFolder { path, names }
-    }
-
-    fn may_hold(&self, name: &Path) -> bool {
-        let names = self.names.as_ref();
-        names.is_none_or(|names| names.contains(name.as_os_str()) || name.components().count() > 1)
-    }
-}
-
-/// Finds the programs that a policy names: canonical paths, sorted, each once. Missing ones are left out.
-pub fn programs(names: &[PathBuf]) -> Vec<PathBuf> {
-    let mut folders: Vec<ProgramFolder> = PROGRAM_FOLDERS
-        .iter()
-        .filter_map(|path| real(path))
-        .map(ProgramFolder::look)
-        .collect();
-    folders.dedup_by(|a, b| a.path == b.path);
-    let mut found: Vec<PathBuf> = names
-        .iter()
-        .flat_map(|name| match name.is_absolute() {
-            true => Vec::from_iter(look::canonicalize(name)),
-            false => folders
-                .iter()
-                .filter(|folder| folder.may_hold(name))
-                .filter_map(|folder| canonical(&folder.path.join(name)))
-                .collect(),
-        })
-        .filter(|path| !is_compiler(path))
-        .collect();
-    found.sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
-    found.dedup();
-    found
-}
-
-/// Links by whose names programs are called (`sh`, `awk`), for a view that does not hold their folder.
-pub fn links(names: &[PathBuf]) -> Vec<Node> {
-    let folders: Vec<PathBuf> = PROGRAM_FOLDERS
-        .iter()
-        .filter_map(|path| real(path))
-        .collect();
-    let mut found = std::collections::BTreeMap::new();
-    for name in names.iter().filter(|name| !name.is_absolute()) {
-        for target in folders.iter().map(|folder| folder.join(name)) {
-            let is_link = fs::symlink_metadata(&target).is_ok_and(|found| found.is_symlink());
-            if let (true, Ok(to)) = (is_link, fs::canonicalize(&target)) {
-                found.insert(target, to);
-            }
-        }
-    }
-    found
-        .into_iter()
-        .filter(|(_, to)| !is_compiler(to))
-        .map(|(target, to)| Node::Symlink { target, to })
-        .collect()
-}
-
-/// The canonical path of a program in a canonical folder: one system call unless it is a link.
-fn canonical(path: &Path) -> Option<PathBuf> {
-    let found = fs::symlink_metadata(path).ok()?;
-    if found.is_file() {
-        return Some(path.to_owned());
-    }
-    fs::canonicalize(path).ok().filter(|path| path.is_file())
-}
-
 fn real(path: &str) -> Option<PathBuf> {
     fs::canonicalize(path).ok()
-}
-
-/// Makes paths canonical that lie in few folders: the way to each of these is looked at once.
-#[derive(Default)]
-struct Resolver(BTreeMap<PathBuf, Option<PathBuf>>);
-
-impl Resolver {
-    /// The canonical path, where there is anything.
-    fn real(&mut self, path: &str) -> Option<PathBuf> {
-        let path = Path::new(path);
-        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
-            return fs::canonicalize(path).ok();
-        };
-        let way = self
-            .0
-            .entry(folder.to_owned())
-            .or_insert_with(|| fs::canonicalize(folder).ok());
-        let path = way.as_ref()?.join(name);
-        match fs::symlink_metadata(&path).ok()?.is_symlink() {
-            true => fs::canonicalize(path).ok(),
-            false => Some(path),
-        }
-    }
 }
 
 fn copy(path: &str) -> Option<Node> {

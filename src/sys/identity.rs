@@ -10,10 +10,12 @@ use super::check;
 /// fork(2) of the C library. Yields the child's process id in the parent and `None` in the child.
 ///
 /// [`super::clone_process`] is for processes with one thread. This is for a process that may have
-/// several: the C library leaves memory allocation usable in the child. The child must not touch
-/// what another thread may have locked, such as standard output, and ends by [`super::exit_now`].
+/// several. In the child, a lock that another thread held stays held: a child that waits for it, such
+/// as that of standard output, waits for ever. The child ends by [`super::exit_now`].
 pub fn fork() -> io::Result<Option<i32>> {
-    // SAFETY: the child only runs code of this crate that allocates memory and makes system calls.
+    // SAFETY: the C library brings its own state, that of memory allocation included, into order in
+    // the child. What another thread was changing under a lock of Rust's is behind that lock, which
+    // stays held, so that the child does not see it half changed.
     let pid = check(libc::c_long::from(unsafe { libc::fork() }))?;
     Ok((pid != 0).then_some(pid as i32))
 }

@@ -3,6 +3,8 @@
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 
+use super::check;
+
 /// A call that waits for its answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Notification {
@@ -14,14 +16,6 @@ pub struct Notification {
     pub number: i64,
     /// The call's arguments.
     pub arguments: [u64; 6],
-}
-
-fn check(result: libc::c_long) -> io::Result<libc::c_long> {
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(result)
-    }
 }
 
 /// Waits for the next call.
@@ -230,25 +224,6 @@ pub fn bind_to_device(socket: BorrowedFd<'_>, name: &str) -> io::Result<()> {
         )
     };
     check(result.into()).map(drop)
-}
-
-/// Gives the caller its own copy of a table of descriptors that a clone with CLONE_FILES shared.
-///
-/// close_range(2) of nothing (Linux 5.9) rather than unshare(2), which container filters refuse.
-pub fn own_descriptors() -> io::Result<()> {
-    const CLOSE_RANGE_UNSHARE: libc::c_uint = 2;
-    let beyond = libc::c_uint::MAX;
-    // SAFETY: takes integers only; no descriptor has such a number, all keep theirs.
-    check(unsafe { libc::syscall(libc::SYS_close_range, beyond, beyond, CLOSE_RANGE_UNSHARE) })
-        .map(drop)
-}
-
-/// Takes ownership of a descriptor that a child has made in the shared table and told the number of.
-pub fn adopt(number: i32) -> io::Result<OwnedFd> {
-    // SAFETY: F_GETFD takes integers only and fails where nothing is open.
-    check(unsafe { libc::fcntl(number, libc::F_GETFD) }.into())?;
-    // SAFETY: it is open, and since the caller has its own table nobody here owns that number.
-    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 /// Sends a signal to one thread of a process; 0 sends none and only checks.

@@ -10,28 +10,39 @@ use super::check;
 #[derive(Clone, Copy)]
 pub struct Mask(libc::sigset_t);
 
-/// Blocks every signal and returns the mask that was in force.
+/// Blocks every signal for the calling thread and returns the mask that was in force.
+///
+/// SIGKILL and SIGSTOP cannot be blocked, and the C library leaves out 32 and 33, with which it
+/// speaks to its own threads. Threads that are started later have the same mask.
 ///
 /// What is blocked is kept for a [`descriptor`], also where its disposition is to be ignored, and
 /// also for pid 1 of a pid namespace (signal(7), pid_namespaces(7)).
 pub fn block_all() -> io::Result<Mask> {
     let mut all = MaybeUninit::uninit();
-    let mut old = MaybeUninit::uninit();
-    // SAFETY: sigfillset initialises `all`; sigprocmask reads it and initialises `old`. The process
-    // has one thread, for which sigprocmask is defined.
-    unsafe {
+    // SAFETY: sigfillset initialises `all`.
+    let all = unsafe {
         libc::sigfillset(all.as_mut_ptr());
-        check(libc::sigprocmask(libc::SIG_SETMASK, all.as_ptr(), old.as_mut_ptr()).into())?;
-        Ok(Mask(old.assume_init()))
+        all.assume_init()
+    };
+    set_mask(&all)
+}
+
+/// Sets the calling thread's mask and returns the one that was in force.
+fn set_mask(mask: &libc::sigset_t) -> io::Result<Mask> {
+    let mut old = MaybeUninit::uninit();
+    // SAFETY: pthread_sigmask reads `mask`, which is initialised. Where it returns 0 it has
+    // initialised `old`. It is defined in a process with several threads, as sigprocmask is not.
+    let result = unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, mask, old.as_mut_ptr()) };
+    match result {
+        // SAFETY: as above.
+        0 => Ok(Mask(unsafe { old.assume_init() })),
+        errno => Err(io::Error::from_raw_os_error(errno)),
     }
 }
 
 /// Puts a mask back.
 pub fn restore(mask: &Mask) -> io::Result<()> {
-    // SAFETY: `mask` holds an initialised set; a null pointer asks for no old one.
-    let result =
-        unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const mask.0, std::ptr::null_mut()) };
-    check(result.into()).map(drop)
+    set_mask(&mask.0).map(drop)
 }
 
 /// A descriptor from which blocked signals are read (signalfd(2)), close-on-exec, non-blocking.
@@ -90,22 +101,26 @@ fn set_action(signal: i32, action: libc::sighandler_t) -> io::Result<libc::sigha
     }
 }
 
-/// Stops this process by a stop signal, as its default action does; returns when it goes on.
+/// Stops this process by a stop signal; returns when it goes on. The signal's action is the default
+/// one afterwards.
 ///
-/// Every signal is blocked before and after.
+/// Every thread has to block every signal, as after [`block_all`]. The signal then waits until the
+/// calling thread lets it through, and stops all threads. Only SIGSTOP stops them at once. In an
+/// orphaned process group the kernel discards the others, and this returns without a stop
+/// (signal(7), setpgid(2)).
 pub fn stop_by(signal: i32) -> io::Result<()> {
     if signal != libc::SIGSTOP {
         set_default(signal)?;
     }
     send(std::process::id() as i32, signal)?;
     let mut all_but_it = MaybeUninit::uninit();
-    // SAFETY: sigfillset initialises the set, sigdelset and sigprocmask read it; the signal's
-    // action is the default one, so no handler runs. The process stops in the first sigprocmask.
-    unsafe {
+    // SAFETY: sigfillset initialises the set, and sigdelset changes it.
+    let all_but_it = unsafe {
         libc::sigfillset(all_but_it.as_mut_ptr());
         libc::sigdelset(all_but_it.as_mut_ptr(), signal);
-        let set = all_but_it.as_ptr();
-        check(libc::sigprocmask(libc::SIG_SETMASK, set, std::ptr::null_mut()).into())?;
-    }
+        all_but_it.assume_init()
+    };
+    // The signal is delivered, with its default action, before this returns.
+    set_mask(&all_but_it)?;
     block_all().map(drop)
 }

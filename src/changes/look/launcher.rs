@@ -6,6 +6,8 @@ use std::os::unix::fs::MetadataExt as _;
 
 use serde::{Deserialize, Serialize};
 
+use crate::sys::process_stat::ProcessStat;
+
 /// A process, by its number and the time of its start: numbers are used again. A number holds for a pid
 /// namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,7 +22,7 @@ impl Launcher {
     /// This process. `None`: there is no /proc.
     pub fn this() -> Option<Launcher> {
         let pid = std::process::id();
-        let (_, started) = state_of(pid)?;
+        let started = stat_of(pid)?.started;
         Some(Launcher {
             pid,
             started,
@@ -33,9 +35,7 @@ impl Launcher {
         if namespace() != Some(self.namespace) {
             return true;
         }
-        state_of(self.pid).is_some_and(|(state, started)| {
-            started == self.started && !matches!(state, 'Z' | 'X' | 'x')
-        })
+        stat_of(self.pid).is_some_and(|stat| stat.started == self.started && stat.is_alive())
     }
 }
 
@@ -45,12 +45,8 @@ fn namespace() -> Option<(u64, u64)> {
     Some((found.dev(), found.ino()))
 }
 
-/// Fields 3 and 22 of `/proc/PID/stat`; the second, in brackets, may hold anything.
-fn state_of(pid: u32) -> Option<(char, u64)> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let mut after = stat.rsplit_once(')')?.1.split_whitespace();
-    let state = after.next()?.chars().next()?;
-    Some((state, after.nth(18)?.parse().ok()?))
+fn stat_of(pid: u32) -> Option<ProcessStat> {
+    ProcessStat::of(i32::try_from(pid).ok()?)
 }
 
 #[cfg(test)]
@@ -71,7 +67,7 @@ mod tests {
             .spawn()
             .unwrap();
         let pid = child.id();
-        let (_, started) = state_of(pid).unwrap();
+        let started = stat_of(pid).unwrap().started;
         let launcher = Launcher {
             pid,
             started,

@@ -13,6 +13,8 @@ pub use restrict::{is_in_force, restrict, restrict_further};
 
 mod assemble;
 mod compile;
+#[cfg(test)]
+mod judge;
 mod restrict;
 
 /// One instruction of classic BPF, laid out as the kernel's `struct sock_filter`.

@@ -4,6 +4,7 @@
 //! Under no_new_privs a process may only go on to a narrower label, so that programs are entered by
 //! stacking (`tool//&tool//program`): both profiles hold from then on. Nothing is ever unconfined.
 
+mod denials;
 mod path;
 mod profile;
 

@@ -6,6 +6,13 @@ use super::statement::Statement::{self, Allow, Comment, Optional};
 /// What every process does with itself, and with the system's files that any program reads.
 pub fn base(all: &mut Vec<Statement>, domain: &'static str) {
     all.push(Comment("a process of its own, and the system's files"));
+    process(all, domain);
+    system_files(all, domain);
+    devices(all, domain);
+}
+
+/// A process with itself and its own descriptors.
+fn process(all: &mut Vec<Statement>, domain: &'static str) {
     all.extend([
         Allow(
             domain,
@@ -56,6 +63,10 @@ pub fn base(all: &mut Vec<Statement>, domain: &'static str) {
         userns,
         vec![Allow(domain, "self", "user_namespace", &["create"])],
     ));
+}
+
+/// Files of the system, and the folders on the way to the project's.
+fn system_files(all: &mut Vec<Statement>, domain: &'static str) {
     for read in [
         "etc_t",
         "usr_t",
@@ -108,6 +119,10 @@ pub fn base(all: &mut Vec<Statement>, domain: &'static str) {
     for (name, folder) in homes {
         all.push(Optional(name, vec![Allow(domain, folder, "dir", PASS)]));
     }
+}
+
+/// Devices, inherited terminals, and file systems in memory.
+fn devices(all: &mut Vec<Statement>, domain: &'static str) {
     for device in ["null_device_t", "zero_device_t", "devtty_t", "ptmx_t"] {
         all.push(Allow(domain, device, "chr_file", DEVICE));
     }

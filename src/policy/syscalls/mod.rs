@@ -11,6 +11,7 @@ pub use calls::Call;
 
 pub mod arguments;
 pub mod cages;
+mod call_table;
 mod calls;
 pub mod rows;
 

@@ -1,0 +1,90 @@
+//! Where a call wants to send or connect to, and whether it may.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::address::{self, Address};
+use super::caller::Caller;
+use super::names::{self, Opened};
+use super::ports::{self, Owner};
+use super::supervisor::Supervisor;
+use super::{Errno, Held};
+
+/// A checked destination: the bytes for the kernel, and what they name by descriptor.
+pub(super) struct Destination {
+    pub(super) bytes: Vec<u8>,
+    pub(super) named: Option<Opened>,
+}
+
+impl Supervisor {
+    /// The bytes of an address in the caller's memory.
+    pub(super) fn address(caller: &Caller<'_>, at: u64, length: i32) -> Result<Vec<u8>, Errno> {
+        match usize::try_from(length) {
+            Ok(length @ 0..=128) => caller.memory(at, length),
+            _ => Err(libc::EINVAL),
+        }
+    }
+
+    /// The destination, or none where nobody answers.
+    pub(super) fn destination(
+        &self,
+        held: &Held,
+        caller: &Caller<'_>,
+        bytes: Vec<u8>,
+    ) -> Result<Option<Destination>, Errno> {
+        let parsed = address::parse(&bytes)?;
+        if !parsed.fits(held.domain) {
+            return Err(libc::EAFNOSUPPORT);
+        }
+        let ours = |inode| self.sockets.is_ours(inode);
+        match parsed {
+            Address::Unspecified | Address::Kernel => {}
+            // As in a network namespace that has nothing but its loopback.
+            Address::Internet(ip, _) if !address::is_loopback(ip) => return Err(libc::ENETUNREACH),
+            Address::Internet(ip, port) => match ports::owner(held.kind, port, ours)? {
+                Owner::Inside => {}
+                Owner::Elsewhere | Owner::Nobody if self.is_tunnel(held, ip, port) => {
+                    let bytes = self.to_tunnel(bytes);
+                    return Ok(Some(Destination { bytes, named: None }));
+                }
+                Owner::Elsewhere
+                    if self.is_gateway(held, ip, port) && !caller.is_program(&self.rules)? => {}
+                Owner::Elsewhere => return Err(libc::ECONNREFUSED),
+                Owner::Nobody => return Ok(None),
+            },
+            Address::Path(path) => {
+                let named = self.names.find(&caller.path(&path))?;
+                return Ok(Some(Destination {
+                    bytes: address::unix(&named.path())?,
+                    named: Some(named),
+                }));
+            }
+            Address::Abstract(name) if names::are_ours(held.kind, &name, ours)? => {}
+            Address::Abstract(_) => return Ok(None),
+        }
+        Ok(Some(Destination { bytes, named: None }))
+    }
+
+    /// Whether this is the gateway's socket, and no other on the same port.
+    fn is_gateway(&self, held: &Held, ip: IpAddr, port: u16) -> bool {
+        self.rules.gateway == Some(port) && is_local_stream(held, ip)
+    }
+
+    /// Whether this is the address at which the tunnel is to be found.
+    fn is_tunnel(&self, held: &Held, ip: IpAddr, port: u16) -> bool {
+        let asked = self.rules.tunnel.map(|(asked, _)| asked);
+        asked == Some(port) && is_local_stream(held, ip)
+    }
+
+    /// The same address with the tunnel's port, which both families have in the same place.
+    fn to_tunnel(&self, mut bytes: Vec<u8>) -> Vec<u8> {
+        if let (Some((_, port)), Some(place)) = (self.rules.tunnel, bytes.get_mut(2..4)) {
+            place.copy_from_slice(&port.to_be_bytes());
+        }
+        bytes
+    }
+}
+
+/// Whether this is a stream to where the launcher listens.
+fn is_local_stream(held: &Held, ip: IpAddr) -> bool {
+    held.kind == libc::SOCK_STREAM && ip.to_canonical() == IpAddr::V4(Ipv4Addr::LOCALHOST)
+}

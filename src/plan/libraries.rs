@@ -1,0 +1,68 @@
+//! Shared libraries and dynamic loaders of the host.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Folders of shared libraries. With Debian's multiarch layout only these, since compilers keep
+/// their own programs beside them (`/usr/lib/gcc`, `/usr/lib/llvm-*`).
+pub(super) fn libraries(resolver: &mut Resolver) -> Vec<PathBuf> {
+    let multiarch = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+    let old = format!("/lib/{}-linux-gnu", std::env::consts::ARCH);
+    if Path::new(&multiarch).is_dir() {
+        return [multiarch.as_str(), old.as_str(), "/usr/lib64", "/lib64"]
+            .iter()
+            .filter_map(|path| resolver.real(path))
+            .collect();
+    }
+    let mut found: Vec<PathBuf> = ["/lib64", "/usr/lib64"]
+        .iter()
+        .filter_map(|path| resolver.real(path))
+        .collect();
+    for folder in ["/lib", "/usr/lib"] {
+        let Ok(entries) = fs::read_dir(folder) else {
+            continue;
+        };
+        let is_library = |name: &str| name.starts_with("lib") || name.starts_with("ld-");
+        found.extend(
+            entries
+                .flatten()
+                .filter(|entry| entry.file_name().to_str().is_some_and(is_library))
+                .filter_map(|entry| fs::canonicalize(entry.path()).ok())
+                .filter(|path| path.is_file()),
+        );
+    }
+    found
+}
+
+/// Dynamic loaders: execve(2) opens them for execution beside the program.
+pub(super) const LOADERS: [&str; 5] = [
+    "/lib64/ld-linux-x86-64.so.2",
+    "/lib/ld-linux-aarch64.so.1",
+    "/lib/ld-linux.so.2",
+    "/lib/ld-musl-x86_64.so.1",
+    "/lib/ld-musl-aarch64.so.1",
+];
+
+/// Makes paths canonical that lie in few folders: the way to each of these is looked at once.
+#[derive(Default)]
+pub(super) struct Resolver(BTreeMap<PathBuf, Option<PathBuf>>);
+
+impl Resolver {
+    /// The canonical path, where there is anything.
+    pub(super) fn real(&mut self, path: &str) -> Option<PathBuf> {
+        let path = Path::new(path);
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return fs::canonicalize(path).ok();
+        };
+        let way = self
+            .0
+            .entry(folder.to_owned())
+            .or_insert_with(|| fs::canonicalize(folder).ok());
+        let path = way.as_ref()?.join(name);
+        match fs::symlink_metadata(&path).ok()?.is_symlink() {
+            true => fs::canonicalize(path).ok(),
+            false => Some(path),
+        }
+    }
+}

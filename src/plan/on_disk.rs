@@ -1,0 +1,45 @@
+//! What the launcher makes on disk for a run, and removes at its end.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Folders on disk that belong to one run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Scratch {
+    /// The folder that holds them, made by the launcher, mode 0700.
+    #[serde(with = "crate::paths")]
+    pub folder: PathBuf,
+    /// Names of the folders in it.
+    #[serde(with = "crate::paths")]
+    pub parts: Vec<PathBuf>,
+}
+
+/// A file or folder that is not there yet and is made, empty, so that it can be a mount of its own: an
+/// output that a flag names, which is granted alone, or a protected path, which is refused alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Placeholder {
+    /// Canonical folder and name.
+    #[serde(with = "crate::paths")]
+    pub path: PathBuf,
+    /// Permission bits, less the umask.
+    pub mode: u32,
+    /// What is made.
+    pub kind: PlaceholderKind,
+}
+
+/// What stands at a place that is not there yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlaceholderKind {
+    /// An empty file.
+    File,
+    /// An empty folder.
+    Folder,
+    /// Something that tools pass over: a socket that nobody listens on. git does not see it, opening it
+    /// fails at once, and a file system makes and removes it in a tenth of the time that a folder
+    /// takes. An empty file where there are no sockets.
+    Decoy,
+}
