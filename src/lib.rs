@@ -15,7 +15,8 @@
 //! | [`enforce`] | one file a layer; its `mod.rs` is the order |
 //! | [`notify`] | the supervisor of notified calls, where there are no user namespaces |
 //! | [`generate`] | what deployments load: AppArmor, SELinux, from the same policy |
-//! | [`gateway`] | the module gateway and the tunnel: the way out, outside the sandbox |
+//! | [`gateway`] | the module gateway and the tunnel: the side that faces the sandbox |
+//! | `web` | the outer side of the gateway: upstreams, TLS, proxies, credentials |
 //! | [`launch`] | fork, init, signals, exit status, the `-exec` wrapper |
 
 pub mod changes;
@@ -34,3 +35,4 @@ pub mod policy;
 pub mod profile;
 mod sys;
 mod text;
+mod web;

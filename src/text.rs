@@ -24,6 +24,27 @@ fn is_hidden(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
+/// A text as it can be shown in one line of a header, a log or a terminal: printable ASCII, and not
+/// too much of it.
+pub(crate) fn clean(text: &str) -> String {
+    const MOST: usize = 400;
+    let plain = |c: char| {
+        if c.is_ascii_graphic() || c == ' ' {
+            c
+        } else {
+            '?'
+        }
+    };
+    text.chars().take(MOST).map(plain).collect()
+}
+
+/// Bytes as two hexadecimal digits each, in small letters.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(digit).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,5 +60,11 @@ mod tests {
         ] {
             assert_eq!(visible(text), shown);
         }
+    }
+
+    #[test]
+    fn bytes_are_two_digits_each() {
+        assert_eq!(hex(&[0, 9, 0xaf, 0xff]), "0009afff");
+        assert_eq!(hex(&[]), "");
     }
 }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms, and the rooms of this crate that each may name.
-const MAY_SEE: [(&str, &[&str]); 17] = [
+const MAY_SEE: [(&str, &[&str]); 18] = [
     ("sys", &[]),
     ("text", &[]),
     ("paths", &[]),
@@ -20,7 +20,8 @@ const MAY_SEE: [(&str, &[&str]); 17] = [
     ("enforce", &["policy", "plan", "files", "sys"]),
     ("notify", &["sys"]),
     ("changes", &["paths", "policy", "sys", "text"]),
-    ("gateway", &["files", "paths", "policy", "text"]),
+    ("gateway", &["policy", "text", "web"]),
+    ("web", &["files", "paths", "policy", "text"]),
     ("generate", &["policy", "text"]),
     (
         "launch",

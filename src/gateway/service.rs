@@ -7,10 +7,11 @@ use sha2::{Digest, Sha256};
 use super::Shared;
 use super::age::{self, Info};
 use super::audit::Event;
-use super::fetch::{self, Failure};
 use super::route::{File, Kind, Route, Sumdb};
 use super::rules::{Admitted, Refusal};
 use super::transfer::{Passed, Transfer};
+use crate::text::clean;
+use crate::web::fetch::{self, Failure};
 
 /// No list of versions is longer.
 const LONGEST_LIST: u64 = 8 << 20;
@@ -82,7 +83,7 @@ fn refuse<'a>(
     file: Option<&'static str>,
     refusal: &Refusal,
 ) -> Reply<'a> {
-    let words = super::clean(&refusal.words());
+    let words = clean(&refusal.words());
     shared.audit.write(&Event {
         event: "refused",
         module: Some(module),
@@ -293,14 +294,14 @@ fn sumdb<'a>(shared: &Shared, request: &Sumdb) -> Reply<'a> {
 
 /// What cannot be looked up is refused by the go command, since no signature says what it must be.
 fn unreachable<'a>(shared: &Shared, lookup: Option<&(String, String)>, why: &str) -> Reply<'a> {
-    let why = format!("does not tell what is asked: {}", super::clean(why));
+    let why = format!("does not tell what is asked: {}", clean(why));
     let refusal = shared
         .rules
         .refusal("modules.checksum-database", None, Some(why));
     match lookup {
         Some((module, version)) => refuse(shared, module, Some(version), None, &refusal),
         None => {
-            let words = super::clean(&refusal.words());
+            let words = clean(&refusal.words());
             shared.audit.write(&Event {
                 event: "refused",
                 status: Some(403),

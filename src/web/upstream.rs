@@ -10,7 +10,7 @@ use crate::paths;
 
 /// Where modules come from. Bundles will be one more of these.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Upstream {
+pub(crate) enum Upstream {
     /// A module proxy; its address without a `/` at the end.
     Web(String),
     /// A folder laid out as one.
@@ -21,7 +21,7 @@ pub(super) enum Upstream {
 
 /// When the next upstream is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(crate) enum Next {
     /// Where this one does not have it.
     OnMissing,
     /// Where this one failed, however it did.
@@ -30,11 +30,11 @@ pub(super) enum Next {
 
 /// Upstreams in order, each with what it takes for the next one to be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Upstreams(pub(super) Vec<(Upstream, Next)>);
+pub(crate) struct Upstreams(pub(crate) Vec<(Upstream, Next)>);
 
 /// Scheme, host and port of an address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Origin {
+pub(crate) struct Origin {
     pub(super) https: bool,
     /// In small letters, without brackets.
     pub(super) host: String,
@@ -71,14 +71,14 @@ impl Origin {
     }
 
     /// The origin of an address in text.
-    pub(super) fn parse(address: &str) -> Option<Origin> {
+    pub(crate) fn parse(address: &str) -> Option<Origin> {
         Origin::of(&address.parse().ok()?)
     }
 }
 
 impl Upstreams {
     /// Reads the value of GOPROXY.
-    pub(super) fn parse(text: &str) -> Result<Upstreams, Error> {
+    pub(crate) fn parse(text: &str) -> Result<Upstreams, Error> {
         let mut list = Vec::new();
         for piece in text.split_inclusive([',', '|']) {
             let next = match piece.ends_with('|') {
@@ -94,12 +94,12 @@ impl Upstreams {
     }
 
     /// Whether nothing is ever fetched.
-    pub(super) fn is_off(&self) -> bool {
+    pub(crate) fn is_off(&self) -> bool {
         matches!(self.0.first(), None | Some((Upstream::Off, _)))
     }
 
     /// The origins of the web's upstreams.
-    pub(super) fn origins(&self) -> impl Iterator<Item = Origin> + '_ {
+    pub(crate) fn origins(&self) -> impl Iterator<Item = Origin> + '_ {
         self.0.iter().filter_map(|(upstream, _)| match upstream {
             Upstream::Web(address) => Origin::parse(address),
             _ => None,
