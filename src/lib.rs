@@ -2,7 +2,7 @@
 //!
 //! One way through the code: argv ([`cli`]) → [`profile`] → [`policy`] → [`plan`] → [`enforce`]
 //! → exec. Nothing flows back. `policy` imports nothing of the rest, only `enforce` and `launch`
-//! see `sys`, nobody imports `cli`; `tests/layout.rs` holds this.
+//! see `sys`, nobody imports `cli`; `tests/layout` holds this.
 //!
 //! | room | what it holds |
 //! |---|---|

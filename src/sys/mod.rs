@@ -1,7 +1,7 @@
 //! The only unsafe code: system calls for which no safe wrapper exists.
 //!
 //! Each function is one system call or one C idiom, checks its result and returns `io::Result`.
-//! Nothing here decides anything. `tests/layout.rs` says who may see this module.
+//! Nothing here decides anything. `tests/layout` says who may see this module.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_uint};
