@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use self::args::{LowArgs, Mode, Verbosity};
+use self::args::{Request, RunArgs, UsageError, Verbosity};
 use crate::files::look;
 use crate::go::workspace::Workspace;
 use crate::launch;
@@ -55,36 +55,39 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
     }
     let done = args::parse(argv)
         .map_err(anyhow::Error::from)
-        .and_then(|args| dispatch(&args));
+        .and_then(|request| dispatch(&request));
     match done {
         Ok(status) => status,
         Err(error) => {
             print_error(&error);
-            if error.is::<run::NotFound>() {
-                NOT_FOUND
-            } else {
-                REFUSED
+            match error.downcast_ref::<UsageError>() {
+                Some(usage) => usage.status(),
+                None if error.is::<run::NotFound>() => NOT_FOUND,
+                None => REFUSED,
             }
         }
     }
 }
 
-fn dispatch(args: &LowArgs) -> anyhow::Result<u8> {
-    match &args.mode {
-        Mode::Run(command) => run::run(args, command),
-        Mode::Doctor => {
-            let diagnosis = doctor::examine(args);
+fn dispatch(request: &Request) -> anyhow::Result<u8> {
+    match request {
+        Request::Run(args, command) => run::run(args, command),
+        Request::Doctor(args) => {
+            let diagnosis = doctor::examine(*args);
             print(clean_lines(&diagnosis.text).as_bytes())?;
             Ok(diagnosis.status)
         }
-        Mode::PolicyShow => print(policy::show(args)?.as_bytes()),
-        Mode::PolicyList => print(policy::list(args)?.as_bytes()),
-        Mode::Changes(what) => changes::work(args, what),
-        Mode::Profile(format) => print(&profiles::generate(args, format)?),
-        Mode::Completions(shell) => print(&completions::render(*shell)),
-        Mode::Man => print(&man::render().context("cannot write the manual page")?),
-        Mode::Help(topic) => print(help::render(*topic).as_bytes()),
-        Mode::Version => print(concat!("gosandbox ", env!("CARGO_PKG_VERSION"), "\n").as_bytes()),
+        Request::PolicyShow(args) => print(policy::show(args)?.as_bytes()),
+        Request::PolicyList(args) => print(policy::list(*args)?.as_bytes()),
+        Request::Changes(args) => changes::work(args),
+        Request::Profile(args) => print(&profiles::generate(args)?),
+        Request::Auto(what) => print(&auto::auto(what)?),
+        Request::Completions(shell) => print(&completions::render(*shell)),
+        Request::Man => print(&man::render().context("cannot write the manual page")?),
+        Request::Help(topic) => print(help::render(*topic).as_bytes()),
+        Request::Version => {
+            print(concat!("gosandbox ", env!("CARGO_PKG_VERSION"), "\n").as_bytes())
+        }
     }
 }
 
@@ -109,8 +112,11 @@ fn print_error(error: &anyhow::Error) {
         }
     }
     let mut lines = format!("gosandbox: {}\n", visible(&text));
-    if let Some(helped) = error.downcast_ref::<Helped>() {
-        lines.push_str(&format!("help: {}\n", visible(&helped.help)));
+    let helped = error.downcast_ref::<Helped>();
+    let helped = helped.map(|helped| helped.help.as_str());
+    let usage = || error.downcast_ref::<UsageError>()?.help();
+    if let Some(help) = helped.or_else(usage) {
+        lines.push_str(&format!("help: {}\n", visible(help)));
     }
     drop(io::stderr().write_all(lines.as_bytes()));
 }
@@ -165,8 +171,12 @@ pub fn caller(workspace: Option<&Workspace>) -> Caller {
 }
 
 /// The folder that the command runs in: `-C`, else the caller's own.
-pub fn start_folder(args: &LowArgs) -> anyhow::Result<PathBuf> {
-    let Some(folder) = args.directory.as_deref() else {
+pub fn start_folder(args: &RunArgs) -> anyhow::Result<PathBuf> {
+    folder_of(args.directory.as_deref())
+}
+
+fn folder_of(directory: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let Some(folder) = directory else {
         // The kernel's own word, without links.
         return std::env::current_dir().context("cannot find the current folder");
     };
@@ -174,9 +184,12 @@ pub fn start_folder(args: &LowArgs) -> anyhow::Result<PathBuf> {
 }
 
 /// What the command line says of the policy, its paths made absolute from the caller's folder.
-pub fn overrides(args: &LowArgs) -> anyhow::Result<Overrides> {
-    let mut overrides = args.overrides.clone();
-    overrides.stage = args.stage;
+pub fn overrides(args: &RunArgs) -> anyhow::Result<Overrides> {
+    with_whole_paths(&args.overrides)
+}
+
+fn with_whole_paths(overrides: &Overrides) -> anyhow::Result<Overrides> {
+    let mut overrides = overrides.clone();
     for (flag, paths) in [
         ("--ro", &mut overrides.read),
         ("--rw", &mut overrides.write),

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use anyhow::Context;
 use serde::Serialize;
 
-use super::args::LowArgs;
-use super::{caller, overrides, start_folder};
+use super::args::{PolicyListArgs, PolicyShowArgs};
+use super::{caller, folder_of, with_whole_paths};
 use crate::go::workspace;
 use crate::policy::Policy;
 use crate::profile::{self, Key, Listed, Request, Resolved, Shown};
@@ -18,9 +18,9 @@ use crate::text::visible;
 const SCHEMA: u32 = 1;
 
 /// The resolved policy, with the origin of every rule.
-pub fn show(args: &LowArgs) -> anyhow::Result<String> {
-    let folder = start_folder(args)?;
-    let overrides = overrides(args)?;
+pub fn show(args: &PolicyShowArgs) -> anyhow::Result<String> {
+    let folder = folder_of(args.directory.as_deref())?;
+    let overrides = with_whole_paths(&args.overrides)?;
     let granted: Vec<_> = overrides
         .read
         .iter()
@@ -50,7 +50,7 @@ pub fn show(args: &LowArgs) -> anyhow::Result<String> {
 }
 
 /// The profiles that can be named.
-pub fn list(args: &LowArgs) -> anyhow::Result<String> {
+pub fn list(args: PolicyListArgs) -> anyhow::Result<String> {
     let listed = profile::list(&caller(None));
     if args.json {
         return list_json(&listed);

@@ -39,7 +39,7 @@ use self::audit::Audit;
 use self::guarded::Guarded;
 use self::require::require;
 pub(in crate::cli) use self::session::Session;
-use super::args::{Command, LowArgs, Verbosity};
+use super::args::{Command, RunArgs, Verbosity};
 use super::{REFUSED, caller, overrides, warn};
 use crate::files::{self, look};
 use crate::go::command;
@@ -56,7 +56,7 @@ use crate::profile::{self, Overrides};
 pub struct NotFound(String);
 
 /// Runs the command; its exit status, or an error where it was not started.
-pub fn run(args: &LowArgs, command: &Command) -> anyhow::Result<u8> {
+pub fn run(args: &RunArgs, command: &Command) -> anyhow::Result<u8> {
     let log = args.audit_log.as_deref().filter(|_| !args.dry_run);
     let audit = log.map(Audit::open).transpose()?;
     let ended = run_audited(args, command, audit.as_ref());
@@ -66,7 +66,7 @@ pub fn run(args: &LowArgs, command: &Command) -> anyhow::Result<u8> {
     ended
 }
 
-fn run_audited(args: &LowArgs, command: &Command, audit: Option<&Audit>) -> anyhow::Result<u8> {
+fn run_audited(args: &RunArgs, command: &Command, audit: Option<&Audit>) -> anyhow::Result<u8> {
     launch::streams::check()?;
     let session = Session::open(args)?;
     identity::can_be_chosen(&session.host)?;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::guarded::Guarded;
 use super::stage;
-use crate::cli::args::{LowArgs, Output};
+use crate::cli::args::{Output, RunArgs};
 use crate::cli::looks;
 use crate::files;
 use crate::launch::Outcome;
@@ -35,7 +35,7 @@ impl Place {
     ///
     /// # Errors
     /// There is no such folder; a link of the work tree's, or of another user's, leads there; it is protected.
-    pub(super) fn settle(args: &LowArgs, guarded: &Guarded<'_>) -> anyhow::Result<Option<Place>> {
+    pub(super) fn settle(args: &RunArgs, guarded: &Guarded<'_>) -> anyhow::Result<Option<Place>> {
         let place = args.report.as_ref().map(|output| match output {
             Output::Standard => Ok(Place::Standard),
             Output::File(path) => Place::of(path, guarded)

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::cli::args::LowArgs;
+use crate::cli::args::RunArgs;
 use crate::cli::start_folder;
 use crate::go::goenv;
 use crate::go::trust::Trust;
@@ -12,7 +12,7 @@ use crate::host::Host;
 
 /// What the caller's environment and account say, read once.
 pub(in crate::cli) struct Session<'a> {
-    pub(super) args: &'a LowArgs,
+    pub(super) args: &'a RunArgs,
     pub(super) host: Host,
     pub(super) environment: Vec<(OsString, OsString)>,
     /// What `go env -w` has written, read when it is first asked for.
@@ -22,7 +22,7 @@ pub(in crate::cli) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn open(args: &'a LowArgs) -> anyhow::Result<Session<'a>> {
+    pub(super) fn open(args: &'a RunArgs) -> anyhow::Result<Session<'a>> {
         let host = Host::probe();
         let environment = first_mentions(std::env::vars_os());
         let home = std::env::var_os("HOME")

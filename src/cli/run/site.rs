@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::caches::Missing;
 use super::{Project, Session, caches, git, identity, protected, resolve, toolchain};
-use crate::cli::args::{Command, LowArgs};
+use crate::cli::args::{Command, RunArgs};
 use crate::cli::overrides;
 use crate::files::look;
 use crate::generate::Site;
@@ -13,7 +13,7 @@ use crate::policy::Policy;
 use crate::profile::Selection;
 
 /// The policy of the project in the folder, and its places.
-pub(in crate::cli) fn find(args: &LowArgs) -> anyhow::Result<(Policy, Site)> {
+pub(in crate::cli) fn find(args: &RunArgs) -> anyhow::Result<(Policy, Site)> {
     let session = Session::open(args)?;
     let command = Command {
         program: "go".into(),
