@@ -4,6 +4,7 @@
 //! what was there before is put back and loaded again.
 
 mod apparmor;
+mod installed;
 mod selinux;
 
 use std::fs;
