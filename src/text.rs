@@ -38,6 +38,19 @@ pub(crate) fn clean(text: &str) -> String {
     text.chars().take(MOST).map(plain).collect()
 }
 
+/// The entries of a GOPROXY list, and whether `|` follows each: then the next one is asked after any error, and else
+/// where the module is missing.
+pub(crate) fn proxy_list(text: &str) -> impl Iterator<Item = (&str, bool)> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = text.find([',', '|']);
+        rest = end.map(|end| &text[end + 1..]);
+        let end = end.unwrap_or(text.len());
+        Some((&text[..end], text[end..].starts_with('|')))
+    })
+}
+
 /// Bytes as two hexadecimal digits each, in small letters.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
@@ -60,6 +73,15 @@ mod tests {
         ] {
             assert_eq!(visible(text), shown);
         }
+    }
+
+    #[test]
+    fn a_list_of_proxies_is_taken_apart_at_both_signs() {
+        let list = |text| proxy_list(text).collect::<Vec<_>>();
+        let of_three = [("a", false), ("b", true), ("c", false)];
+        assert_eq!(list("a,b|c"), of_three);
+        assert_eq!(list("a|"), [("a", true), ("", false)]);
+        assert_eq!(list(""), [("", false)]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::audit::Event;
 use super::route::{File, Kind, Route, Sumdb};
 use super::rules::{Admitted, Refusal};
 use super::transfer::{Passed, Transfer};
+use crate::paths::escape_module;
 use crate::text::clean;
 use crate::web::fetch::{self, Failure};
 
@@ -142,7 +143,7 @@ fn list<'a>(shared: &'a Shared, module: &str) -> Reply<'a> {
 
 /// The list of versions, less those that are too young.
 fn versions(shared: &Shared, module: &str, admitted: &Admitted<'_>) -> Result<String, Failure> {
-    let path = format!("{}/@v/list", super::escape::escape(module));
+    let path = format!("{}/@v/list", escape_module(module));
     let answer = fetch::get(&shared.client, admitted.upstreams, &path)?;
     let (bytes, _) = answer.read(LONGEST_LIST)?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -162,7 +163,7 @@ fn latest<'a>(shared: &'a Shared, module: &str) -> Reply<'a> {
         Ok(admitted) => admitted,
         Err(refusal) => return refuse(shared, module, None, None, &refusal),
     };
-    let path = format!("{}/@latest", super::escape::escape(module));
+    let path = format!("{}/@latest", escape_module(module));
     let answer = fetch::get(&shared.client, admitted.upstreams, &path);
     let json = match answer.and_then(|answer| answer.read(age::LONGEST)) {
         Ok((json, _)) => json,

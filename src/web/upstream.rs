@@ -7,6 +7,7 @@ use ureq::http::Uri;
 
 use super::Error;
 use crate::paths;
+use crate::text::proxy_list;
 
 /// Where modules come from. Bundles will be one more of these.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,12 +81,15 @@ impl Upstreams {
     /// Reads the value of GOPROXY.
     pub(crate) fn parse(text: &str) -> Result<Upstreams, Error> {
         let mut list = Vec::new();
-        for piece in text.split_inclusive([',', '|']) {
-            let next = match piece.ends_with('|') {
+        let mut entries: Vec<_> = proxy_list(text).collect();
+        // A sign at the end ends the list.
+        entries.pop_if(|(last, _)| last.is_empty());
+        for (entry, goes_on) in entries {
+            let next = match goes_on {
                 true => Next::OnError,
                 false => Next::OnMissing,
             };
-            list.push((parse_one(piece.trim_end_matches([',', '|']).trim())?, next));
+            list.push((parse_one(entry.trim())?, next));
         }
         if list.is_empty() {
             list.push((Upstream::Off, Next::OnMissing));
