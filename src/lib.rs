@@ -2,7 +2,7 @@
 //!
 //! One way through the code: argv ([`cli`]) → [`run`] → [`profile`] → [`policy`] → [`plan`] → [`enforce`]
 //! → exec. Nothing flows back. `policy` imports nothing of the rest, only `enforce` and `launch`
-//! see `sys`, nobody imports `cli`; `tests/layout.rs` holds this.
+//! see `sys`, nobody imports `cli`; `tests/layout` holds this.
 //!
 //! | room | what it holds |
 //! |---|---|
@@ -16,7 +16,8 @@
 //! | [`enforce`] | one file a layer; its `mod.rs` is the order |
 //! | [`notify`] | the supervisor of notified calls, where there are no user namespaces |
 //! | [`generate`] | what deployments load: AppArmor, SELinux, from the same policy |
-//! | [`gateway`] | the module gateway and the tunnel: the way out, outside the sandbox |
+//! | [`gateway`] | the module gateway and the tunnel: the side that faces the sandbox |
+//! | `web` | the outer side of the gateway: upstreams, TLS, proxies, credentials |
 //! | [`run`] | one run as a library: from what is asked for to how it has ended |
 //! | [`launch`] | fork, init, signals, exit status, the `-exec` wrapper |
 
@@ -34,6 +35,7 @@ pub mod gateway;
 pub mod generate;
 #[forbid(unsafe_code)]
 pub mod go;
+#[forbid(unsafe_code)]
 pub mod grants;
 #[forbid(unsafe_code)]
 pub mod host;
@@ -54,3 +56,5 @@ pub mod run;
 mod sys;
 #[forbid(unsafe_code)]
 mod text;
+#[forbid(unsafe_code)]
+mod web;

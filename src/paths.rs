@@ -47,6 +47,19 @@ pub fn of_file_url(url: &str) -> Option<PathBuf> {
     (path.is_absolute() && !path.as_os_str().as_bytes().contains(&0)).then_some(path)
 }
 
+/// A module path or a version as it stands in a path of the module cache and of the GOPROXY protocol: an
+/// upper-case letter is `!` and the lower-case one.
+pub(crate) fn escape_module(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len() + 4);
+    for c in text.chars() {
+        if c.is_ascii_uppercase() {
+            escaped.push('!');
+        }
+        escaped.push(c.to_ascii_lowercase());
+    }
+    escaped
+}
+
 /// One path as it is serialised; a format for no reader (postcard) has its bytes always.
 pub struct One<'a>(pub Cow<'a, Path>);
 

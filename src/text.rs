@@ -31,6 +31,40 @@ fn is_hidden(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
+/// A text as it can be shown in one line of a header, a log or a terminal: printable ASCII, and not
+/// too much of it.
+pub(crate) fn clean(text: &str) -> String {
+    const MOST: usize = 400;
+    let plain = |c: char| {
+        if c.is_ascii_graphic() || c == ' ' {
+            c
+        } else {
+            '?'
+        }
+    };
+    text.chars().take(MOST).map(plain).collect()
+}
+
+/// The entries of a GOPROXY list, and whether `|` follows each: then the next one is asked after any error, and else
+/// where the module is missing.
+pub(crate) fn proxy_list(text: &str) -> impl Iterator<Item = (&str, bool)> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = text.find([',', '|']);
+        rest = end.map(|end| &text[end + 1..]);
+        let end = end.unwrap_or(text.len());
+        Some((&text[..end], text[end..].starts_with('|')))
+    })
+}
+
+/// Bytes as two hexadecimal digits each, in small letters.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(digit).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,5 +80,20 @@ mod tests {
         ] {
             assert_eq!(visible(text), shown);
         }
+    }
+
+    #[test]
+    fn a_list_of_proxies_is_taken_apart_at_both_signs() {
+        let list = |text| proxy_list(text).collect::<Vec<_>>();
+        let of_three = [("a", false), ("b", true), ("c", false)];
+        assert_eq!(list("a,b|c"), of_three);
+        assert_eq!(list("a|"), [("a", true), ("", false)]);
+        assert_eq!(list(""), [("", false)]);
+    }
+
+    #[test]
+    fn bytes_are_two_digits_each() {
+        assert_eq!(hex(&[0, 9, 0xaf, 0xff]), "0009afff");
+        assert_eq!(hex(&[]), "");
     }
 }

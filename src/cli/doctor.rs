@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::args::LowArgs;
+use super::args::DoctorArgs;
 use crate::host::mandatory::Domain;
 use crate::host::{Host, mandatory, notification};
 use crate::launch::probe;
@@ -27,7 +27,7 @@ pub(super) struct Diagnosis {
 }
 
 /// Examines the host.
-pub(super) fn examine(args: &LowArgs) -> Diagnosis {
+pub(super) fn examine(args: DoctorArgs) -> Diagnosis {
     let mut host = Host::probe();
     let identity = identity(&host);
     if host.namespaces.is_ok()

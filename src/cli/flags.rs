@@ -36,20 +36,48 @@ pub enum Id {
     Version,
 }
 
-/// Where an option may stand: to run a command.
-pub const RUN: u8 = 1;
-/// Where an option may stand: after `policy`.
-pub const POLICY: u8 = 2;
-/// Where an option may stand: after `doctor`.
-pub const DOCTOR: u8 = 4;
-/// Where an option may stand: after `profile`.
-pub const PROFILE: u8 = 8;
-/// Where an option may stand: after `changes`.
-pub const CHANGES: u8 = 16;
-/// Where an option may stand: everywhere.
-pub const ALL: u8 = 0xff;
+/// Forms of the command line, a bit each: [`Flag::place`] says with which an option goes.
+pub mod place {
+    /// To run a command.
+    pub const RUN: u16 = 1;
+    /// `doctor`.
+    pub const DOCTOR: u16 = 1 << 1;
+    /// `policy show`.
+    pub const POLICY_SHOW: u16 = 1 << 2;
+    /// `policy list`.
+    pub const POLICY_LIST: u16 = 1 << 3;
+    /// `profile FORMAT`.
+    pub const PROFILE: u16 = 1 << 4;
+    /// `profile auto`, which says what to run.
+    pub const ADVICE: u16 = 1 << 5;
+    /// `profile auto --install`.
+    pub const INSTALL: u16 = 1 << 6;
+    /// `profile auto --uninstall`.
+    pub const UNINSTALL: u16 = 1 << 7;
+    /// `changes list`.
+    pub const CHANGES_LIST: u16 = 1 << 8;
+    /// `changes show`, `apply` and `drop`, of the folder's newest run.
+    pub const CHANGES_HERE: u16 = 1 << 9;
+    /// `changes show`, `apply` and `drop`, of a run that is named.
+    pub const CHANGES_NAMED: u16 = 1 << 10;
+    /// `changes drop --all`.
+    pub const CHANGES_ALL: u16 = 1 << 11;
+    /// Everywhere.
+    pub const ALL: u16 = u16::MAX;
 
-const RULES: u8 = RUN | POLICY | DOCTOR | PROFILE;
+    /// Both forms of `policy`.
+    pub const POLICY: u16 = POLICY_SHOW | POLICY_LIST;
+    /// Every form of `profile`.
+    pub const PROFILES: u16 = PROFILE | ADVICE | INSTALL | UNINSTALL;
+    /// Every form of `changes`.
+    pub const CHANGES: u16 = CHANGES_LIST | CHANGES_HERE | CHANGES_NAMED | CHANGES_ALL;
+    /// The forms that resolve a project's policy.
+    pub const RULES: u16 = RUN | POLICY_SHOW | PROFILE | INSTALL;
+    /// The forms that find a project's toolchain and caches too.
+    pub const SITE: u16 = RUN | PROFILE | INSTALL;
+}
+
+use place::*;
 
 /// An option.
 #[derive(Clone, Copy, Debug)]
@@ -64,8 +92,8 @@ pub struct Flag {
     pub value: Option<&'static str>,
     /// Whether it may be given more than once.
     pub repeats: bool,
-    /// The subcommands that it goes with.
-    pub place: u8,
+    /// The forms of the command line that it goes with.
+    pub place: u16,
     /// What it does, in one line.
     pub help: &'static str,
 }
@@ -80,7 +108,7 @@ impl Flag {
     }
 }
 
-const fn flag(id: Id, long: &'static str, place: u8, help: &'static str) -> Flag {
+const fn flag(id: Id, long: &'static str, place: u16, help: &'static str) -> Flag {
     Flag {
         id,
         long,
@@ -118,7 +146,12 @@ pub const FLAGS: [Flag; 29] = [
         "Use this profile: strict (the default), ci, dev, airgap, a name of your own, or a file",
     )
     .takes("NAME|FILE"),
-    flag(Id::Directory, "", RULES | CHANGES, "Run in this folder")
+    flag(
+        Id::Directory,
+        "",
+        RULES | ADVICE | UNINSTALL | CHANGES_HERE,
+        "Run in this folder",
+    )
         .short('C')
         .takes("DIR"),
     flag(
@@ -152,14 +185,14 @@ pub const FLAGS: [Flag; 29] = [
     flag(
         Id::CacheDir,
         "cache-dir",
-        RUN | DOCTOR | PROFILE,
+        SITE,
         "Keep GOCACHE and GOMODCACHE in this folder",
     )
     .takes("DIR"),
     flag(
         Id::Goroot,
         "goroot",
-        RUN | DOCTOR | PROFILE,
+        SITE,
         "Use the toolchain in this folder",
     )
     .takes("DIR"),
@@ -228,7 +261,7 @@ pub const FLAGS: [Flag; 29] = [
     flag(
         Id::All,
         "all",
-        CHANGES,
+        CHANGES_ALL,
         "With `changes drop`: drop those of every run",
     ),
     flag(Id::Json, "json", POLICY | DOCTOR | CHANGES, "Print JSON"),
@@ -243,33 +276,39 @@ pub const FLAGS: [Flag; 29] = [
     flag(
         Id::Mode,
         "mode",
-        PROFILE,
+        PROFILE | INSTALL,
         "Whether what is not granted is refused or only logged: enforce (the default) or complain",
     )
     .takes("enforce|complain"),
     flag(
         Id::Form,
         "format",
-        PROFILE,
+        PROFILE | INSTALL,
         "Another form of the format: te (selinux), attached (apparmor), bare (oci-seccomp), apparmor, selinux or plain (kubernetes)",
     )
     .takes("FORM"),
     flag(
         Id::Install,
         "install",
-        PROFILE,
+        INSTALL,
         "With `profile auto`, as root: load what this host's guard takes",
     ),
     flag(
         Id::Uninstall,
         "uninstall",
-        PROFILE,
+        UNINSTALL,
         "With `profile auto`, as root: take back what --install loaded",
     ),
-    flag(Id::Verbose, "verbose", ALL, "Say what is done")
+    flag(Id::Verbose, "verbose", RUN, "Say what is done")
         .short('v')
         .many(),
-    flag(Id::Quiet, "quiet", ALL, "Print no warnings, only errors").short('q'),
+    flag(
+        Id::Quiet,
+        "quiet",
+        SITE | UNINSTALL,
+        "Print no warnings, only errors",
+    )
+    .short('q'),
     flag(Id::Help, "help", ALL, "Print help").short('h'),
     flag(Id::Version, "version", RUN, "Print the version").short('V'),
 ];
@@ -282,7 +321,7 @@ pub struct Sub {
     /// Its positional arguments, as shown.
     pub arguments: &'static str,
     /// Where its options are found in [`Flag::place`].
-    pub place: u8,
+    pub place: u16,
     /// What it does, in one line.
     pub help: &'static str,
 }
@@ -304,7 +343,7 @@ pub const SUBS: [Sub; 7] = [
     Sub {
         name: "profile",
         arguments: "FORMAT",
-        place: PROFILE,
+        place: PROFILES,
         help: "Print what a deployment loads: apparmor, selinux, oci-seccomp, systemd, kubernetes, container, bwrap, auto",
     },
     Sub {

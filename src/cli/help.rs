@@ -2,7 +2,8 @@
 
 use clap::{Arg, ArgAction, Command, ValueHint};
 
-use super::flags::{ALL, FLAGS, Flag, Id, RUN, STATUSES, SUBS};
+use super::flags::place::{ALL, RUN};
+use super::flags::{FLAGS, Flag, Id, STATUSES, SUBS};
 
 const USAGE: &str = "gosandbox [OPTIONS] -- COMMAND [ARG]...\n       \
                      gosandbox [OPTIONS] go [ARG]...\n       \
@@ -56,7 +57,7 @@ fn argument(words: &'static str) -> Arg {
     }
 }
 
-fn options(place: u8) -> impl Iterator<Item = Arg> {
+fn options(place: u16) -> impl Iterator<Item = Arg> {
     FLAGS
         .into_iter()
         .filter(move |flag| flag.place == ALL || flag.place & place != 0)

@@ -2,25 +2,26 @@
 
 use std::path::PathBuf;
 
-use crate::policy::Staging;
 use crate::profile::{self, Selection};
 pub use crate::run::{Command, Output};
 
-/// What is to be done.
+/// What is to be done, each with the options that mean something for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub enum Request {
     /// Run a command in the cage.
-    Run(Command),
+    Run(RunArgs, Command),
     /// Show what the host can enforce.
-    Doctor,
+    Doctor(DoctorArgs),
     /// Show the resolved policy.
-    PolicyShow,
+    PolicyShow(PolicyShowArgs),
     /// List the profiles.
-    PolicyList,
+    PolicyList(PolicyListArgs),
     /// Work on what runs have left staged.
-    Changes(Changes),
-    /// Print what a deployment loads, in this format.
-    Profile(String),
+    Changes(ChangesArgs),
+    /// Print what a deployment loads.
+    Profile(ProfileArgs),
+    /// Load, take back or describe what this host's guard takes.
+    Auto(Auto),
     /// Print a completion script.
     Completions(Shell),
     /// Print the manual page.
@@ -31,15 +32,137 @@ pub enum Mode {
     Version,
 }
 
-/// What `changes` does, and with which run.
+/// Options of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunArgs {
+    /// `--profile`.
+    pub profile: Selection,
+    /// `-C`.
+    pub directory: Option<PathBuf>,
+    /// `--ro`, `--rw`, `--env` and the like. Their paths are still as they were written:
+    /// [`crate::run::whole_paths`] makes them absolute.
+    pub overrides: profile::Overrides,
+    /// `--cache-dir`.
+    pub cache_dir: Option<PathBuf>,
+    /// `--goroot`.
+    pub goroot: Option<PathBuf>,
+    /// `--dry-run`.
+    pub dry_run: bool,
+    /// `--report`.
+    pub report: Option<Output>,
+    /// `--audit-log`.
+    pub audit_log: Option<PathBuf>,
+    /// `-v` and `-q`.
+    pub verbosity: Verbosity,
+}
+
+/// Options of `doctor`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DoctorArgs {
+    /// `--json`.
+    pub json: bool,
+}
+
+/// Options of `policy show`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Changes {
+pub struct PolicyShowArgs {
+    /// `--profile`.
+    pub profile: Selection,
+    /// `-C`.
+    pub directory: Option<PathBuf>,
+    /// As [`RunArgs::overrides`].
+    pub overrides: profile::Overrides,
+    /// `--json`.
+    pub json: bool,
+}
+
+/// Options of `policy list`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PolicyListArgs {
+    /// `--json`.
+    pub json: bool,
+}
+
+/// What `changes` does, and with which runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangesArgs {
     /// What is done.
     pub action: ChangesAction,
     /// The run, or the beginning of its name.
     pub run: Option<String>,
+    /// `-C`: where no run is named, the newest of this folder's work tree.
+    pub directory: Option<PathBuf>,
     /// `--all`: every run.
     pub all: bool,
+    /// `--json`.
+    pub json: bool,
+}
+
+/// The project that `profile` makes something for: options that a run has too.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SiteArgs {
+    /// `--profile`.
+    pub profile: Selection,
+    /// `-C`.
+    pub directory: Option<PathBuf>,
+    /// As [`RunArgs::overrides`].
+    pub overrides: profile::Overrides,
+    /// `--cache-dir`.
+    pub cache_dir: Option<PathBuf>,
+    /// `--goroot`.
+    pub goroot: Option<PathBuf>,
+    /// `-q`.
+    pub verbosity: Verbosity,
+    /// Whether `--mode` is `complain`.
+    pub complain: bool,
+    /// `--format`.
+    pub form: Option<String>,
+}
+
+impl SiteArgs {
+    /// The run whose policy and places are taken.
+    pub fn as_run(&self) -> RunArgs {
+        RunArgs {
+            profile: self.profile.clone(),
+            directory: self.directory.clone(),
+            overrides: self.overrides.clone(),
+            cache_dir: self.cache_dir.clone(),
+            goroot: self.goroot.clone(),
+            verbosity: self.verbosity,
+            ..RunArgs::default()
+        }
+    }
+}
+
+/// Options of `profile FORMAT`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProfileArgs {
+    /// The format.
+    pub format: String,
+    /// For what project.
+    pub site: SiteArgs,
+    /// `--output`.
+    pub output: Option<PathBuf>,
+}
+
+/// What `profile auto` does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Auto {
+    /// Says what to run, for the folder of `-C`.
+    Advise(Option<PathBuf>),
+    /// Loads what is made for this project.
+    Install(Box<SiteArgs>),
+    /// Takes back what was loaded.
+    Uninstall(UninstallArgs),
+}
+
+/// Options of `profile auto --uninstall`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UninstallArgs {
+    /// `-C`: the project, where nothing notes for which one something was loaded.
+    pub directory: Option<PathBuf>,
+    /// `-q`.
+    pub verbosity: Verbosity,
 }
 
 /// What `changes` does.
@@ -64,15 +187,6 @@ pub enum Shell {
     Fish,
 }
 
-/// What `profile auto` does with what it makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Install {
-    /// Loads it.
-    Load,
-    /// Takes it back.
-    Remove,
-}
-
 /// How much is said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
@@ -83,42 +197,4 @@ pub enum Verbosity {
     Normal,
     /// What is done, too.
     Verbose,
-}
-
-/// The command line, parsed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LowArgs {
-    /// What is to be done.
-    pub mode: Mode,
-    /// `--profile`.
-    pub profile: Selection,
-    /// `-C`.
-    pub directory: Option<PathBuf>,
-    /// `--ro`, `--rw`, `--env` and the like. Their paths are still as they were written:
-    /// [`crate::run::Request::overrides`] makes them absolute.
-    pub overrides: profile::Overrides,
-    /// `--cache-dir`.
-    pub cache_dir: Option<PathBuf>,
-    /// `--goroot`.
-    pub goroot: Option<PathBuf>,
-    /// `--stage`.
-    pub stage: Option<Staging>,
-    /// `--dry-run`.
-    pub dry_run: bool,
-    /// `--report`.
-    pub report: Option<Output>,
-    /// `--audit-log`.
-    pub audit_log: Option<PathBuf>,
-    /// `--json`.
-    pub json: bool,
-    /// `--output`.
-    pub output: Option<PathBuf>,
-    /// Whether `profile auto` loads what it makes, or takes it back.
-    pub install: Option<Install>,
-    /// Whether `--mode` is `complain`.
-    pub complain: bool,
-    /// `--format`.
-    pub form: Option<String>,
-    /// `-v` and `-q`.
-    pub verbosity: Verbosity,
 }

@@ -24,7 +24,7 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 
-use self::args::{LowArgs, Mode, Verbosity};
+use self::args::{Request, UsageError, Verbosity};
 use crate::launch;
 use crate::run::{self, Helped};
 use crate::text::{visible, visible_lines};
@@ -53,7 +53,7 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
     }
     let done = args::parse(argv)
         .map_err(anyhow::Error::from)
-        .and_then(|args| dispatch(&args));
+        .and_then(|request| dispatch(&request));
     match done {
         Ok(status) => status,
         Err(error) => {
@@ -63,22 +63,25 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
     }
 }
 
-fn dispatch(args: &LowArgs) -> anyhow::Result<u8> {
-    match &args.mode {
-        Mode::Run(command) => terminal::run(args, command),
-        Mode::Doctor => {
-            let diagnosis = doctor::examine(args);
+fn dispatch(request: &Request) -> anyhow::Result<u8> {
+    match request {
+        Request::Run(args, command) => terminal::run(args, command),
+        Request::Doctor(args) => {
+            let diagnosis = doctor::examine(*args);
             print(visible_lines(&diagnosis.text).as_bytes())?;
             Ok(diagnosis.status)
         }
-        Mode::PolicyShow => print(policy::show(args)?.as_bytes()),
-        Mode::PolicyList => print(policy::list(args)?.as_bytes()),
-        Mode::Changes(what) => changes::work(args, what),
-        Mode::Profile(format) => print(&profiles::generate(args, format)?),
-        Mode::Completions(shell) => print(&completions::render(*shell)),
-        Mode::Man => print(&man::render().context("cannot write the manual page")?),
-        Mode::Help(topic) => print(help::render(*topic).as_bytes()),
-        Mode::Version => print(concat!("gosandbox ", env!("CARGO_PKG_VERSION"), "\n").as_bytes()),
+        Request::PolicyShow(args) => print(policy::show(args)?.as_bytes()),
+        Request::PolicyList(args) => print(policy::list(*args)?.as_bytes()),
+        Request::Changes(args) => changes::work(args),
+        Request::Profile(args) => print(&profiles::generate(args)?),
+        Request::Auto(what) => print(&auto::auto(what)?),
+        Request::Completions(shell) => print(&completions::render(*shell)),
+        Request::Man => print(&man::render().context("cannot write the manual page")?),
+        Request::Help(topic) => print(help::render(*topic).as_bytes()),
+        Request::Version => {
+            print(concat!("gosandbox ", env!("CARGO_PKG_VERSION"), "\n").as_bytes())
+        }
     }
 }
 
@@ -88,6 +91,7 @@ fn status_of(error: &anyhow::Error) -> u8 {
         Some(launch::Error::Execute { errno, .. }) if *errno == libc::ENOENT => NOT_FOUND,
         Some(launch::Error::Execute { .. }) => NOT_EXECUTABLE,
         _ if error.is::<run::NotFound>() => NOT_FOUND,
+        _ if let Some(usage) = error.downcast_ref::<UsageError>() => usage.status(),
         _ => REFUSED,
     }
 }
@@ -113,8 +117,11 @@ fn print_error(error: &anyhow::Error) {
         }
     }
     let mut lines = format!("gosandbox: {}\n", visible(&text));
-    if let Some(helped) = error.downcast_ref::<Helped>() {
-        lines.push_str(&format!("help: {}\n", visible(&helped.help)));
+    let helped = error.downcast_ref::<Helped>();
+    let helped = helped.map(|helped| helped.help.as_str());
+    let usage = || error.downcast_ref::<UsageError>()?.help();
+    if let Some(help) = helped.or_else(usage) {
+        lines.push_str(&format!("help: {}\n", visible(help)));
     }
     drop(io::stderr().write_all(lines.as_bytes()));
 }

@@ -7,21 +7,20 @@ use std::path::PathBuf;
 use anyhow::Context;
 use serde::Serialize;
 
-use super::args::LowArgs;
-use super::terminal::request;
+use super::args::{PolicyListArgs, PolicyShowArgs};
 use crate::go::workspace;
 use crate::policy::Policy;
 use crate::profile::{self, Key, Listed, Request, Resolved, Shown};
-use crate::run::{caller, start_folder};
+use crate::run::{caller, start_folder, whole_paths};
 use crate::text::visible;
 
 /// The version of the JSON that `--json` prints.
 const SCHEMA: u32 = 1;
 
 /// The resolved policy, with the origin of every rule.
-pub fn show(args: &LowArgs) -> anyhow::Result<String> {
+pub fn show(args: &PolicyShowArgs) -> anyhow::Result<String> {
     let folder = start_folder(args.directory.as_deref())?;
-    let overrides = request(args).overrides()?;
+    let overrides = whole_paths(&args.overrides)?;
     let granted: Vec<_> = overrides
         .read
         .iter()
@@ -51,7 +50,7 @@ pub fn show(args: &LowArgs) -> anyhow::Result<String> {
 }
 
 /// The profiles that can be named.
-pub fn list(args: &LowArgs) -> anyhow::Result<String> {
+pub fn list(args: PolicyListArgs) -> anyhow::Result<String> {
     let listed = profile::list(&caller(None));
     if args.json {
         return list_json(&listed);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use super::args::LowArgs;
+use super::args::{ProfileArgs, SiteArgs};
 use super::terminal::{Terminal, request};
 use super::warn;
 use crate::files::look;
@@ -15,19 +15,13 @@ use crate::run;
 use crate::text::visible;
 
 /// Makes the format's files; what is to be printed, where no `-o` names a place.
-pub(super) fn generate(args: &LowArgs, format: &str) -> anyhow::Result<Vec<u8>> {
-    if format == "auto" {
-        return super::auto::auto(args);
-    }
-    if args.install.is_some() {
-        bail!("cannot install {format}: --install and --uninstall go with `profile auto`");
-    }
-    let files = files(args, format)?;
-    deliver(args, &files, format)
+pub(super) fn generate(args: &ProfileArgs) -> anyhow::Result<Vec<u8>> {
+    let files = files(&args.site, &args.format)?;
+    deliver(args, &files)
 }
 
 /// The format's files, with a warning for each rule that it does not hold exactly.
-pub(super) fn files(args: &LowArgs, format: &str) -> anyhow::Result<Vec<Artifact>> {
+pub(super) fn files(args: &SiteArgs, format: &str) -> anyhow::Result<Vec<Artifact>> {
     let Some(backend) = backend(format) else {
         let known: Vec<_> = BACKENDS.iter().map(|one| one.format()).collect();
         bail!(
@@ -40,7 +34,7 @@ pub(super) fn files(args: &LowArgs, format: &str) -> anyhow::Result<Vec<Artifact
     {
         bail!("cannot make a profile: {format} has no form `{form}`");
     }
-    let (policy, site) = run::find_site(&request(args), &Terminal(args.verbosity))?;
+    let (policy, site) = run::find_site(&request(&args.as_run()), &Terminal(args.verbosity))?;
     let mut model = Model::new(&policy, &site)?;
     if args.complain {
         model.mode = Mode::Complain;
@@ -57,7 +51,8 @@ pub(super) fn files(args: &LowArgs, format: &str) -> anyhow::Result<Vec<Artifact
 }
 
 /// To standard output, a file, or a folder.
-fn deliver(args: &LowArgs, files: &[Artifact], format: &str) -> anyhow::Result<Vec<u8>> {
+fn deliver(args: &ProfileArgs, files: &[Artifact]) -> anyhow::Result<Vec<u8>> {
+    let format = &args.format;
     match &args.output {
         None => {
             let [first, others @ ..] = files else {
@@ -66,7 +61,7 @@ fn deliver(args: &LowArgs, files: &[Artifact], format: &str) -> anyhow::Result<V
             if !others.is_empty() {
                 let names: Vec<_> = others.iter().map(|file| file.name.as_str()).collect();
                 warn(
-                    args.verbosity,
+                    args.site.verbosity,
                     &format!(
                         "printed {}; -o DIR writes {} too",
                         first.name,

@@ -1,6 +1,6 @@
 //! The caller's terminal, as a run sees it.
 
-use super::args::{LowArgs, Verbosity};
+use super::args::{RunArgs, Verbosity};
 use super::{REFUSED, note, print, print_lines, progress, review, warn};
 use crate::changes::Stage;
 use crate::gateway::Progress;
@@ -8,12 +8,11 @@ use crate::policy::Staging;
 use crate::run::{Command, Console, Ended, Request};
 
 /// What a run is asked for by these options.
-pub(super) fn request(args: &LowArgs) -> Request {
+pub(super) fn request(args: &RunArgs) -> Request {
     Request {
         profile: args.profile.clone(),
         directory: args.directory.clone(),
         overrides: args.overrides.clone(),
-        stage: args.stage,
         cache_dir: args.cache_dir.clone(),
         goroot: args.goroot.clone(),
         dry_run: args.dry_run,
@@ -23,7 +22,7 @@ pub(super) fn request(args: &LowArgs) -> Request {
 }
 
 /// Runs the command; its exit status.
-pub(super) fn run(args: &LowArgs, command: &Command) -> anyhow::Result<u8> {
+pub(super) fn run(args: &RunArgs, command: &Command) -> anyhow::Result<u8> {
     let ended = crate::run::run(&request(args), command, &Terminal(args.verbosity))?;
     Ok(match ended {
         Ended::Planned => 0,

@@ -20,8 +20,14 @@ pub enum UsageError {
     Twice { flag: String },
     #[error("`{flag}`: {problem}")]
     Value { flag: String, problem: Problem },
-    #[error("`{flag}` does not go with `{place}`")]
-    Misplaced { flag: String, place: &'static str },
+    #[error("{flags} not go with `{place}`")]
+    Misplaced {
+        /// With the verb: `` `--a`, `--b` do``.
+        flags: String,
+        place: &'static str,
+        help: String,
+        status: u8,
+    },
     #[error(
         "no command: write `gosandbox -- COMMAND`, as in `gosandbox -- go build ./...`; `gosandbox --help` shows the options"
     )]
@@ -47,4 +53,39 @@ pub enum UsageError {
         sub: &'static str,
         arguments: &'static str,
     },
+}
+
+impl UsageError {
+    /// The options that do not go with a form of the command line.
+    pub fn misplaced(
+        flags: &[String],
+        place: &'static str,
+        help: String,
+        status: u8,
+    ) -> UsageError {
+        let quoted: Vec<_> = flags.iter().map(|flag| format!("`{flag}`")).collect();
+        let verb = if flags.len() == 1 { "does" } else { "do" };
+        UsageError::Misplaced {
+            flags: format!("{} {verb}", quoted.join(", ")),
+            place,
+            help,
+            status,
+        }
+    }
+
+    /// What to write instead, where the message does not say it.
+    pub fn help(&self) -> Option<&str> {
+        match self {
+            UsageError::Misplaced { help, .. } => Some(help),
+            _ => None,
+        }
+    }
+
+    /// The exit status.
+    pub fn status(&self) -> u8 {
+        match self {
+            UsageError::Misplaced { status, .. } => *status,
+            _ => super::REFUSED,
+        }
+    }
 }

@@ -12,11 +12,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::client::Client;
 use super::escape;
-use super::fetch::{self, Failure};
 use super::route::{File, Kind};
-use super::upstream::Upstreams;
+use crate::web::client::Client;
+use crate::web::fetch::{self, Failure};
+use crate::web::upstream::Upstreams;
 
 /// No `.info` is longer.
 pub(super) const LONGEST: u64 = 1 << 20;

@@ -48,18 +48,6 @@ pub(super) fn version(escaped: &str) -> Option<String> {
     (!empty && version.len() <= 256 && version.bytes().all(fits)).then_some(version)
 }
 
-/// The text that stands for a module path or a version in a path.
-pub(super) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len() + 4);
-    for c in text.chars() {
-        if c.is_ascii_uppercase() {
-            escaped.push('!');
-        }
-        escaped.push(c.to_ascii_lowercase());
-    }
-    escaped
-}
-
 fn unescape(escaped: &str) -> Option<String> {
     let mut text = String::with_capacity(escaped.len());
     let mut chars = escaped.chars();
@@ -106,6 +94,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::paths::escape_module;
 
     #[test]
     fn module_paths_are_decoded_and_checked_as_go_does() {
@@ -175,7 +164,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_escaped_can_be_read_again(text in "[a-z]{1,4}\\.[a-z]{2}(/[A-Za-z]{1,6}){0,3}") {
-            let known = module(&escape(&text));
+            let known = module(&escape_module(&text));
             if let Some(known) = known {
                 prop_assert_eq!(known, text);
             }
@@ -185,7 +174,7 @@ mod tests {
         fn no_path_of_dots_or_odd_bytes_is_a_module(text in "[a-zA-Z./!%~ \\\\-]{0,24}") {
             if let Some(module) = module(&text) {
                 prop_assert!(!module.contains("..") || !module.split('/').any(|e| e == ".."));
-                prop_assert_eq!(escape(&module), text);
+                prop_assert_eq!(escape_module(&module), text);
             }
         }
     }

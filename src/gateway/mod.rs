@@ -3,41 +3,32 @@
 //! It stands outside, on a listening socket made inside, and speaks the GOPROXY protocol to the go
 //! command: no DNS, no TLS and no credentials are needed in the sandbox. What may be fetched is
 //! decided path by path ([`crate::policy::Modules`]); named hosts are reached by a CONNECT tunnel.
+//! This room faces the sandbox. What it asks for outside, it asks of [`crate::web`].
 
-mod address;
 mod age;
 mod audit;
-mod client;
 mod connection;
 mod count;
-mod credentials;
-mod dial;
 mod escape;
-mod fetch;
-mod folder;
 mod hello;
 mod peer;
-mod proxy;
 mod request;
 mod route;
 mod rules;
 mod server;
 mod service;
 mod sumdb;
-mod tls;
 mod transfer;
-mod transport;
 mod tunnel;
-mod upstream;
 
 use std::fs::File;
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use self::server::Shared;
 use crate::policy::{Modules, Network};
+use crate::web;
+pub use crate::web::{Caller, Limits};
 
 /// What a gateway goes by.
 #[derive(Debug)]
@@ -54,40 +45,6 @@ pub struct Config {
     pub audit: Option<File>,
     /// Told of the progress, a few times a second while a download lasts, and once at its end.
     pub progress: Option<fn(Progress)>,
-}
-
-/// The caller's way out, outside the sandbox.
-#[derive(Clone, Debug, Default)]
-pub struct Caller {
-    /// `HTTPS_PROXY`, or its spelling in small letters.
-    pub https_proxy: Option<String>,
-    /// `HTTP_PROXY`, likewise.
-    pub http_proxy: Option<String>,
-    /// `NO_PROXY`, likewise.
-    pub no_proxy: Option<String>,
-    /// `NETRC`, or `.netrc` in the caller's home.
-    pub netrc: Option<PathBuf>,
-}
-
-/// How long upstreams may take. No policy sets it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Until a connection is there to be used, its TLS handshake included.
-    pub connect: Duration,
-    /// Until an answer's headers have come: an upstream may have to fetch from its own upstream first.
-    pub response: Duration,
-    /// In which a body must have come on by a few kilobytes.
-    pub pace: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            connect: Duration::from_secs(20),
-            response: Duration::from_secs(180),
-            pace: Duration::from_secs(60),
-        }
-    }
 }
 
 /// What a listening socket may be used for.
@@ -109,6 +66,12 @@ pub enum Service {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot start the module gateway: {0}")]
 pub struct Error(pub String);
+
+impl From<web::Error> for Error {
+    fn from(error: web::Error) -> Error {
+        Error(error.0)
+    }
+}
 
 /// How far downloads are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -177,18 +140,4 @@ impl Gateway {
         self.shared.close();
         self.shared.summary()
     }
-}
-
-/// A text as it can be shown in one line of a header, a log or a terminal: printable ASCII, and not
-/// too much of it.
-fn clean(text: &str) -> String {
-    const MOST: usize = 400;
-    let plain = |c: char| {
-        if c.is_ascii_graphic() || c == ' ' {
-            c
-        } else {
-            '?'
-        }
-    };
-    text.chars().take(MOST).map(plain).collect()
 }

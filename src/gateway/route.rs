@@ -1,6 +1,7 @@
 //! Which of the GOPROXY protocol's requests a path is. There are no others.
 
 use super::escape;
+use crate::paths::escape_module;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,8 +60,8 @@ impl File {
     pub(super) fn path(&self) -> String {
         format!(
             "{}/@v/{}.{}",
-            escape::escape(&self.module),
-            escape::escape(&self.version),
+            escape_module(&self.module),
+            escape_module(&self.version),
             self.kind.word()
         )
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Error;
-use super::upstream::Upstreams;
 use crate::policy::{Modules, pattern};
+use crate::web::upstream::Upstreams;
 
 /// The policy's rules, parsed.
 #[derive(Debug)]

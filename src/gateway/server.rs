@@ -11,15 +11,15 @@ use std::time::{Duration, Instant};
 
 use super::age::Ages;
 use super::audit::Audit;
-use super::client::{self, Client};
 use super::count::Counts;
-use super::credentials::Credentials;
-use super::proxy::Proxies;
 use super::rules::Rules;
 use super::sumdb::Database;
-use super::tls::Tls;
 use super::tunnel::Hosts;
 use super::{Config, Error, Limits, Service, Summary, connection};
+use crate::web::client::{self, Client};
+use crate::web::credentials::Credentials;
+use crate::web::proxy::Proxies;
+use crate::web::tls::Tls;
 
 /// So many connections of a socket are served at a time; more wait in the socket's queue.
 const CONNECTIONS: usize = 256;

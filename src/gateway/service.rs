@@ -7,10 +7,12 @@ use sha2::{Digest, Sha256};
 use super::Shared;
 use super::age::{self, Info};
 use super::audit::Event;
-use super::fetch::{self, Failure};
 use super::route::{File, Kind, Route, Sumdb};
 use super::rules::{Admitted, Refusal};
 use super::transfer::{Passed, Transfer};
+use crate::paths::escape_module;
+use crate::text::clean;
+use crate::web::fetch::{self, Failure};
 
 /// No list of versions is longer.
 const LONGEST_LIST: u64 = 8 << 20;
@@ -82,7 +84,7 @@ fn refuse<'a>(
     file: Option<&'static str>,
     refusal: &Refusal,
 ) -> Reply<'a> {
-    let words = super::clean(&refusal.words());
+    let words = clean(&refusal.words());
     shared.audit.write(&Event {
         event: "refused",
         module: Some(module),
@@ -141,7 +143,7 @@ fn list<'a>(shared: &'a Shared, module: &str) -> Reply<'a> {
 
 /// The list of versions, less those that are too young.
 fn versions(shared: &Shared, module: &str, admitted: &Admitted<'_>) -> Result<String, Failure> {
-    let path = format!("{}/@v/list", super::escape::escape(module));
+    let path = format!("{}/@v/list", escape_module(module));
     let answer = fetch::get(&shared.client, admitted.upstreams, &path)?;
     let (bytes, _) = answer.read(LONGEST_LIST)?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -161,7 +163,7 @@ fn latest<'a>(shared: &'a Shared, module: &str) -> Reply<'a> {
         Ok(admitted) => admitted,
         Err(refusal) => return refuse(shared, module, None, None, &refusal),
     };
-    let path = format!("{}/@latest", super::escape::escape(module));
+    let path = format!("{}/@latest", escape_module(module));
     let answer = fetch::get(&shared.client, admitted.upstreams, &path);
     let json = match answer.and_then(|answer| answer.read(age::LONGEST)) {
         Ok((json, _)) => json,
@@ -293,14 +295,14 @@ fn sumdb<'a>(shared: &Shared, request: &Sumdb) -> Reply<'a> {
 
 /// What cannot be looked up is refused by the go command, since no signature says what it must be.
 fn unreachable<'a>(shared: &Shared, lookup: Option<&(String, String)>, why: &str) -> Reply<'a> {
-    let why = format!("does not tell what is asked: {}", super::clean(why));
+    let why = format!("does not tell what is asked: {}", clean(why));
     let refusal = shared
         .rules
         .refusal("modules.checksum-database", None, Some(why));
     match lookup {
         Some((module, version)) => refuse(shared, module, Some(version), None, &refusal),
         None => {
-            let words = super::clean(&refusal.words());
+            let words = clean(&refusal.words());
             shared.audit.write(&Event {
                 event: "refused",
                 status: Some(403),

@@ -3,9 +3,9 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::Error;
-use super::client::Client;
-use super::fetch::{self, Answer, Failure};
-use super::upstream::{Next, Origin, Upstream, Upstreams};
+use crate::web::client::Client;
+use crate::web::fetch::{self, Answer, Failure};
+use crate::web::upstream::{Next, Origin, Upstream, Upstreams};
 
 /// The policy's checksum database.
 #[derive(Debug)]

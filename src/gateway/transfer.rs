@@ -7,10 +7,10 @@ use std::time::Instant;
 use sha2::{Digest, Sha256};
 
 use super::audit::{Audit, Event};
-use super::clean;
 use super::count::Fetch;
-use super::fetch::Answer;
 use super::route::File;
+use crate::text::{clean, hex};
+use crate::web::fetch::Answer;
 
 /// A file on its way.
 pub(super) struct Transfer<'a> {
@@ -115,14 +115,6 @@ impl Transfer<'_> {
         }
         out.flush()
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or_default();
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
 }
 
 impl Passed<'_> {

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use super::audit::Event;
 use super::connection::{Open, respond};
-use super::dial;
 use super::hello::{self, Hello};
-use super::{Error, Shared, clean};
+use super::{Error, Shared};
+use crate::text::clean;
+use crate::web::dial;
 
 /// How long a client may take for its first message on port 443.
 const HELLO: Duration = Duration::from_secs(30);

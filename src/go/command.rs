@@ -3,11 +3,15 @@
 //! A line that cannot work in the sandbox (`go env -w`, a user's own `-exec`) is refused here,
 //! before anything runs. A subcommand that is not known goes to go as it is: go says so itself.
 
+mod table;
+
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+pub use self::table::OWN_TOOLS;
+use self::table::TABLE;
 use super::flags::{self, FlagError, Judge, Parsed};
 use super::toolchain::Toolchain;
 use super::{outputs, quoted};
@@ -123,96 +127,6 @@ pub enum CommandError {
         remedy: &'static str,
     },
 }
-
-/// Tools that are Go's own; `go tool` runs them from GOROOT or builds them from GOROOT's source. Where a
-/// release has none of that name, go takes a module's: [`is_own_tool`].
-pub const OWN_TOOLS: &[&str] = &[
-    "addr2line",
-    "asm",
-    "buildid",
-    "cgo",
-    "compile",
-    "covdata",
-    "cover",
-    "dist",
-    "distpack",
-    "doc",
-    "fix",
-    "link",
-    "nm",
-    "objdump",
-    "pack",
-    "pprof",
-    "preprofile",
-    "test2json",
-    "trace",
-    "vet",
-];
-
-struct Row {
-    names: &'static [&'static str],
-    fetches: bool,
-    writes_tree: bool,
-    stamps: bool,
-}
-
-/// What is not listed fetches, writes and stamps nothing.
-const TABLE: &[Row] = &[
-    Row {
-        names: &["build", "install"],
-        fetches: true,
-        writes_tree: true,
-        stamps: true,
-    },
-    Row {
-        names: &["list"],
-        fetches: true,
-        writes_tree: false,
-        stamps: true,
-    },
-    Row {
-        names: &["run", "test", "vet"],
-        fetches: true,
-        writes_tree: false,
-        stamps: false,
-    },
-    Row {
-        names: &["tool"],
-        fetches: true,
-        writes_tree: false,
-        stamps: false,
-    },
-    Row {
-        names: &["doc", "mod graph", "mod why"],
-        fetches: true,
-        writes_tree: false,
-        stamps: false,
-    },
-    Row {
-        names: &["generate", "get", "fix", "fmt", "clean"],
-        fetches: true,
-        writes_tree: true,
-        stamps: false,
-    },
-    Row {
-        names: &["mod download", "mod tidy", "mod vendor", "mod verify"],
-        fetches: true,
-        writes_tree: true,
-        stamps: false,
-    },
-    Row {
-        names: &["work sync", "work use", "work vendor"],
-        fetches: true,
-        writes_tree: true,
-        stamps: false,
-    },
-    Row {
-        names: &["mod edit", "mod init", "work edit", "work init"],
-        fetches: false,
-        writes_tree: true,
-        stamps: false,
-    },
-];
 
 /// The folder that `-C` changes to from `cwd`, as written, before anything else is looked at.
 pub fn changed_dir(words: &[OsString], cwd: &Path) -> Option<PathBuf> {

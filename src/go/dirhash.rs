@@ -14,6 +14,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
 
+use crate::text::hex;
+
 /// Why a folder has no hash.
 #[derive(Debug, thiserror::Error)]
 pub enum HashError {
@@ -99,10 +101,6 @@ fn digest(path: &Path) -> Result<[u8; 32], HashError> {
             Err(source) => return Err(unreadable(path, source)),
         }
     }
-}
-
-fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn files(folder: &Path) -> Result<Files, HashError> {

@@ -12,8 +12,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use super::gitconfig::Setting;
 use super::gitdirs::{self, Place};
+use super::gitkeys::is_data;
 use super::gitwords;
 use crate::files::look;
 use crate::paths::clean;
@@ -181,72 +181,6 @@ impl Search<'_> {
             self.found.push(path);
         }
         self.found.push(short);
-    }
-}
-
-/// Whether a setting is no command line and no path, whatever it says.
-fn is_data(setting: &Setting) -> bool {
-    const SECTIONS: &[&str] = &[
-        "advice",
-        "author",
-        "branch",
-        "color",
-        "column",
-        "committer",
-        "extensions",
-        "feature",
-        "fetch",
-        "index",
-        "maintenance",
-        "pack",
-        "pull",
-        "push",
-        "rerere",
-        "safe",
-        "status",
-        "url",
-        "user",
-        "versionsort",
-    ];
-    const REMOTE: &[&str] = &[
-        "fetch",
-        "followremotehead",
-        "gh-resolved",
-        "mirror",
-        "promisor",
-        "proxy",
-        "prune",
-        "prunetags",
-        "push",
-        "pushurl",
-        "skipdefaultupdate",
-        "skipfetchall",
-        "tagopt",
-        "url",
-    ];
-    const SUBMODULE: &[&str] = &[
-        "active",
-        "branch",
-        "fetchrecursesubmodules",
-        "ignore",
-        "path",
-        "url",
-    ];
-    const CORE: &[&str] = &[
-        "abbrev",
-        "autocrlf",
-        "bare",
-        "eol",
-        "filemode",
-        "repositoryformatversion",
-        "worktree",
-    ];
-    let key = setting.key.as_str();
-    match setting.section.as_str() {
-        "core" => CORE.contains(&key),
-        "remote" => REMOTE.contains(&key),
-        "submodule" => SUBMODULE.contains(&key),
-        section => SECTIONS.contains(&section),
     }
 }
 

@@ -10,6 +10,7 @@ use super::version::Version;
 use super::workspace::Workspace;
 use super::{LARGEST, read_plain, visible};
 use crate::files::look;
+use crate::paths::escape_module;
 
 /// The first Go whose go.mod lists every module that builds need.
 const COMPLETE: &str = "1.17";
@@ -93,7 +94,7 @@ fn entry(line: &str) -> Option<(&str, &str)> {
 
 /// Whether a module is there, extracted: the command that runs next cannot write GOMODCACHE.
 fn is_there(module_cache: &Path, module: &str, version: &str) -> bool {
-    let (module, version) = (escape(module), escape(version));
+    let (module, version) = (escape_module(module), escape_module(version));
     let place = PathBuf::from(format!("{module}@{version}"));
     let plain = |part: Component<'_>| matches!(part, Component::Normal(_));
     if !place.components().all(plain) {
@@ -103,18 +104,6 @@ fn is_there(module_cache: &Path, module: &str, version: &str) -> bool {
     let download = module_cache.join("cache/download").join(&module).join("@v");
     let partial = download.join(format!("{version}.partial"));
     look::is_dir(module_cache.join(place)) && !look::exists(&partial)
-}
-
-/// As the go command names folders: a capital letter is written small, after an exclamation mark.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len() + 4);
-    for c in text.chars() {
-        if c.is_ascii_uppercase() {
-            escaped.push('!');
-        }
-        escaped.push(c.to_ascii_lowercase());
-    }
-    escaped
 }
 
 #[cfg(test)]

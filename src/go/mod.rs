@@ -25,6 +25,7 @@ pub mod workspace;
 
 mod gitconfig;
 mod gitdirs;
+mod gitkeys;
 mod gitwords;
 mod outputs;
 

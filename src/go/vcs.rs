@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::gitconfig::{self, LARGEST, Setting};
+use super::gitkeys::runs_nothing;
 use super::shown;
 use crate::files::look;
 
@@ -193,7 +194,7 @@ fn read(path: &Path) -> Result<Option<Vec<Setting>>, String> {
 fn judge(setting: &Setting, path: &Path, depth: usize) -> Result<(), String> {
     // A submodule's core.worktree leads back to its folder; git itself writes it.
     let own_worktree = depth > 0 && setting.section == "core" && setting.key == "worktree";
-    if own_worktree || is_harmless(setting) {
+    if own_worktree || runs_nothing(setting) {
         return Ok(());
     }
     Err(format!(
@@ -201,127 +202,6 @@ fn judge(setting: &Setting, path: &Path, depth: usize) -> Result<(), String> {
         shown(path),
         setting.name()
     ))
-}
-
-const CORE: &[&str] = &[
-    "abbrev",
-    "autocrlf",
-    "bare",
-    "bigfilethreshold",
-    "checkstat",
-    "commentchar",
-    "commitgraph",
-    "compression",
-    "deltabasecachelimit",
-    "eol",
-    "filemode",
-    "fscache",
-    "fsync",
-    "fsyncmethod",
-    "fsyncobjectfiles",
-    // Overridden from outside, whatever it says.
-    "hookspath",
-    "ignorecase",
-    "ignorestat",
-    "logallrefupdates",
-    "longpaths",
-    "loosecompression",
-    "multipackindex",
-    "packedgitlimit",
-    "packedgitwindowsize",
-    "precomposeunicode",
-    "preloadindex",
-    "protecthfs",
-    "protectntfs",
-    "quotepath",
-    "repositoryformatversion",
-    "safecrlf",
-    "sharedrepository",
-    "sparsecheckout",
-    "sparsecheckoutcone",
-    "splitindex",
-    "symlinks",
-    "trustctime",
-    "untrackedcache",
-    "usereplacerefs",
-    "whitespace",
-];
-const DIFF: &[&str] = &[
-    "algorithm",
-    "colormoved",
-    "context",
-    "mnemonicprefix",
-    "noprefix",
-    "renamelimit",
-    "renames",
-    "submodule",
-];
-const REMOTE: &[&str] = &[
-    "fetch",
-    "followremotehead",
-    "gh-resolved",
-    "mirror",
-    "prune",
-    "prunetags",
-    "push",
-    "pushurl",
-    "skipdefaultupdate",
-    "skipfetchall",
-    "tagopt",
-    "url",
-];
-const EXTENSIONS: &[&str] = &[
-    "noop",
-    "objectformat",
-    "preciousobjects",
-    "refstorage",
-    "relativeworktrees",
-    "worktreeconfig",
-];
-/// Sections in which no setting runs anything under the commands that go uses.
-const SECTIONS: &[&str] = &[
-    "advice",
-    "branch",
-    "color",
-    "column",
-    "commit",
-    "feature",
-    "fetch",
-    "gc",
-    "gui",
-    "http",
-    "index",
-    "init",
-    "lfs",
-    "maintenance",
-    "pack",
-    "pull",
-    "push",
-    "rebase",
-    "rerere",
-    "status",
-    "tag",
-    "url",
-    "user",
-    "versionsort",
-];
-
-fn is_harmless(setting: &Setting) -> bool {
-    let key = setting.key.as_str();
-    let value = setting.value.as_deref();
-    match (setting.section.as_str(), setting.subsection.is_empty()) {
-        // The built-in daemon; overridden from outside. A program's path is not let through.
-        ("core", true) if key == "fsmonitor" => {
-            matches!(value, None | Some(b"true" | b"false" | b""))
-        }
-        ("core", true) => CORE.contains(&key),
-        ("diff", true) => DIFF.contains(&key),
-        ("log", true) => key != "showsignature" || value == Some(b"false"),
-        ("extensions", true) => EXTENSIONS.contains(&key),
-        ("remote", false) => REMOTE.contains(&key),
-        ("submodule", _) => key != "update" || value.is_some_and(|v| !v.starts_with(b"!")),
-        (section, _) => SECTIONS.contains(&section),
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use crate::policy::compilers::is_compiler;
 use crate::policy::{Pin, Runs, pattern};
+use crate::text::proxy_list;
 
 /// What is wrong with a value, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -261,7 +262,7 @@ pub(super) fn show_pin(pin: &Pin) -> String {
 
 /// The value of GOPROXY, less what would leave the trusted upstreams.
 pub(super) fn upstreams(text: &str) -> Result<String, Problem> {
-    for one in text.split([',', '|']) {
+    for (one, _) in proxy_list(text) {
         match one.split_once("://") {
             _ if one == "off" => {}
             _ if one == "direct" => {

@@ -45,7 +45,7 @@ pub use self::console::{Console, Helped};
 pub use self::folders::run_folders;
 use self::guarded::Guarded;
 use self::project::Project;
-pub use self::request::{Command, Output, Request, caller, start_folder};
+pub use self::request::{Command, Output, Request, caller, start_folder, whole_paths};
 use self::session::Session;
 pub use self::site::find as find_site;
 use self::start::{Ran, start};
@@ -92,7 +92,7 @@ fn audited(
     let session = Session::open(request, console)?;
     identity::can_be_chosen(&session.host)?;
     let mut host = session.host.clone();
-    let overrides = request.overrides()?;
+    let overrides = whole_paths(&request.overrides)?;
     for path in overrides.read.iter().chain(&overrides.write) {
         look::metadata(path).with_context(|| format!("cannot grant {}", path.display()))?;
     }

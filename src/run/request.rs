@@ -7,7 +7,6 @@ use anyhow::Context as _;
 
 use crate::files::look;
 use crate::go::workspace::Workspace;
-use crate::policy::Staging;
 use crate::profile::{self, Caller, Overrides, Selection};
 
 /// A command and its arguments.
@@ -35,10 +34,8 @@ pub struct Request {
     pub profile: Selection,
     /// The folder to run in, where it is not the caller's own.
     pub directory: Option<PathBuf>,
-    /// What options change in the policy. Paths are as they were written: [`Request::overrides`].
+    /// What options change in the policy. Paths are as they were written: [`whole_paths`].
     pub overrides: Overrides,
-    /// What becomes of changes to the work tree.
-    pub stage: Option<Staging>,
     /// The folder of all caches.
     pub cache_dir: Option<PathBuf>,
     /// The toolchain.
@@ -51,25 +48,22 @@ pub struct Request {
     pub audit_log: Option<PathBuf>,
 }
 
-impl Request {
-    /// What the options change in the policy, paths made absolute from the caller's folder.
-    ///
-    /// # Errors
-    /// A path cannot be made absolute.
-    pub fn overrides(&self) -> anyhow::Result<Overrides> {
-        let mut overrides = self.overrides.clone();
-        overrides.stage = self.stage;
-        for (flag, paths) in [
-            ("--ro", &mut overrides.read),
-            ("--rw", &mut overrides.write),
-        ] {
-            for path in paths {
-                *path = absolute(path)
-                    .with_context(|| format!("cannot use {flag} {}", path.display()))?;
-            }
+/// What options change in the policy, paths made absolute from the caller's folder.
+///
+/// # Errors
+/// A path cannot be made absolute.
+pub fn whole_paths(overrides: &Overrides) -> anyhow::Result<Overrides> {
+    let mut overrides = overrides.clone();
+    for (flag, paths) in [
+        ("--ro", &mut overrides.read),
+        ("--rw", &mut overrides.write),
+    ] {
+        for path in paths {
+            *path =
+                absolute(path).with_context(|| format!("cannot use {flag} {}", path.display()))?;
         }
-        Ok(overrides)
     }
+    Ok(overrides)
 }
 
 fn absolute(path: &Path) -> anyhow::Result<PathBuf> {

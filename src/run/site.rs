@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::caches::Missing;
 use super::{
     Command, Console, Project, Request, Session, caches, git, identity, project, protected,
-    toolchain,
+    toolchain, whole_paths,
 };
 use crate::files::look;
 use crate::generate::Site;
@@ -20,8 +20,12 @@ pub fn find(request: &Request, console: &dyn Console) -> anyhow::Result<(Policy,
         program: "go".into(),
         arguments: vec!["build".into()],
     };
-    let (workspace, mut policy) =
-        project::resolve(&session, &request.overrides()?, &command, |_| Ok(()))?;
+    let (workspace, mut policy) = project::resolve(
+        &session,
+        &whole_paths(&request.overrides)?,
+        &command,
+        |_| Ok(()),
+    )?;
     // What is loaded runs in another folder.
     if let Selection::File(file) = Selection::parse(Path::new(&policy.name)) {
         policy.name = std::path::absolute(file)?.display().to_string();

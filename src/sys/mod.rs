@@ -2,7 +2,7 @@
 //!
 //! Each function is one system call or one C idiom, checks its result and returns `io::Result`. Its
 //! callers cannot misuse it: what must hold is in its types, or checked at run time. Nothing here
-//! decides anything. `tests/layout.rs` says who may see this module.
+//! decides anything. `tests/layout` says who may see this module.
 #![allow(unsafe_code)]
 
 use std::ffi::c_long;

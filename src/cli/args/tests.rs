@@ -1,6 +1,11 @@
-use super::*;
+use std::path::PathBuf;
 
-fn low(line: &str) -> Result<LowArgs, String> {
+use super::super::flags::Id;
+use super::*;
+use crate::policy::Layer;
+use crate::profile::Selection;
+
+fn low(line: &str) -> Result<Request, String> {
     parse(
         line.split(' ')
             .filter(|word| !word.is_empty())
@@ -9,9 +14,17 @@ fn low(line: &str) -> Result<LowArgs, String> {
     .map_err(|error| error.to_string())
 }
 
+/// The options of a run.
+fn options(line: &str) -> RunArgs {
+    match low(line) {
+        Ok(Request::Run(args, _)) => args,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
 fn ran(line: &str) -> Vec<String> {
-    match low(line).map(|args| args.mode) {
-        Ok(Mode::Run(command)) => [command.program]
+    match low(line) {
+        Ok(Request::Run(_, command)) => [command.program]
             .into_iter()
             .chain(command.arguments)
             .map(|word| word.to_string_lossy().into_owned())
@@ -29,18 +42,17 @@ fn options_after_the_dashes_or_after_go_belong_to_the_command() {
     assert_eq!(ran("go run . -- -x"), ["go", "run", ".", "--", "-x"]);
     assert_eq!(ran("-- audit"), ["audit"]);
     assert_eq!(ran("-- --profile"), ["--profile"]);
-    let args = low("-C d go -C x build").expect("parses");
+    let args = options("-C d go -C x build");
     assert_eq!(args.directory, Some(PathBuf::from("d")));
 }
 
 #[test]
 fn every_option_of_the_contract_is_read() {
-    let args = low(
+    let args = options(
         "--profile=ci -Cdir --ro a --ro /b --rw c --allow-host Example.org:443 --env A --env B=c=d \
          --user build --cache-dir k --goroot g --stage review --timeout 1h30m --memory 4GiB --pids 99 \
          --require landlock --best-effort --dry-run --report - --audit-log l -vv -- true",
-    )
-    .expect("parses");
+    );
     let rules = &args.overrides;
     assert_eq!(args.profile, Selection::Name("ci".into()));
     assert_eq!(args.directory, Some("dir".into()));
@@ -56,7 +68,7 @@ fn every_option_of_the_contract_is_read() {
     );
     assert_eq!(rules.require, [Layer::Landlock]);
     assert!(rules.best_effort && args.dry_run);
-    assert_eq!(args.stage, Some(crate::policy::Staging::Review));
+    assert_eq!(rules.stage, Some(crate::policy::Staging::Review));
     assert_eq!(args.report, Some(Output::Standard));
     assert_eq!(args.audit_log, Some("l".into()));
     assert_eq!(
@@ -74,31 +86,112 @@ fn a_profile_with_a_slash_or_a_suffix_is_a_file() {
         ("ci.toml", true),
         (".gosandbox.toml", true),
     ] {
-        let args = low(&format!("--profile {text} go")).expect("parses");
+        let args = options(&format!("--profile {text} go"));
         assert_eq!(matches!(args.profile, Selection::File(_)), file, "{text}");
     }
 }
 
 #[test]
-fn subcommands_take_their_own_options_only() {
+fn subcommands_take_their_own_options_before_and_after_their_name() {
+    let list = PolicyListArgs { json: true };
+    assert_eq!(low("--json policy list"), Ok(Request::PolicyList(list)));
+    let doctor = DoctorArgs { json: true };
+    assert_eq!(low("doctor --json"), Ok(Request::Doctor(doctor)));
+    assert_eq!(low("policy --help"), Ok(Request::Help(Some("policy"))));
+    assert_eq!(low("--version"), Ok(Request::Version));
+    assert_eq!(low("completions zsh"), Ok(Request::Completions(Shell::Zsh)));
+}
+
+/// Each form of the command line, where its options go (`@`), and those that mean something for it.
+const FORMS: [(&str, &str); 20] = [
+    (
+        "@ -- true",
+        "profile C ro rw allow-host env user cache-dir goroot stage timeout memory pids require best-effort dry-run report \
+         audit-log verbose quiet",
+    ),
+    ("doctor @", "json"),
+    (
+        "policy show @",
+        "profile C ro rw allow-host env user stage timeout memory pids require best-effort json",
+    ),
+    ("policy list @", "json"),
+    (
+        "profile apparmor @",
+        "profile C ro rw allow-host env user cache-dir goroot stage timeout memory pids require best-effort output mode format \
+         quiet",
+    ),
+    // `--install` and `--uninstall` make another form of it.
+    ("profile auto @", "C install uninstall"),
+    (
+        "profile auto --install @",
+        "profile C ro rw allow-host env user cache-dir goroot stage timeout memory pids require best-effort mode format quiet",
+    ),
+    ("profile auto --uninstall @", "C quiet"),
+    ("changes @", "json"),
+    ("changes list @", "json"),
+    ("changes show @", "C json"),
+    ("changes show 1 @", "json"),
+    ("changes apply @", "C json"),
+    ("changes apply 1 @", "json"),
+    // `--all` makes another form of it.
+    ("changes drop @", "C json all"),
+    ("changes drop 1 @", "json"),
+    ("changes drop --all @", "json"),
+    ("completions bash @", ""),
+    ("man @", ""),
+    ("help @", ""),
+];
+
+#[test]
+fn every_option_is_used_or_refused_by_every_form() {
+    for (form, meant) in FORMS {
+        let plain = form.replace('@', "");
+        let without = low(&plain).unwrap_or_else(|error| panic!("{plain}: {error}"));
+        for flag in FLAGS {
+            let name = match flag.short {
+                Some(short) if flag.long.is_empty() => short.to_string(),
+                _ => flag.long.to_owned(),
+            };
+            if matches!(flag.id, Id::Help | Id::Version) || form.contains(&flag.shown()) {
+                continue;
+            }
+            let value = match flag.id {
+                Id::Timeout | Id::Memory | Id::Pids => "9",
+                Id::Require => "landlock",
+                Id::Stage => "review",
+                Id::Mode => "complain",
+                _ => "x",
+            };
+            let value = flag.value.map_or("", |_| value);
+            let line = form.replace('@', &format!("{} {value}", flag.shown()));
+            let words = line.split_whitespace().map(OsString::from);
+            let parsed = parse(words);
+            let is_meant = meant.split(' ').any(|one| one == name);
+            match parsed {
+                Ok(request) => {
+                    assert!(is_meant, "{line} is not refused");
+                    assert_ne!(request, without, "{line} is ignored");
+                }
+                Err(error) => {
+                    assert!(!is_meant, "{line}: {error}");
+                    assert!(error.to_string().contains(&flag.shown()), "{line}: {error}");
+                    assert!(error.help().is_some(), "{line}");
+                    let status = if form.starts_with('@') { 125 } else { 2 };
+                    assert_eq!(error.status(), status, "{line}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn all_options_that_do_not_go_with_a_form_are_named_at_once() {
     assert_eq!(
-        low("policy show --json").map(|args| args.mode),
-        Ok(Mode::PolicyShow)
+        low("--profile ci doctor --ro a --json --ro b"),
+        Err("`--profile`, `--ro` do not go with `doctor`".to_owned())
     );
-    assert_eq!(
-        low("--profile ci policy list").map(|args| args.mode),
-        Ok(Mode::PolicyList)
-    );
-    assert_eq!(low("doctor --json").map(|args| args.mode), Ok(Mode::Doctor));
-    assert_eq!(
-        low("policy --help").map(|args| args.mode),
-        Ok(Mode::Help(Some("policy")))
-    );
-    assert_eq!(low("--version").map(|args| args.mode), Ok(Mode::Version));
-    assert_eq!(
-        low("completions zsh").map(|args| args.mode),
-        Ok(Mode::Completions(Shell::Zsh))
-    );
+    let error = parse(["profile", "selinux", "--install"].map(OsString::from)).unwrap_err();
+    assert_eq!(error.help(), Some("gosandbox profile auto --install"));
 }
 
 #[test]
@@ -157,7 +250,7 @@ fn mistakes_are_named_with_what_to_write_instead() {
         ("--json go", "`--json` does not go with `a command`"),
         (
             "policy show --dry-run",
-            "`--dry-run` does not go with `policy`",
+            "`--dry-run` does not go with `policy show`",
         ),
         (
             "policy",
@@ -192,8 +285,8 @@ fn a_path_need_not_be_utf8_and_a_variable_must() {
 
 #[test]
 fn changes_takes_an_action_and_a_run() {
-    let changes = |line: &str| match low(line).map(|args| args.mode) {
-        Ok(Mode::Changes(changes)) => Ok((changes.action, changes.run, changes.all)),
+    let changes = |line: &str| match low(line) {
+        Ok(Request::Changes(changes)) => Ok((changes.action, changes.run, changes.all)),
         Ok(other) => panic!("{line}: {other:?}"),
         Err(error) => Err(error),
     };

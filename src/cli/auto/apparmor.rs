@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use super::super::args::LowArgs;
+use super::super::args::SiteArgs;
 use super::super::profiles;
 use super::Staged;
 use crate::files::{Keeper, Place};
@@ -21,7 +21,7 @@ const KERNEL: &str = "/sys/kernel/security/apparmor";
 const FILES: [&str; 2] = ["gosandbox", "gosandbox-launcher"];
 
 /// Checks, puts in place and loads.
-pub(super) fn load(args: &LowArgs) -> anyhow::Result<String> {
+pub(super) fn load(args: &SiteArgs) -> anyhow::Result<String> {
     let folder = Path::new(FOLDER);
     let has = |abi: &str| folder.join("abi").join(abi).exists();
     let newer = has("4.0");

@@ -4,6 +4,7 @@
 //! what was there before is put back and loaded again.
 
 mod apparmor;
+mod installed;
 mod selinux;
 
 use std::fs;
@@ -13,7 +14,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
-use super::args::{Install, LowArgs};
+use super::args::Auto;
 use crate::text::visible;
 
 /// Which guard of the kernel's is on.
@@ -41,11 +42,11 @@ impl Guard {
 }
 
 /// What this host has and what to run, or the loading itself.
-pub(super) fn auto(args: &LowArgs) -> anyhow::Result<Vec<u8>> {
+pub(super) fn auto(what: &Auto) -> anyhow::Result<Vec<u8>> {
     let guard = Guard::look(Path::new("/sys"));
-    let Some(install) = args.install else {
-        return Ok(advice(guard, args).into_bytes());
-    };
+    if let Auto::Advise(directory) = what {
+        return Ok(advice(guard, directory.as_deref()).into_bytes());
+    }
     if guard == Guard::Landlock {
         bail!(
             "cannot load a profile: this host has neither SELinux in enforcing mode nor AppArmor; Landlock stands alone, and needs no loading"
@@ -56,19 +57,18 @@ pub(super) fn auto(args: &LowArgs) -> anyhow::Result<Vec<u8>> {
             "cannot load a profile: only root can; call gosandbox profile auto --install as root"
         );
     }
-    let said = match (guard, install) {
-        (Guard::Selinux, install) => selinux::run(args, install)?,
-        (_, Install::Load) => apparmor::load(args)?,
-        (_, Install::Remove) => apparmor::remove()?,
+    let said = match (guard, what) {
+        (_, Auto::Advise(_)) => String::new(),
+        (Guard::Selinux, Auto::Install(args)) => selinux::load(args)?,
+        (Guard::Selinux, Auto::Uninstall(args)) => selinux::remove(args)?,
+        (_, Auto::Install(args)) => apparmor::load(args)?,
+        (_, Auto::Uninstall(_)) => apparmor::remove()?,
     };
     Ok(said.into_bytes())
 }
 
-fn advice(guard: Guard, args: &LowArgs) -> String {
-    let project = args
-        .directory
-        .as_ref()
-        .map_or_else(String::new, |folder| format!(" -C {}", quoted(folder)));
+fn advice(guard: Guard, directory: Option<&Path>) -> String {
+    let project = directory.map_or_else(String::new, |folder| format!(" -C {}", quoted(folder)));
     match guard {
         Guard::Selinux => format!(
             "SELinux is in enforcing mode here. To load the module and label the files, as root:\n\

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use self::text::{MOST_LISTED, and_more, counted, is_refused, line, verdict_word};
-use super::args::{Changes as Words, ChangesAction, LowArgs};
+use super::args::{ChangesAction, ChangesArgs};
 use super::{looks, print};
 use crate::changes::look::{self, Unchecked};
 use crate::changes::{self, Change, Changes, Found, Landed, Stage, Verdict};
@@ -22,19 +22,19 @@ const SCHEMA: u32 = 1;
 const MOST_OF_COMMAND: usize = 60;
 
 /// Does what the words after `changes` say.
-pub(super) fn work(args: &LowArgs, words: &Words) -> anyhow::Result<u8> {
+pub(super) fn work(args: &ChangesArgs) -> anyhow::Result<u8> {
     let found = all();
-    match words.action {
+    match args.action {
         ChangesAction::List => print(list(&found, args.json).as_bytes()),
-        ChangesAction::Show => match choose(&found, args, words)? {
+        ChangesAction::Show => match choose(&found, args)? {
             Left::Stage(found) => show::show(&open(found)?, args.json),
             Left::Look(found) => looks::show(found, args.json),
         },
-        ChangesAction::Apply => match choose(&found, args, words)? {
+        ChangesAction::Apply => match choose(&found, args)? {
             Left::Stage(found) => apply(open(found)?, args.json),
             Left::Look(found) => looks::apply(found, args.json),
         },
-        ChangesAction::Drop if words.all => {
+        ChangesAction::Drop if args.all => {
             // A look that is left to do drops nothing that the run has made: it stays.
             let stages = found.iter().filter_map(|left| match left {
                 Left::Stage(found) => Some(found),
@@ -43,7 +43,7 @@ pub(super) fn work(args: &LowArgs, words: &Words) -> anyhow::Result<u8> {
             let ended = stages.filter(|found| !found.is_running);
             drop_all(&ended.collect::<Vec<_>>(), args.json)
         }
-        ChangesAction::Drop => match choose(&found, args, words)? {
+        ChangesAction::Drop => match choose(&found, args)? {
             Left::Stage(found) => drop_all(&[found], args.json),
             Left::Look(found) => looks::forget(found, args.json),
         },
@@ -107,8 +107,8 @@ fn all() -> Vec<Left> {
 }
 
 /// The run that is named, else the newest one of the work tree that the caller is in.
-fn choose<'f>(found: &'f [Left], args: &LowArgs, words: &Words) -> anyhow::Result<&'f Left> {
-    if let Some(run) = &words.run {
+fn choose<'f>(found: &'f [Left], args: &ChangesArgs) -> anyhow::Result<&'f Left> {
+    if let Some(run) = &args.run {
         let named = found.iter().filter(|left| left.run().starts_with(run));
         let named: Vec<&Left> = named.collect();
         return match named.as_slice() {

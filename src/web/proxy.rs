@@ -11,7 +11,7 @@ use super::{Caller, Error};
 
 /// Which proxy an address is reached through.
 #[derive(Debug)]
-pub(super) struct Proxies {
+pub(crate) struct Proxies {
     https: Option<Proxy>,
     http: Option<Proxy>,
     none: Vec<Exception>,
@@ -31,7 +31,7 @@ enum Exception {
 }
 
 impl Proxies {
-    pub(super) fn new(caller: &Caller) -> Result<Proxies, Error> {
+    pub(crate) fn new(caller: &Caller) -> Result<Proxies, Error> {
         let none = caller.no_proxy.as_deref().unwrap_or_default();
         Ok(Proxies {
             https: proxy("HTTPS_PROXY", caller.https_proxy.as_deref())?,

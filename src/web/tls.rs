@@ -30,7 +30,7 @@ use crate::policy::Pin;
 
 /// Wraps connections in TLS.
 #[derive(Debug)]
-pub(super) struct Tls {
+pub(crate) struct Tls {
     ca: Vec<PathBuf>,
     pins: BTreeMap<(String, u16), (Pin, OnceLock<Made>)>,
     system: OnceLock<Made>,
@@ -45,7 +45,7 @@ type Made = Result<Arc<ClientConfig>, Unfit>;
 pub(super) struct Unfit(String);
 
 impl Tls {
-    pub(super) fn new(ca: &[PathBuf], pins: BTreeMap<Origin, Pin>) -> Tls {
+    pub(crate) fn new(ca: &[PathBuf], pins: BTreeMap<Origin, Pin>) -> Tls {
         Tls {
             ca: ca.to_vec(),
             pins: pins
@@ -237,7 +237,7 @@ impl<In: Transport> Connector<In> for Tls {
 }
 
 /// A connection in TLS.
-pub(super) struct TlsTransport {
+pub(crate) struct TlsTransport {
     buffers: LazyBuffers,
     stream: StreamOwned<ClientConnection, TransportAdapter>,
 }

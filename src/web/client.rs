@@ -19,7 +19,8 @@ use super::proxy::Proxies;
 use super::tls::Tls;
 use super::transport::Tcp;
 use super::upstream::Origin;
-use super::{Limits, address, clean};
+use super::{Limits, address};
+use crate::text::clean;
 
 const REDIRECTS: usize = 5;
 /// So many addresses of a name are tried; ureq has room for no more.
@@ -31,7 +32,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// A client of upstreams.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(crate) struct Client {
     agent: Agent,
     /// What the policy names: may be anywhere, and gets credentials.
     named: BTreeSet<Origin>,
@@ -61,7 +62,7 @@ pub(super) enum Failed {
 pub(super) struct Refused(String);
 
 impl Client {
-    pub(super) fn new(
+    pub(crate) fn new(
         named: BTreeSet<Origin>,
         tls: Tls,
         credentials: Credentials,
@@ -115,7 +116,7 @@ impl Client {
     }
 
     /// Interrupts what is under way.
-    pub(super) fn shut_down(&self) {
+    pub(crate) fn shut_down(&self) {
         self.agent.clone().shutdown();
     }
 
@@ -328,7 +329,7 @@ impl Resolver for Checked {
 }
 
 /// The pins of a policy by origin.
-pub(super) fn pins(
+pub(crate) fn pins(
     pins: &BTreeMap<String, crate::policy::Pin>,
 ) -> Result<BTreeMap<Origin, crate::policy::Pin>, super::Error> {
     pins.iter()

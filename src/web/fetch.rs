@@ -5,36 +5,37 @@ use std::io::{self, Read};
 use ureq::http::header;
 
 use super::client::{Client, Failed};
+use super::folder;
 use super::upstream::{Next, Upstream, Upstreams};
-use super::{clean, folder};
+use crate::text::clean;
 
 /// What an upstream says of a failure is no longer.
 const DETAIL: u64 = 4 * 1024;
 
 /// What an upstream answers.
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// How many bytes follow, where the upstream says so.
-    pub(super) length: Option<u64>,
-    pub(super) body: Box<dyn Read + Send>,
+    pub(crate) length: Option<u64>,
+    pub(crate) body: Box<dyn Read + Send>,
     /// The upstream, for the log.
-    pub(super) upstream: String,
+    pub(crate) upstream: String,
 }
 
 /// No upstream has it, or none could be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     /// The status that go is given.
-    pub(super) status: u16,
+    pub(crate) status: u16,
     /// The reason phrase that go prints.
-    pub(super) reason: String,
+    pub(crate) reason: String,
     /// What the upstream said, which go prints below.
-    pub(super) detail: Option<String>,
-    pub(super) upstream: Option<String>,
+    pub(crate) detail: Option<String>,
+    pub(crate) upstream: Option<String>,
 }
 
 impl Failure {
     /// Whether there is no such thing, as 404 and 410 say.
-    pub(super) fn is_missing(&self) -> bool {
+    pub(crate) fn is_missing(&self) -> bool {
         matches!(self.status, 404 | 410)
     }
 
@@ -59,7 +60,7 @@ impl Failure {
 }
 
 /// Asks each upstream in order, as long as what the last one said leads to the next.
-pub(super) fn get(client: &Client, upstreams: &Upstreams, path: &str) -> Result<Answer, Failure> {
+pub(crate) fn get(client: &Client, upstreams: &Upstreams, path: &str) -> Result<Answer, Failure> {
     let mut worst: Option<Failure> = None;
     for (upstream, next) in &upstreams.0 {
         if *upstream == Upstream::Off {
@@ -88,7 +89,7 @@ pub(super) fn get(client: &Client, upstreams: &Upstreams, path: &str) -> Result<
 }
 
 /// Asks one upstream.
-pub(super) fn one(client: &Client, upstream: &Upstream, path: &str) -> Result<Answer, Failure> {
+pub(crate) fn one(client: &Client, upstream: &Upstream, path: &str) -> Result<Answer, Failure> {
     match upstream {
         Upstream::Off => Err(Failure::missing("off")),
         Upstream::Folder(folder) => {
@@ -172,7 +173,7 @@ fn detail(body: impl Read) -> Option<String> {
 
 impl Answer {
     /// The whole body, where it must be read before it can be answered with.
-    pub(super) fn read(self, most: u64) -> Result<(Vec<u8>, String), Failure> {
+    pub(crate) fn read(self, most: u64) -> Result<(Vec<u8>, String), Failure> {
         let mut bytes = Vec::new();
         let expected = self.length;
         let outcome = self.body.take(most + 1).read_to_end(&mut bytes);

@@ -16,7 +16,7 @@ const LONGEST: usize = 16 * 1024;
 
 /// Why a host cannot be reached.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unreachable {
+pub(crate) enum Unreachable {
     #[error("it leads to {0}, an address of this machine or of a private network")]
     Private(IpAddr),
     #[error("{0}")]
@@ -24,7 +24,7 @@ pub(super) enum Unreachable {
 }
 
 /// Connects to a host in time, through the caller's proxy where there is one.
-pub(super) fn dial(
+pub(crate) fn dial(
     host: &str,
     port: u16,
     proxies: &Proxies,

@@ -7,10 +7,11 @@ use ureq::http::Uri;
 
 use super::Error;
 use crate::paths;
+use crate::text::proxy_list;
 
 /// Where modules come from. Bundles will be one more of these.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Upstream {
+pub(crate) enum Upstream {
     /// A module proxy; its address without a `/` at the end.
     Web(String),
     /// A folder laid out as one.
@@ -21,7 +22,7 @@ pub(super) enum Upstream {
 
 /// When the next upstream is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(crate) enum Next {
     /// Where this one does not have it.
     OnMissing,
     /// Where this one failed, however it did.
@@ -30,11 +31,11 @@ pub(super) enum Next {
 
 /// Upstreams in order, each with what it takes for the next one to be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Upstreams(pub(super) Vec<(Upstream, Next)>);
+pub(crate) struct Upstreams(pub(crate) Vec<(Upstream, Next)>);
 
 /// Scheme, host and port of an address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Origin {
+pub(crate) struct Origin {
     pub(super) https: bool,
     /// In small letters, without brackets.
     pub(super) host: String,
@@ -71,21 +72,24 @@ impl Origin {
     }
 
     /// The origin of an address in text.
-    pub(super) fn parse(address: &str) -> Option<Origin> {
+    pub(crate) fn parse(address: &str) -> Option<Origin> {
         Origin::of(&address.parse().ok()?)
     }
 }
 
 impl Upstreams {
     /// Reads the value of GOPROXY.
-    pub(super) fn parse(text: &str) -> Result<Upstreams, Error> {
+    pub(crate) fn parse(text: &str) -> Result<Upstreams, Error> {
         let mut list = Vec::new();
-        for piece in text.split_inclusive([',', '|']) {
-            let next = match piece.ends_with('|') {
+        let mut entries: Vec<_> = proxy_list(text).collect();
+        // A sign at the end ends the list.
+        entries.pop_if(|(last, _)| last.is_empty());
+        for (entry, goes_on) in entries {
+            let next = match goes_on {
                 true => Next::OnError,
                 false => Next::OnMissing,
             };
-            list.push((parse_one(piece.trim_end_matches([',', '|']).trim())?, next));
+            list.push((parse_one(entry.trim())?, next));
         }
         if list.is_empty() {
             list.push((Upstream::Off, Next::OnMissing));
@@ -94,12 +98,12 @@ impl Upstreams {
     }
 
     /// Whether nothing is ever fetched.
-    pub(super) fn is_off(&self) -> bool {
+    pub(crate) fn is_off(&self) -> bool {
         matches!(self.0.first(), None | Some((Upstream::Off, _)))
     }
 
     /// The origins of the web's upstreams.
-    pub(super) fn origins(&self) -> impl Iterator<Item = Origin> + '_ {
+    pub(crate) fn origins(&self) -> impl Iterator<Item = Origin> + '_ {
         self.0.iter().filter_map(|(upstream, _)| match upstream {
             Upstream::Web(address) => Origin::parse(address),
             _ => None,

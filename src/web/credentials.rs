@@ -14,7 +14,7 @@ use crate::files::look;
 const LONGEST: u64 = 1 << 20;
 
 /// Credentials; the file is read when the first request needs to know.
-pub(super) struct Credentials {
+pub(crate) struct Credentials {
     file: Option<PathBuf>,
     entries: OnceLock<Vec<Entry>>,
 }
@@ -35,7 +35,7 @@ impl std::fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    pub(super) fn new(file: Option<PathBuf>) -> Credentials {
+    pub(crate) fn new(file: Option<PathBuf>) -> Credentials {
         Credentials {
             file,
             entries: OnceLock::new(),
