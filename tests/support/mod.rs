@@ -16,7 +16,7 @@ pub mod modules;
 #[path = "../reachable/mod.rs"]
 pub mod reachable;
 pub mod stages;
-pub mod stepped;
+pub mod user_project;
 
 pub use reachable::{folder as base, goroot, gosandbox, skip};
 
@@ -69,6 +69,15 @@ pub fn is_root() -> bool {
 /// The checkout, which `tests/as-user` copies.
 pub fn checkout() -> PathBuf {
     std::env::var_os("CARGO_MANIFEST_DIR").map_or(env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
+}
+
+/// A new folder of the tests' own user beside the sites. Whoever makes it removes it.
+pub fn root_folder() -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let folder = base().join(format!("root-{}-{number}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    folder
 }
 
 /// A throwaway project, removed with the value.
