@@ -8,7 +8,7 @@ use std::process::Command;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use crate::support::user_project::UserProject;
-use crate::support::{Ended, Env, ORDINARY, Site, confined, gosandbox, held, is_root, skip};
+use crate::support::{Ended, Env, ORDINARY, Site, confined, gosandbox, held, is_root, needs_root};
 
 /// It links nothing, so that an empty cache costs little.
 const BUILD: [&str; 3] = ["go", "build", "."];
@@ -145,8 +145,8 @@ fn nothing_of_the_launchers_is_kept_where_a_link_leads_that_another_user_has_mad
 /// The same bind shows what a run makes there.
 #[test]
 fn a_run_of_roots_makes_its_caches_where_the_next_test_looks() {
-    if !is_root() {
-        return skip("caches below /var take root", true);
+    if !needs_root("caches below /var take root") {
+        return;
     }
     let site = Site::new(Env::Root);
     site.file("go.mod", "module example.com/m\n\ngo 1.21\n");

@@ -261,8 +261,7 @@ fn a_link_in_the_work_tree_makes_no_cache_of_what_it_leads_to() {
 /// The work tree's owner is who runs inside, and has the folder that the caches are in.
 #[test]
 fn a_link_of_the_sandbox_users_makes_no_cache_of_what_is_roots() {
-    if !crate::support::is_root() {
-        crate::support::skip("a cache of another user's takes root", true);
+    if !crate::support::needs_root("a cache of another user's takes root") {
         return;
     }
     let site = Site::new(Env::User);

@@ -187,7 +187,10 @@ fn attributes_that_give_capabilities_are_refused_and_others_stay() {
         rustix::fs::setxattr(path, "security.capability", &value, flags).unwrap();
         expected.push(("capable".into(), Refusal::SetIdFile));
     } else {
-        crate::support::skip("capabilities: an ordinary user cannot give any", true);
+        crate::support::skip(
+            crate::support::Lacks::Root,
+            "only root can give a file capabilities",
+        );
     }
     let landed = stage.apply().unwrap();
     assert_eq!(refused(&landed), expected);

@@ -28,7 +28,7 @@ fn run(site: &crate::support::Site, call: &str, error: &str, when: u32) -> Ended
 #[test]
 fn a_call_that_fails_hides_nothing() {
     if Command::new("strace").arg("-V").output().is_err() {
-        return crate::support::skip("it takes strace", false);
+        return crate::support::skip(crate::support::Lacks::Host, "it takes strace");
     }
     for env in [Env::User, Env::Restricted] {
         let mut hits = 0;

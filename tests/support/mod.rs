@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+pub mod caches;
 pub mod confined;
 pub mod held;
 pub mod modules;
@@ -18,7 +19,8 @@ pub mod reachable;
 pub mod stages;
 pub mod user_project;
 
-pub use reachable::{folder as base, goroot, gosandbox, skip};
+#[allow(unused_imports)]
+pub use reachable::{Lacks, folder as base, goroot, gosandbox, needs_root, skip};
 
 /// The ordinary user that tests become where they run as root.
 pub const ORDINARY: u32 = 1000;
@@ -51,14 +53,7 @@ impl Env {
 
     /// Whether it can be had here; says so loudly where not.
     pub fn is_here(self) -> bool {
-        if self.is_root() && !is_root() {
-            skip(
-                &format!("{self:?} needs root, and the tests run as an ordinary user"),
-                true,
-            );
-            return false;
-        }
-        true
+        !self.is_root() || needs_root(&format!("{self:?} needs root"))
     }
 }
 
@@ -164,23 +159,6 @@ impl Site {
         profile
     }
 
-    /// Caches that stay warm: one folder a user who writes them.
-    pub fn cache(&self) -> PathBuf {
-        let user = match self.env {
-            Env::Root if is_root() => "nobody",
-            _ => "user",
-        };
-        let folder = base().join(format!("caches-{user}"));
-        if !folder.exists() {
-            fs::create_dir_all(&folder).unwrap();
-            let owner = if user == "nobody" { 65534 } else { ORDINARY };
-            if is_root() {
-                chown(&folder, Some(owner), Some(owner)).unwrap();
-            }
-        }
-        folder
-    }
-
     /// `gosandbox OPTIONS -- WORDS` in the work tree, in the site's environment.
     pub fn gosandbox(&self, options: &[&str], words: &[&str]) -> Command {
         let mut command = Command::new(gosandbox());
@@ -196,23 +174,8 @@ impl Site {
         let mut command = Command::new(words[0]);
         command.args(&words[1..]);
         self.prepare(&mut command);
-        let cache = base().join(format!("bare-{}", self.caller()));
-        fs::create_dir_all(&cache).unwrap();
-        if is_root() {
-            chown(&cache, Some(self.caller()), Some(self.caller())).unwrap();
-        }
-        command
-            .env("GOCACHE", cache.join("go-build"))
-            .env("GOMODCACHE", cache.join("mod"))
-            .env("GOFLAGS", "-buildvcs=false")
-            .env("GOTOOLCHAIN", "local")
-            .env("GOPROXY", "off");
-        let env = if self.env.is_root() {
-            Env::Root
-        } else {
-            Env::User
-        };
-        confined::enter(&mut command, env, self.caller());
+        self.set_plain_caches(&mut command);
+        confined::enter(&mut command, caches::plain(self.env), self.caller());
         command
     }
 

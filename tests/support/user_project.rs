@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Env, ORDINARY, Site, is_root, root_folder, skip};
+use super::{Env, ORDINARY, Site, needs_root, root_folder};
 
 /// In a form that readers of go.mod, profiles and git's configuration show in their errors.
 pub const SECRET: &str = "decoysecret=\"is here\"\n";
@@ -22,8 +22,7 @@ impl UserProject {
     /// `files` are the names of root's files. Returns `None` after a skip, where the tests do not
     /// run as root.
     pub fn new(files: &[&str]) -> Option<UserProject> {
-        if !is_root() {
-            skip("a launcher that runs as root takes root", true);
+        if !needs_root("a launcher that runs as root") {
             return None;
         }
         let site = Site::new(Env::User);
