@@ -15,30 +15,43 @@ const NEEDED: &str = "package warm\n\nimport (\n\t_ \"bufio\"\n\t_ \"bytes\"\n\t
 impl Site {
     /// The value of `--cache-dir`.
     pub fn cache(&self) -> PathBuf {
-        let (name, owner, env) = match self.env {
+        let (name, owner, _) = self.inside();
+        made(name, owner)
+    }
+
+    fn inside(&self) -> (&'static str, u32, Env) {
+        match self.env {
             Env::Root if is_root() => ("caches-nobody", 65534, Env::Root),
             _ => ("caches-user", ORDINARY, Env::User),
-        };
-        made(name, owner, |folder| {
+        }
+    }
+
+    /// Fills [`Site::cache`] for a go command.
+    pub(super) fn warm_for(&self, words: &[&str]) {
+        static LOCK: Mutex<()> = Mutex::new(());
+        let (name, owner, env) = self.inside();
+        warm(&LOCK, name, words, || {
             let site = Site::warming(env);
             let mut command = Command::new(gosandbox());
-            command.arg("--cache-dir").arg(folder);
+            command.arg("--cache-dir").arg(made(name, owner));
             command.args(["--", "go", "test", "./..."]);
             site.prepare(&mut command);
             confined::enter(&mut command, site.env, site.caller());
             command.output()
-        })
+        });
     }
 
-    /// The caches of runs without gosandbox.
-    pub(super) fn set_plain_caches(&self, command: &mut Command) {
+    /// The caches of runs without gosandbox, filled for a go command.
+    pub(super) fn set_plain_caches(&self, command: &mut Command, words: &[&str]) {
+        static LOCK: Mutex<()> = Mutex::new(());
         let name = format!("bare-{}", self.caller());
-        let folder = made(&name, self.caller(), |folder| {
+        let folder = made(&name, self.caller());
+        warm(&LOCK, &name, words, || {
             let site = Site::warming(plain(self.env));
             let mut command = Command::new("go");
             command.args(["test", "./..."]);
             site.prepare(&mut command);
-            set(&mut command, folder);
+            set(&mut command, &folder);
             confined::enter(&mut command, site.env, site.caller());
             command.output()
         });
@@ -68,21 +81,28 @@ fn set(command: &mut Command, folder: &Path) {
         .env("GOPROXY", "off");
 }
 
-/// A folder of a user's, which `warm` fills when it is new.
-fn made<T>(name: &str, owner: u32, warm: impl FnOnce(&Path) -> T) -> PathBuf {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+fn made(name: &str, owner: u32) -> PathBuf {
     let folder = base().join(name);
-    // A test that failed while it held the lock has only left a colder cache.
-    let _held = ONE_AT_A_TIME
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
     if !folder.exists() {
         fs::create_dir_all(&folder).unwrap();
         if is_root() {
             chown(&folder, Some(owner), Some(owner)).unwrap();
         }
-        // Where it fails, tests fail that say why.
-        let _warmed = warm(&folder);
     }
     folder
+}
+
+/// Once a cache, and only for tests that build.
+fn warm<T>(lock: &Mutex<()>, name: &str, words: &[&str], fill: impl FnOnce() -> T) {
+    let is_filled = base().join(format!("{name}.filled"));
+    if words.first() != Some(&"go") || is_filled.exists() {
+        return;
+    }
+    // A test that failed while it held the lock has only left a colder cache.
+    let _held = lock.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if !is_filled.exists() {
+        // Where it fails, tests fail that say why.
+        let _output = fill();
+        fs::write(is_filled, "").unwrap();
+    }
 }

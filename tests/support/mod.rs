@@ -57,6 +57,30 @@ impl Env {
     }
 }
 
+/// Makes a test of a function for each environment, so that they run beside each other.
+#[allow(unused_macros)]
+macro_rules! in_environments {
+    ($body:ident) => {
+        $crate::support::in_environments!(
+            $body: user User, restricted Restricted, root Root, container Container
+        );
+    };
+    ($body:ident: $($test:ident $env:ident),+) => {
+        mod $body {
+            use $crate::support::Env;
+
+            $(#[test]
+            fn $test() {
+                if Env::$env.is_here() {
+                    super::$body(Env::$env);
+                }
+            })+
+        }
+    };
+}
+#[allow(unused_imports)]
+pub(crate) use in_environments;
+
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
@@ -162,6 +186,7 @@ impl Site {
     /// `gosandbox OPTIONS -- WORDS` in the work tree, in the site's environment.
     pub fn gosandbox(&self, options: &[&str], words: &[&str]) -> Command {
         let mut command = Command::new(gosandbox());
+        self.warm_for(words);
         command.arg("--cache-dir").arg(self.cache());
         command.args(options).arg("--").args(words);
         self.prepare(&mut command);
@@ -174,7 +199,7 @@ impl Site {
         let mut command = Command::new(words[0]);
         command.args(&words[1..]);
         self.prepare(&mut command);
-        self.set_plain_caches(&mut command);
+        self.set_plain_caches(&mut command, words);
         confined::enter(&mut command, caches::plain(self.env), self.caller());
         command
     }
