@@ -7,6 +7,7 @@ use std::process::Command;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
+use crate::support::in_environments;
 use crate::support::user_project::UserProject;
 use crate::support::{Ended, Env, ORDINARY, Site, confined, gosandbox, held, is_root, needs_root};
 
@@ -161,48 +162,47 @@ fn a_run_of_roots_makes_its_caches_where_the_next_test_looks() {
 }
 
 /// What only shows or prepares makes nothing, wherever it is run.
-#[test]
-fn what_only_shows_makes_nothing() {
-    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
-        let site = Site::new(env);
-        site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
-        site.file("main.go", "package main\n\nfunc main() {}\n");
-        fs::create_dir(site.outside.join("tmp")).unwrap();
-        site.settle();
-        // Other tests make caches in the real one.
-        let caches = site.root.join("var-cache");
-        fs::create_dir(&caches).unwrap();
-        let before = list(&site.root);
-        let formats = [
-            "apparmor",
-            "bwrap",
-            "container",
-            "kubernetes",
-            "oci-seccomp",
-            "selinux",
-            "systemd",
-        ];
-        let mut commands: Vec<Vec<&str>> = formats.iter().map(|it| vec!["profile", it]).collect();
-        commands.push(vec!["policy", "show"]);
-        commands.push(vec!["policy", "list"]);
-        commands.push(vec!["--dry-run", "--", "go", "build", "./..."]);
-        commands.push(vec!["--dry-run", "--", "go", "test", "-fuzz=Fuzz", "."]);
-        commands.push(vec!["--dry-run", "--", "sh", "-c", "true"]);
-        for words in commands {
-            let mut command = Command::new(gosandbox());
-            command.args(&words);
-            site.prepare(&mut command);
-            command.env("TMPDIR", site.outside.join("tmp"));
-            if is_root() {
-                confined::bind(&mut command, &caches, Path::new("/var/cache"));
-            }
-            confined::enter(&mut command, env, site.caller());
-            let ended = Ended::of(&mut command);
-            assert_eq!(list(&site.root), before, "{env:?} {words:?}: {ended:?}");
-            ended.expect(0);
+fn what_only_shows_makes_nothing(env: Env) {
+    let site = Site::new(env);
+    site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
+    site.file("main.go", "package main\n\nfunc main() {}\n");
+    fs::create_dir(site.outside.join("tmp")).unwrap();
+    site.settle();
+    // Other tests make caches in the real one.
+    let caches = site.root.join("var-cache");
+    fs::create_dir(&caches).unwrap();
+    let before = list(&site.root);
+    let formats = [
+        "apparmor",
+        "bwrap",
+        "container",
+        "kubernetes",
+        "oci-seccomp",
+        "selinux",
+        "systemd",
+    ];
+    let mut commands: Vec<Vec<&str>> = formats.iter().map(|it| vec!["profile", it]).collect();
+    commands.push(vec!["policy", "show"]);
+    commands.push(vec!["policy", "list"]);
+    commands.push(vec!["--dry-run", "--", "go", "build", "./..."]);
+    commands.push(vec!["--dry-run", "--", "go", "test", "-fuzz=Fuzz", "."]);
+    commands.push(vec!["--dry-run", "--", "sh", "-c", "true"]);
+    for words in commands {
+        let mut command = Command::new(gosandbox());
+        command.args(&words);
+        site.prepare(&mut command);
+        command.env("TMPDIR", site.outside.join("tmp"));
+        if is_root() {
+            confined::bind(&mut command, &caches, Path::new("/var/cache"));
         }
+        confined::enter(&mut command, env, site.caller());
+        let ended = Ended::of(&mut command);
+        assert_eq!(list(&site.root), before, "{env:?} {words:?}: {ended:?}");
+        ended.expect(0);
     }
 }
+
+in_environments!(what_only_shows_makes_nothing);
 
 /// Every path below a folder, with owner and mode.
 fn list(folder: &Path) -> Vec<(PathBuf, u32, u32)> {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
+use crate::support::in_environments;
 use crate::support::user_project::UserProject;
 use crate::support::{Ended, Env, Site, gosandbox, held, write};
 
@@ -27,31 +28,30 @@ fn kept(site: &Site) -> bool {
     fs::read_to_string(site.outside.join("profile")).is_ok_and(|text| text == OWN)
 }
 
-#[test]
-fn a_link_that_the_command_puts_in_the_place_of_the_report_is_not_followed() {
-    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
-        let site = site(env);
-        let options = ["--report", "own/report.json"];
-        site.run(&options, &["true"]).expect(0);
-        let text = fs::read_to_string(site.work.join("own/report.json")).unwrap();
-        assert!(text.contains("\"enforced\""), "{env:?}: {text}");
-        let ended = site.run(&options, &["sh", "-c", EXCHANGE]);
-        assert!(kept(&site), "{env:?}: {ended:?}");
-        match env.has_namespaces() {
-            // The link leads out of the work tree, and does not land.
-            true => ended.expect(125).says("link-leaves-tree"),
-            false => ended.expect(125).says("cannot write the report"),
-        };
-        let direct = [&options[..], &["--stage", "direct"]].concat();
-        let ended = site.run(&direct, &["sh", "-c", EXCHANGE]);
-        assert!(kept(&site), "{env:?}: {ended:?}");
-        ended.expect(125).says("cannot write the report");
-        fs::remove_file(site.work.join("own/report.json")).unwrap();
-        let script = "mv own away; mkdir -p own; ln -s ../outside own/x; mv own/x own2";
-        let ended = site.run(&options, &["sh", "-c", script]);
-        assert!(kept(&site), "{env:?}: {ended:?}");
-    }
+fn a_link_that_the_command_puts_in_the_place_of_the_report_is_not_followed(env: Env) {
+    let site = site(env);
+    let options = ["--report", "own/report.json"];
+    site.run(&options, &["true"]).expect(0);
+    let text = fs::read_to_string(site.work.join("own/report.json")).unwrap();
+    assert!(text.contains("\"enforced\""), "{env:?}: {text}");
+    let ended = site.run(&options, &["sh", "-c", EXCHANGE]);
+    assert!(kept(&site), "{env:?}: {ended:?}");
+    match env.has_namespaces() {
+        // The link leads out of the work tree, and does not land.
+        true => ended.expect(125).says("link-leaves-tree"),
+        false => ended.expect(125).says("cannot write the report"),
+    };
+    let direct = [&options[..], &["--stage", "direct"]].concat();
+    let ended = site.run(&direct, &["sh", "-c", EXCHANGE]);
+    assert!(kept(&site), "{env:?}: {ended:?}");
+    ended.expect(125).says("cannot write the report");
+    fs::remove_file(site.work.join("own/report.json")).unwrap();
+    let script = "mv own away; mkdir -p own; ln -s ../outside own/x; mv own/x own2";
+    let ended = site.run(&options, &["sh", "-c", script]);
+    assert!(kept(&site), "{env:?}: {ended:?}");
 }
+
+in_environments!(a_link_that_the_command_puts_in_the_place_of_the_report_is_not_followed);
 
 #[test]
 fn a_fifo_in_its_place_makes_nobody_wait() {
@@ -120,42 +120,41 @@ fn a_link_of_the_repository_does_not_choose_where_the_audit_log_goes() {
 }
 
 /// Protected paths are judged before anything is made: in any letter case, deep in the tree, behind links of the tree's.
-#[test]
-fn neither_report_nor_audit_log_is_a_protected_path() {
-    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
-        let site = site(env);
-        site.file(".git/hooks/README", "");
-        site.file("sub/.git/hooks/README", "");
-        symlink("../sub/.git/hooks", site.work.join("own/hooks")).unwrap();
-        symlink("sub/.git/hooks/post-merge", site.work.join("dangling")).unwrap();
-        site.settle();
-        let before = site.listing();
-        for place in [
-            ".git/hooks/pre-commit",
-            ".git/hooks/README",
-            ".GIT/hooks/pre-commit",
-            "sub/.git/hooks/pre-commit",
-            "own/hooks/pre-commit",
-            "dangling",
-            ".envrc",
-            ".Envrc",
-        ] {
-            if place.starts_with(".GIT") {
-                fs::create_dir_all(site.work.join(".GIT/hooks")).unwrap();
-            }
-            for option in ["--report", "--audit-log"] {
-                for words in [&["true"][..], &["gcc"]] {
-                    site.run(&[option, place], words).expect(125);
-                    site.run(&[option, place, "--dry-run"], words);
-                }
-            }
-            let _ = fs::remove_dir_all(site.work.join(".GIT"));
-            assert_eq!(site.listing(), before, "{env:?} {place}");
-            let readme = fs::read(site.work.join(".git/hooks/README")).unwrap();
-            assert!(readme.is_empty(), "{env:?} {place}");
+fn neither_report_nor_audit_log_is_a_protected_path(env: Env) {
+    let site = site(env);
+    site.file(".git/hooks/README", "");
+    site.file("sub/.git/hooks/README", "");
+    symlink("../sub/.git/hooks", site.work.join("own/hooks")).unwrap();
+    symlink("sub/.git/hooks/post-merge", site.work.join("dangling")).unwrap();
+    site.settle();
+    let before = site.listing();
+    for place in [
+        ".git/hooks/pre-commit",
+        ".git/hooks/README",
+        ".GIT/hooks/pre-commit",
+        "sub/.git/hooks/pre-commit",
+        "own/hooks/pre-commit",
+        "dangling",
+        ".envrc",
+        ".Envrc",
+    ] {
+        if place.starts_with(".GIT") {
+            fs::create_dir_all(site.work.join(".GIT/hooks")).unwrap();
         }
+        for option in ["--report", "--audit-log"] {
+            for words in [&["true"][..], &["gcc"]] {
+                site.run(&[option, place], words).expect(125);
+                site.run(&[option, place, "--dry-run"], words);
+            }
+        }
+        let _ = fs::remove_dir_all(site.work.join(".GIT"));
+        assert_eq!(site.listing(), before, "{env:?} {place}");
+        let readme = fs::read(site.work.join(".git/hooks/README")).unwrap();
+        assert!(readme.is_empty(), "{env:?} {place}");
     }
 }
+
+in_environments!(neither_report_nor_audit_log_is_a_protected_path);
 
 /// In a tree that another user can change, root's report lands in no folder of root's. tests/staged/windows.rs looks
 /// at more than that folder.
