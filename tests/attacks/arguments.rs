@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
+use crate::support::in_environments;
 use crate::support::{Ended, Env, Site};
 
 const ARGUMENTS: &str = include_str!("../fixtures/arguments_test.go");
@@ -51,7 +52,7 @@ fn a_test_cannot_write_what_go_tells_the_compiler_of_another_package() {
     Ended::of(&mut bare.bare(&FIRST)).expect(0);
     // In no folder that it shares with the other test here.
     let mut command = bare.bare(&BOTH);
-    command.env("TMPDIR", &bare.outside);
+    command.env("TMPDIR", &bare.outside).env("SUCCEEDS", "1");
     Ended::of(&mut command).expect(0).says("evil");
     for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
         let site = Site::new(env);
@@ -85,101 +86,100 @@ fn a_test_cannot_have_the_go_tools_write_where_it_cannot() {
 }
 
 /// Where a flag makes go keep a test's binary, and the test may write the tree, as in the profile ci.
-#[test]
-fn a_test_cannot_have_go_write_its_binary_through_a_link() {
+fn a_test_cannot_have_go_write_its_binary_through_a_link(env: Env) {
     let words = ["go", "test", "-count=1", "-cpuprofile=cpu.out", "."];
     // As an archive begins: go overwrites nothing that is no object.
     let archive = "!<arch>\n";
-    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
-        let site = Site::new(env);
-        site.file("go.mod", "module example.com/m\n\ngo 1.22\n");
-        site.file("a/a_test.go", BINARY);
-        let theirs = site.outside.join("victim");
-        fs::write(&theirs, archive).unwrap();
+    let site = Site::new(env);
+    site.file("go.mod", "module example.com/m\n\ngo 1.22\n");
+    site.file("a/a_test.go", BINARY);
+    let theirs = site.outside.join("victim");
+    fs::write(&theirs, archive).unwrap();
+    site.settle();
+    let folder = site.work.join("a");
+    let mut bare = site.bare(&words);
+    // From another file system it is copied, as it is inside.
+    bare.current_dir(&folder).env("GOTMPDIR", "/dev/shm");
+    Ended::of(bare.env("VICTIM", &theirs)).expect(0);
+    assert_ne!(fs::read(&theirs).unwrap(), archive.as_bytes(), "{env:?}");
+    for made in ["a.test", "cpu.out"] {
+        fs::remove_file(folder.join(made)).unwrap();
+    }
+    let name = format!("victim-{env:?}");
+    let cached = site.cache().join("go-build/00").join(&name);
+    site.run(&[], &["go", "test", "-run=^$", "./a"]).expect(0);
+    fs::write(&cached, archive).unwrap();
+    fs::set_permissions(&cached, fs::Permissions::from_mode(0o666)).unwrap();
+    let victim = format!("VICTIM={}", cached.display());
+    let mut inside = site.gosandbox(&["--profile", "ci", "--env", &victim], &words);
+    let ended = Ended::of(inside.current_dir(&folder));
+    let kept = fs::read(&cached).unwrap();
+    fs::remove_file(&cached).unwrap();
+    assert_eq!(kept, archive.as_bytes(), "{env:?}");
+    match env.has_namespaces() {
+        // What the test has staged at the name of go's own file.
+        true => ended.expect(125).says("(conflict)"),
+        false => ended.expect(0),
+    };
+}
+
+in_environments!(a_test_cannot_have_go_write_its_binary_through_a_link);
+
+fn a_folder_that_came_with_a_link_cannot_be_put_where_go_writes_a_tests_binary(env: Env) {
+    let words = ["go", "test", "-count=1", "-cpuprofile=/dev/null", "."];
+    let archive = "!<arch>\n";
+    let site = Site::new(env);
+    site.file("go.mod", "module example.com/m\n\ngo 1.22\n");
+    let cached = site
+        .cache()
+        .join("go-build/00")
+        .join(format!("kept-{env:?}"));
+    let project = |victim: &Path| {
+        let _none_yet = fs::remove_dir_all(site.work.join("away"));
+        let _none_yet = fs::remove_dir_all(site.work.join("a"));
+        site.file("a/a_test.go", EXCHANGE);
+        site.file("kept/README", "");
+        symlink(victim, site.work.join("kept/a.test")).unwrap();
+        fs::write(victim, archive).unwrap();
+        fs::set_permissions(victim, fs::Permissions::from_mode(0o666)).unwrap();
         site.settle();
-        let folder = site.work.join("a");
-        let mut bare = site.bare(&words);
-        // From another file system it is copied, as it is inside.
-        bare.current_dir(&folder).env("GOTMPDIR", "/dev/shm");
-        Ended::of(bare.env("VICTIM", &theirs)).expect(0);
-        assert_ne!(fs::read(&theirs).unwrap(), archive.as_bytes(), "{env:?}");
-        for made in ["a.test", "cpu.out"] {
-            fs::remove_file(folder.join(made)).unwrap();
-        }
-        let name = format!("victim-{env:?}");
-        let cached = site.cache().join("go-build/00").join(&name);
-        site.run(&[], &["go", "test", "-run=^$", "./a"]).expect(0);
-        fs::write(&cached, archive).unwrap();
-        fs::set_permissions(&cached, fs::Permissions::from_mode(0o666)).unwrap();
-        let victim = format!("VICTIM={}", cached.display());
-        let mut inside = site.gosandbox(&["--profile", "ci", "--env", &victim], &words);
-        let ended = Ended::of(inside.current_dir(&folder));
-        let kept = fs::read(&cached).unwrap();
-        fs::remove_file(&cached).unwrap();
-        assert_eq!(kept, archive.as_bytes(), "{env:?}");
-        match env.has_namespaces() {
-            // What the test has staged at the name of go's own file.
-            true => ended.expect(125).says("(conflict)"),
+    };
+    let folder = site.work.join("a");
+    let theirs = site.outside.join("victim");
+    project(&theirs);
+    let mut bare = site.bare(&words);
+    bare.current_dir(&folder).env("GOTMPDIR", "/dev/shm");
+    Ended::of(&mut bare).expect(0);
+    assert_ne!(fs::read(&theirs).unwrap(), archive.as_bytes(), "{env:?}");
+    site.run(&[], &["true"]).expect(0);
+    fs::create_dir_all(cached.parent().unwrap()).unwrap();
+    project(&cached);
+    let mut ended = Vec::new();
+    for options in [
+        &["--profile", "ci"][..],
+        &["--profile", "ci", "--stage", "direct"],
+        &[],
+    ] {
+        let mut inside = site.gosandbox(options, &words);
+        ended.push(Ended::of(inside.current_dir(&folder)));
+    }
+    let kept = fs::read(&cached).unwrap();
+    fs::remove_file(&cached).unwrap();
+    assert_eq!(kept, archive.as_bytes(), "{env:?}");
+    // Where programs cannot write the tree that go writes there is no reason to refuse.
+    let refused = [!env.has_namespaces(), true, false];
+    for (ended, refused) in ended.into_iter().zip(refused) {
+        match refused {
+            true => ended.expect(125).says("kept/a.test is a symbolic link"),
             false => ended.expect(0),
         };
     }
 }
 
-#[test]
-fn a_folder_that_came_with_a_link_cannot_be_put_where_go_writes_a_tests_binary() {
-    let words = ["go", "test", "-count=1", "-cpuprofile=/dev/null", "."];
-    let archive = "!<arch>\n";
-    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
-        let site = Site::new(env);
-        site.file("go.mod", "module example.com/m\n\ngo 1.22\n");
-        let cached = site
-            .cache()
-            .join("go-build/00")
-            .join(format!("kept-{env:?}"));
-        let project = |victim: &Path| {
-            let _none_yet = fs::remove_dir_all(site.work.join("away"));
-            let _none_yet = fs::remove_dir_all(site.work.join("a"));
-            site.file("a/a_test.go", EXCHANGE);
-            site.file("kept/README", "");
-            symlink(victim, site.work.join("kept/a.test")).unwrap();
-            fs::write(victim, archive).unwrap();
-            fs::set_permissions(victim, fs::Permissions::from_mode(0o666)).unwrap();
-            site.settle();
-        };
-        let folder = site.work.join("a");
-        let theirs = site.outside.join("victim");
-        project(&theirs);
-        let mut bare = site.bare(&words);
-        bare.current_dir(&folder).env("GOTMPDIR", "/dev/shm");
-        Ended::of(&mut bare).expect(0);
-        assert_ne!(fs::read(&theirs).unwrap(), archive.as_bytes(), "{env:?}");
-        site.run(&[], &["true"]).expect(0);
-        fs::create_dir_all(cached.parent().unwrap()).unwrap();
-        project(&cached);
-        let mut ended = Vec::new();
-        for options in [
-            &["--profile", "ci"][..],
-            &["--profile", "ci", "--stage", "direct"],
-            &[],
-        ] {
-            let mut inside = site.gosandbox(options, &words);
-            ended.push(Ended::of(inside.current_dir(&folder)));
-        }
-        let kept = fs::read(&cached).unwrap();
-        fs::remove_file(&cached).unwrap();
-        assert_eq!(kept, archive.as_bytes(), "{env:?}");
-        // Where programs cannot write the tree that go writes there is no reason to refuse.
-        let refused = [!env.has_namespaces(), true, false];
-        for (ended, refused) in ended.into_iter().zip(refused) {
-            match refused {
-                true => ended.expect(125).says("kept/a.test is a symbolic link"),
-                false => ended.expect(0),
-            };
-        }
-    }
-}
+in_environments!(a_folder_that_came_with_a_link_cannot_be_put_where_go_writes_a_tests_binary);
 
-/// What is found by fuzzing is kept in the build cache, and written there by later runs.
+/// What is found by fuzzing is kept in the build cache, and written there by later runs. The environments share it, so
+/// that one comes after the other.
 #[test]
 fn fuzzing_leaves_no_link_in_its_corpus() {
     let words = ["go", "test", "-run=^$", "-fuzz=.", "-fuzztime=1x", "."];

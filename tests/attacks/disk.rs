@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-use crate::support::{Env, Site, is_root};
+use crate::support::{Env, Site};
 
 const PROGRAM: &str = r#"package main
 
@@ -73,8 +73,7 @@ fn set_id_files_reach_the_disk_without_gosandbox() {
 
 #[test]
 fn what_is_made_in_roots_work_tree_is_roots() {
-    if !is_root() {
-        crate::support::skip("id-mapped mounts need root", true);
+    if !crate::support::needs_root("id-mapped mounts need root") {
         return;
     }
     let site = site(Env::Root);

@@ -261,8 +261,7 @@ fn a_link_in_the_work_tree_makes_no_cache_of_what_it_leads_to() {
 /// The work tree's owner is who runs inside, and has the folder that the caches are in.
 #[test]
 fn a_link_of_the_sandbox_users_makes_no_cache_of_what_is_roots() {
-    if !crate::support::is_root() {
-        crate::support::skip("a cache of another user's takes root", true);
+    if !crate::support::needs_root("a cache of another user's takes root") {
         return;
     }
     let site = Site::new(Env::User);
@@ -274,6 +273,7 @@ fn a_link_of_the_sandbox_users_makes_no_cache_of_what_is_roots() {
         "main_test.go",
         &read.replace("SECRET", secret.to_str().unwrap()),
     );
+    site.file("empty/empty.go", "package empty\n");
     let cache = site.root.join("cache");
     fs::create_dir(&cache).unwrap();
     symlink("../outside", cache.join("go-build")).unwrap();
@@ -282,14 +282,14 @@ fn a_link_of_the_sandbox_users_makes_no_cache_of_what_is_roots() {
     crate::support::write(&secret, "decoysecret\n");
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
     std::os::unix::fs::chown(&site.outside, Some(0), Some(0)).unwrap();
-    let run = |option: &std::path::Path| {
-        let words = ["go", "test", "-count=1", "."];
+    let test = ["go", "test", "-count=1", "."];
+    let run = |option: &std::path::Path, words: &[&str]| {
         let mut command = std::process::Command::new(crate::support::gosandbox());
         command.arg("--cache-dir").arg(option).arg("--").args(words);
         site.prepare(&mut command);
         Ended::of(&mut command)
     };
-    let ended = run(&cache);
+    let ended = run(&cache, &test);
     let said = format!("{}{}", ended.stdout, ended.stderr);
     assert!(!said.contains("decoysecret"), "{ended:?}");
     ended.expect(125).says("--cache-dir");
@@ -298,15 +298,16 @@ fn a_link_of_the_sandbox_users_makes_no_cache_of_what_is_roots() {
     fs::remove_file(cache.join("go-build")).unwrap();
     symlink("outside", site.root.join("led")).unwrap();
     std::os::unix::fs::lchown(site.root.join("led"), Some(1000), Some(1000)).unwrap();
-    run(&site.root.join("led/own")).expect(125);
+    run(&site.root.join("led/own"), &test).expect(125);
     assert!(!site.outside.join("own").exists());
     // Nor is a folder of root's that this user can put there: whoever owns the folder above can rename it.
     let theirs = site.root.join("roots");
     fs::create_dir_all(theirs.join("go-build")).unwrap();
-    run(&theirs).expect(125).says("chown");
+    run(&theirs, &test).expect(125).says("chown");
     // Root's own folder in root's own is used as the sandbox user's.
-    let own = crate::support::base().join(format!("roots-{}", std::process::id()));
+    let own = crate::support::root_folder();
     fs::create_dir_all(own.join("go-build")).unwrap();
-    run(&own).expect(0);
+    run(&own, &["go", "build", "./empty"]).expect(0);
+    assert_ne!(fs::read_dir(own.join("go-build")).unwrap().count(), 0);
     fs::remove_dir_all(&own).unwrap();
 }

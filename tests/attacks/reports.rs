@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use crate::support::{Ended, Env, Site, gosandbox, write};
+use crate::support::in_environments;
+use crate::support::user_project::UserProject;
+use crate::support::{Ended, Env, Site, gosandbox, held, write};
 
 const OWN: &str = "the user's own\n";
 
@@ -26,31 +28,30 @@ fn kept(site: &Site) -> bool {
     fs::read_to_string(site.outside.join("profile")).is_ok_and(|text| text == OWN)
 }
 
-#[test]
-fn a_link_that_the_command_puts_in_the_place_of_the_report_is_not_followed() {
-    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
-        let site = site(env);
-        let options = ["--report", "own/report.json"];
-        site.run(&options, &["true"]).expect(0);
-        let text = fs::read_to_string(site.work.join("own/report.json")).unwrap();
-        assert!(text.contains("\"enforced\""), "{env:?}: {text}");
-        let ended = site.run(&options, &["sh", "-c", EXCHANGE]);
-        assert!(kept(&site), "{env:?}: {ended:?}");
-        match env.has_namespaces() {
-            // The link leads out of the work tree, and does not land.
-            true => ended.expect(125).says("link-leaves-tree"),
-            false => ended.expect(125).says("cannot write the report"),
-        };
-        let direct = [&options[..], &["--stage", "direct"]].concat();
-        let ended = site.run(&direct, &["sh", "-c", EXCHANGE]);
-        assert!(kept(&site), "{env:?}: {ended:?}");
-        ended.expect(125).says("cannot write the report");
-        fs::remove_file(site.work.join("own/report.json")).unwrap();
-        let script = "mv own away; mkdir -p own; ln -s ../outside own/x; mv own/x own2";
-        let ended = site.run(&options, &["sh", "-c", script]);
-        assert!(kept(&site), "{env:?}: {ended:?}");
-    }
+fn a_link_that_the_command_puts_in_the_place_of_the_report_is_not_followed(env: Env) {
+    let site = site(env);
+    let options = ["--report", "own/report.json"];
+    site.run(&options, &["true"]).expect(0);
+    let text = fs::read_to_string(site.work.join("own/report.json")).unwrap();
+    assert!(text.contains("\"enforced\""), "{env:?}: {text}");
+    let ended = site.run(&options, &["sh", "-c", EXCHANGE]);
+    assert!(kept(&site), "{env:?}: {ended:?}");
+    match env.has_namespaces() {
+        // The link leads out of the work tree, and does not land.
+        true => ended.expect(125).says("link-leaves-tree"),
+        false => ended.expect(125).says("cannot write the report"),
+    };
+    let direct = [&options[..], &["--stage", "direct"]].concat();
+    let ended = site.run(&direct, &["sh", "-c", EXCHANGE]);
+    assert!(kept(&site), "{env:?}: {ended:?}");
+    ended.expect(125).says("cannot write the report");
+    fs::remove_file(site.work.join("own/report.json")).unwrap();
+    let script = "mv own away; mkdir -p own; ln -s ../outside own/x; mv own/x own2";
+    let ended = site.run(&options, &["sh", "-c", script]);
+    assert!(kept(&site), "{env:?}: {ended:?}");
 }
+
+in_environments!(a_link_that_the_command_puts_in_the_place_of_the_report_is_not_followed);
 
 #[test]
 fn a_fifo_in_its_place_makes_nobody_wait() {
@@ -119,100 +120,85 @@ fn a_link_of_the_repository_does_not_choose_where_the_audit_log_goes() {
 }
 
 /// Protected paths are judged before anything is made: in any letter case, deep in the tree, behind links of the tree's.
-#[test]
-fn neither_report_nor_audit_log_is_a_protected_path() {
-    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
-        let site = site(env);
-        site.file(".git/hooks/README", "");
-        site.file("sub/.git/hooks/README", "");
-        symlink("../sub/.git/hooks", site.work.join("own/hooks")).unwrap();
-        symlink("sub/.git/hooks/post-merge", site.work.join("dangling")).unwrap();
-        site.settle();
-        let before = site.listing();
-        for place in [
-            ".git/hooks/pre-commit",
-            ".git/hooks/README",
-            ".GIT/hooks/pre-commit",
-            "sub/.git/hooks/pre-commit",
-            "own/hooks/pre-commit",
-            "dangling",
-            ".envrc",
-            ".Envrc",
-        ] {
-            if place.starts_with(".GIT") {
-                fs::create_dir_all(site.work.join(".GIT/hooks")).unwrap();
-            }
-            for option in ["--report", "--audit-log"] {
-                for words in [&["true"][..], &["gcc"]] {
-                    site.run(&[option, place], words).expect(125);
-                    site.run(&[option, place, "--dry-run"], words);
-                }
-            }
-            let _ = fs::remove_dir_all(site.work.join(".GIT"));
-            assert_eq!(site.listing(), before, "{env:?} {place}");
-            let readme = fs::read(site.work.join(".git/hooks/README")).unwrap();
-            assert!(readme.is_empty(), "{env:?} {place}");
+fn neither_report_nor_audit_log_is_a_protected_path(env: Env) {
+    let site = site(env);
+    site.file(".git/hooks/README", "");
+    site.file("sub/.git/hooks/README", "");
+    symlink("../sub/.git/hooks", site.work.join("own/hooks")).unwrap();
+    symlink("sub/.git/hooks/post-merge", site.work.join("dangling")).unwrap();
+    site.settle();
+    let before = site.listing();
+    for place in [
+        ".git/hooks/pre-commit",
+        ".git/hooks/README",
+        ".GIT/hooks/pre-commit",
+        "sub/.git/hooks/pre-commit",
+        "own/hooks/pre-commit",
+        "dangling",
+        ".envrc",
+        ".Envrc",
+    ] {
+        if place.starts_with(".GIT") {
+            fs::create_dir_all(site.work.join(".GIT/hooks")).unwrap();
         }
+        for option in ["--report", "--audit-log"] {
+            for words in [&["true"][..], &["gcc"]] {
+                site.run(&[option, place], words).expect(125);
+                site.run(&[option, place, "--dry-run"], words);
+            }
+        }
+        let _ = fs::remove_dir_all(site.work.join(".GIT"));
+        assert_eq!(site.listing(), before, "{env:?} {place}");
+        let readme = fs::read(site.work.join(".git/hooks/README")).unwrap();
+        assert!(readme.is_empty(), "{env:?} {place}");
     }
 }
 
-/// In a tree that another user can change, root's report lands in no folder of root's.
+in_environments!(neither_report_nor_audit_log_is_a_protected_path);
+
+/// In a tree that another user can change, root's report lands in no folder of root's. tests/staged/windows.rs looks
+/// at more than that folder.
 #[test]
 fn a_folder_that_is_exchanged_for_a_link_has_root_write_nowhere_else() {
-    if !crate::support::is_root() {
-        crate::support::skip("a report of root's takes root", true);
+    let Some(project) = UserProject::new(&["report.json"]) else {
         return;
-    }
-    let site = site(Env::Container);
-    let (folder, link) = (site.work.join("own"), site.work.join("link"));
-    let roots = crate::support::base().join(format!("roots-{}", std::process::id()));
-    fs::create_dir_all(&roots).unwrap();
-    let victim = roots.join("report.json");
-    fs::write(&victim, OWN).unwrap();
-    symlink(&roots, &link).unwrap();
-    std::os::unix::fs::lchown(&link, Some(1000), Some(1000)).unwrap();
-    let is_kept = || {
-        let entries = fs::read_dir(&roots).unwrap().count();
-        entries == 1 && fs::read_to_string(&victim).is_ok_and(|text| text == OWN)
     };
-    let run = |option: &str| {
-        let mut command = std::process::Command::new(gosandbox());
-        command.args([option, folder.join("report.json").to_str().unwrap()]);
-        command.args(["-C", site.work.to_str().unwrap(), "--", "true"]);
-        site.prepare(&mut command);
-        Ended::of(&mut command)
-    };
-    // Held open: the link is there from the start.
+    let (work, root_folder) = (&project.site.work, &project.root_folder);
+    let (folder, link) = (work.join("own"), work.join("link"));
+    project.site.file("own/README", "");
+    project.site.settle();
+    project.link(&link, "");
     let exchange = || renameat_with(CWD, &folder, CWD, &link, RenameFlags::EXCHANGE).unwrap();
-    exchange();
-    for option in ["--report", "--audit-log"] {
-        run(option).expect(125);
-        assert!(is_kept(), "{option}");
-    }
-    let done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !done.load(Ordering::Relaxed) {
-                exchange();
-            }
-        });
-        for round in 0..16 {
-            run(["--report", "--audit-log"][round % 2]);
+    let command = || {
+        let mut words = vec![gosandbox().to_str().unwrap()];
+        words.extend(["--report", "own/report.json", "--", "true"]);
+        project.command(&words)
+    };
+    let site = project.site.root.file_name().unwrap();
+    let place = Path::new(site).join("work/own");
+    let at = |window| {
+        let (ended, windows) = held::at_window(&mut command(), &place, window, exchange);
+        assert!(project.is_kept(), "{window:?} of {windows}: {ended:?}");
+        if folder.is_symlink() {
+            exchange();
         }
-        done.store(true, Ordering::Relaxed);
-    });
-    assert!(is_kept());
-    // By its path, as root, it is written over.
-    if !link.is_symlink() {
-        exchange();
+        (ended, windows)
+    };
+    let (ended, windows) = at(None);
+    ended.expect(0);
+    assert_ne!(windows, 0);
+    for window in 0..windows {
+        let (ended, _) = at(Some(window));
+        assert!([0, 125].contains(&ended.status), "{window}: {ended:?}");
     }
+    // The link is there from the start.
     exchange();
+    Ended::of(&mut command()).expect(125);
+    assert!(project.is_kept());
+    // By its path, as root, it is written over.
     fs::write(folder.join("report.json"), "report").unwrap();
-    assert!(
-        !is_kept(),
-        "the attack does not work without gosandbox either"
-    );
-    fs::remove_dir_all(&roots).unwrap();
+    let written = fs::read(root_folder.join("report.json")).unwrap();
+    assert_eq!(written, b"report");
 }
 
 #[test]

@@ -2,30 +2,23 @@
 //! a link to a file of root's, a FIFO and a device. Nothing of root's is shown, and nothing is waited for.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, lchown, symlink};
+use std::os::unix::fs::lchown;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 
-use crate::support::{Env, ORDINARY, Site, base, gosandbox, is_root, skip, stepped, write};
+use crate::support::user_project::UserProject;
+use crate::support::{Ended, ORDINARY, gosandbox, held, write};
 
-/// Of a form that readers of go.mod, of profiles and of git's configuration show where they stumble over it.
-const SECRET: &str = "decoysecret=\"is here\"\n";
-
-/// A project of the ordinary user's, and a folder of root's that nobody else may look into.
-struct Scene {
-    site: Site,
-    roots: PathBuf,
-}
+/// With each file that the launcher reads for a run.
+struct Scene(UserProject);
 
 impl Scene {
-    fn new(name: &str) -> Option<Scene> {
-        if !is_root() {
-            skip("a launcher of root's takes root", true);
-            return None;
-        }
-        let site = Site::new(Env::User);
+    fn new() -> Option<Scene> {
+        let names = FILES.map(|(file, _)| file.rsplit('/').next().unwrap());
+        let project = UserProject::new(&names)?;
+        let site = &project.site;
         for (file, content) in FILES {
             write(&site.root.join(file), content);
         }
@@ -33,26 +26,10 @@ impl Scene {
         fs::create_dir_all(site.work.join(".git/refs")).unwrap();
         write(&site.work.join(".git/HEAD"), "ref: refs/heads/main\n");
         site.settle();
-        let roots = base().join(format!("roots-{name}-{}", std::process::id()));
-        fs::create_dir_all(&roots).unwrap();
-        for (file, _) in FILES {
-            let file = Path::new(file).file_name().unwrap();
-            fs::write(roots.join(file), SECRET).unwrap();
-        }
-        fs::set_permissions(&roots, fs::Permissions::from_mode(0o700)).unwrap();
-        Some(Scene { site, roots })
+        Some(Scene(project))
     }
 
-    /// As root, with every capability, and with the user's HOME, as sudo may leave it.
-    fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(words[0]);
-        command.args(&words[1..]);
-        self.site.prepare(&mut command);
-        command.env("XDG_CONFIG_HOME", self.site.home.join(".config"));
-        command
-    }
-
-    /// What reads this file, among others.
+    /// A launcher that reads this file, among others.
     fn launcher(&self, file: &str) -> Command {
         let program = gosandbox();
         let mut words = vec![program.to_str().unwrap()];
@@ -60,15 +37,25 @@ impl Scene {
             words.extend(["--profile", "theirs"]);
         }
         words.extend(["--dry-run", "--", "go", "test", "./..."]);
-        self.command(&words)
+        let mut command = self.0.command(&words);
+        command.env("XDG_CONFIG_HOME", self.0.site.home.join(".config"));
+        command
+    }
+
+    /// A place below the site's folder, as the tracer looks for it.
+    fn traced(&self, place: &str) -> PathBuf {
+        Path::new(self.0.site.root.file_name().unwrap()).join(place)
     }
 
     /// Puts another thing in the place of a file, as its owner could.
     fn exchange(&self, place: &Path, other: Other) {
-        let new = self.site.root.join("new");
+        let new = self.0.site.root.join("new");
         let _ = fs::remove_file(&new);
         match other {
-            Other::Link => symlink(self.roots.join(place.file_name().unwrap()), &new).unwrap(),
+            Other::Link => {
+                let name = place.file_name().unwrap();
+                self.0.link(&new, name.to_str().unwrap());
+            }
             Other::Fifo => {
                 mknodat(CWD, &new, FileType::Fifo, Mode::from_raw_mode(0o666), 0).unwrap()
             }
@@ -84,10 +71,10 @@ impl Scene {
     }
 }
 
-impl Drop for Scene {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.roots);
-    }
+fn shows_nothing(ended: &Ended, what: &str) {
+    let is_shown = ended.stdout.contains("decoysecret") || ended.stderr.contains("decoysecret");
+    assert!(!is_shown, "{what}: {ended:?}");
+    assert!([0, 1, 125].contains(&ended.status), "{what}: {ended:?}");
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -110,49 +97,40 @@ const FILES: [(&str, &str); 6] = [
     ("home/.config/go/env", "GOFLAGS=-buildvcs=false\n"),
 ];
 
-/// How many windows there are.
-fn each_window(scene: &Scene, file: &str, other: Other) -> usize {
-    let place = scene.site.root.join(file);
+/// Exchanges the file before each call that comes through it, once a run, and from the start.
+fn each_window(scene: &Scene, file: &str, other: Other) {
+    let place = scene.0.site.root.join(file);
     let content = fs::read(&place).unwrap();
-    let name = place.file_name().unwrap().to_str().unwrap();
-    let windows = stepped::mentions(&mut scene.launcher(file), name);
-    for number in windows.iter().copied().chain([0]) {
+    let traced = scene.traced(file);
+    let (ended, windows) = held::at_window(&mut scene.launcher(file), &traced, None, || ());
+    assert_ne!(windows, 0, "{file} is not read at all: {ended:?}");
+    for window in (0..windows).map(Some).chain([None]) {
         let act = || scene.exchange(&place, other);
-        let ended = match number {
-            // The thing held in its place, from the start.
-            0 => {
-                act();
-                stepped::acting_before(&mut scene.launcher(file), 1, || ())
-            }
-            number => stepped::acting_before(&mut scene.launcher(file), number, act),
-        };
-        let said = format!("{}{}", ended.stdout, ended.stderr);
-        assert!(
-            !said.contains("decoysecret"),
-            "{file} {other:?} before call {number}: {ended:?}"
-        );
+        if window.is_none() {
+            act();
+        }
+        let (ended, _) = held::at_window(&mut scene.launcher(file), &traced, window, act);
+        shows_nothing(&ended, &format!("{file} {other:?} {window:?}"));
         fs::remove_file(&place).unwrap();
         fs::write(&place, &content).unwrap();
         lchown(&place, Some(ORDINARY), Some(ORDINARY)).unwrap();
     }
-    windows.len()
 }
 
 #[test]
 fn a_file_exchanged_before_any_call_that_names_it_shows_nothing_of_roots() {
-    let Some(scene) = Scene::new("files") else {
+    let Some(scene) = Scene::new() else {
         return;
     };
-    stepped::acting_before(&mut scene.launcher(""), usize::MAX, || ()).expect(0);
+    Ended::of(&mut scene.launcher("")).expect(0);
     for (file, _) in FILES {
-        let windows = each_window(&scene, file, Other::Link);
-        assert_ne!(windows, 0, "{file} is not read at all");
+        each_window(&scene, file, Other::Link);
     }
 }
 
 #[test]
 fn a_file_exchanged_for_what_never_ends_or_never_answers_is_not_waited_for() {
-    let Some(scene) = Scene::new("streams") else {
+    let Some(scene) = Scene::new() else {
         return;
     };
     for (file, _) in FILES {
@@ -165,38 +143,41 @@ fn a_file_exchanged_for_what_never_ends_or_never_answers_is_not_waited_for() {
 /// The same windows of a program that looks first and then opens by the path.
 #[test]
 fn a_program_that_looks_and_then_opens_shows_it() {
-    let Some(scene) = Scene::new("control") else {
+    let Some(scene) = Scene::new() else {
         return;
     };
-    let script = "test ! -h go.mod && exec cat go.mod";
-    let naive = || scene.command(&["sh", "-c", script]);
-    let place = scene.site.work.join("go.mod");
-    let windows = stepped::mentions(&mut naive(), "go.mod");
-    let last = *windows.last().unwrap();
+    let script = "test ! -h go.mod && while read -r line; do echo \"$line\"; done < go.mod";
+    let naive = || scene.0.command(&["sh", "-c", script]);
+    let (place, traced) = (
+        scene.0.site.work.join("go.mod"),
+        scene.traced("work/go.mod"),
+    );
+    let (_, windows) = held::at_window(&mut naive(), &traced, None, || ());
     let act = || scene.exchange(&place, Other::Link);
-    stepped::acting_before(&mut naive(), last, act).says("decoysecret");
+    let (ended, _) = held::at_window(&mut naive(), &traced, windows.checked_sub(1), act);
+    ended.says("decoysecret");
 }
 
 /// A whole folder of the user's is exchanged, so that each path in it leads to root's.
 #[test]
 fn a_folder_exchanged_before_any_call_that_names_it_shows_nothing_of_roots() {
-    let Some(scene) = Scene::new("folders") else {
+    let Some(scene) = Scene::new() else {
         return;
     };
-    let work = scene.site.work.clone();
-    let aside = scene.site.root.join("aside");
-    for number in stepped::mentions(&mut scene.launcher(""), "work") {
-        let ended = stepped::acting_before(&mut scene.launcher(""), number, || {
-            fs::rename(&work, &aside).unwrap();
-            symlink(&scene.roots, &work).unwrap();
-            lchown(&work, Some(ORDINARY), Some(ORDINARY)).unwrap();
+    let (work, traced) = (&scene.0.site.work, scene.traced("work"));
+    let aside = scene.0.site.root.join("aside");
+    let (_, windows) = held::at_window(&mut scene.launcher(""), &traced, None, || ());
+    assert_ne!(windows, 0);
+    for window in 0..windows {
+        let mut launcher = scene.launcher("");
+        let (ended, _) = held::at_window(&mut launcher, &traced, Some(window), || {
+            fs::rename(work, &aside).unwrap();
+            scene.0.link(work, "");
         });
-        let said = format!("{}{}", ended.stdout, ended.stderr);
-        assert!(
-            !said.contains("decoysecret"),
-            "before call {number}: {ended:?}"
-        );
-        fs::remove_file(&work).unwrap();
-        fs::rename(&aside, &work).unwrap();
+        shows_nothing(&ended, &format!("window {window}"));
+        if aside.exists() {
+            fs::remove_file(work).unwrap();
+            fs::rename(&aside, work).unwrap();
+        }
     }
 }

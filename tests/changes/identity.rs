@@ -9,13 +9,10 @@ use std::time::{Duration, Instant};
 use gosandbox::changes::{Record, Stage};
 
 use crate::overlay::{Op, Place, act, contents};
-use crate::support::{ORDINARY, give_tree, is_root, skip};
+use crate::support::{ORDINARY, give_tree, needs_root};
 
 fn is_here() -> bool {
-    if !is_root() {
-        skip("only root can become another user", true);
-    }
-    is_root()
+    needs_root("only root can become another user")
 }
 
 /// A stage of root's for a work tree of an ordinary user's.

@@ -54,59 +54,121 @@ fn is_there(place: &Place, names: &[&str]) {
 
 const PROTECTED: [&str; 3] = [".envrc", ".git/config", "deep/er/.envrc"];
 
+/// What a program leaves in the stage of [`tree`], and what comes of it.
+struct Case {
+    name: &'static str,
+    has_tree: bool,
+    left: fn() -> Vec<Op>,
+    /// Character devices 0:0, which say that a name is deleted.
+    whiteouts: &'static [&'static str],
+    refused: &'static [(&'static str, Refusal)],
+    there: &'static [&'static str],
+    gone: &'static [&'static str],
+}
+
+const CASES: [Case; 3] = [
+    Case {
+        name: "whiteouts delete nothing that is protected",
+        has_tree: true,
+        left: || vec![folder("new")],
+        whiteouts: &[
+            ".envrc",
+            ".git",
+            "deep",
+            "plain",
+            "file",
+            "nothing",
+            "new/.envrc",
+            "new/nothing",
+        ],
+        refused: &[
+            (".envrc", Refusal::ProtectedPath),
+            (".git", Refusal::ProtectedPath),
+            ("deep", Refusal::HoldsProtected),
+        ],
+        there: &["deep/file", "new"],
+        gone: &["plain", "file", "nothing", "new/.envrc", "new/nothing"],
+    },
+    Case {
+        name: "opaque folders hide nothing that is protected",
+        has_tree: true,
+        left: || {
+            vec![
+                folder("deep"),
+                write("deep/new"),
+                mark("deep", "user.overlay.opaque", "y"),
+                folder("plain"),
+                mark("plain", "user.overlay.opaque", "y"),
+                folder("elsewhere"),
+                mark("elsewhere", "user.overlay.opaque", "y"),
+                mark("elsewhere", "user.overlay.redirect", "/.git"),
+                mark(".", "user.overlay.opaque", "y"),
+            ]
+        },
+        whiteouts: &[],
+        refused: &[
+            (".envrc", Refusal::ProtectedPath),
+            (".git", Refusal::ProtectedPath),
+            ("deep/er", Refusal::HoldsProtected),
+        ],
+        there: &["deep/new", "plain", "elsewhere"],
+        gone: &["deep/file", "plain/file", "elsewhere/config"],
+    },
+    Case {
+        name: "a hard link takes nothing along that is refused",
+        has_tree: false,
+        left: || {
+            vec![
+                write(".envrc"),
+                Op::Link(".envrc".into(), "fine".into()),
+                write("set-id"),
+                Op::Link("set-id".into(), "set-id-too".into()),
+                Op::Chmod("set-id".into(), 0o4755),
+            ]
+        },
+        whiteouts: &[],
+        refused: &[
+            (".envrc", Refusal::ProtectedPath),
+            ("set-id", Refusal::SetIdFile),
+            ("set-id-too", Refusal::SetIdFile),
+        ],
+        there: &["fine"],
+        gone: &[".envrc", "set-id", "set-id-too"],
+    },
+];
+
 #[test]
-fn whiteouts_delete_nothing_that_is_protected() {
-    for place in [Place::new(), Place::across()] {
-        tree(&place);
+fn what_is_left_in_a_stage_is_refused_or_lands() {
+    for (case, across) in CASES.iter().flat_map(|case| [(case, false), (case, true)]) {
+        let place = if across {
+            Place::across()
+        } else {
+            Place::new()
+        };
+        if case.has_tree {
+            tree(&place);
+        }
         let stage = place.stage(place.rules());
-        let whiteouts = [".envrc", ".git", "deep", "plain", "file", "nothing"];
-        fs::create_dir(stage.upper().join("new")).unwrap();
-        for name in whiteouts.into_iter().chain(["new/.envrc", "new/nothing"]) {
+        act(&stage.upper(), &(case.left)());
+        for name in case.whiteouts {
             let path = stage.upper().join(name);
             rustix::fs::mknodat(CWD, path, FileType::CharacterDevice, Mode::empty(), 0).unwrap();
         }
         let landed = stage.apply().unwrap();
-        let expected = [
-            (".envrc".into(), Refusal::ProtectedPath),
-            (".git".into(), Refusal::ProtectedPath),
-            ("deep".into(), Refusal::HoldsProtected),
-        ];
-        assert_eq!(refused(&landed), expected);
-        is_there(&place, &PROTECTED);
-        is_there(&place, &["deep/file", "new"]);
-        let names = contents(&place.tree);
-        for name in ["plain", "file", "nothing", "new/.envrc", "new/nothing"] {
-            assert!(!names.contains_key(Path::new(name)), "{name}");
+        let what = format!("{}, across {across}", case.name);
+        let expected = case.refused.iter().map(|(path, it)| (path.into(), *it));
+        assert_eq!(refused(&landed), expected.collect::<Vec<_>>(), "{what}");
+        let protected = if case.has_tree { &PROTECTED[..] } else { &[] };
+        for name in case.there.iter().chain(protected) {
+            assert!(place.tree.join(name).exists(), "{name}: {what}");
         }
-    }
-}
-
-#[test]
-fn opaque_folders_hide_nothing_that_is_protected() {
-    for place in [Place::new(), Place::across()] {
-        tree(&place);
-        let stage = place.stage(place.rules());
-        let ops = [
-            folder("deep"),
-            write("deep/new"),
-            mark("deep", "user.overlay.opaque", "y"),
-            folder("plain"),
-            mark("plain", "user.overlay.opaque", "y"),
-            folder("elsewhere"),
-            mark("elsewhere", "user.overlay.opaque", "y"),
-            mark("elsewhere", "user.overlay.redirect", "/.git"),
-            mark(".", "user.overlay.opaque", "y"),
-        ];
-        act(&stage.upper(), &ops);
-        let landed = stage.apply().unwrap();
-        assert!(landed.refused().count() >= 3, "{landed:?}");
-        is_there(&place, &PROTECTED);
-        is_there(&place, &["deep/new", "plain", "elsewhere"]);
         let names = contents(&place.tree);
-        for name in ["deep/file", "plain/file", "elsewhere/config"] {
-            assert!(!names.contains_key(Path::new(name)), "{name}");
+        for name in case.gone {
+            assert!(!names.contains_key(Path::new(name)), "{name}: {what}");
         }
-        assert_eq!(marks(&place.tree), Vec::<PathBuf>::new());
+        assert_eq!(marks(&place.tree), Vec::<PathBuf>::new(), "{what}");
+        // The stage keeps what is refused.
+        assert!(landed.is_left(), "{what}");
     }
 }
 
@@ -142,30 +204,6 @@ fn a_program_makes_no_folder_opaque() {
 }
 
 #[test]
-fn a_hard_link_takes_nothing_along_that_is_refused() {
-    for place in [Place::new(), Place::across()] {
-        let stage = place.stage(place.rules());
-        let ops = [
-            write(".envrc"),
-            Op::Link(".envrc".into(), "fine".into()),
-            write("set-id"),
-            Op::Link("set-id".into(), "set-id-too".into()),
-            Op::Chmod("set-id".into(), 0o4755),
-        ];
-        act(&stage.upper(), &ops);
-        let landed = stage.apply().unwrap();
-        let expected = [
-            (".envrc".into(), Refusal::ProtectedPath),
-            ("set-id".into(), Refusal::SetIdFile),
-            ("set-id-too".into(), Refusal::SetIdFile),
-        ];
-        assert_eq!(refused(&landed), expected);
-        let names: Vec<PathBuf> = contents(&place.tree).into_keys().collect();
-        assert_eq!(names, [PathBuf::new(), "fine".into()]);
-    }
-}
-
-#[test]
 fn attributes_that_give_capabilities_are_refused_and_others_stay() {
     let place = Place::new();
     let stage = place.stage(place.rules());
@@ -187,7 +225,10 @@ fn attributes_that_give_capabilities_are_refused_and_others_stay() {
         rustix::fs::setxattr(path, "security.capability", &value, flags).unwrap();
         expected.push(("capable".into(), Refusal::SetIdFile));
     } else {
-        crate::support::skip("capabilities: an ordinary user cannot give any", true);
+        crate::support::skip(
+            crate::support::Lacks::Root,
+            "only root can give a file capabilities",
+        );
     }
     let landed = stage.apply().unwrap();
     assert_eq!(refused(&landed), expected);

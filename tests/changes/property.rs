@@ -89,7 +89,10 @@ fn applied_changes_give_the_tree_that_programs_would_have_left() {
 #[test]
 fn copied_changes_give_the_tree_that_programs_would_have_left() {
     if !Path::new("/dev/shm").exists() {
-        return crate::support::skip("there is no second file system in /dev/shm", false);
+        return crate::support::skip(
+            crate::support::Lacks::Host,
+            "there is no second file system in /dev/shm",
+        );
     }
     check(cases(), Place::across);
 }

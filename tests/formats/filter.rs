@@ -10,7 +10,7 @@ use gosandbox::policy::syscalls::{Action, Arch, Call, Verdict};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::support::skip;
+use crate::support::{Lacks, skip};
 use crate::{bpf, folder, render};
 
 const ALLOW: u32 = 0x7fff_0000;
@@ -27,8 +27,8 @@ fn libseccomp(script: &str) -> Option<Command> {
         .status();
     if !known.is_ok_and(|status| status.success()) {
         skip(
+            Lacks::Host,
             "libseccomp's Python binding is not installed (package python3-seccomp)",
-            false,
         );
         return None;
     }

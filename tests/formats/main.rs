@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use gosandbox::generate::{self, Mode, Model, Point, Site};
 use gosandbox::policy::{Access, Policy, TreeAccess};
 
-use support::{reachable, skip};
+use support::{Lacks, reachable, skip};
 
 fn policy() -> Policy {
     let mut policy = Policy::closed();
@@ -89,10 +89,8 @@ fn have(program: &str, package: &str) -> bool {
         .chain(["/usr/sbin".into()])
         .any(|folder| folder.join(program).exists());
     if !found {
-        skip(
-            &format!("{program} is not installed (package {package})"),
-            false,
-        );
+        let reason = format!("{program} is not installed (package {package})");
+        skip(Lacks::Host, &reason);
     }
     found
 }
@@ -100,11 +98,10 @@ fn have(program: &str, package: &str) -> bool {
 #[test]
 fn the_published_schemas_take_the_files() {
     let Some(python) = std::env::var_os("GOSANDBOX_SCHEMA_PYTHON") else {
-        skip(
+        return skip(
+            Lacks::Root,
             "GOSANDBOX_SCHEMA_PYTHON is not set (tests/schemas/install prints it)",
-            !support::is_root(),
         );
-        return;
     };
     let check = support::checkout().join("tests/schemas/check");
     let folder = folder("schemas");

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use gosandbox::generate;
 
-use crate::support::{self, Env, reachable, skip};
+use crate::support::{self, Env, reachable};
 use crate::{have, launcher, render};
 
 #[test]
@@ -57,8 +57,8 @@ fn bubblewrap_builds_with_the_command_line_and_writes_nothing_else() {
 /// A container by the reference engine, with the filter that was generated and gosandbox inside.
 #[test]
 fn a_container_with_the_filter_builds_tests_and_refuses() {
-    if !support::is_root() {
-        return skip("a container needs root", true);
+    if !support::needs_root("a container needs root") {
+        return;
     }
     if !have("runc", "runc") {
         return;

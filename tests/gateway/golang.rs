@@ -5,7 +5,7 @@ use gosandbox::policy::Modules;
 use crate::inside::{Inside, Project, modules, of};
 use crate::modules::{Module, OLD, Tree};
 use crate::proxy::{Answer, Asked, Proxy};
-use crate::reachable::{goroot, skip};
+use crate::reachable::{Lacks, goroot, skip};
 
 /// A library, one that requires it, and a command.
 fn tree() -> Tree {
@@ -225,7 +225,7 @@ fn real_upstream() -> Option<(String, Option<String>)> {
 #[test]
 fn a_real_module_comes_from_a_real_proxy() {
     let Some((upstream, https_proxy)) = real_upstream() else {
-        return skip("no module proxy is configured here", true);
+        return skip(Lacks::Internet, "no module proxy is configured here");
     };
     let caller = gosandbox::gateway::Caller {
         https_proxy,
@@ -244,14 +244,15 @@ fn a_real_module_comes_from_a_real_proxy() {
     let line = inside.status_line("golang.org/x/text/@v/v0.3.0.mod");
     if !line.contains(" 200 ") {
         let reason = format!("the configured module proxy does not answer: {line}");
-        return skip(&reason, true);
+        return skip(Lacks::Internet, &reason);
     }
     let sums = inside.status_line("sumdb/sum.golang.org/lookup/golang.org/x/text@v0.3.0");
     let project = Project::new(&inside);
     let project = match sums.contains(" 200 ") {
         true => project.sumdb("sum.golang.org"),
         false => {
-            eprintln!("SKIPPED: the checksum database cannot be reached from here: {sums}");
+            let reason = format!("the checksum database cannot be reached from here: {sums}");
+            skip(Lacks::Internet, &reason);
             project
         }
     };

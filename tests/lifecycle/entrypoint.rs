@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use super::launch::{Place, Setting, eventually, is_root, kill, wait_for_file};
+use super::launch::{Place, Setting, eventually, kill, wait_for_file};
 
 /// As root in a container without CAP_SYS_ADMIN, which cannot make namespaces.
 const CONTAINER: &str = "setpriv --bounding-set=-sys_admin";
@@ -37,7 +37,7 @@ const ROOT: Setting = Setting {
 
 #[test]
 fn pid_1_reaps_orphans_that_are_not_its_own() {
-    if !is_root() {
+    if !crate::reachable::needs_root("an entry point runs as root") {
         return;
     }
     for prefix in ["", CONTAINER] {
@@ -55,7 +55,7 @@ fn pid_1_reaps_orphans_that_are_not_its_own() {
 
 #[test]
 fn pid_1_passes_signals_on() {
-    if !is_root() {
+    if !crate::reachable::needs_root("an entry point runs as root") {
         return;
     }
     for prefix in ["", CONTAINER] {
@@ -80,7 +80,7 @@ fn pid_1_passes_signals_on() {
 
 #[test]
 fn root_s_work_tree_is_written_and_stays_root_s() {
-    if !is_root() {
+    if !crate::reachable::needs_root("an entry point runs as root") {
         return;
     }
     let place = Place::new(ROOT);
@@ -104,7 +104,7 @@ fn root_s_work_tree_is_written_and_stays_root_s() {
 
 #[test]
 fn another_s_work_tree_is_worked_on_as_its_owner() {
-    if !is_root() {
+    if !crate::reachable::needs_root("an entry point runs as root") {
         return;
     }
     let place = Place::new(ROOT);

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use crate::reachable::{Lacks, needs_root, skip};
+
 use super::launch::{Place, Setting, eventually, is_root, kill, settings, wait_for_file};
 
 const BOMB: &str = r#"package life
@@ -115,8 +117,14 @@ fn a_limit_that_nothing_can_hold_is_refused_before_anything_starts() {
 
 #[test]
 fn the_cgroup_of_a_crashed_run_goes_with_the_next() {
-    if !cgroup_is_writable("pids") {
+    if !needs_root("a cgroup is root's") {
         return;
+    }
+    if !cgroup_is_writable("pids") {
+        return skip(
+            Lacks::Target,
+            "no hierarchy of version 1 limits processes here",
+        );
     }
     let setting = Setting {
         root: true,

@@ -1,7 +1,8 @@
 //! What hid from the look, stopped it, or broke it.
 
+use crate::support::in_environments;
 use crate::support::{Ended, Env};
-use crate::{DIRECT, WAYS, environments, planted, site};
+use crate::{DIRECT, WAYS, planted, site};
 
 struct Attack {
     name: &'static str,
@@ -73,42 +74,41 @@ fn scene(env: Env, attack: &Attack, folder: &str) -> crate::support::Site {
     site
 }
 
-#[test]
-fn nothing_that_was_planted_stays() {
-    for env in environments() {
-        for (words, folder) in WAYS {
-            for attack in &ATTACKS {
-                let name = attack.name;
-                let site = scene(env, attack, folder);
-                let ended = site.run(&DIRECT, words);
-                let found = planted(&site);
+fn nothing_that_was_planted_stays(env: Env) {
+    for (words, folder) in WAYS {
+        for attack in &ATTACKS {
+            let name = attack.name;
+            let site = scene(env, attack, folder);
+            let ended = site.run(&DIRECT, words);
+            let found = planted(&site);
+            assert!(
+                found.is_empty(),
+                "{env:?} {words:?} {name}: {found:?} {ended:?}"
+            );
+            // Without namespaces, nothing beside a protected path can be written at all.
+            let is_refused = !env.has_namespaces() && !attack.before.is_empty();
+            if !is_refused {
+                ended.expect(125).says("moved away");
+            }
+            for file in attack.before {
+                let places = [
+                    format!("{folder}/{file}"),
+                    format!("{folder}/away/{}", &file[8..]),
+                ];
+                let mut texts = places
+                    .iter()
+                    .filter_map(|it| std::fs::read_to_string(site.work.join(it)).ok());
+                let is_head = file.ends_with("HEAD");
                 assert!(
-                    found.is_empty(),
-                    "{env:?} {words:?} {name}: {found:?} {ended:?}"
+                    is_head || texts.any(|text| text == "kept\n"),
+                    "{env:?} {file}"
                 );
-                // Without namespaces, nothing beside a protected path can be written at all.
-                let is_refused = !env.has_namespaces() && !attack.before.is_empty();
-                if !is_refused {
-                    ended.expect(125).says("moved away");
-                }
-                for file in attack.before {
-                    let places = [
-                        format!("{folder}/{file}"),
-                        format!("{folder}/away/{}", &file[8..]),
-                    ];
-                    let mut texts = places
-                        .iter()
-                        .filter_map(|it| std::fs::read_to_string(site.work.join(it)).ok());
-                    let is_head = file.ends_with("HEAD");
-                    assert!(
-                        is_head || texts.any(|text| text == "kept\n"),
-                        "{env:?} {file}"
-                    );
-                }
             }
         }
     }
 }
+
+in_environments!(nothing_that_was_planted_stays);
 
 #[test]
 fn all_of_it_stays_without_gosandbox() {
@@ -122,17 +122,16 @@ fn all_of_it_stays_without_gosandbox() {
 }
 
 /// Otherwise each run would move away what the one before it has left.
-#[test]
-fn a_second_run_finds_nothing_more() {
-    for env in environments() {
-        for attack in ATTACKS.iter().filter(|attack| attack.before.is_empty()) {
-            let site = scene(env, attack, "own");
-            site.run(&DIRECT, WAYS[0].0).expect(125);
-            let ended = site.run(&DIRECT, &["true"]).expect(0);
-            assert_eq!(ended.stderr, "", "{env:?} {}", attack.name);
-        }
+fn a_second_run_finds_nothing_more(env: Env) {
+    for attack in ATTACKS.iter().filter(|attack| attack.before.is_empty()) {
+        let site = scene(env, attack, "own");
+        site.run(&DIRECT, WAYS[0].0).expect(125);
+        let ended = site.run(&DIRECT, &["true"]).expect(0);
+        assert_eq!(ended.stderr, "", "{env:?} {}", attack.name);
     }
 }
+
+in_environments!(a_second_run_finds_nothing_more);
 
 #[test]
 fn report_and_audit_log_name_it() {

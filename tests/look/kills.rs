@@ -1,14 +1,29 @@
 //! Launchers that are killed, or get signals while they look.
 
+use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use crate::support::{Ended, Env, Site};
+use crate::support::in_environments;
+use crate::support::{Ended, Env, Site, held};
 use crate::{DIRECT, changes, environments, listed, planted, site};
 
 /// Plants again and again, and does not end.
 const SCRIPT: &str =
     "mkdir there; while :; do mkdir -p a/.git b/c; ln -s ../a b/.git 2>/dev/null; sleep 0.01; done";
+
+/// How often the next script plants.
+const MANY: usize = 100;
+
+const PLANT_MANY: &str = "all=$(seq 100); mkdir -p $(for i in $all; do echo $i/.git/refs $i/.git/objects; done); \
+    for i in $all; do echo planted > $i/.git/HEAD; done; : > done";
+
+/// To a process that was not waited for.
+#[allow(unsafe_code)]
+fn send(process: i32, signal: i32) {
+    // SAFETY: it takes plain numbers.
+    unsafe { libc::kill(process, signal) };
+}
 
 fn start(site: &Site) -> Child {
     let mut command = site.gosandbox(&DIRECT, &["sh", "script.sh", "own"]);
@@ -20,7 +35,7 @@ fn wait_for(site: &Site, path: &str) {
     let start = Instant::now();
     while site.work.join(path).symlink_metadata().is_err() {
         assert!(
-            start.elapsed() < Duration::from_secs(30),
+            start.elapsed() < Duration::from_secs(120),
             "{path} never came"
         );
         std::thread::sleep(Duration::from_millis(2));
@@ -112,74 +127,83 @@ fn a_look_that_is_given_up_is_not_done() {
     }
 }
 
-#[test]
-fn a_launcher_that_is_killed_at_any_moment_leaves_nothing_to_the_next() {
-    for env in environments() {
-        let mut rounds_with_plants = 0;
-        for round in 0..12 {
-            let site = site(env, SCRIPT);
-            site.settle();
-            let mut child = start(&site);
-            std::thread::sleep(Duration::from_millis(5 + round * 20));
-            child.kill().unwrap();
-            child.wait().unwrap();
-            rounds_with_plants += u32::from(!planted(&site).is_empty());
-            site.run(&DIRECT, &["true"]).expect(0);
-            assert_eq!(planted(&site), [""; 0], "{env:?} {round}");
-            assert_eq!(listed(&site), None, "{env:?} {round}");
+fn a_launcher_that_is_killed_at_any_moment_leaves_nothing_to_the_next(env: Env) {
+    let mut rounds_with_plants = 0;
+    for round in 0..12 {
+        let site = site(env, SCRIPT);
+        site.settle();
+        let mut child = start(&site);
+        match round {
+            // It has planted, however slow the machine is.
+            11 => wait_for(&site, "own/b/.git"),
+            _ => std::thread::sleep(Duration::from_millis(5 + round * 20)),
         }
-        assert!(
-            rounds_with_plants > 0,
-            "{env:?}: nothing was planted, so nothing was shown"
-        );
+        child.kill().unwrap();
+        child.wait().unwrap();
+        rounds_with_plants += u32::from(!planted(&site).is_empty());
+        site.run(&DIRECT, &["true"]).expect(0);
+        assert_eq!(planted(&site), [""; 0], "{env:?} {round}");
+        assert_eq!(listed(&site), None, "{env:?} {round}");
     }
+    assert!(
+        rounds_with_plants > 0,
+        "{env:?}: nothing was planted, so nothing was shown"
+    );
 }
 
-/// A look that is killed half-way is done by the next run.
-#[test]
-fn a_look_that_is_killed_is_finished() {
-    for env in environments() {
-        for round in 0..6 {
-            let script = "i=0; while [ $i -lt 300 ]; do mkdir -p $i/.git/refs $i/.git/objects; \
-                echo planted > $i/.git/HEAD; i=$((i+1)); done; : > done; sleep 0.02";
-            let site = site(env, script);
-            site.settle();
-            let mut child = start(&site);
-            wait_for(&site, "own/done");
-            std::thread::sleep(Duration::from_millis(20 + round * 3));
-            child.kill().unwrap();
-            child.wait().unwrap();
-            site.run(&DIRECT, &["true"]).expect(0);
-            assert_eq!(planted(&site), [""; 0], "{env:?} {round}");
-        }
-    }
-}
+in_environments!(a_launcher_that_is_killed_at_any_moment_leaves_nothing_to_the_next);
 
-#[test]
-fn signals_do_not_keep_the_launcher_from_looking() {
-    for env in environments() {
-        for round in 0..4 {
-            let script =
-                "i=0; while [ $i -lt 300 ]; do mkdir -p $i/.git; i=$((i+1)); done; : > done";
-            let site = site(env, script);
-            site.settle();
-            let mut child = start(&site);
-            wait_for(&site, "own/done");
-            let stop = Instant::now() + Duration::from_secs(20);
-            while child.try_wait().unwrap().is_none() {
-                let signal = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP][round % 3];
-                // SAFETY: it takes plain numbers; the child was not waited for.
-                #[allow(unsafe_code)]
-                unsafe {
-                    libc::kill(child.id() as i32, signal)
-                };
-                std::thread::sleep(Duration::from_micros(500));
-                assert!(Instant::now() < stop, "{env:?}");
+/// A look that is killed before one of its moves is done by the next run.
+fn a_look_that_is_killed_is_finished(env: Env) {
+    for moves in [0, 1, 10, 50, 99] {
+        let site = site(env, PLANT_MANY);
+        site.settle();
+        let (mut launcher, mut number) = (None, 0);
+        let mut command = site.gosandbox(&DIRECT, &["sh", "script.sh", "own"]);
+        let ended = held::run(&mut command, |call| {
+            let launcher = *launcher.get_or_insert(call.process);
+            let is_move = [libc::SYS_renameat, libc::SYS_renameat2].contains(&call.number);
+            if is_move && call.through(Path::new(".git")).is_some() {
+                if number == moves {
+                    // Root's launcher moves in another process, with its owner's rights.
+                    send(launcher, libc::SIGKILL);
+                    send(call.process, libc::SIGKILL);
+                }
+                number += 1;
             }
-            assert_eq!(planted(&site), [""; 0], "{env:?} {round}");
-        }
+        });
+        assert_eq!(
+            ended.status,
+            128 + libc::SIGKILL,
+            "{env:?} {moves}: {ended:?}"
+        );
+        let left = planted(&site).len();
+        assert!(left >= 2 * (MANY - moves), "{env:?} {moves}: {left} left");
+        site.run(&DIRECT, &["true"]).expect(0);
+        assert_eq!(planted(&site), [""; 0], "{env:?} {moves}");
     }
 }
+
+in_environments!(a_look_that_is_killed_is_finished);
+
+fn signals_do_not_keep_the_launcher_from_looking(env: Env) {
+    for round in 0..4 {
+        let site = site(env, PLANT_MANY);
+        site.settle();
+        let mut child = start(&site);
+        wait_for(&site, "own/done");
+        let stop = Instant::now() + Duration::from_secs(120);
+        while child.try_wait().unwrap().is_none() {
+            let signal = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP][round % 3];
+            send(child.id().cast_signed(), signal);
+            std::thread::sleep(Duration::from_micros(500));
+            assert!(Instant::now() < stop, "{env:?}");
+        }
+        assert_eq!(planted(&site), [""; 0], "{env:?} {round}");
+    }
+}
+
+in_environments!(signals_do_not_keep_the_launcher_from_looking);
 
 /// What nobody looks at stays: the kill is no excuse that the kernel finds.
 #[test]

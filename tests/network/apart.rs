@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::sync::Arc;
 
-use crate::support::{Ended, gosandbox, is_root, skip};
+use crate::support::{Ended, Lacks, gosandbox, needs_root, skip};
 use crate::{dns, write};
 
 /// Runs this very test again in namespaces of its own; there it returns true.
@@ -12,9 +12,8 @@ pub fn is(test: &str) -> bool {
     if std::env::var_os(MARK).is_some() {
         return true;
     }
-    if !is_root() {
-        // In a user namespace with one user in it, root's files are nobody's, and no such Go is run.
-        skip("a name server of its own needs root", true);
+    // In a user namespace with one user in it, root's files are nobody's, and no such Go is run.
+    if !needs_root("a name server of its own needs root") {
         return false;
     }
     let mut command = Command::new("unshare");
@@ -27,7 +26,7 @@ pub fn is(test: &str) -> bool {
             .env(MARK, "1"),
     );
     if ended.stderr.starts_with("unshare: ") {
-        skip(&format!("no namespaces: {}", ended.stderr), true);
+        skip(Lacks::Host, &format!("no namespaces: {}", ended.stderr));
         return false;
     }
     assert!(ended.stdout.contains("1 passed"), "{ended:?}");

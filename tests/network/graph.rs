@@ -8,7 +8,7 @@ use std::process::Command;
 
 use sha2::{Digest, Sha256};
 
-use crate::support::{base, goroot, is_root, skip};
+use crate::support::{Lacks, base, goroot, is_root, skip};
 use crate::{Ended, scenes, write};
 
 /// A module with a small program, and a graph of hundreds of modules.
@@ -34,7 +34,8 @@ fn large() -> Option<(String, PathBuf)> {
     match answer["Dir"].as_str() {
         Some(folder) if fetched.status.success() => Some((upstream, folder.into())),
         _ => {
-            skip(&format!("no module proxy can be reached: {said}"), true);
+            let reason = format!("no module proxy can be reached: {said}");
+            skip(Lacks::Internet, &reason);
             None
         }
     }

@@ -12,7 +12,7 @@ use crate::database::{Database, NAME};
 use crate::modules::{OLD, Tree};
 use crate::proxy::{Answer, Proxy};
 use crate::support::confined::{self, NoListener};
-use crate::support::{ORDINARY, goroot, is_root, skip};
+use crate::support::{Lacks, ORDINARY, goroot, is_root, skip};
 use tempfile::TempDir;
 
 use crate::{Ended, Env, Scene, write};
@@ -102,7 +102,10 @@ impl Asks {
         };
         let changes = |folder: &Path| folder.metadata().unwrap().permissions().mode() & 0o002 != 0;
         if place.ancestors().any(changes) {
-            skip(&format!("others can change {}", place.display()), true);
+            skip(
+                Lacks::Root,
+                &format!("others can change {}", place.display()),
+            );
             return None;
         }
         let cache = tempfile::Builder::new()

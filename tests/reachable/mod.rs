@@ -6,6 +6,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+#[path = "../support/skip.rs"]
+mod skip;
+
+#[allow(unused_imports)]
+pub use skip::{Lacks, needs_root, skip};
+
 /// A folder of this user's tests, open to others for reading, that stays from one run of them to the next.
 #[allow(dead_code)]
 pub fn folder() -> &'static Path {
@@ -90,13 +96,4 @@ pub fn goroot() -> &'static Path {
         });
         go.expect("the tests need a go command in PATH")
     })
-}
-
-/// Says that a test did not run. Only an ordinary user's own limits are an excuse under
-/// `GOSANDBOX_REQUIRE_KERNEL=1`.
-#[allow(dead_code)]
-pub fn skip(reason: &str, excused: bool) {
-    eprintln!("SKIPPED: {reason}");
-    let strict = std::env::var_os("GOSANDBOX_REQUIRE_KERNEL").is_some_and(|value| value == "1");
-    assert!(excused || !strict, "may not be skipped here: {reason}");
 }

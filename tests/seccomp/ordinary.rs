@@ -35,7 +35,7 @@ fn go_is_there() -> bool {
         .output()
         .is_ok_and(|o| o.status.success());
     if !there {
-        skip("go is not in PATH");
+        skip(Lacks::Host, "go is not in PATH");
     }
     there
 }

@@ -36,7 +36,7 @@ fn only_files_fifos_and_sockets_can_be_made_by_mknod() {
     if root() {
         refused_and_works_bare("mknod device", libc::EPERM);
     } else {
-        skip("making a device needs root");
+        skip(Lacks::Root, "making a device needs root");
     }
 }
 
@@ -105,7 +105,7 @@ fn sockets_beyond_tcp_udp_unix_and_route_are_refused() {
         refused_and_works_bare("socket packet", libc::EAFNOSUPPORT);
         refused("socket xdp", libc::EAFNOSUPPORT);
     } else {
-        skip("raw and packet sockets need root");
+        skip(Lacks::Root, "raw and packet sockets need root");
     }
     for name in [
         "socket tcp",
@@ -162,7 +162,10 @@ fn calls_into_other_processes_and_the_machine_are_refused() {
         refused(name, libc::EPERM);
     }
     if !root() {
-        return skip("these calls are refused without a filter too, unless by root");
+        return skip(
+            Lacks::Root,
+            "these calls are refused without a filter too, unless by root",
+        );
     }
     for name in [
         "open_by_handle_at",
@@ -265,7 +268,7 @@ fn x32_numbers_are_no_way_round() {
 fn the_i386_entry_ends_the_process() {
     let bare = run_attack(Under::Nothing, "i386 getpid");
     if bare.status.signal().is_some() {
-        return skip("this kernel has no i386 entry");
+        return skip(Lacks::Target, "this kernel has no i386 entry");
     }
     assert!(result(Under::Nothing, "i386 getpid") > 0);
     for under in [TOOL, PROGRAM] {
@@ -328,7 +331,7 @@ fn a_32_bit_program_is_ended() {
         output.expect("the helper").status
     };
     if !run(Under::Nothing).success() {
-        return skip("this machine runs no 32-bit programs");
+        return skip(Lacks::Target, "this machine runs no 32-bit programs");
     }
     for under in [TOOL, PROGRAM] {
         assert_eq!(run(under).signal(), Some(libc::SIGSYS), "under {under:?}");

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use crate::support::held;
-use crate::support::{Ended, Env, ORDINARY, Site, base, give_tree, gosandbox, is_root, skip};
+use crate::support::{Ended, Env, ORDINARY, Site, base, give_tree, gosandbox, is_root, needs_root};
 
 /// Who the sandbox is where root owns the work tree.
 const NOBODY: u32 = 65534;
@@ -27,11 +27,7 @@ impl Launcher {
     pub fn is_here(self) -> bool {
         match self {
             Launcher::In(env) => env.is_here(),
-            Launcher::Root if is_root() => true,
-            Launcher::Root => {
-                skip("a launcher of root's takes root", true);
-                false
-            }
+            Launcher::Root => needs_root("a launcher that runs as root"),
         }
     }
 

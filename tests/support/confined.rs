@@ -2,7 +2,10 @@
 //! seccomp filter, capabilities taken away, another user.
 #![allow(unsafe_code)]
 
+use std::ffi::CString;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::process::Command;
 
 use super::{Env, in_child, is_root};
@@ -40,6 +43,22 @@ pub fn enter(command: &mut Command, env: Env, uid: u32) {
             }
         }
         Ok(())
+    });
+}
+
+/// Has a command find `folder` in the place of `at`, alone. Takes root, and comes before [`enter`].
+pub fn bind(command: &mut Command, folder: &Path, at: &Path) {
+    let [folder, at] = [folder, at].map(|path| CString::new(path.as_os_str().as_bytes()).unwrap());
+    in_child(command, move || {
+        let (none, root) = (std::ptr::null(), c"/".as_ptr());
+        let private = libc::MS_REC | libc::MS_PRIVATE;
+        // SAFETY: the strings live until the calls return; mount(2) takes a null where it needs none.
+        unsafe {
+            check(libc::unshare(libc::CLONE_NEWNS))?;
+            check(libc::mount(none, root, none, private, none.cast()))?;
+            let (folder, at) = (folder.as_ptr(), at.as_ptr());
+            check(libc::mount(folder, at, none, libc::MS_BIND, none.cast()))
+        }
     });
 }
 

@@ -58,11 +58,41 @@ impl Call {
     }
 }
 
+/// Runs a command and calls `act` before its call number `window`, from 0, of those that come
+/// through `place`. Nothing is stopped after that. Returns the number of calls until then too.
+pub fn at_window(
+    command: &mut Command,
+    place: &Path,
+    window: Option<usize>,
+    mut act: impl FnMut(),
+) -> (Ended, usize) {
+    let mut number = 0;
+    let ended = run_until(command, |call| {
+        if call.comes_through(place) {
+            number += 1;
+            if window == Some(number - 1) {
+                act();
+                return false;
+            }
+        }
+        true
+    });
+    (ended, number)
+}
+
 /// Far more than a traced run needs on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Runs a command, and has `at` act before each call of its processes that resolves a path.
 pub fn run(command: &mut Command, mut at: impl FnMut(&Call)) -> Ended {
+    run_until(command, |call| {
+        at(call);
+        true
+    })
+}
+
+/// The same, until `at` says no.
+fn run_until(command: &mut Command, mut at: impl FnMut(&Call) -> bool) -> Ended {
     let (mut said, tells) = std::io::pipe().unwrap();
     let (waits, mut go) = std::io::pipe().unwrap();
     let (tells_fd, waits_fd) = (tells.as_raw_fd(), waits.as_raw_fd());
@@ -76,7 +106,7 @@ pub fn run(command: &mut Command, mut at: impl FnMut(&Call)) -> Ended {
         }
         Ok(())
     });
-    let is_over = AtomicBool::new(false);
+    let (is_over, hangs) = (AtomicBool::new(false), AtomicBool::new(false));
     std::thread::scope(|scope| {
         // Starting it takes until it has executed, which is after this thread has begun to trace
         // it.
@@ -86,11 +116,12 @@ pub fn run(command: &mut Command, mut at: impl FnMut(&Call)) -> Ended {
         let process = i32::from_ne_bytes(process);
         seize(process);
         go.write_all(b"x").unwrap();
-        let is_over = &is_over;
+        let (is_over, hangs) = (&is_over, &hangs);
         scope.spawn(move || {
             let start = Instant::now();
             while !is_over.load(Ordering::Relaxed) {
                 if start.elapsed() > DEADLINE {
+                    hangs.store(true, Ordering::Relaxed);
                     // SAFETY: it takes integers. The process is a child of this one that nobody has
                     // reaped.
                     unsafe { libc::kill(process, libc::SIGKILL) };
@@ -102,6 +133,7 @@ pub fn run(command: &mut Command, mut at: impl FnMut(&Call)) -> Ended {
         is_over.store(true, Ordering::Relaxed);
         drop((tells, waits));
         let (stdout, stderr) = said_by_it.join().unwrap();
+        assert!(!hangs.load(Ordering::Relaxed), "it hangs");
         Ended::from(Output {
             status,
             stdout,
@@ -148,9 +180,9 @@ fn ptrace(request: libc::c_uint, process: i32, address: usize, data: usize) -> i
 }
 
 /// Until no traced process is left. The status of the first one.
-fn follow(first: i32, at: &mut impl FnMut(&Call)) -> ExitStatus {
-    let mut has_executed = false;
-    let mut ended = ExitStatus::default();
+fn follow(first: i32, at: &mut impl FnMut(&Call) -> bool) -> ExitStatus {
+    let (mut has_executed, mut is_stopping) = (false, true);
+    let mut ended = None;
     loop {
         let mut status = 0;
         let flags = libc::__WALL | libc::__WNOTHREAD;
@@ -158,11 +190,11 @@ fn follow(first: i32, at: &mut impl FnMut(&Call)) -> ExitStatus {
         // to them.
         let process = unsafe { libc::waitpid(-1, &raw mut status, flags) };
         if process < 0 {
-            return ended;
+            return ended.unwrap_or_else(|| wait(first));
         }
         if !libc::WIFSTOPPED(status) {
             if process == first {
-                ended = ExitStatus::from_raw(status);
+                ended = Some(ExitStatus::from_raw(status));
             }
             continue;
         }
@@ -170,8 +202,8 @@ fn follow(first: i32, at: &mut impl FnMut(&Call)) -> ExitStatus {
         let mut request = libc::PTRACE_SYSCALL;
         let mut hands_on = 0;
         if signal == libc::SIGTRAP | 0x80 {
-            if let Some(call) = call(process) {
-                at(&call);
+            if is_stopping && let Some(call) = call(process) {
+                is_stopping = at(&call);
             }
         } else if event == libc::PTRACE_EVENT_EXEC {
             // The first one is the launcher itself.
@@ -184,8 +216,20 @@ fn follow(first: i32, at: &mut impl FnMut(&Call)) -> ExitStatus {
         } else if event == 0 {
             hands_on = signal as usize;
         }
+        if !is_stopping {
+            request = libc::PTRACE_DETACH;
+        }
         ptrace(request, process, 0, hands_on);
     }
+}
+
+/// Waits for a child that another thread has started, and that is traced no more.
+fn wait(process: i32) -> ExitStatus {
+    let mut status = 0;
+    // SAFETY: the status is written before the call returns.
+    let waited = unsafe { libc::waitpid(process, &raw mut status, 0) };
+    assert_eq!(waited, process, "{}", std::io::Error::last_os_error());
+    ExitStatus::from_raw(status)
 }
 
 fn is_launcher(process: i32) -> bool {

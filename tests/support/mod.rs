@@ -10,15 +10,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+pub mod caches;
 pub mod confined;
 pub mod held;
 pub mod modules;
 #[path = "../reachable/mod.rs"]
 pub mod reachable;
 pub mod stages;
-pub mod stepped;
+pub mod user_project;
 
-pub use reachable::{folder as base, goroot, gosandbox, skip};
+#[allow(unused_imports)]
+pub use reachable::{Lacks, folder as base, goroot, gosandbox, needs_root, skip};
 
 /// The ordinary user that tests become where they run as root.
 pub const ORDINARY: u32 = 1000;
@@ -51,16 +53,33 @@ impl Env {
 
     /// Whether it can be had here; says so loudly where not.
     pub fn is_here(self) -> bool {
-        if self.is_root() && !is_root() {
-            skip(
-                &format!("{self:?} needs root, and the tests run as an ordinary user"),
-                true,
-            );
-            return false;
-        }
-        true
+        !self.is_root() || needs_root(&format!("{self:?} needs root"))
     }
 }
+
+/// Makes a test of a function for each environment, so that they run beside each other.
+#[allow(unused_macros)]
+macro_rules! in_environments {
+    ($body:ident) => {
+        $crate::support::in_environments!(
+            $body: user User, restricted Restricted, root Root, container Container
+        );
+    };
+    ($body:ident: $($test:ident $env:ident),+) => {
+        mod $body {
+            use $crate::support::Env;
+
+            $(#[test]
+            fn $test() {
+                if Env::$env.is_here() {
+                    super::$body(Env::$env);
+                }
+            })+
+        }
+    };
+}
+#[allow(unused_imports)]
+pub(crate) use in_environments;
 
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
@@ -69,6 +88,15 @@ pub fn is_root() -> bool {
 /// The checkout, which `tests/as-user` copies.
 pub fn checkout() -> PathBuf {
     std::env::var_os("CARGO_MANIFEST_DIR").map_or(env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
+}
+
+/// A new folder of the tests' own user beside the sites. Whoever makes it removes it.
+pub fn root_folder() -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let folder = base().join(format!("root-{}-{number}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    folder
 }
 
 /// A throwaway project, removed with the value.
@@ -155,26 +183,10 @@ impl Site {
         profile
     }
 
-    /// Caches that stay warm: one folder a user who writes them.
-    pub fn cache(&self) -> PathBuf {
-        let user = match self.env {
-            Env::Root if is_root() => "nobody",
-            _ => "user",
-        };
-        let folder = base().join(format!("caches-{user}"));
-        if !folder.exists() {
-            fs::create_dir_all(&folder).unwrap();
-            let owner = if user == "nobody" { 65534 } else { ORDINARY };
-            if is_root() {
-                chown(&folder, Some(owner), Some(owner)).unwrap();
-            }
-        }
-        folder
-    }
-
     /// `gosandbox OPTIONS -- WORDS` in the work tree, in the site's environment.
     pub fn gosandbox(&self, options: &[&str], words: &[&str]) -> Command {
         let mut command = Command::new(gosandbox());
+        self.warm_for(words);
         command.arg("--cache-dir").arg(self.cache());
         command.args(options).arg("--").args(words);
         self.prepare(&mut command);
@@ -187,23 +199,8 @@ impl Site {
         let mut command = Command::new(words[0]);
         command.args(&words[1..]);
         self.prepare(&mut command);
-        let cache = base().join(format!("bare-{}", self.caller()));
-        fs::create_dir_all(&cache).unwrap();
-        if is_root() {
-            chown(&cache, Some(self.caller()), Some(self.caller())).unwrap();
-        }
-        command
-            .env("GOCACHE", cache.join("go-build"))
-            .env("GOMODCACHE", cache.join("mod"))
-            .env("GOFLAGS", "-buildvcs=false")
-            .env("GOTOOLCHAIN", "local")
-            .env("GOPROXY", "off");
-        let env = if self.env.is_root() {
-            Env::Root
-        } else {
-            Env::User
-        };
-        confined::enter(&mut command, env, self.caller());
+        self.set_plain_caches(&mut command, words);
+        confined::enter(&mut command, caches::plain(self.env), self.caller());
         command
     }
 
