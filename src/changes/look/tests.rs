@@ -8,14 +8,8 @@ use rustix::fs::{CWD, Mode, OFlags};
 use super::*;
 use crate::policy::protected::Matcher;
 
-const NAMES: [&str; 6] = [
-    ".idea",
-    ".git",
-    ".envrc",
-    ".vscode",
-    "Jenkinsfile",
-    ".cargo/config.toml",
-];
+#[rustfmt::skip]
+const NAMES: [&str; 6] = [".idea", ".git", ".envrc", ".vscode", "Jenkinsfile", ".cargo/config.toml"];
 
 struct Scene {
     _base: tempfile::TempDir,
