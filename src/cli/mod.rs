@@ -12,6 +12,7 @@ mod help;
 mod looks;
 mod low;
 mod man;
+mod plan;
 mod policy;
 mod profiles;
 mod progress;

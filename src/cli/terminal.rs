@@ -1,10 +1,11 @@
 //! The caller's terminal, as a run sees it.
 
 use super::args::{RunArgs, Verbosity};
-use super::{REFUSED, note, print, print_lines, progress, review, warn};
+use super::{REFUSED, note, plan, print, print_lines, progress, review, warn};
 use crate::changes::Stage;
 use crate::gateway::Progress;
-use crate::policy::Staging;
+use crate::plan::Plan;
+use crate::policy::{Policy, Staging};
 use crate::run::{Command, Console, Ended, Request};
 
 /// What a run is asked for by these options.
@@ -39,6 +40,10 @@ pub(super) struct Terminal(pub Verbosity);
 impl Console for Terminal {
     fn print(&self, text: &str) -> anyhow::Result<()> {
         print(text.as_bytes()).map(drop)
+    }
+
+    fn plan(&self, policy: &Policy, plan: &Plan) -> anyhow::Result<()> {
+        self.print(&plan::readable(policy, plan))
     }
 
     fn warn(&self, message: &str) {

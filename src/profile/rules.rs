@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::check::show_pin;
 use super::{Key, Origin, Resolved, show_duration, show_size};
-use crate::policy::{Modules, Pin, Runs};
+use crate::policy::{Modules, Pin, Policy, Runs};
 
 /// One rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,32 +26,47 @@ pub fn rules(resolved: &Resolved) -> Vec<Shown> {
 }
 
 fn of_key(resolved: &Resolved, key: Key) -> Vec<Shown> {
-    let policy = &resolved.policy;
-    let shown = |item: Option<String>, value: String| {
-        let origin = resolved.origins.of(key, item.as_deref());
-        Shown {
-            key,
-            item,
-            value,
-            origin,
-        }
+    let shown = |(item, value): (Option<String>, String)| Shown {
+        key,
+        origin: resolved.origins.of(key, item.as_deref()),
+        item,
+        value,
     };
-    let one = |value: &str| vec![shown(None, value.to_owned())];
-    let words = |list: &[String]| {
-        let each = |word: &String| shown(Some(word.clone()), word.clone());
-        list.iter().map(each).collect()
+    values(&resolved.policy, key)
+        .into_iter()
+        .map(shown)
+        .collect()
+}
+
+/// Values of a key, with the item of a list or map that each is.
+type Values = Vec<(Option<String>, String)>;
+
+fn one(value: &str) -> Values {
+    vec![(None, value.to_owned())]
+}
+
+fn words(list: &[String]) -> Values {
+    let each = |word: &String| (Some(word.clone()), word.clone());
+    list.iter().map(each).collect()
+}
+
+fn paths(list: &[PathBuf]) -> Values {
+    let each = |path: &PathBuf| {
+        let text = path.to_string_lossy().into_owned();
+        (Some(text.clone()), text)
     };
-    let paths = |list: &[PathBuf]| {
-        let each = |path: &PathBuf| {
-            let text = path.to_string_lossy().into_owned();
-            shown(Some(text.clone()), text)
-        };
-        list.iter().map(each).collect()
-    };
-    let switch = |on: bool| one(if on { "true" } else { "false" });
-    let limit = |value: Option<u64>, show: fn(u64) -> String| {
-        one(&value.map_or_else(|| "none".to_owned(), show))
-    };
+    list.iter().map(each).collect()
+}
+
+fn switch(is_on: bool) -> Values {
+    one(if is_on { "true" } else { "false" })
+}
+
+fn limit(value: Option<u64>, show: fn(u64) -> String) -> Values {
+    one(&value.map_or_else(|| "none".to_owned(), show))
+}
+
+fn values(policy: &Policy, key: Key) -> Values {
     let (modules, limits) = (&policy.modules, &policy.limits);
     match key {
         Key::User => one(policy.identity.user.as_deref().unwrap_or("auto")),
@@ -63,7 +78,7 @@ fn of_key(resolved: &Resolved, key: Key) -> Vec<Shown> {
         Key::Command => one(policy.files.command.word()),
         Key::Stage => one(policy.files.stage.word()),
         Key::Direct => {
-            let each = |runs: &Runs| shown(Some(runs.word().to_owned()), runs.word().to_owned());
+            let each = |runs: &Runs| (Some(runs.word().to_owned()), runs.word().to_owned());
             policy.files.direct.iter().map(each).collect()
         }
         Key::KeepStaged => one(&show_duration(policy.files.keep_staged)),
@@ -77,12 +92,12 @@ fn of_key(resolved: &Resolved, key: Key) -> Vec<Shown> {
         Key::MinAge => limit(modules.min_age, show_duration),
         Key::Private => private(modules)
             .into_iter()
-            .map(|(pattern, value)| shown(Some(pattern), value))
+            .map(|(pattern, value)| (Some(pattern), value))
             .collect(),
         Key::Ca => paths(&modules.ca),
         Key::Pins => {
             let each = |(upstream, pin): (&String, &Pin)| {
-                shown(
+                (
                     Some(upstream.clone()),
                     format!("{upstream} = {}", show_pin(pin)),
                 )
@@ -102,9 +117,8 @@ fn of_key(resolved: &Resolved, key: Key) -> Vec<Shown> {
         Key::Programs => switch(policy.network.programs),
         Key::Pass => words(&policy.environment.pass),
         Key::Set => {
-            let each = |(name, value): (&String, &String)| {
-                shown(Some(name.clone()), format!("{name}={value}"))
-            };
+            let each =
+                |(name, value): (&String, &String)| (Some(name.clone()), format!("{name}={value}"));
             policy.environment.set.iter().map(each).collect()
         }
         Key::Timeout => limit(limits.timeout, show_duration),

@@ -1,13 +1,13 @@
 //! The order on policies: which is at least as tight as which. A file in the work tree may only go
 //! down this order.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use super::parse::Document;
 use super::{Error, Key, Resolved, TREE_FILE, merge, show_duration, show_size};
-use crate::policy::{Policy, Requirement, pattern};
+use crate::policy::{Policy, Requirement, TreeAccess, pattern};
 
 /// What one policy grants and another does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,208 +64,253 @@ fn remedy(key: Option<Key>) -> String {
 
 /// How `key` is looser in `new` than in `base`.
 fn looser(key: Key, new: &Policy, base: &Policy) -> Option<Loosening> {
-    let found = |item: Option<String>, what: String| Some(Loosening { key, item, what });
-    let scalar = |looser: bool, what: String| looser.then_some(()).and_then(|()| found(None, what));
-    let path = |new: &[PathBuf], granted: &dyn Fn(&PathBuf) -> bool, verb: &str| {
-        let extra = new.iter().find(|path| !granted(path))?;
+    let pair = Pair { key, new, base };
+    match key.section() {
+        "files" => pair.files(),
+        "modules" => pair.modules(),
+        "limits" => pair.limits(),
+        _ => pair.others(),
+    }
+}
+
+/// A key of two policies.
+#[derive(Clone, Copy)]
+struct Pair<'a> {
+    key: Key,
+    new: &'a Policy,
+    base: &'a Policy,
+}
+
+impl Pair<'_> {
+    fn found(self, item: Option<String>, what: String) -> Option<Loosening> {
+        let key = self.key;
+        Some(Loosening { key, item, what })
+    }
+
+    fn scalar(self, is_looser: bool, what: String) -> Option<Loosening> {
+        is_looser.then(|| self.found(None, what)).flatten()
+    }
+
+    fn path(
+        self,
+        new: &[PathBuf],
+        is_granted: impl Fn(&PathBuf) -> bool,
+        verb: &str,
+    ) -> Option<Loosening> {
+        let extra = new.iter().find(|path| !is_granted(path))?;
         let item = extra.to_string_lossy().into_owned();
-        found(Some(item.clone()), format!("{verb} `{item}`"))
-    };
-    let word = |new: &[String], base: &[String], verb: &str| {
+        self.found(Some(item.clone()), format!("{verb} `{item}`"))
+    }
+
+    fn word(self, new: &[String], base: &[String], verb: &str) -> Option<Loosening> {
         let extra = new.iter().find(|word| !base.contains(word))?;
-        found(Some(extra.clone()), format!("{verb} `{extra}`"))
-    };
-    let limit = |new: Option<u64>, base: Option<u64>, show: fn(u64) -> String| {
-        let looser = base.is_some_and(|base| new.is_none_or(|new| new > base));
+        self.found(Some(extra.clone()), format!("{verb} `{extra}`"))
+    }
+
+    fn limit(
+        self,
+        new: Option<u64>,
+        base: Option<u64>,
+        show: fn(u64) -> String,
+    ) -> Option<Loosening> {
+        let is_looser = base.is_some_and(|base| new.is_none_or(|new| new > base));
         let value = new.map_or_else(|| "no limit".to_owned(), show);
-        scalar(looser, format!("allows {value}"))
-    };
-    let need = |new: Requirement, base: Requirement| {
-        scalar(new < base, format!("asks only for `{}`", new.word()))
-    };
-    let (files, modules) = (&new.files, &new.modules);
-    match key {
-        Key::User => scalar(
-            new.identity != base.identity,
-            format!(
-                "runs as `{}`",
-                new.identity.user.as_deref().unwrap_or("auto")
+        self.scalar(is_looser, format!("allows {value}"))
+    }
+
+    fn need(self, new: Requirement, base: Requirement) -> Option<Loosening> {
+        self.scalar(new < base, format!("asks only for `{}`", new.word()))
+    }
+
+    fn tree(self, new: TreeAccess, base: TreeAccess) -> Option<Loosening> {
+        self.scalar(new > base, format!("grants `{}`", new.word()))
+    }
+
+    /// A key that no rule is for loosens whatever it says.
+    fn unknown(self) -> Option<Loosening> {
+        self.found(None, "sets what cannot be compared".to_owned())
+    }
+
+    fn files(self) -> Option<Loosening> {
+        let (new, base) = (&self.new.files, &self.base.files);
+        match self.key {
+            Key::Read => {
+                let is_granted =
+                    |path: &PathBuf| base.read.contains(path) || base.write.contains(path);
+                self.path(&new.read, is_granted, "grants")
+            }
+            Key::Write => self.path(&new.write, |path| base.write.contains(path), "grants"),
+            Key::Protected => {
+                let kept: HashSet<&OsStr> = new.protected.iter().map(|it| it.as_os_str()).collect();
+                let mut protected = base.protected.iter();
+                let lost = protected.find(|path| !kept.contains(path.as_os_str()))?;
+                self.found(None, format!("leaves `{}` unprotected", lost.display()))
+            }
+            Key::Test => self.tree(new.test, base.test),
+            Key::Run => self.tree(new.run, base.run),
+            Key::Command => self.tree(new.command, base.command),
+            Key::Stage => self.scalar(
+                new.stage > base.stage,
+                format!("sets `{}`", new.stage.word()),
             ),
-        ),
-        Key::Read => path(
-            &files.read,
-            &|path| base.files.read.contains(path) || base.files.write.contains(path),
-            "grants",
-        ),
-        Key::Write => path(
-            &files.write,
-            &|path| base.files.write.contains(path),
-            "grants",
-        ),
-        Key::Protected => {
-            let kept: HashSet<&OsStr> = files.protected.iter().map(|it| it.as_os_str()).collect();
-            let mut protected = base.files.protected.iter();
-            let lost = protected.find(|path| !kept.contains(path.as_os_str()))?;
-            found(None, format!("leaves `{}` unprotected", lost.display()))
-        }
-        Key::Test => scalar(
-            files.test > base.files.test,
-            format!("grants `{}`", files.test.word()),
-        ),
-        Key::Run => scalar(
-            files.run > base.files.run,
-            format!("grants `{}`", files.run.word()),
-        ),
-        Key::Command => scalar(
-            files.command > base.files.command,
-            format!("grants `{}`", files.command.word()),
-        ),
-        Key::Stage => scalar(
-            files.stage > base.files.stage,
-            format!("sets `{}`", files.stage.word()),
-        ),
-        Key::Direct => {
-            let extra = files
-                .direct
-                .iter()
-                .find(|runs| !base.files.direct.contains(runs))?;
-            let word = extra.word();
-            found(
-                Some(word.to_owned()),
-                format!("lets `{word}` write the live work tree"),
-            )
-        }
-        Key::KeepStaged => scalar(
-            files.keep_staged > base.files.keep_staged,
-            format!(
-                "keeps staged changes for {}",
-                show_duration(files.keep_staged)
+            Key::Direct => {
+                let extra = new.direct.iter().find(|runs| !base.direct.contains(runs))?;
+                let word = extra.word();
+                self.found(
+                    Some(word.to_owned()),
+                    format!("lets `{word}` write the live work tree"),
+                )
+            }
+            Key::KeepStaged => self.scalar(
+                new.keep_staged > base.keep_staged,
+                format!(
+                    "keeps staged changes for {}",
+                    show_duration(new.keep_staged)
+                ),
             ),
-        ),
-        Key::Execute => path(
-            &new.programs.execute,
-            &|path| base.programs.execute.contains(path),
-            "lets programs execute",
-        ),
-        Key::Stamping => scalar(
-            new.programs.stamping && !base.programs.stamping,
-            "lets git run".to_owned(),
-        ),
-        Key::AllowFlags => word(
-            &new.programs.allow_flags,
-            &base.programs.allow_flags,
-            "allows",
-        ),
-        // Leaving one upstream out is no tightening: names that it answered for would be asked of
-        // the next one.
-        Key::Upstreams => scalar(
-            modules.upstreams != base.modules.upstreams && modules.upstreams != "off",
-            format!("fetches from `{}`", modules.upstreams),
-        ),
-        Key::ChecksumDatabase => scalar(
-            modules.checksum_database != base.modules.checksum_database
-                && (base.modules.checksum_database != "off"
-                    || modules.checksum_database != "sum.golang.org"),
-            format!("trusts `{}`", modules.checksum_database),
-        ),
-        Key::AllowModules => {
-            let base = &base.modules.allow;
-            let covered = |new: &&String| base.iter().any(|base| pattern::covers(base, new));
-            let extra = modules.allow.iter().find(|new| !covered(new))?;
-            found(Some(extra.clone()), format!("allows `{extra}`"))
+            _ => self.unknown(),
         }
-        Key::Deny => {
-            let lost = base
-                .modules
-                .deny
-                .iter()
-                .find(|one| !modules.deny.contains(one))?;
-            found(None, format!("no longer denies `{lost}`"))
-        }
-        Key::MinAge => scalar(
-            modules.min_age.unwrap_or(0) < base.modules.min_age.unwrap_or(0),
-            format!(
-                "allows versions of {}",
-                modules
+    }
+
+    fn modules(self) -> Option<Loosening> {
+        let (new, base) = (&self.new.modules, &self.base.modules);
+        match self.key {
+            // Leaving one upstream out is no tightening: names that it answered for would be asked of
+            // the next one.
+            Key::Upstreams => self.scalar(
+                new.upstreams != base.upstreams && new.upstreams != "off",
+                format!("fetches from `{}`", new.upstreams),
+            ),
+            Key::ChecksumDatabase => self.scalar(
+                new.checksum_database != base.checksum_database
+                    && (base.checksum_database != "off"
+                        || new.checksum_database != "sum.golang.org"),
+                format!("trusts `{}`", new.checksum_database),
+            ),
+            Key::AllowModules => {
+                let covered =
+                    |new: &&String| base.allow.iter().any(|base| pattern::covers(base, new));
+                let extra = new.allow.iter().find(|new| !covered(new))?;
+                self.found(Some(extra.clone()), format!("allows `{extra}`"))
+            }
+            Key::Deny => {
+                let lost = base.deny.iter().find(|one| !new.deny.contains(one))?;
+                self.found(None, format!("no longer denies `{lost}`"))
+            }
+            Key::MinAge => {
+                let age = new
                     .min_age
-                    .map_or_else(|| "any age".to_owned(), show_duration)
+                    .map_or_else(|| "any age".to_owned(), show_duration);
+                self.scalar(
+                    new.min_age.unwrap_or(0) < base.min_age.unwrap_or(0),
+                    format!("allows versions of {age}"),
+                )
+            }
+            Key::Private => self.private(),
+            Key::Ca => self.path(&new.ca, |path| base.ca.contains(path), "trusts"),
+            Key::Pins => {
+                let changed = first_change(&new.pins, &base.pins)?;
+                self.found(Some(changed.clone()), format!("pins `{changed}` otherwise"))
+            }
+            Key::Credentials => self.scalar(
+                new.credentials != base.credentials,
+                "reads credentials from elsewhere".to_owned(),
             ),
-        ),
-        // Taking an upstream away is no tightening: others would learn the private names, and could
-        // answer for them.
-        Key::Private => word(&modules.private, &base.modules.private, "exempts").or_else(|| {
-            let (new, base) = (&modules.private_upstreams, &base.modules.private_upstreams);
-            let mut patterns = new.keys().chain(base.keys());
-            let changed = patterns.find(|one| new.get(*one) != base.get(*one))?;
-            found(
+            // vendor/ is not checked against go.sum.
+            Key::ModFlag => self.scalar(
+                new.mod_flag != base.mod_flag && new.mod_flag.as_deref() != Some("readonly"),
+                format!("sets `{}`", new.mod_flag.as_deref().unwrap_or("default")),
+            ),
+            Key::Toolchains => self.scalar(
+                !within(new.toolchains.as_ref(), base.toolchains.as_ref()),
+                "allows more versions of Go".to_owned(),
+            ),
+            _ => self.unknown(),
+        }
+    }
+
+    /// Taking an upstream away is no tightening: others would learn the private names, and could answer for
+    /// them.
+    fn private(self) -> Option<Loosening> {
+        let (new, base) = (&self.new.modules, &self.base.modules);
+        let exempted = self.word(&new.private, &base.private, "exempts");
+        exempted.or_else(|| {
+            let changed = first_change(&new.private_upstreams, &base.private_upstreams)?;
+            self.found(
                 Some(changed.clone()),
                 format!("fetches `{changed}` from elsewhere"),
             )
-        }),
-        Key::Ca => path(
-            &modules.ca,
-            &|path| base.modules.ca.contains(path),
-            "trusts",
-        ),
-        Key::Pins => {
-            let (new, base) = (&modules.pins, &base.modules.pins);
-            let mut upstreams = new.keys().chain(base.keys());
-            let changed = upstreams.find(|one| new.get(*one) != base.get(*one))?;
-            found(Some(changed.clone()), format!("pins `{changed}` otherwise"))
-        }
-        Key::Credentials => scalar(
-            modules.credentials != base.modules.credentials,
-            "reads credentials from elsewhere".to_owned(),
-        ),
-        // vendor/ is not checked against go.sum.
-        Key::ModFlag => scalar(
-            modules.mod_flag != base.modules.mod_flag
-                && modules.mod_flag.as_deref() != Some("readonly"),
-            format!(
-                "sets `{}`",
-                modules.mod_flag.as_deref().unwrap_or("default")
-            ),
-        ),
-        Key::Toolchains => scalar(
-            !within(
-                modules.toolchains.as_ref(),
-                base.modules.toolchains.as_ref(),
-            ),
-            "allows more versions of Go".to_owned(),
-        ),
-        Key::Allow => word(&new.network.allow, &base.network.allow, "opens"),
-        Key::Programs => scalar(
-            new.network.programs && !base.network.programs,
-            "lets programs reach the allowed hosts".to_owned(),
-        ),
-        Key::Pass => word(&new.environment.pass, &base.environment.pass, "passes"),
-        Key::Set => {
-            let set = &base.environment.set;
-            let (name, _) = new
-                .environment
-                .set
-                .iter()
-                .find(|(name, value)| set.get(*name) != Some(value))?;
-            found(Some(name.clone()), format!("sets `{name}`"))
-        }
-        Key::Timeout => limit(new.limits.timeout, base.limits.timeout, show_duration),
-        Key::Memory => limit(new.limits.memory, base.limits.memory, show_size),
-        Key::Pids => limit(new.limits.pids, base.limits.pids, |pids| pids.to_string()),
-        Key::OpenFiles => limit(new.limits.open_files, base.limits.open_files, |n| {
-            n.to_string()
-        }),
-        // Which profile is the tighter one only the kernel knows.
-        Key::Apparmor => scalar(
-            new.mandatory.apparmor != base.mandatory.apparmor,
-            "chooses another AppArmor profile".to_owned(),
-        ),
-        Key::Selinux => scalar(
-            new.mandatory.selinux != base.mandatory.selinux,
-            "chooses another SELinux domain".to_owned(),
-        ),
-        Key::Layer(layer) => need(new.layer(layer), base.layer(layer)),
-        Key::Guarantee(guarantee) => need(new.guarantee(guarantee), base.guarantee(guarantee)),
+        })
     }
+
+    fn limits(self) -> Option<Loosening> {
+        let (new, base) = (&self.new.limits, &self.base.limits);
+        let number = |number: u64| number.to_string();
+        match self.key {
+            Key::Timeout => self.limit(new.timeout, base.timeout, show_duration),
+            Key::Memory => self.limit(new.memory, base.memory, show_size),
+            Key::Pids => self.limit(new.pids, base.pids, number),
+            Key::OpenFiles => self.limit(new.open_files, base.open_files, number),
+            _ => self.unknown(),
+        }
+    }
+
+    fn others(self) -> Option<Loosening> {
+        let (new, base) = (self.new, self.base);
+        match self.key {
+            Key::User => {
+                let user = new.identity.user.as_deref().unwrap_or("auto");
+                self.scalar(new.identity != base.identity, format!("runs as `{user}`"))
+            }
+            Key::Execute => {
+                let is_granted = |path: &PathBuf| base.programs.execute.contains(path);
+                self.path(&new.programs.execute, is_granted, "lets programs execute")
+            }
+            Key::Stamping => self.scalar(
+                new.programs.stamping && !base.programs.stamping,
+                "lets git run".to_owned(),
+            ),
+            Key::AllowFlags => {
+                let (new, base) = (&new.programs.allow_flags, &base.programs.allow_flags);
+                self.word(new, base, "allows")
+            }
+            Key::Allow => self.word(&new.network.allow, &base.network.allow, "opens"),
+            Key::Programs => self.scalar(
+                new.network.programs && !base.network.programs,
+                "lets programs reach the allowed hosts".to_owned(),
+            ),
+            Key::Pass => self.word(&new.environment.pass, &base.environment.pass, "passes"),
+            Key::Set => {
+                let set = &base.environment.set;
+                let mut pairs = new.environment.set.iter();
+                let (name, _) = pairs.find(|(name, value)| set.get(*name) != Some(value))?;
+                self.found(Some(name.clone()), format!("sets `{name}`"))
+            }
+            // Which profile is the tighter one only the kernel knows.
+            Key::Apparmor => self.scalar(
+                new.mandatory.apparmor != base.mandatory.apparmor,
+                "chooses another AppArmor profile".to_owned(),
+            ),
+            Key::Selinux => self.scalar(
+                new.mandatory.selinux != base.mandatory.selinux,
+                "chooses another SELinux domain".to_owned(),
+            ),
+            Key::Layer(layer) => self.need(new.layer(layer), base.layer(layer)),
+            Key::Guarantee(guarantee) => {
+                self.need(new.guarantee(guarantee), base.guarantee(guarantee))
+            }
+            _ => self.unknown(),
+        }
+    }
+}
+
+/// The first key that has another value in one map than in the other.
+fn first_change<'m, V: PartialEq>(
+    new: &'m BTreeMap<String, V>,
+    base: &'m BTreeMap<String, V>,
+) -> Option<&'m String> {
+    let mut keys = new.keys().chain(base.keys());
+    keys.find(|key| new.get(*key) != base.get(*key))
 }
 
 /// Whether one range of versions lies within another; no range holds no version.

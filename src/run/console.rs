@@ -2,7 +2,8 @@
 
 use crate::changes::Stage;
 use crate::gateway::Progress;
-use crate::policy::Staging;
+use crate::plan::Plan;
+use crate::policy::{Policy, Staging};
 
 /// The other end of a run: whoever has asked for it. A run prints nothing itself.
 pub trait Console {
@@ -11,6 +12,12 @@ pub trait Console {
     /// # Errors
     /// It cannot be written.
     fn print(&self, text: &str) -> anyhow::Result<()>;
+
+    /// The plan of a dry run.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn plan(&self, policy: &Policy, plan: &Plan) -> anyhow::Result<()>;
 
     /// What the user should know, in one sentence.
     fn warn(&self, message: &str);

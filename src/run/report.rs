@@ -1,4 +1,4 @@
-//! What was planned and what was enforced, for a reader and as JSON.
+//! What was planned and what was enforced, as JSON.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -13,7 +13,7 @@ use crate::changes::look::Report;
 use crate::files;
 use crate::launch::Outcome;
 use crate::paths::Paths as _;
-use crate::plan::{Holding, Isolation, Node, Plan, Way};
+use crate::plan::{Holding, Plan};
 use crate::policy::{Layer, Policy};
 
 /// Version of the report's schema: raised when a member changes its meaning or goes.
@@ -74,7 +74,7 @@ impl Place {
     }
 }
 
-/// Prints the plan, or with `--report` writes it as JSON.
+/// Shows the plan, or with `--report` writes it as JSON.
 pub(super) fn dry_run(
     place: Option<Place>,
     policy: &Policy,
@@ -83,7 +83,7 @@ pub(super) fn dry_run(
 ) -> anyhow::Result<()> {
     match place {
         Some(place) => place.write(&planned(policy, plan), console),
-        None => console.print(&readable(policy, plan)),
+        None => console.plan(policy, plan),
     }
 }
 
@@ -165,152 +165,4 @@ fn planned(policy: &Policy, plan: &Plan) -> Value {
         "supervision": plan.supervision,
         "not-confined": plan.gaps,
     })
-}
-
-fn readable(policy: &Policy, plan: &Plan) -> String {
-    let mut text = String::new();
-    let words: Vec<_> = plan
-        .command
-        .argv
-        .iter()
-        .map(|word| word.to_string_lossy())
-        .collect();
-    let mut line = |entry: std::fmt::Arguments<'_>| {
-        text.push_str(&format!(
-            "{entry}
-"
-        ))
-    };
-    line(format_args!(
-        "profile {}, {:?} cage",
-        policy.name, plan.cage
-    ));
-    line(format_args!(
-        "run {} as {}",
-        plan.command.path.display(),
-        words.join(" ")
-    ));
-    line(format_args!("in {}", plan.command.folder.display()));
-    let Plan { identity, .. } = plan;
-    let how = if identity.switch {
-        "changed to from root"
-    } else {
-        "the caller"
-    };
-    line(format_args!(
-        "user {} group {} ({how})",
-        identity.uid, identity.gid
-    ));
-    match &plan.isolation {
-        Isolation::Shared => line(format_args!(
-            "no namespaces: the host's own file system, behind Landlock"
-        )),
-        Isolation::Namespaces(view) => {
-            line(format_args!(
-                "namespaces: mount, pid, net, ipc, uts, cgroup{}",
-                if identity.switch { "" } else { ", user" }
-            ));
-            line(format_args!("root made of:"));
-            for node in &view.nodes {
-                line(format_args!("  {}", describe(node)));
-            }
-        }
-    }
-    let way = match plan.way {
-        None => "no network but loopback",
-        Some(Way::Modules) => "modules through the gateway, and no other network but loopback",
-        Some(Way::Hosts) => "the hosts that the profile names, through the gateway",
-    };
-    line(format_args!("network: {way}"));
-    match &plan.landlock {
-        None => line(format_args!("no Landlock")),
-        Some(ruleset) => {
-            line(format_args!("Landlock ABI {}:", ruleset.abi));
-            for rule in &ruleset.rules {
-                line(format_args!(
-                    "  {:<13} {}",
-                    format!("{:?}", rule.access).to_lowercase(),
-                    rule.path.display()
-                ));
-            }
-        }
-    }
-    line(format_args!("seccomp: {:?}", plan.filter));
-    line(format_args!("environment:"));
-    for (name, value) in &plan.command.environment {
-        line(format_args!(
-            "  {}={}",
-            name.to_string_lossy(),
-            value.to_string_lossy()
-        ));
-    }
-    for setting in &plan.command.settings {
-        line(format_args!(
-            "  {} saying \"{}\"",
-            setting.path.display(),
-            setting.content
-        ));
-    }
-    line(format_args!("guarantees:"));
-    for (guarantee, holding) in &plan.guarantees {
-        match holding {
-            Holding::Held(layers) => {
-                let layers: Vec<_> = layers.iter().map(|layer| layer.word()).collect();
-                line(format_args!(
-                    "  {:<22} held by {}",
-                    guarantee.word(),
-                    layers.join(", ")
-                ));
-            }
-            Holding::Missing { reason, .. } => {
-                line(format_args!(
-                    "  {:<22} NOT HELD: {reason}",
-                    guarantee.word()
-                ));
-            }
-        }
-    }
-    for gap in &plan.gaps {
-        line(format_args!("not confined: {gap}"));
-    }
-    crate::text::visible_lines(&text)
-}
-
-fn describe(node: &Node) -> String {
-    let target = node.target().display();
-    match node {
-        Node::Folder { .. } => format!("folder    {target}"),
-        Node::File { content, .. } => format!("file      {target} ({} bytes)", content.len()),
-        Node::Symlink { to, .. } => format!("link      {target} -> {}", to.display()),
-        Node::Cover(cover) => format!(
-            "cover     {target} ({} bytes, without secrets)",
-            cover.content.len()
-        ),
-        Node::Tmpfs { size, .. } => format!("tmpfs     {target} ({} MiB)", size >> 20),
-        Node::Proc { .. } => format!("proc      {target}"),
-        Node::Staged(overlay) => format!(
-            "overlay   {target} (what is written goes to {})",
-            overlay.upper.display()
-        ),
-        Node::Terminals { .. } => format!("devpts    {target}"),
-        Node::Bind {
-            source,
-            target,
-            writable,
-            id_map,
-        } => {
-            let access = if *writable { "read-write" } else { "read-only" };
-            let from = if source == target {
-                String::new()
-            } else {
-                format!(" from {}", source.display())
-            };
-            let mapped = if *id_map {
-                ", root's files as the sandbox user's"
-            } else {
-                ""
-            };
-            format!("bind      {} ({access}{mapped}){from}", target.display())
-        }
-    }
 }

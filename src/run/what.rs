@@ -30,6 +30,25 @@ pub(super) enum What {
     Other(PathBuf),
 }
 
+impl What {
+    /// The go command, if it is that.
+    pub fn go(&self) -> Option<&GoCommand> {
+        match self {
+            What::Go(go) => Some(go),
+            _ => None,
+        }
+    }
+
+    /// The cage that it runs in.
+    pub fn cage(&self) -> Cage {
+        match self {
+            What::Go(go) => go.cage,
+            What::Gofmt => Cage::Tool,
+            What::Other(_) => Cage::Program,
+        }
+    }
+}
+
 /// Finds out what a command line asks for.
 ///
 /// # Errors

@@ -161,8 +161,8 @@ fn a_run_of_roots_makes_its_caches_where_the_next_test_looks() {
     assert_ne!(list(&caches), []);
 }
 
-/// What only shows or prepares makes nothing, wherever it is run.
-fn what_only_shows_makes_nothing(env: Env) {
+/// What only shows or prepares makes nothing, wherever it is run, and neither does what is refused.
+fn what_only_shows_and_what_is_refused_makes_nothing(env: Env) {
     let site = Site::new(env);
     site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
     site.file("main.go", "package main\n\nfunc main() {}\n");
@@ -187,7 +187,22 @@ fn what_only_shows_makes_nothing(env: Env) {
     commands.push(vec!["--dry-run", "--", "go", "build", "./..."]);
     commands.push(vec!["--dry-run", "--", "go", "test", "-fuzz=Fuzz", "."]);
     commands.push(vec!["--dry-run", "--", "sh", "-c", "true"]);
-    for words in commands {
+    let shown = commands.into_iter().map(|words| (words, 0));
+    // Nothing is made before all that can refuse a run has let it pass.
+    let refused = [
+        (vec!["--", "go", "build", "-toolexec=x", "./..."], 125),
+        (vec!["--", "go", "test", "-exec=x", "./..."], 125),
+        (
+            vec!["--", "go", "test", "-fuzz=Fuzz", "-o", ".git/hooks/x", "."],
+            125,
+        ),
+        (vec!["--ro", "/no/such/place", "--", "go", "build"], 125),
+        (vec!["--report", ".vscode/x", "--", "go", "build"], 125),
+        (vec!["--require", "no-such-guarantee", "--", "true"], 125),
+        (vec!["--", "gcc", "--version"], 125),
+        (vec!["--", "no-such-command"], 127),
+    ];
+    for (words, status) in shown.chain(refused) {
         let mut command = Command::new(gosandbox());
         command.args(&words);
         site.prepare(&mut command);
@@ -198,11 +213,11 @@ fn what_only_shows_makes_nothing(env: Env) {
         confined::enter(&mut command, env, site.caller());
         let ended = Ended::of(&mut command);
         assert_eq!(list(&site.root), before, "{env:?} {words:?}: {ended:?}");
-        ended.expect(0);
+        ended.expect(status);
     }
 }
 
-in_environments!(what_only_shows_makes_nothing);
+in_environments!(what_only_shows_and_what_is_refused_makes_nothing);
 
 /// Every path below a folder, with owner and mode.
 fn list(folder: &Path) -> Vec<(PathBuf, u32, u32)> {

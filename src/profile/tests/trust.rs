@@ -2,119 +2,45 @@
 
 use super::*;
 
+/// What a file in the work tree says, and how the error about it begins.
+#[rustfmt::skip]
+const LOOSENING: [(&str, &str); 29] = [
+    ("[files]\nread = { add = [\n\"/x\"] }", "3: `files.read` grants `/x`, "),
+    ("files.write = [\"/x\"]", "1: `files.write` grants `/x`, "),
+    ("files.test = \"write\"", "1: `files.test` grants `write`, "),
+    ("files.protected = { remove = [\".vscode\"] }", "1: `files.protected` leaves `.vscode` unprotected, "),
+    ("files.protected = []", "1: `files.protected` leaves `deploy` unprotected, "),
+    ("programs.execute = { add = [\"perl\"] }", "1: `programs.execute` lets programs execute `perl`, "),
+    ("programs.allow-flags = [\"-exec\"]", "1: `programs.allow-flags` allows `-exec`, "),
+    ("modules.upstreams = \"https://evil.example\"", "1: `modules.upstreams` fetches from `https://evil.example`, "),
+    ("modules.checksum-database = \"off\"", "1: `modules.checksum-database` trusts `off`, "),
+    ("modules.private = [\"example.com\"]", "1: `modules.private` exempts `example.com`, "),
+    ("modules.private = { \"a.example\" = { upstream = \"https://a.example\", checksum-database = true } }", "1: `modules.private` fetches `a.example` from elsewhere, "),
+    ("modules.allow = [\"github.com\", \"*.example/x\"]", "1: `modules.allow` allows `*.example/x`, "),
+    ("modules.deny = []", "1: `modules.deny` no longer denies `evil.example`, "),
+    ("modules.min-age = \"1d\"", "1: `modules.min-age` allows versions of 1d, "),
+    ("modules.ca = [\"/x.pem\"]", "1: `modules.ca` trusts `/x.pem`, "),
+    ("modules.pins = { \"https://a.example\" = \"/x.pem\" }", "1: `modules.pins` pins `https://a.example` otherwise, "),
+    ("modules.credentials = \"/x\"", "1: `modules.credentials` reads credentials from elsewhere, "),
+    ("modules.mod-flag = \"mod\"", "1: `modules.mod-flag` sets `mod`, "),
+    ("modules.toolchains = [\"1.1\", \"1.99\"]", "1: `modules.toolchains` allows more versions of Go, "),
+    ("network.allow = [\"evil.example\"]", "1: `network.allow` opens `evil.example`, "),
+    ("network.programs = true", "1: `network.programs` lets programs reach the allowed hosts, "),
+    ("environment.pass = { add = [\"GITHUB_TOKEN\"] }", "1: `environment.pass` passes `GITHUB_TOKEN`, "),
+    ("environment.set.GODEBUG = \"x\"", "1: `environment.set` sets `GODEBUG`, "),
+    ("limits.timeout = \"2h\"", "1: `limits.timeout` allows 2h, "),
+    ("limits.timeout = \"none\"", "1: `limits.timeout` allows no limit, "),
+    ("guarantees.no-privilege = \"off\"", "1: `guarantees.no-privilege` asks only for `off`, "),
+    ("layers.seccomp = \"off\"", "1: `layers.seccomp` asks only for `off`, "),
+    ("identity.user = \"daemon\"", "1: `identity.user` runs as `daemon`, "),
+    ("extends = \"dev\"", "1: `extends` chooses `dev` as the base, "),
+];
+
 #[test]
 fn a_file_in_the_work_tree_cannot_loosen() {
     let tail = "which the profile does not: a file in the work tree can only tighten;";
     let knowingly = "if you trust it, use it with `--profile .gosandbox.toml`";
-    for (tree, start) in [
-        (
-            "[files]\nread = { add = [\n\"/x\"] }",
-            "3: `files.read` grants `/x`, ",
-        ),
-        ("files.write = [\"/x\"]", "1: `files.write` grants `/x`, "),
-        ("files.test = \"write\"", "1: `files.test` grants `write`, "),
-        (
-            "files.protected = { remove = [\".vscode\"] }",
-            "1: `files.protected` leaves `.vscode` unprotected, ",
-        ),
-        (
-            "files.protected = []",
-            "1: `files.protected` leaves `deploy` unprotected, ",
-        ),
-        (
-            "programs.execute = { add = [\"perl\"] }",
-            "1: `programs.execute` lets programs execute `perl`, ",
-        ),
-        (
-            "programs.allow-flags = [\"-exec\"]",
-            "1: `programs.allow-flags` allows `-exec`, ",
-        ),
-        (
-            "modules.upstreams = \"https://evil.example\"",
-            "1: `modules.upstreams` fetches from `https://evil.example`, ",
-        ),
-        (
-            "modules.checksum-database = \"off\"",
-            "1: `modules.checksum-database` trusts `off`, ",
-        ),
-        (
-            "modules.private = [\"example.com\"]",
-            "1: `modules.private` exempts `example.com`, ",
-        ),
-        (
-            "modules.private = { \"a.example\" = { upstream = \"https://a.example\", checksum-database = true } }",
-            "1: `modules.private` fetches `a.example` from elsewhere, ",
-        ),
-        (
-            "modules.allow = [\"github.com\", \"*.example/x\"]",
-            "1: `modules.allow` allows `*.example/x`, ",
-        ),
-        (
-            "modules.deny = []",
-            "1: `modules.deny` no longer denies `evil.example`, ",
-        ),
-        (
-            "modules.min-age = \"1d\"",
-            "1: `modules.min-age` allows versions of 1d, ",
-        ),
-        (
-            "modules.ca = [\"/x.pem\"]",
-            "1: `modules.ca` trusts `/x.pem`, ",
-        ),
-        (
-            "modules.pins = { \"https://a.example\" = \"/x.pem\" }",
-            "1: `modules.pins` pins `https://a.example` otherwise, ",
-        ),
-        (
-            "modules.credentials = \"/x\"",
-            "1: `modules.credentials` reads credentials from elsewhere, ",
-        ),
-        (
-            "modules.mod-flag = \"mod\"",
-            "1: `modules.mod-flag` sets `mod`, ",
-        ),
-        (
-            "modules.toolchains = [\"1.1\", \"1.99\"]",
-            "1: `modules.toolchains` allows more versions of Go, ",
-        ),
-        (
-            "network.allow = [\"evil.example\"]",
-            "1: `network.allow` opens `evil.example`, ",
-        ),
-        (
-            "network.programs = true",
-            "1: `network.programs` lets programs reach the allowed hosts, ",
-        ),
-        (
-            "environment.pass = { add = [\"GITHUB_TOKEN\"] }",
-            "1: `environment.pass` passes `GITHUB_TOKEN`, ",
-        ),
-        (
-            "environment.set.GODEBUG = \"x\"",
-            "1: `environment.set` sets `GODEBUG`, ",
-        ),
-        ("limits.timeout = \"2h\"", "1: `limits.timeout` allows 2h, "),
-        (
-            "limits.timeout = \"none\"",
-            "1: `limits.timeout` allows no limit, ",
-        ),
-        (
-            "guarantees.no-privilege = \"off\"",
-            "1: `guarantees.no-privilege` asks only for `off`, ",
-        ),
-        (
-            "layers.seccomp = \"off\"",
-            "1: `layers.seccomp` asks only for `off`, ",
-        ),
-        (
-            "identity.user = \"daemon\"",
-            "1: `identity.user` runs as `daemon`, ",
-        ),
-        (
-            "extends = \"dev\"",
-            "1: `extends` chooses `dev` as the base, ",
-        ),
-    ] {
+    for (tree, start) in LOOSENING {
         let error = tightened(
             "files.protected = [\"deploy\"]\nlimits.timeout = \"1h\"\n\
              modules = { allow = [\"github.com\", \"a.example\"], deny = [\"evil.example\"], min-age = \"7d\" }",

@@ -19,7 +19,7 @@ use super::identity::Who;
 use super::what::What;
 use super::{Session, programs, request, scratch, way};
 use crate::files::look;
-use crate::go::command::{self, GoCommand, Programs};
+use crate::go::command::{self, Programs};
 use crate::go::environment::{self, Environment};
 use crate::go::toolchain::Toolchain;
 use crate::go::vcs::Stamping;
@@ -117,30 +117,36 @@ impl<'a> Prepared<'a> {
             self.reach_without_view(&mut project)?;
         }
         let own = OwnFiles::new(host.namespaces.is_ok(), &project);
-        let cage = match &self.what {
-            What::Go(go) => go.cage,
-            What::Gofmt => Cage::Tool,
-            What::Other(_) => Cage::Program,
-        };
-        let go = match &self.what {
-            What::Go(go) => Some(go),
-            _ => None,
-        };
-        let way = way::choose(self.policy, host, go, cage);
+        let way = way::choose(self.policy, host, self.what.go(), self.what.cage());
         // The gateway reads them outside.
         let gateways = way == Some(Way::Modules) && way::has_upstreams(self.policy);
         if gateways || way::must_be_the_gateways(self.session, self.policy) {
             project.proxy_folders.clear();
         }
-        let wraps = match &self.what {
-            What::Go(GoCommand {
-                programs: Programs::Test,
-                ..
-            }) => Some(Wraps::Tests),
-            What::Go(GoCommand {
-                programs: Programs::Run,
-                ..
-            }) => Some(Wraps::Run),
+        let run = self.run(host, &project, &own, way)?;
+        let run = leave_to_stage(run, project.tree.as_deref());
+        let identity = &self.who.identity;
+        Ok(build::build(&Inputs {
+            policy: self.policy,
+            host,
+            identity,
+            project: &project,
+            run: &run,
+        })?)
+    }
+
+    /// What is to be run, in which cage and environment.
+    fn run(
+        &self,
+        host: &Host,
+        project: &Project,
+        own: &OwnFiles,
+        way: Option<Way>,
+    ) -> anyhow::Result<Run> {
+        let (go, cage) = (self.what.go(), self.what.cage());
+        let wraps = match go.map(|go| go.programs) {
+            Some(Programs::Test) => Some(Wraps::Tests),
+            Some(Programs::Run) => Some(Wraps::Run),
             _ => None,
         };
         let program_hosts = match way {
@@ -156,12 +162,13 @@ impl<'a> Prepared<'a> {
                 .filter(|_| !self.policy.network.allow.is_empty())
                 .map(|_| plan::way::hosts()),
         };
-        let environment = self.environment(&own, cage, way, hosts.as_deref(), &project)?;
-        let run = Run {
+        let environment = self.environment(own, cage, way, hosts.as_deref(), project)?;
+        let is_stamped = matches!(self.stamping, Stamping::Safe { .. });
+        Ok(Run {
             program_environment: programs::environment(
                 &environment,
                 &self.caches.programs,
-                &own,
+                own,
                 program_way.as_deref(),
             ),
             program_hosts,
@@ -173,35 +180,25 @@ impl<'a> Prepared<'a> {
                 },
                 argv: self.argv(),
                 environment: environment.pairs,
-                settings: programs::settings(&own, cage, wraps),
+                settings: programs::settings(own, cage, wraps),
                 folder: self.folder(),
             },
             cage,
             way,
             wraps,
-            dynamic: matches!(self.stamping, Stamping::Safe { .. }),
+            dynamic: is_stamped,
             outputs: self.outputs.paths(),
             placeholders: self.outputs.placeholders(),
             stage: self.stage(host).ok(),
             programs: match &self.what {
                 What::Other(path) => vec![path.clone()],
-                _ if matches!(self.stamping, Stamping::Safe { .. }) => vec!["git".into()],
+                _ if is_stamped => vec!["git".into()],
                 _ => Vec::new(),
             },
-            runs_cached: matches!(&self.what, What::Go(go) if go.runs_cached_tool)
-                || wraps.is_some(),
-            fuzzes: matches!(&self.what, What::Go(go) if go.fuzzes),
+            runs_cached: go.is_some_and(|go| go.runs_cached_tool) || wraps.is_some(),
+            fuzzes: go.is_some_and(|go| go.fuzzes),
             terminal: (wraps.is_some() || cage == Cage::Program) && streams::has_terminal(),
-        };
-        let run = leave_to_stage(run, project.tree.as_deref());
-        let identity = &self.who.identity;
-        Ok(build::build(&Inputs {
-            policy: self.policy,
-            host,
-            identity,
-            project: &project,
-            run: &run,
-        })?)
+        })
     }
 
     fn environment(

@@ -36,78 +36,33 @@ impl<'a> Prepared<'a> {
         // Whoever works in GOROOT/src or on an extracted module may not write it for that.
         let unwritable = [&toolchain.goroot, &caches.gomodcache, &caches.gocache];
         let tree = tree.filter(|tree| !unwritable.iter().any(|held| tree.starts_with(held)));
-        let what = what(
-            session,
-            policy,
-            toolchain,
-            arguments,
-            &caches,
-            tree.as_deref(),
-        )?;
+        let within = tree.as_deref();
+        let what = what(session, policy, toolchain, arguments, &caches, within)?;
         let (stamping, add_flags) = stamping(session, workspace, policy, &what)?;
-        let is_mapped = |tree: &&PathBuf| who.identity.switch && is_roots(tree);
-        let mut mapped: Vec<PathBuf> = tree.iter().filter(is_mapped).cloned().collect();
-        let mut read = workspace.local_modules.clone();
-        if let Stamping::Safe { read: folders, .. } = &stamping {
-            read.extend(folders.iter().cloned());
-            // What git does not see is missing to it, and the build is stamped as changed.
-            let around = workspace.repository.as_ref();
-            read.extend(around.filter(|it| tree.as_ref() != Some(it)).cloned());
-        }
-        let led_to = match protected::led_to(session, policy, tree.as_deref()) {
-            // What go itself writes is nothing that git executes.
-            Err(_) if stage::runs(&what).is_none() => Vec::new(),
-            led_to => led_to.map_err(|unclear| git::refuse(&unclear))?,
-        };
+        let mut read = read_besides(workspace, &stamping, tree.as_ref());
+        let led_to = led_to(session, policy, tree.as_deref(), &what)?;
         let protected = Protected::new(&policy.files.protected, &led_to);
-        let mut outputs = Outputs::default();
-        if let What::Go(go) = &what {
-            read.extend(links::inputs(
-                &go.inputs,
-                workspace,
-                policy,
-                tree.as_deref(),
-            )?);
-            let is_granted = |output: &command::Output| {
-                let real = look::canonicalize(&output.path);
-                real.is_ok_and(|real| policy.files.write.iter().any(|it| real.starts_with(it)))
-            };
-            for output in &go.outputs {
-                let kind = match output.kind {
-                    command::Kind::Coverage if is_granted(output) => continue,
-                    command::Kind::Coverage => outputs::Kind::Coverage,
-                    command::Kind::File => outputs::Kind::File,
-                    command::Kind::Program => outputs::Kind::Program,
-                    command::Kind::Folder => outputs::Kind::Folder,
-                    command::Kind::Artifacts => outputs::Kind::Artifacts,
-                };
-                outputs.add(&output.path, kind, output.flag, tree.as_deref(), &protected)?;
+        let outputs = match what.go() {
+            Some(go) => {
+                let tree = tree.as_deref();
+                read.extend(links::inputs(&go.inputs, workspace, policy, tree)?);
+                outputs_of(go, policy, tree, &protected)?
             }
-        }
-        if who.identity.switch {
-            let named = policy.files.write.iter().filter(|path| is_roots(path));
-            mapped.extend(named.cloned());
-            mapped.extend(
-                outputs
-                    .paths()
-                    .into_iter()
-                    .filter(|path| !look::exists(path) || is_roots(path)),
-            );
-        }
+            None => Outputs::default(),
+        };
+        let beside_caches = mapped(&who, policy, tree.as_ref(), &outputs);
         let fetches = |go: &GoCommand| go.fetches && go.cage == Cage::Tool;
-        let sumdb = matches!(&what, What::Go(go) if fetches(go))
-            .then(|| caches::sumdb(&mut caches, &who, tree.as_deref(), Missing::Leave))
-            .flatten();
-        let beside_caches = mapped.clone();
+        let sumdb = match what.go().is_some_and(fetches) {
+            true => caches::sumdb(&mut caches, &who, tree.as_deref(), Missing::Leave),
+            false => None,
+        };
+        let mut mapped = beside_caches.clone();
         mapped.extend(of_root(&caches, &who, sumdb.as_ref()));
         let own_modules = way::own_modules(session, &caches);
         let mut proxy_folders = way::upstream_folders(policy);
         proxy_folders.extend(own_modules.clone());
         let scratch = scratch::choose(session, written(tree.as_ref(), policy))?;
-        let covers = match stage::runs(&what) {
-            Some(_) => git::covers(tree.as_deref()),
-            None => Vec::new(),
-        };
+        let covers = stage::runs(&what).map(|_| git::covers(tree.as_deref()));
         let is_mapped = tree.as_ref().is_some_and(|tree| mapped.contains(tree));
         let (judged, opened) = judged(&caches, &who, policy, tree.as_deref(), is_mapped)?;
         let project = Project {
@@ -115,7 +70,7 @@ impl<'a> Prepared<'a> {
             judged,
             mapped,
             protected: led_to,
-            covers,
+            covers: covers.unwrap_or_default(),
             read,
             write: Vec::new(),
             goroot: toolchain.goroot.clone(),
@@ -126,8 +81,7 @@ impl<'a> Prepared<'a> {
             program_cache: caches.programs.clone(),
             proxy_folders,
             user_name: who.name.clone(),
-            launcher: std::fs::read_link("/proc/self/exe")
-                .context("cannot find gosandbox's own executable")?,
+            launcher: launcher()?,
             scratch,
         };
         Ok(Prepared {
@@ -149,6 +103,79 @@ impl<'a> Prepared<'a> {
             _opened: opened,
         })
     }
+}
+
+/// The launcher's own executable.
+fn launcher() -> anyhow::Result<PathBuf> {
+    std::fs::read_link("/proc/self/exe").context("cannot find gosandbox's own executable")
+}
+
+/// Local modules, and what git needs where it stamps.
+fn read_besides(
+    workspace: &Workspace,
+    stamping: &Stamping,
+    tree: Option<&PathBuf>,
+) -> Vec<PathBuf> {
+    let mut read = workspace.local_modules.clone();
+    if let Stamping::Safe { read: folders, .. } = stamping {
+        read.extend(folders.iter().cloned());
+        // What git does not see is missing to it, and the build is stamped as changed.
+        let around = workspace.repository.as_ref();
+        read.extend(around.filter(|it| tree != Some(it)).cloned());
+    }
+    read
+}
+
+/// What git is led to in the work tree, and what links lead to.
+fn led_to(
+    session: &Session<'_>,
+    policy: &Policy,
+    tree: Option<&Path>,
+    what: &What,
+) -> anyhow::Result<Vec<PathBuf>> {
+    match protected::led_to(session, policy, tree) {
+        // What go itself writes is nothing that git executes.
+        Err(_) if stage::runs(what).is_none() => Ok(Vec::new()),
+        led_to => led_to.map_err(|unclear| git::refuse(&unclear)),
+    }
+}
+
+/// What belongs to root on disk and appears as the sandbox user's, beside caches.
+fn mapped(who: &Who, policy: &Policy, tree: Option<&PathBuf>, outputs: &Outputs) -> Vec<PathBuf> {
+    if !who.identity.switch {
+        return Vec::new();
+    }
+    let named = tree.into_iter().chain(&policy.files.write);
+    let mut mapped: Vec<PathBuf> = named.filter(|path| is_roots(path)).cloned().collect();
+    let outputs = outputs.paths().into_iter();
+    mapped.extend(outputs.filter(|path| !look::exists(path) || is_roots(path)));
+    mapped
+}
+
+/// What flags of the command have written.
+fn outputs_of(
+    go: &GoCommand,
+    policy: &Policy,
+    tree: Option<&Path>,
+    protected: &Protected,
+) -> anyhow::Result<Outputs> {
+    let mut outputs = Outputs::default();
+    let is_granted = |output: &command::Output| {
+        let real = look::canonicalize(&output.path);
+        real.is_ok_and(|real| policy.files.write.iter().any(|it| real.starts_with(it)))
+    };
+    for output in &go.outputs {
+        let kind = match output.kind {
+            command::Kind::Coverage if is_granted(output) => continue,
+            command::Kind::Coverage => outputs::Kind::Coverage,
+            command::Kind::File => outputs::Kind::File,
+            command::Kind::Program => outputs::Kind::Program,
+            command::Kind::Folder => outputs::Kind::Folder,
+            command::Kind::Artifacts => outputs::Kind::Artifacts,
+        };
+        outputs.add(&output.path, kind, output.flag, tree, protected)?;
+    }
+    Ok(outputs)
 }
 
 /// The caches that are root's on disk and appear as the sandbox user's.
