@@ -354,6 +354,17 @@ fn where_another_supervisor_is_a_run_goes_on_without_sockets_and_says_so() {
 #[ignore = "the next test starts it"]
 fn helper() {
     let script = std::env::var("SHARED_TEST_SCRIPT").expect("a script");
+    // The test harness has threads, and a launcher has none. SAFETY: with one test thread no other holds a lock.
+    let child = unsafe { libc::fork() };
+    if child > 0 {
+        let ended = rustix::process::waitpid(
+            rustix::process::Pid::from_raw(child),
+            rustix::process::WaitOptions::empty(),
+        );
+        let status = ended.unwrap().and_then(|(_, status)| status.exit_status());
+        std::process::exit(status.unwrap_or(1));
+    }
+    assert_eq!(child, 0, "cannot fork");
     let caller = launch::caller::Caller::set_aside().unwrap();
     let outcome = launch::run(&plan(&script), None, None, caller).unwrap();
     caller.restore().unwrap();
