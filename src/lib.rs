@@ -53,6 +53,11 @@ pub mod policy;
 pub mod profile;
 #[forbid(unsafe_code)]
 pub mod run;
+/// The tests' one definition of a skip.
+#[cfg(test)]
+#[forbid(unsafe_code)]
+#[path = "../tests/support/skip.rs"]
+mod skip;
 mod sys;
 #[forbid(unsafe_code)]
 mod text;

@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn the_helper_is_the_user_and_cannot_be_anybody_else() {
-        if !process::geteuid().is_root() {
+        if !crate::skip::needs_root("only root becomes another user") {
             return;
         }
         // The test harness has threads. After fork(2) there is one.

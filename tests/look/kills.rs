@@ -5,7 +5,7 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use crate::support::in_environments;
-use crate::support::{Ended, Env, Site, held};
+use crate::support::{self, Ended, Env, Site, held};
 use crate::{DIRECT, changes, environments, listed, planted, site};
 
 /// Plants again and again, and does not end.
@@ -153,32 +153,50 @@ fn a_launcher_that_is_killed_at_any_moment_leaves_nothing_to_the_next(env: Env) 
 
 in_environments!(a_launcher_that_is_killed_at_any_moment_leaves_nothing_to_the_next);
 
+/// Kills a launcher before one of its moves.
+fn kill_before(site: &Site, moves: usize) {
+    let (mut launcher, mut number) = (None, 0);
+    let mut command = site.gosandbox(&DIRECT, &["sh", "script.sh", "own"]);
+    let ended = held::run(&mut command, |call| {
+        let launcher = *launcher.get_or_insert(call.process);
+        let is_move = [libc::SYS_renameat, libc::SYS_renameat2].contains(&call.number);
+        if is_move && call.through(Path::new(".git")).is_some() {
+            if number == moves {
+                // Root's launcher moves in another process, with its owner's rights.
+                send(launcher, libc::SIGKILL);
+                send(call.process, libc::SIGKILL);
+            }
+            number += 1;
+        }
+    });
+    let killed = 128 + libc::SIGKILL;
+    assert_eq!(ended.status, killed, "{:?} {moves}: {ended:?}", site.env);
+    let left = planted(site).len();
+    let least = 2 * (MANY - moves);
+    assert!(left >= least, "{:?} {moves}: {left} left", site.env);
+}
+
+/// As [`kill_before`], about then: an ordinary user reads no paths of a launcher's, which is not dumpable.
+fn kill_about(site: &Site, moves: usize) {
+    let mut child = start(site);
+    wait_for(site, "own/done");
+    let is_left = |number: &usize| site.work.join(format!("own/{number}/.git")).exists();
+    while child.try_wait().unwrap().is_none() && (1..=MANY).filter(is_left).count() > MANY - moves {
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 /// A look that is killed before one of its moves is done by the next run.
 fn a_look_that_is_killed_is_finished(env: Env) {
     for moves in [0, 1, 10, 50, 99] {
         let site = site(env, PLANT_MANY);
         site.settle();
-        let (mut launcher, mut number) = (None, 0);
-        let mut command = site.gosandbox(&DIRECT, &["sh", "script.sh", "own"]);
-        let ended = held::run(&mut command, |call| {
-            let launcher = *launcher.get_or_insert(call.process);
-            let is_move = [libc::SYS_renameat, libc::SYS_renameat2].contains(&call.number);
-            if is_move && call.through(Path::new(".git")).is_some() {
-                if number == moves {
-                    // Root's launcher moves in another process, with its owner's rights.
-                    send(launcher, libc::SIGKILL);
-                    send(call.process, libc::SIGKILL);
-                }
-                number += 1;
-            }
-        });
-        assert_eq!(
-            ended.status,
-            128 + libc::SIGKILL,
-            "{env:?} {moves}: {ended:?}"
-        );
-        let left = planted(&site).len();
-        assert!(left >= 2 * (MANY - moves), "{env:?} {moves}: {left} left");
+        match support::is_root() {
+            true => kill_before(&site, moves),
+            false => kill_about(&site, moves),
+        }
         site.run(&DIRECT, &["true"]).expect(0);
         assert_eq!(planted(&site), [""; 0], "{env:?} {moves}");
     }

@@ -371,7 +371,7 @@ fn a_record_of_a_tree_that_is_gone_goes_and_that_of_a_new_one_in_its_place_moves
 
 #[test]
 fn what_cannot_be_moved_is_named_and_the_record_stays() {
-    if !rustix::process::geteuid().is_root() {
+    if !crate::skip::needs_root("what cannot be moved is root's") {
         return;
     }
     let scene = scene(&["held", "free"]);

@@ -14,7 +14,10 @@ struct Scene {
 
 impl Scene {
     fn new() -> Option<Scene> {
-        let base = judges().unwrap().then(|| tempfile::tempdir().unwrap())?;
+        if !crate::skip::needs_root("another user's files are made by root") {
+            return None;
+        }
+        let base = tempfile::tempdir().unwrap();
         fs::set_permissions(base.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let scene = Scene { base };
         fs::create_dir(scene.at("theirs")).unwrap();

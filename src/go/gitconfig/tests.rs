@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 use proptest::prelude::*;
 
 use super::*;
+use crate::skip::{Lacks, skip};
 
 type Pairs = Vec<(String, Option<Vec<u8>>)>;
 
@@ -52,7 +53,11 @@ fn git(text: &[u8]) -> Option<Pairs> {
 }
 
 fn has_git() -> bool {
-    Command::new("git").arg("version").output().is_ok()
+    let is_there = Command::new("git").arg("version").output().is_ok();
+    if !is_there {
+        skip(Lacks::Host, "git is not installed");
+    }
+    is_there
 }
 
 /// Before version 2.45 git reads a tab between words as a space. A setting before the first section has no dot.
