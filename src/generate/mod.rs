@@ -127,11 +127,7 @@ impl<'a> Model<'a> {
 fn digest(policy: &Policy, rules: &[Rule]) -> Result<String, Error> {
     let text = serde_json::to_string(policy).map_err(|error| Error::Policy(error.to_string()))?;
     let hash = Sha256::digest(format!("{text}\n{rules:?}"));
-    Ok(hash
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(crate::text::hex(&hash[..8]))
 }
 
 /// What comes of a refusal.

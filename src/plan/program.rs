@@ -88,11 +88,7 @@ fn digest(plan: &ProgramPlan, own: &OwnFiles) -> Result<String, Error> {
         }
     };
     let hash = Sha256::digest(format!("{}\n{text}", env!("CARGO_PKG_VERSION")));
-    Ok(hash
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(crate::text::hex(&hash[..8]))
 }
 
 /// Puts `RUN` in the place of a folder, in each path that lies in it and in lists of paths with colons.

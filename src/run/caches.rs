@@ -234,8 +234,5 @@ pub(super) fn module_cache(session: &Session<'_>) -> Option<PathBuf> {
 fn key(tree: &Path) -> String {
     use std::os::unix::ffi::OsStrExt;
     let hash = Sha256::digest(tree.as_os_str().as_bytes());
-    hash.iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    crate::text::hex(&hash[..8])
 }

@@ -125,7 +125,7 @@ fn random() -> anyhow::Result<String> {
     let mut bytes = [0; LENGTH / 2];
     rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
         .context("cannot get random numbers")?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(crate::text::hex(&bytes))
 }
 
 #[cfg(test)]

@@ -159,14 +159,14 @@ impl Record {
     /// `None` where there can be none. Where the work tree has it, whoever may write that could have written it.
     fn open(session: &Session<'_>, goroot: &Path, tree: &Path) -> Option<Record> {
         let digest = Sha256::digest(goroot.as_os_str().as_encoded_bytes());
-        let name = digest[..16].iter().map(|byte| format!("{byte:02x}"));
+        let name = crate::text::hex(&digest[..16]);
         let folder = token::open(&token::state(session)?.join("toolchains"))?;
         if folder.real().starts_with(tree) {
             return None;
         }
         Some(Record {
             folder: folder.open_folder().ok()?,
-            name: name.collect(),
+            name,
         })
     }
 

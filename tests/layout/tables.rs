@@ -11,7 +11,7 @@ pub const MAY_SEE: [(&str, &[&str]); 20] = [
     ("profile", &["files", "policy", "text"]),
     ("go", &["files", "paths", "policy", "text"]),
     ("host", &["paths", "sys"]),
-    ("plan", &["changes", "files", "grants", "host", "paths", "policy"]),
+    ("plan", &["changes", "files", "grants", "host", "paths", "policy", "text"]),
     ("enforce", &["files", "plan", "policy", "sys"]),
     ("notify", &["sys"]),
     ("changes", &["paths", "policy", "sys", "text"]),
