@@ -56,10 +56,12 @@ impl Backend for Bwrap {
             gocache,
             gomodcache,
             program_cache,
+            sumdb,
             ..
         } = model.site;
-        let caches = [gocache, gomodcache, program_cache].map(|cache| quoted(cache));
-        let caches = caches.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let caches = [gocache, gomodcache, program_cache].into_iter();
+        let caches = caches.chain(sumdb).map(|cache| quoted(cache));
+        let caches = caches.collect::<Result<Vec<_>, _>>()?;
         text += &format!("mkdir -p {} || exit\n", caches.join(" "));
         text += "exec bwrap \\\n";
         for words in options(model)? {

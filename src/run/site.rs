@@ -39,7 +39,9 @@ pub fn find(request: &Request, console: &dyn Console) -> anyhow::Result<(Policy,
     let tree = project.tree().map(Path::to_owned);
     let who = identity::choose(&session, &policy, tree.as_deref())?;
     let toolchain = toolchain::at_hand(&project, &who, &command)?;
-    let caches = caches::find(&session, &who, tree.as_deref(), Missing::Leave)?;
+    let mut caches = caches::find(&session, &who, tree.as_deref(), Missing::Leave)?;
+    // There or not: what is generated is the same before the first run and after it.
+    let sumdb = caches::sumdb(&mut caches, &who, tree.as_deref(), Missing::Leave);
     let programs = system::programs(&policy.programs.execute);
     let with_kind = |paths: &[PathBuf]| -> Vec<(PathBuf, bool)> {
         let real = paths
@@ -71,7 +73,7 @@ pub fn find(request: &Request, console: &dyn Console) -> anyhow::Result<(Policy,
         goroot_linked: toolchain.linked.clone(),
         gocache: caches.gocache,
         gomodcache: caches.gomodcache,
-        sumdb: look::canonicalize(caches.gopath.join("pkg/sumdb")).ok(),
+        sumdb,
         program_cache: caches.programs,
         tree: tree.unwrap_or_default(),
         home: who

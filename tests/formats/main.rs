@@ -209,3 +209,27 @@ fn what_is_not_utf_8_is_refused_by_name() {
         render(format, None, tree).unwrap();
     }
 }
+
+/// A deployment is made once, before or after the first run.
+#[test]
+fn what_is_generated_is_the_same_before_the_first_run_and_after_it() {
+    let site = support::Site::new(support::Env::User);
+    site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
+    site.file("main.go", "package main\n\nfunc main() {}\n");
+    site.settle();
+    let generated = || {
+        let formats = generate::BACKENDS.map(|backend| {
+            let made = launcher(&site, &site.work, &["profile", backend.format()]);
+            assert!(made.status.success(), "{made:?}");
+            made.stdout
+        });
+        formats.to_vec()
+    };
+    let before = generated();
+    let run = ["--", "go", "build", "-o", "/dev/null", "."];
+    let run = launcher(&site, &site.work, &run);
+    assert!(run.status.success(), "{run:?}");
+    let sumdb = site.cache().join("pkg/sumdb");
+    assert!(sumdb.is_dir(), "the run has made {}", sumdb.display());
+    assert_eq!(generated(), before);
+}
