@@ -268,13 +268,15 @@ fn names(launcher: bool) -> String {
     };
     let own: &[Call] = if launcher {
         use Call::{
-            fsconfig, fsmount, fsopen, keyctl, mount, mount_setattr, move_mount, open_tree,
-            openat2, pivot_root, sethostname, setns, umount2,
+            chroot, fsconfig, fsmount, fsopen, fspick, keyctl, mount, mount_setattr, move_mount,
+            open_tree, openat2, pivot_root, sethostname, setns, umount2,
         };
         &[
+            chroot,
             fsconfig,
             fsmount,
             fsopen,
+            fspick,
             keyctl,
             mount,
             mount_setattr,

@@ -76,3 +76,52 @@ fn a_profile_that_is_a_file_is_named_by_its_whole_path() {
         "{said}"
     );
 }
+
+/// Every system call of a staged run is one that the unit answers: one that is missing has the launcher fall back.
+#[test]
+fn the_unit_lets_the_launcher_make_all_of_its_calls() {
+    if !have("strace", "strace") {
+        return;
+    }
+    let site = support::Site::new(Env::User);
+    site.file("go.mod", "module example.com/m\n\ngo 1.21\n");
+    site.file(
+        "m_test.go",
+        "package m\n\nimport \"testing\"\n\nfunc TestM(*testing.T) {}\n",
+    );
+    site.settle();
+    let unit = launcher(&site, &site.work, &["profile", "systemd", "-q"]);
+    let unit = String::from_utf8(unit.stdout).unwrap();
+    let listed = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("SystemCallFilter="));
+    let listed: Vec<&str> = listed.unwrap().split_whitespace().collect();
+    let log = site.outside.join("calls");
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-o"]).arg(&log);
+    command
+        .arg(reachable::gosandbox())
+        .arg("--cache-dir")
+        .arg(site.cache());
+    command.args(["--", "go", "test", "./..."]);
+    site.prepare(&mut command);
+    support::confined::enter(&mut command, Env::User, site.caller());
+    support::Ended::of(&mut command).expect(0);
+    let log = fs::read_to_string(log).unwrap();
+    let called = log.lines().filter_map(|line| {
+        let (call, _) = line.split_whitespace().nth(1)?.split_once('(')?;
+        call.bytes()
+            .all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'_')
+            .then_some(call)
+    });
+    let called: std::collections::BTreeSet<&str> = called.collect();
+    assert!(
+        called.contains("fspick") && called.contains("pivot_root"),
+        "{called:?}"
+    );
+    let missing: Vec<_> = called
+        .iter()
+        .filter(|call| !listed.contains(call))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
