@@ -267,26 +267,22 @@ fn names(launcher: bool) -> String {
         }
     };
     let own: &[Call] = if launcher {
-        use Call::{
-            chroot, fsconfig, fsmount, fsopen, fspick, keyctl, mount, mount_setattr, move_mount,
-            open_tree, openat2, pivot_root, sethostname, setns, umount2,
-        };
         &[
-            chroot,
-            fsconfig,
-            fsmount,
-            fsopen,
-            fspick,
-            keyctl,
-            mount,
-            mount_setattr,
-            move_mount,
-            open_tree,
-            openat2,
-            pivot_root,
-            sethostname,
-            setns,
-            umount2,
+            Call::chroot,
+            Call::fsconfig,
+            Call::fsmount,
+            Call::fsopen,
+            Call::fspick,
+            Call::keyctl,
+            Call::mount,
+            Call::mount_setattr,
+            Call::move_mount,
+            Call::open_tree,
+            Call::openat2,
+            Call::pivot_root,
+            Call::sethostname,
+            Call::setns,
+            Call::umount2,
         ]
     } else {
         &[]

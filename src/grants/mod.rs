@@ -106,11 +106,11 @@ pub struct Places<'a> {
     pub temporary: Vec<PathBuf>,
     /// `$WORK`, where go builds.
     pub work: Option<PathBuf>,
-    /// Read besides, and there.
+    /// Also read. It must be there.
     pub read: Vec<&'a Path>,
-    /// Read besides, if it is there.
+    /// Also read, if it is there.
     pub read_if_there: Vec<&'a Path>,
-    /// Written besides.
+    /// Also written.
     pub write: Vec<&'a Path>,
     /// Written since flags name it.
     pub outputs: &'a [PathBuf],

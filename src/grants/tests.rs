@@ -9,7 +9,7 @@ use crate::plan::{self, Command, Identity, Isolation, Plan};
 use crate::policy::{Cage, Policy};
 
 thread_local! {
-    /// A grant that every subject gets besides.
+    /// A grant that every subject gets too.
     static ADDED: RefCell<Option<(Role, PathBuf, Access)>> = RefCell::default();
 }
 

@@ -97,7 +97,7 @@ pub(super) struct Programs {
 }
 
 impl Programs {
-    /// The folders and files besides the work tree that they write.
+    /// The folders and files that they write, apart from the work tree.
     pub fn written(&self) -> impl Iterator<Item = &PathBuf> {
         let written = self.grants.iter().filter(|grant| {
             let is_in_tree = matches!(grant.role, Role::Work | Role::Testdata);

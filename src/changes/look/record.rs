@@ -153,6 +153,10 @@ pub struct Unchecked {
 /// The runs in a folder after which nobody has looked yet, newest first.
 pub fn list(base: &Path) -> Vec<Unchecked> {
     let (records, _) = files(base);
+    unchecked(records)
+}
+
+fn unchecked(records: Vec<PathBuf>) -> Vec<Unchecked> {
     let mut found: Vec<Unchecked> = records
         .into_iter()
         .filter_map(|file| {
@@ -180,10 +184,7 @@ pub fn sweep(base: &Path) -> Vec<Unchecked> {
             let _a_later_run_tries_again = fs::remove_file(&file);
         }
     }
-    if records.is_empty() {
-        return Vec::new();
-    }
-    let mut found = list(base);
+    let mut found = unchecked(records);
     found.retain(|found| {
         let is_old = age(&found.file).is_some_and(|age| age > KEPT);
         if found.is_running || !is_old || !is_gone(&found.record.before.tree) {

@@ -39,7 +39,7 @@ impl<'a> Prepared<'a> {
         let within = tree.as_deref();
         let what = what(session, policy, toolchain, arguments, &caches, within)?;
         let (stamping, add_flags) = stamping(session, workspace, policy, &what)?;
-        let mut read = read_besides(workspace, &stamping, tree.as_ref());
+        let mut read = also_read(workspace, &stamping, tree.as_ref());
         let led_to = led_to(session, policy, tree.as_deref(), &what)?;
         let protected = Protected::new(&policy.files.protected, &led_to);
         let outputs = match what.go() {
@@ -111,11 +111,7 @@ fn launcher() -> anyhow::Result<PathBuf> {
 }
 
 /// Local modules, and what git needs where it stamps.
-fn read_besides(
-    workspace: &Workspace,
-    stamping: &Stamping,
-    tree: Option<&PathBuf>,
-) -> Vec<PathBuf> {
+fn also_read(workspace: &Workspace, stamping: &Stamping, tree: Option<&PathBuf>) -> Vec<PathBuf> {
     let mut read = workspace.local_modules.clone();
     if let Stamping::Safe { read: folders, .. } = stamping {
         read.extend(folders.iter().cloned());
