@@ -112,8 +112,65 @@ fn a_working_folder_outside_the_policy_does_not_arrive() {
 
 #[test]
 fn tests_of_two_packages_share_no_network() {
-    const A: &str = "package a\n\nimport (\n\t\"fmt\"\n\t\"net\"\n\t\"os\"\n\t\"testing\"\n\t\"time\"\n)\n\nfunc TestA(t *testing.T) {\n\tl, err := net.Listen(\"tcp\", \"127.0.0.1:0\")\n\tif err != nil {\n\t\tt.Fatal(err)\n\t}\n\tif err := os.WriteFile(\"testdata/address\", []byte(fmt.Sprint(l.Addr())), 0o644); err != nil {\n\t\tt.Fatal(err)\n\t}\n\ttime.Sleep(2 * time.Second)\n}\n";
-    const B: &str = "package b\n\nimport (\n\t\"net\"\n\t\"os\"\n\t\"testing\"\n\t\"time\"\n)\n\nfunc TestB(t *testing.T) {\n\tfor i := 0; i < 200; i++ {\n\t\taddress, _ := os.ReadFile(\"../a/testdata/address\")\n\t\tif len(address) == 0 {\n\t\t\ttime.Sleep(10 * time.Millisecond)\n\t\t\tcontinue\n\t\t}\n\t\tif c, err := net.Dial(\"tcp\", string(address)); err == nil {\n\t\t\tc.Close()\n\t\t\tprintln(\"REACHED\")\n\t\t}\n\t\treturn\n\t}\n\tt.Fatal(\"the other test did not listen\")\n}\n";
+    // Each waits for what the other writes, however long one of them is compiled after the other.
+    const A: &str = r#"package a
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"testing"
+	"time"
+)
+
+func TestA(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("testdata/new", []byte(fmt.Sprint(l.Addr())), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename("testdata/new", "testdata/address"); err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < 6000; i++ {
+		if _, err := os.Stat("testdata/tried"); err == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("the other test did not try")
+}
+"#;
+    const B: &str = r#"package b
+
+import (
+	"net"
+	"os"
+	"testing"
+	"time"
+)
+
+func TestB(t *testing.T) {
+	for i := 0; i < 6000; i++ {
+		address, err := os.ReadFile("../a/testdata/address")
+		if err != nil {
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		if c, err := net.Dial("tcp", string(address)); err == nil {
+			c.Close()
+			println("REACHED")
+		}
+		if err := os.WriteFile("../a/testdata/tried", nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	t.Fatal("the other test did not listen")
+}
+"#;
     for env in [Env::User, Env::Root] {
         if !env.is_here() {
             continue;
