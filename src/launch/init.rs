@@ -45,10 +45,20 @@ pub struct Start<'a> {
 /// What init does before it needs the plan, in namespaces or not. Where that fails it tells the launcher,
 /// and ends.
 pub fn begin(namespaces_for: Option<&Identity>, maps: bool, socket: &OwnedFd) -> Begun {
-    enforce::begin(namespaces_for, maps).unwrap_or_else(|error| {
-        message::send(socket, &failed(&error));
-        sys::exit_now(125)
-    })
+    writes_its_maps()
+        .and_then(|()| enforce::begin(namespaces_for, maps))
+        .unwrap_or_else(|error| {
+            message::send(socket, &failed(&error));
+            sys::exit_now(125)
+        })
+}
+
+/// A launcher that has waited for an earlier init, which the host has refused something, lets nobody look
+/// into itself. What it clones then inherits that, and its files in /proc would be root's (proc(5)), the
+/// maps of its user namespace among them.
+fn writes_its_maps() -> Result<(), enforce::Error> {
+    process::set_dumpable_behavior(DumpableBehavior::Dumpable)
+        .during(Layer::Namespaces, || "be able to write its own maps".into())
 }
 
 /// The rest, to the end of the run.

@@ -11,6 +11,7 @@ mod roots;
 mod scenes;
 mod servers;
 mod together;
+mod unstaged;
 mod windows;
 
 use support::{Env, Site};
