@@ -52,6 +52,10 @@ pub mod policy;
 #[forbid(unsafe_code)]
 pub mod profile;
 #[forbid(unsafe_code)]
+pub mod record;
+#[forbid(unsafe_code)]
+pub mod refusal;
+#[forbid(unsafe_code)]
 pub mod run;
 /// The tests' one definition of a skip.
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use gosandbox::gateway::{Caller, Config, Gateway, Service};
 use gosandbox::policy::{Modules, Network};
+use gosandbox::record::Log;
 
 /// Go's own server, `upstream/main.go`, as a process; it ends with this.
 pub struct Upstream {
@@ -79,7 +80,7 @@ pub fn gateway(upstream: &Upstream) -> (Gateway, String) {
         network: Network::default(),
         token: "token".to_owned(),
         caller: Caller::default(),
-        audit: Some(tempfile::tempfile().expect("a log")),
+        audit: Log::new(tempfile::tempfile().expect("a log"), "bench"),
         progress: None,
     })
     .expect("a gateway");

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::refusal::Refusal;
+use crate::refusal::Code;
 
 /// What happened to a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,7 +70,7 @@ pub enum Verdict {
     /// It is not applied, and removed from the stage.
     Drop(Dropped),
     /// It is not applied, and stays in the stage.
-    Refuse(Refusal),
+    Refuse(Code),
     /// The work tree was changed here since the run began. The change stays in the stage.
     Conflict,
     /// It lies in a folder that is refused or in conflict, which stands for it.
@@ -264,7 +264,7 @@ impl Landed {
     }
 
     /// What was refused.
-    pub fn refused(&self) -> impl Iterator<Item = (Change, Refusal)> + '_ {
+    pub fn refused(&self) -> impl Iterator<Item = (Change, Code)> + '_ {
         self.changes
             .iter()
             .filter_map(|change| match change.verdict {

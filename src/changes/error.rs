@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::refusal::{Code, Help, Refuse};
+
 /// Why a stage cannot be worked on.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -60,6 +62,29 @@ pub enum Error {
         /// Why.
         cause: String,
     },
+}
+
+impl Refuse for Error {
+    fn code(&self) -> Code {
+        match self {
+            Error::System { .. } | Error::Owner { .. } => Code::SystemError,
+            Error::Running { .. } => Code::ChangesInUse,
+            Error::Record { .. } => Code::ChangesUnreadable,
+            Error::OtherTree { .. } => Code::ChangesOfOtherTree,
+            Error::Identity { .. } => Code::ChangesOfOtherUser,
+            Error::TooMany { .. } => Code::ChangesTooMany,
+        }
+    }
+
+    fn help(&self) -> Vec<Help> {
+        let words = |text: String| vec![Help::Words(text)];
+        match self {
+            Error::Identity { run, uid } => words(format!(
+                "setpriv --reuid {uid} --clear-groups gosandbox changes apply {run}"
+            )),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// Says what was to be done where a system call fails.

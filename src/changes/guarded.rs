@@ -13,8 +13,8 @@ use super::folders::{Folders, Tree};
 use super::links::{self, Real};
 use super::open;
 use super::places::{self, Names, Places};
-use super::refusal::Refusal;
 use super::scan;
+use crate::refusal::Code;
 
 /// A folder of the work tree.
 struct Folder {
@@ -85,7 +85,7 @@ pub(super) fn add(
                         links::follow(&view, tree_path, &at, text.to_bytes(), &mut budget);
                     for place in followed.passed {
                         if !names.protect(&place) {
-                            found.add(&place, Refusal::ProtectedLinkTarget);
+                            found.add(&place, Code::ProtectedLinkTarget);
                             is_any = true;
                         }
                     }

@@ -16,10 +16,10 @@ use super::guarded;
 use super::links::{Real, Seen, View};
 use super::places::{Names, Places};
 use super::record::{Keep, Rules};
-use super::refusal::Refusal;
 use super::repository::{self, Parts};
 use super::scan::{self, Time};
 use super::targets;
+use crate::refusal::Code;
 
 /// Gives every entry its verdict.
 pub(super) fn judge(
@@ -34,8 +34,8 @@ pub(super) fn judge(
         .map(|entry| (entry.what, entry.verdict))
         .collect();
     let names = Names::new(&rules.protected_names);
-    let mut places = Places::new(&rules.protected_paths, Refusal::ProtectedPath);
-    let outputs = Places::new(&rules.outputs, Refusal::ProtectedPath);
+    let mut places = Places::new(&rules.protected_paths, Code::ProtectedPath);
+    let outputs = Places::new(&rules.outputs, Code::ProtectedPath);
     let judge_all = |entries: &mut [Entry], places: &Places| {
         let mut judge = Judge {
             keep: rules.keep,
@@ -72,7 +72,7 @@ struct Mark {
     /// The topmost entry that is refused or in conflict, and stands for this one.
     top: Option<u32>,
     /// Why what lies in this folder is refused.
-    refusal: Option<Refusal>,
+    refusal: Option<Code>,
     place: Option<usize>,
     output: Option<usize>,
     /// Whether what lies in this folder is kept.
@@ -179,7 +179,7 @@ impl Judge<'_> {
         entries: &[Entry],
         index: u32,
         mark: &mut Mark,
-    ) -> io::Result<Option<Refusal>> {
+    ) -> io::Result<Option<Code>> {
         let entry = &entries[index as usize];
         let name = entry.name.to_bytes();
         let is_link = entry.kind == Kind::Symlink;
@@ -192,7 +192,7 @@ impl Judge<'_> {
         if index != 0
             && (self.names.has_everywhere(name) || self.names.refuses(name, is_link, path))
         {
-            return Ok(Some(Refusal::ProtectedPath));
+            return Ok(Some(Code::ProtectedPath));
         }
         if let Some(refusal) = self.places.refusal(mark.place) {
             return Ok(Some(refusal));
@@ -202,7 +202,7 @@ impl Judge<'_> {
             && matches!(entry.what, What::Added | What::Replaced | What::Modified)
             && repository::is_part(entry);
         if is_part {
-            return Ok(Some(Refusal::MakesRepository));
+            return Ok(Some(Code::MakesRepository));
         }
         if entry.kind != Kind::Folder || !entry.is_staged || entry.what == What::Deleted {
             return Ok(None);
@@ -210,13 +210,13 @@ impl Judge<'_> {
         let mut real = Parts::default();
         if entry.real == Some(Kind::Folder) {
             if entry.is_closed {
-                return Ok(Some(Refusal::UnreadableFolder));
+                return Ok(Some(Code::UnreadableFolder));
             }
             if let Ok(folder) = self.folders.at(entries, index) {
                 real = Parts::of(folder);
             }
             if real.are_whole() {
-                return Ok(Some(Refusal::InsideRepository));
+                return Ok(Some(Code::InsideRepository));
             }
         }
         let children = children(entries, entry);
@@ -225,7 +225,7 @@ impl Judge<'_> {
         });
         if real.with(kept).are_whole() {
             if entry.real != Some(Kind::Folder) {
-                return Ok(Some(Refusal::MakesRepository));
+                return Ok(Some(Code::MakesRepository));
             }
             mark.becomes_repository = true;
         }
@@ -242,11 +242,11 @@ impl Judge<'_> {
         let entry = &entries[index as usize];
         let refusal = match entry.kind {
             _ if entry.what == What::Deleted => None,
-            Kind::Device => Some(Refusal::DeviceNode),
+            Kind::Device => Some(Code::DeviceNode),
             Kind::File if entry.mode & 0o6000 != 0 && entry.what != What::Times => {
-                Some(Refusal::SetIdFile)
+                Some(Code::SetIdFile)
             }
-            Kind::Symlink if self.places.is_on_the_way(mark.place) => Some(Refusal::HoldsProtected),
+            Kind::Symlink if self.places.is_on_the_way(mark.place) => Some(Code::HoldsProtected),
             _ => None,
         };
         if let Some(refusal) = refusal {
@@ -272,7 +272,7 @@ impl Judge<'_> {
                 || stay.is_err()
                 || self.holds_a_place(entries, index, mark.place);
             if is_protected {
-                return Ok(Verdict::Refuse(Refusal::HoldsProtected));
+                return Ok(Verdict::Refuse(Code::HoldsProtected));
             }
             if stay.is_ok_and(|stay| stay > 0) {
                 return Ok(Verdict::Conflict);
@@ -296,7 +296,7 @@ impl Judge<'_> {
 }
 
 /// Has the topmost refused folder stand for a change in it.
-fn tell_of(top: &mut Entry, refusal: Option<Refusal>) {
+fn tell_of(top: &mut Entry, refusal: Option<Code>) {
     if let Some(refusal) = refusal {
         if top.what == What::Same {
             top.what = What::Modified;

@@ -25,7 +25,6 @@ mod owner;
 mod places;
 mod put;
 mod record;
-mod refusal;
 mod repository;
 mod scan;
 mod side;
@@ -39,7 +38,6 @@ pub use diff::Diff;
 pub use error::Error;
 pub use found::{Found, discard, list, sweep};
 pub use record::{Keep, Record, Rules};
-pub use refusal::Refusal;
 pub use stage::{Stage, State};
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
-use super::refusal::Refusal;
 use crate::policy::protected::Matcher;
+use crate::refusal::Code;
 
 /// Names that are protected at any depth, as git and file systems compare them.
 pub(super) struct Names {
@@ -63,12 +63,12 @@ pub(super) struct Places {
 #[derive(Default)]
 struct Node {
     below: HashMap<Vec<u8>, usize>,
-    refusal: Option<Refusal>,
+    refusal: Option<Code>,
 }
 
 impl Places {
     /// Paths with one refusal for all of them. What is not below the work tree is left out.
-    pub fn new(paths: &[PathBuf], refusal: Refusal) -> Places {
+    pub fn new(paths: &[PathBuf], refusal: Code) -> Places {
         let mut places = Places {
             nodes: vec![Node::default()],
         };
@@ -80,7 +80,7 @@ impl Places {
         places
     }
 
-    pub fn add(&mut self, names: &[Vec<u8>], refusal: Refusal) {
+    pub fn add(&mut self, names: &[Vec<u8>], refusal: Code) {
         let mut at = 0;
         for name in names {
             let name = name.to_ascii_lowercase();
@@ -104,7 +104,7 @@ impl Places {
     }
 
     /// Why a place is refused, where a path of the set ends there.
-    pub fn refusal(&self, at: Option<usize>) -> Option<Refusal> {
+    pub fn refusal(&self, at: Option<usize>) -> Option<Code> {
         self.nodes[at?].refusal
     }
 
@@ -114,7 +114,7 @@ impl Places {
     }
 
     /// Why a path, or a folder above it, is refused.
-    pub fn refusal_of(&self, names: &[Vec<u8>]) -> Option<Refusal> {
+    pub fn refusal_of(&self, names: &[Vec<u8>]) -> Option<Code> {
         let mut at = Some(0);
         for name in names {
             if let Some(refusal) = self.refusal(at) {
@@ -199,7 +199,7 @@ mod tests {
     fn a_path_is_refused_at_its_end_and_below_it() {
         let places = Places::new(
             &["a/B".into(), "c".into(), "../d".into()],
-            Refusal::ProtectedPath,
+            Code::ProtectedPath,
         );
         let names = |path: &str| -> Vec<Vec<u8>> {
             path.split('/')

@@ -8,8 +8,8 @@ use std::path::Path;
 use super::change::{Entry, Kind, Verdict, What, names};
 use super::links::{self, Real, Seen, View};
 use super::places::{Names, Places};
-use super::refusal::Refusal;
 use super::repository;
+use crate::refusal::Code;
 
 /// Refuses links that lead out of the work tree or to something protected.
 pub(super) fn judge(
@@ -40,7 +40,7 @@ pub(super) fn judge(
             .map_or(&b""[..], |text| text.to_bytes());
         let folder = names(entries, entry.parent);
         let folder: links::Names = folder.into_iter().map(CString::into_bytes).collect();
-        let mut refusal = links::climbs(text).then_some(Refusal::LinkLeavesTree);
+        let mut refusal = links::climbs(text).then_some(Code::LinkLeavesTree);
         for view in [&merged as &dyn View, &Real(tree.as_fd())] {
             let followed = links::follow(view, tree_path, &folder, text, &mut budget);
             let is_protected = |path: &links::Names| {
@@ -51,12 +51,12 @@ pub(super) fn judge(
                     || repository::is_above(tree, path)
             };
             if followed.leaves {
-                refusal.get_or_insert(Refusal::LinkLeavesTree);
+                refusal.get_or_insert(Code::LinkLeavesTree);
             } else if followed.passed.iter().any(is_protected) {
-                refusal.get_or_insert(Refusal::LinkToProtected);
+                refusal.get_or_insert(Code::LinkToProtected);
             }
             if budget == 0 {
-                refusal.get_or_insert(Refusal::LinkLeavesTree);
+                refusal.get_or_insert(Code::LinkLeavesTree);
             }
         }
         refused.extend(refusal.map(|refusal| (index, refusal)));

@@ -4,6 +4,7 @@ use std::panic;
 use std::process;
 
 use super::REFUSED;
+use crate::refusal::{Code, Refused};
 
 /// Ends the process at the first panic, with a message and the status of a refusal. A signal, which is the default, does not
 /// end pid 1 of a pid namespace under a tracer, and says nothing of gosandbox.
@@ -15,10 +16,11 @@ pub fn ends_the_process() {
         let cause = text
             .or(payload.downcast_ref::<&str>().copied())
             .unwrap_or("unknown");
-        super::print_error(&anyhow::anyhow!(
-            "internal error at {}: {cause}; this is a fault of gosandbox's own, please report it",
+        let text = format!(
+            "cannot go on: internal error at {}: {cause}",
             place.unwrap_or_default()
-        ));
+        );
+        super::terminal::refused(&Refused::new(Code::InternalError, text), &[]);
         process::exit(i32::from(REFUSED));
     }));
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::print;
 use crate::changes::look::{self, Look, Report, Unchecked};
-use crate::run::Helped;
+use crate::refusal::{Code, Refused};
 
 /// The version of the JSON that `--json` prints.
 const SCHEMA: u32 = 1;
@@ -66,14 +66,11 @@ pub(super) fn apply(found: &Unchecked, is_json: bool) -> anyhow::Result<u8> {
     if report.stayed.is_empty() {
         return Ok(0);
     }
-    Err(Helped {
-        message: format!(
-            "cannot move away or look at everything that run {} has made",
-            found.record.run
-        ),
-        help: format!("gosandbox changes apply {}", found.record.run),
-    }
-    .into())
+    let run = &found.record.run;
+    let text = format!("cannot move away or look at everything that run {run} has made");
+    Err(Refused::new(Code::LeftByKilledRun, text)
+        .words(format!("gosandbox changes apply {run}"))
+        .into())
 }
 
 /// Gives the look up.

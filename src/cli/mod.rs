@@ -1,6 +1,7 @@
 //! The command line: a file a subcommand. The only code that prints, and one place that prints
 //! errors.
 
+mod again;
 pub mod args;
 mod auto;
 pub mod bug;
@@ -25,17 +26,14 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 
-use self::args::{Request, UsageError, Verbosity};
+use self::args::{Request, Verbosity};
 use crate::launch;
-use crate::run::{self, Helped};
+use crate::refusal::Refused;
+use crate::run;
 use crate::text::{visible, visible_lines};
 
 /// gosandbox refused or failed.
 pub const REFUSED: u8 = 125;
-/// The command could not be executed.
-pub const NOT_EXECUTABLE: u8 = 126;
-/// The command was not found.
-pub const NOT_FOUND: u8 = 127;
 
 /// Does what the command line says, and returns the exit status.
 pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
@@ -45,22 +43,27 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
         .is_some_and(|word| word == crate::plan::WRAPPER_WORD)
     {
         let words: Vec<OsString> = argv.skip(1).collect();
-        print_error(&launch::wrapper::run(&words).into());
+        let failed = anyhow::Error::from(launch::wrapper::run(&words));
+        terminal::refused(&run::refused(&failed), &[]);
         return REFUSED;
     }
     if let Err(error) = launch::sanitise_descriptors() {
-        print_error(&anyhow::Error::from(error).context("cannot make sure of the descriptors"));
+        let failed = anyhow::Error::from(error).context("cannot make sure of the descriptors");
+        terminal::refused(&run::refused(&failed), &[]);
         return REFUSED;
     }
-    let done = args::parse(argv)
-        .map_err(anyhow::Error::from)
-        .and_then(|request| dispatch(&request));
-    match done {
-        Ok(status) => status,
+    let words: Vec<OsString> = argv.collect();
+    match args::parse(words.iter().cloned()) {
         Err(error) => {
-            print_error(&error);
-            status_of(&error)
+            let refused = Refused::of(&error).within("cannot read the command line");
+            terminal::refused(&refused, &words);
+            error.status()
         }
+        Ok(request) => dispatch(&request).unwrap_or_else(|error| {
+            let refused = run::refused(&error);
+            terminal::refused(&refused, &words);
+            run::status(refused.code())
+        }),
     }
 }
 
@@ -86,17 +89,6 @@ fn dispatch(request: &Request) -> anyhow::Result<u8> {
     }
 }
 
-/// The exit status for what has failed (as of env(1): 125 to 127).
-fn status_of(error: &anyhow::Error) -> u8 {
-    match error.downcast_ref() {
-        Some(launch::Error::Execute { errno, .. }) if *errno == libc::ENOENT => NOT_FOUND,
-        Some(launch::Error::Execute { .. }) => NOT_EXECUTABLE,
-        _ if error.is::<run::NotFound>() => NOT_FOUND,
-        _ if let Some(usage) = error.downcast_ref::<UsageError>() => usage.status(),
-        _ => REFUSED,
-    }
-}
-
 /// Prints what was asked for. A reader that has gone away (`| head`) is no error.
 fn print(bytes: &[u8]) -> anyhow::Result<u8> {
     let mut stdout = io::stdout().lock();
@@ -106,25 +98,6 @@ fn print(bytes: &[u8]) -> anyhow::Result<u8> {
         }
         _ => Ok(0),
     }
-}
-
-/// Prints an error and its causes, but for one that its own message ends with; a standard error that is
-/// closed changes nothing.
-fn print_error(error: &anyhow::Error) {
-    let mut text = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !text.ends_with(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
-    let mut lines = format!("gosandbox: {}\n", visible(&text));
-    let helped = error.downcast_ref::<Helped>();
-    let helped = helped.map(|helped| helped.help.as_str());
-    let usage = || error.downcast_ref::<UsageError>()?.help();
-    if let Some(help) = helped.or_else(usage) {
-        lines.push_str(&format!("help: {}\n", visible(help)));
-    }
-    drop(io::stderr().write_all(lines.as_bytes()));
 }
 
 /// Prints an error of several lines, which ends with what the user can do.

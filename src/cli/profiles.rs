@@ -11,6 +11,7 @@ use super::warn;
 use crate::files::look;
 use crate::files::{Keeper, Place, make_folders};
 use crate::generate::{Artifact, BACKENDS, Mode, Model, backend};
+use crate::refusal::{Code, Refused};
 use crate::run;
 use crate::text::visible;
 
@@ -24,15 +25,21 @@ pub(super) fn generate(args: &ProfileArgs) -> anyhow::Result<Vec<u8>> {
 pub(super) fn files(args: &SiteArgs, format: &str) -> anyhow::Result<Vec<Artifact>> {
     let Some(backend) = backend(format) else {
         let known: Vec<_> = BACKENDS.iter().map(|one| one.format()).collect();
-        bail!(
+        let text = format!(
             "cannot make a profile: `{format}` is not one of {}",
             [known.join(", "), "auto".to_owned()].join(", ")
         );
+        return Err(Refused::new(Code::FormatUnknown, text).into());
     };
     if let Some(form) = &args.form
         && !backend.forms().contains(&form.as_str())
     {
-        bail!("cannot make a profile: {format} has no form `{form}`");
+        let text = format!("cannot make a profile: {format} has no form `{form}`");
+        let forms = backend.forms().iter();
+        let refused = forms.fold(Refused::new(Code::FormatUnknown, text), |refused, form| {
+            refused.option(format!("--form {form}"))
+        });
+        return Err(refused.without("--form").into());
     }
     let (policy, site) = run::find_site(&request(&args.as_run()), &Terminal(args.verbosity))?;
     let mut model = Model::new(&policy, &site)?;

@@ -1,12 +1,17 @@
 //! The caller's terminal, as a run sees it.
 
+use std::ffi::OsString;
+use std::io::{self, Write};
+
 use super::args::{RunArgs, Verbosity};
-use super::{REFUSED, note, plan, print, print_lines, progress, review, warn};
+use super::{REFUSED, again, note, plan, print, print_lines, progress, review, warn};
 use crate::changes::Stage;
 use crate::gateway::Progress;
 use crate::plan::Plan;
 use crate::policy::{Policy, Staging};
+use crate::refusal::Refused;
 use crate::run::{Command, Console, Ended, Request};
+use crate::text::visible;
 
 /// What a run is asked for by these options.
 pub(super) fn request(args: &RunArgs) -> Request {
@@ -31,6 +36,29 @@ pub(super) fn run(args: &RunArgs, command: &Command) -> anyhow::Result<u8> {
         Ended::TimedOut => 128 + libc::SIGKILL as u8,
         Ended::HeldBack => REFUSED,
     })
+}
+
+/// Prints a refusal: its message with its code at the end, and a line for each thing that helps. The
+/// only place that does. `words`: the command line. A standard error that is closed changes nothing.
+pub(super) fn refused(refused: &Refused, words: &[OsString]) {
+    let code = refused.code();
+    let mut lines = format!(
+        "gosandbox: {} ({})\n",
+        visible(refused.message()),
+        code.word()
+    );
+    let help = refused.help();
+    let mut said: Vec<_> = help
+        .iter()
+        .filter_map(|one| again::line(one, words))
+        .collect();
+    if said.is_empty() {
+        said.push(code.remedy().to_owned());
+    }
+    for help in said {
+        lines.push_str(&format!("help: {}\n", visible(&help)));
+    }
+    drop(io::stderr().write_all(lines.as_bytes()));
 }
 
 /// Standard output and error, and as much as `-v` and `-q` want said.

@@ -1,13 +1,14 @@
 //! Why a command line makes no sense, and what to write instead.
 
 use crate::profile::Problem;
+use crate::refusal::{Code, Help, Refuse, shell_word};
 
 /// Why a command line makes no sense.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)] // the message says what each field is
 pub enum UsageError {
-    #[error("cannot read the command line")]
-    Syntax(#[source] lexopt::Error),
+    #[error("{0}")]
+    Syntax(lexopt::Error),
     #[error("unknown option `{name}`{hint}; an option of the command goes after `--`")]
     UnknownOption { name: String, hint: String },
     #[error("`{flag}` needs a value: {flag} {value}")]
@@ -28,17 +29,11 @@ pub enum UsageError {
         help: String,
         status: u8,
     },
-    #[error(
-        "no command: write `gosandbox -- COMMAND`, as in `gosandbox -- go build ./...`; `gosandbox --help` shows the options"
-    )]
+    #[error("there is no command")]
     NoCommand,
-    #[error(
-        "`{word}` is neither go nor a subcommand{hint}: to run it in the cage, write `gosandbox -- {word}`"
-    )]
+    #[error("`{word}` is neither go nor a subcommand{hint}")]
     NeedsDashes { word: String, hint: String },
-    #[error(
-        "this version of gosandbox does not have `{name}`; to run a program of that name, write `gosandbox -- {name}`"
-    )]
+    #[error("this version of gosandbox does not have `{name}`")]
     Later { name: &'static str },
     #[error("`{sub}` takes {arguments}, and was given `{word}`")]
     Argument {
@@ -46,9 +41,7 @@ pub enum UsageError {
         arguments: &'static str,
         word: String,
     },
-    #[error(
-        "`{sub}` needs an argument: gosandbox {sub} {arguments}; `gosandbox help {sub}` says what there is"
-    )]
+    #[error("`{sub}` needs an argument: gosandbox {sub} {arguments}")]
     NoArgument {
         sub: &'static str,
         arguments: &'static str,
@@ -73,19 +66,44 @@ impl UsageError {
         }
     }
 
-    /// What to write instead, where the message does not say it.
-    pub fn help(&self) -> Option<&str> {
-        match self {
-            UsageError::Misplaced { help, .. } => Some(help),
-            _ => None,
-        }
-    }
-
     /// The exit status.
     pub fn status(&self) -> u8 {
         match self {
             UsageError::Misplaced { status, .. } => *status,
             _ => super::REFUSED,
         }
+    }
+}
+
+impl Refuse for UsageError {
+    fn code(&self) -> Code {
+        match self {
+            UsageError::UnknownOption { .. } => Code::OptionUnknown,
+            UsageError::Syntax(_)
+            | UsageError::NoValue { .. }
+            | UsageError::ExtraValue { .. }
+            | UsageError::EmptyValue { .. }
+            | UsageError::Twice { .. }
+            | UsageError::Value { .. } => Code::OptionValue,
+            UsageError::Misplaced { .. } => Code::OptionMisplaced,
+            UsageError::NoCommand
+            | UsageError::NeedsDashes { .. }
+            | UsageError::Later { .. }
+            | UsageError::Argument { .. }
+            | UsageError::NoArgument { .. } => Code::CommandUnclear,
+        }
+    }
+
+    fn help(&self) -> Vec<Help> {
+        let words = match self {
+            UsageError::Misplaced { help, .. } => help.clone(),
+            UsageError::NeedsDashes { word, .. } => format!("gosandbox -- {}", shell_word(word)),
+            UsageError::Later { name } => format!("gosandbox -- {name}"),
+            UsageError::Argument { sub, .. } | UsageError::NoArgument { sub, .. } => {
+                format!("gosandbox help {sub}")
+            }
+            _ => return Vec::new(),
+        };
+        vec![Help::Words(words)]
     }
 }

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use subtle::ConstantTimeEq;
 
-use super::audit::Event;
 use super::request::{self, Method, Request};
 use super::route::route;
 use super::service::{Reply, answer};
 use super::{Service, Shared, peer, tunnel};
+use crate::record::{By, Event, EventKind};
+use crate::refusal::Code;
 
 /// How long a connection is kept open between requests.
 const IDLE: Duration = Duration::from_secs(120);
@@ -162,17 +163,13 @@ fn stranger(shared: &Shared, asked: &str) {
             .split('/')
             .nth(1)
             .is_some_and(|first| first == shared.token);
-        shared.audit.write(&Event {
-            event: "refused",
-            rule: Some("token"),
-            // A token that was asked for on the wrong socket is not written down.
-            reason: Some(if known {
-                "the tunnel's socket serves no modules"
-            } else {
-                asked
-            }),
-            ..Event::default()
-        });
+        // A token that was asked for on the wrong socket is not written down.
+        let reason = match known {
+            true => "the tunnel's socket serves no modules",
+            false => asked,
+        };
+        let event = Event::new(EventKind::AccessDenied, By::Gateway).code(Code::TokenUnknown);
+        shared.audit.write(event.rule("token").reason(reason));
     }
 }
 

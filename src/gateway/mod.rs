@@ -6,7 +6,6 @@
 //! This room faces the sandbox. What it asks for outside, it asks of [`crate::web`].
 
 mod age;
-mod audit;
 mod connection;
 mod count;
 mod escape;
@@ -21,12 +20,13 @@ mod sumdb;
 mod transfer;
 mod tunnel;
 
-use std::fs::File;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
 use self::server::Shared;
 use crate::policy::{Modules, Network};
+use crate::record::Log;
+use crate::refusal::{Code, Refuse};
 use crate::web;
 pub use crate::web::{Caller, Limits};
 
@@ -41,8 +41,8 @@ pub struct Config {
     pub token: String,
     /// What the caller's environment says about the way out.
     pub caller: Caller,
-    /// Where every fetch and every refusal is written, a JSON line each.
-    pub audit: Option<File>,
+    /// Where every fetch and every refusal is written.
+    pub audit: Log,
     /// Told of the progress, a few times a second while a download lasts, and once at its end.
     pub progress: Option<fn(Progress)>,
 }
@@ -66,6 +66,12 @@ pub enum Service {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot start the module gateway: {0}")]
 pub struct Error(pub String);
+
+impl Refuse for Error {
+    fn code(&self) -> Code {
+        Code::GatewayFailed
+    }
+}
 
 impl From<web::Error> for Error {
     fn from(error: web::Error) -> Error {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Error;
 use crate::policy::{Modules, pattern};
+use crate::refusal::Code;
 use crate::web::upstream::Upstreams;
 
 /// The policy's rules, parsed.
@@ -27,6 +28,8 @@ pub(super) struct Admitted<'a> {
 /// Why something is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
+    /// The stable code.
+    pub(super) code: Code,
     /// The rule that decided, with its place.
     pub(super) rule: String,
     /// What the rule found, where that is not plain.
@@ -64,11 +67,11 @@ impl Rules {
             |list: &'_ [String]| list.iter().position(|one| pattern::matches(one, module));
         if let Some(at) = matching(&self.modules.deny) {
             let denied = &self.modules.deny[at];
-            return Err(self.refusal("modules.deny", Some(denied), None));
+            return Err(self.refusal(Code::ModuleDenied, "modules.deny", Some(denied), None));
         }
         if matching(&self.modules.allow).is_none() {
             let why = Some("does not name it".to_owned());
-            return Err(self.refusal("modules.allow", None, why));
+            return Err(self.refusal(Code::ModuleNotAllowed, "modules.allow", None, why));
         }
         let own = self.own_upstreams(module);
         // Not asked where nothing hangs on it: a profile may name many.
@@ -99,6 +102,7 @@ impl Rules {
         {
             None => Ok(()),
             Some(one) => Err(self.refusal(
+                Code::ModulePrivate,
                 "modules.private",
                 Some(one),
                 Some("keeps it from the checksum database".to_owned()),
@@ -106,8 +110,15 @@ impl Rules {
         }
     }
 
-    pub(super) fn refusal(&self, key: &str, item: Option<&str>, why: Option<String>) -> Refusal {
+    pub(super) fn refusal(
+        &self,
+        code: Code,
+        key: &str,
+        item: Option<&str>,
+        why: Option<String>,
+    ) -> Refusal {
         Refusal {
+            code,
             rule: self.modules.rule(key, item),
             why,
         }

@@ -10,12 +10,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::age::Ages;
-use super::audit::Audit;
 use super::count::Counts;
 use super::rules::Rules;
 use super::sumdb::Database;
 use super::tunnel::Hosts;
 use super::{Config, Error, Limits, Service, Summary, connection};
+use crate::record::Log;
 use crate::web::client::{self, Client};
 use crate::web::credentials::Credentials;
 use crate::web::proxy::Proxies;
@@ -39,7 +39,7 @@ pub(super) struct Shared {
     pub(super) ages: Ages,
     pub(super) sumdb: Option<Database>,
     pub(super) hosts: Hosts,
-    pub(super) audit: Audit,
+    pub(super) audit: Log,
     pub(super) counts: Counts,
     pub(super) stopping: AtomicBool,
     /// Requests without the token.
@@ -92,7 +92,7 @@ impl Shared {
             ages: Ages::default(),
             sumdb,
             hosts: Hosts::new(&config.network.allow)?,
-            audit: Audit::new(config.audit),
+            audit: config.audit,
             counts: Counts::new(config.progress),
             stopping: AtomicBool::new(false),
             strangers: AtomicUsize::new(0),

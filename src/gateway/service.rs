@@ -6,11 +6,12 @@ use sha2::{Digest, Sha256};
 
 use super::Shared;
 use super::age::{self, Info};
-use super::audit::Event;
 use super::route::{File, Kind, Route, Sumdb};
 use super::rules::{Admitted, Refusal};
 use super::transfer::{Passed, Transfer};
 use crate::paths::escape_module;
+use crate::record::{By, Detail, Event, EventKind};
+use crate::refusal::Code;
 use crate::text::clean;
 use crate::web::fetch::{self, Failure};
 
@@ -76,6 +77,18 @@ pub(super) fn answer(shared: &Shared, route: Route) -> Reply<'_> {
     }
 }
 
+/// The event of a refusal.
+fn refused(refusal: &Refusal) -> Event {
+    let mut event = Event {
+        reason: refusal.why.clone(),
+        ..Event::new(EventKind::ModuleRefused, By::Gateway)
+            .code(refusal.code)
+            .rule(refusal.rule.as_str())
+    };
+    event.detail.status = Some(403);
+    event
+}
+
 /// Writes a refusal down, and makes the answer of it.
 fn refuse<'a>(
     shared: &Shared,
@@ -85,17 +98,12 @@ fn refuse<'a>(
     refusal: &Refusal,
 ) -> Reply<'a> {
     let words = clean(&refusal.words());
-    shared.audit.write(&Event {
-        event: "refused",
-        module: Some(module),
-        version,
-        file,
-        status: Some(403),
-        rule: Some(&refusal.rule),
-        reason: refusal.why.as_deref(),
-        ..Event::default()
-    });
     let at = version.map_or_else(String::new, |version| format!("@{version}"));
+    let mut event = refused(refusal).subject(format!("{module}{at}"));
+    event.detail.module = Some(module.to_owned());
+    event.detail.version = version.map(str::to_owned);
+    event.detail.file = file.map(str::to_owned);
+    shared.audit.write(event);
     shared.counts.refused(format!("{module}{at}: {words}"));
     Reply::status(403, &words)
 }
@@ -103,16 +111,17 @@ fn refuse<'a>(
 /// Writes a failure down that is more than that a thing is not there.
 fn failed<'a>(shared: &Shared, file: Option<&File>, module: &str, failure: Failure) -> Reply<'a> {
     if !failure.is_missing() {
-        shared.audit.write(&Event {
-            event: "module-failed",
-            module: Some(module),
-            version: file.map(|file| file.version.as_str()),
-            file: file.map(|file| file.kind.word()),
-            upstream: failure.upstream.as_deref(),
+        let event = Event::new(EventKind::ModuleFailed, By::Gateway);
+        let mut event = event.subject(module).reason(failure.reason.as_str());
+        event.detail = Detail {
+            module: Some(module.to_owned()),
+            version: file.map(|file| file.version.clone()),
+            file: file.map(|file| file.kind.word().to_owned()),
+            upstream: failure.upstream.clone(),
             status: Some(failure.status),
-            reason: Some(&failure.reason),
-            ..Event::default()
-        });
+            ..Detail::default()
+        };
+        shared.audit.write(event);
     }
     failure.into()
 }
@@ -127,7 +136,9 @@ fn too_young(shared: &Shared, min_age: Duration) -> Refusal {
     let why = format!(
         "wants versions that are {least} old, and this one is younger, or its age is not known"
     );
-    shared.rules.refusal("modules.min-age", None, Some(why))
+    shared
+        .rules
+        .refusal(Code::ModuleTooYoung, "modules.min-age", None, Some(why))
 }
 
 fn list<'a>(shared: &'a Shared, module: &str) -> Reply<'a> {
@@ -296,20 +307,17 @@ fn sumdb<'a>(shared: &Shared, request: &Sumdb) -> Reply<'a> {
 /// What cannot be looked up is refused by the go command, since no signature says what it must be.
 fn unreachable<'a>(shared: &Shared, lookup: Option<&(String, String)>, why: &str) -> Reply<'a> {
     let why = format!("does not tell what is asked: {}", clean(why));
-    let refusal = shared
-        .rules
-        .refusal("modules.checksum-database", None, Some(why));
+    let refusal = shared.rules.refusal(
+        Code::ChecksumUnconfirmed,
+        "modules.checksum-database",
+        None,
+        Some(why),
+    );
     match lookup {
         Some((module, version)) => refuse(shared, module, Some(version), None, &refusal),
         None => {
             let words = clean(&refusal.words());
-            shared.audit.write(&Event {
-                event: "refused",
-                status: Some(403),
-                rule: Some(&refusal.rule),
-                reason: refusal.why.as_deref(),
-                ..Event::default()
-            });
+            shared.audit.write(refused(&refusal));
             shared.counts.refused(words.clone());
             Reply::status(403, &words)
         }

@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use sha2::{Digest, Sha256};
 
-use super::audit::{Audit, Event};
 use super::count::Fetch;
 use super::route::File;
+use crate::record::{By, Detail, Event, EventKind, Log};
 use crate::text::{clean, hex};
 use crate::web::fetch::Answer;
 
@@ -17,7 +17,7 @@ pub(super) struct Transfer<'a> {
     pub(super) file: File,
     pub(super) answer: Answer,
     pub(super) fetch: Fetch<'a>,
-    pub(super) audit: &'a Audit,
+    pub(super) audit: &'a Log,
     pub(super) started: Instant,
 }
 
@@ -118,35 +118,37 @@ impl Transfer<'_> {
 }
 
 impl Passed<'_> {
-    fn event(&self, event: &'static str) -> Event<'_> {
-        Event {
-            event,
-            module: Some(&self.file.module),
-            version: Some(&self.file.version),
-            file: Some(self.file.kind.word()),
-            upstream: Some(self.upstream),
+    fn event(&self, kind: EventKind) -> Event {
+        let File {
+            module, version, ..
+        } = self.file;
+        let mut event = Event::new(kind, By::Gateway).subject(format!("{module}@{version}"));
+        event.detail = Detail {
+            module: Some(module.clone()),
+            version: Some(version.clone()),
+            file: Some(self.file.kind.word().to_owned()),
+            upstream: Some(self.upstream.to_owned()),
             bytes: Some(self.bytes),
             duration_ms: u64::try_from(self.started.elapsed().as_millis()).ok(),
-            ..Event::default()
-        }
+            ..Detail::default()
+        };
+        event
     }
 
     /// It has come whole. Where there is a log, there is a digest.
-    pub(super) fn write(self, audit: &Audit) {
+    pub(super) fn write(self, audit: &Log) {
         let Some(digest) = self.digest.clone() else {
             return;
         };
-        let mut event = self.event("module-fetched");
-        event.status = Some(200);
-        event.sha256 = Some(hex(&digest.finalize()));
-        audit.write(&event);
+        let mut event = self.event(EventKind::ModuleFetched);
+        event.detail.status = Some(200);
+        event.detail.sha256 = Some(hex(&digest.finalize()));
+        audit.write(event);
     }
 
     /// It broke off.
-    fn write_broken(self, audit: &Audit, error: &io::Error) {
+    fn write_broken(self, audit: &Log, error: &io::Error) {
         let reason = clean(&error.to_string());
-        let mut event = self.event("module-failed");
-        event.reason = Some(&reason);
-        audit.write(&event);
+        audit.write(self.event(EventKind::ModuleFailed).reason(reason));
     }
 }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::audit::Event;
 use super::connection::{Open, respond};
 use super::hello::{self, Hello};
 use super::{Error, Shared};
+use crate::record::{By, Event, EventKind};
+use crate::refusal::Code;
 use crate::text::clean;
 use crate::web::dial;
 
@@ -69,12 +70,8 @@ pub(super) fn serve(shared: &Arc<Shared>, client: &mut TcpStream, asked: &str, e
         }
         Err(error) => {
             let reason = clean(&format!("gosandbox cannot connect to {name}: {error}"));
-            shared.audit.write(&Event {
-                event: "tunnel-failed",
-                host: Some(&name),
-                reason: Some(&reason),
-                ..Event::default()
-            });
+            let event = event(EventKind::TunnelFailed, &name);
+            shared.audit.write(event.reason(reason.as_str()));
             return respond(client, 502, &reason);
         }
     };
@@ -140,6 +137,13 @@ fn judge(seen: &Hello, host: &str) -> Result<(), String> {
     }
 }
 
+/// An event about a host.
+fn event(kind: EventKind, host: &str) -> Event {
+    let mut event = Event::new(kind, By::Gateway).subject(host);
+    event.detail.host = Some(host.to_owned());
+    event
+}
+
 fn refuse(shared: &Shared, client: &mut TcpStream, name: &str, why: &str) {
     let words = refused_words(shared, why);
     refused(shared, name, why);
@@ -154,13 +158,13 @@ fn refused_words(shared: &Shared, why: &str) -> String {
 fn refused(shared: &Shared, name: &str, why: &str) {
     let rule = shared.network_rule();
     let why = clean(why);
-    shared.audit.write(&Event {
-        event: "refused",
-        host: Some(name),
-        rule: Some(rule),
-        reason: Some(&why),
-        ..Event::default()
-    });
+    let refused = Event {
+        remedy: Some(format!("--allow-host {name}")),
+        ..event(EventKind::TunnelRefused, name)
+            .code(Code::HostNotAllowed)
+            .rule(rule)
+    };
+    shared.audit.write(refused.reason(why.as_str()));
     shared
         .counts
         .refused(format!("{name}: {}", refused_words(shared, &why)));
@@ -175,20 +179,13 @@ fn pump(
     first: Vec<u8>,
 ) {
     let started = Instant::now();
-    shared.audit.write(&Event {
-        event: "tunnel-opened",
-        host: Some(to.name),
-        ..Event::default()
-    });
+    shared.audit.write(event(EventKind::TunnelOpened, to.name));
     let (sent, received) = both_ways(shared, client, &mut upstream, to, first).unwrap_or_default();
-    shared.audit.write(&Event {
-        event: "tunnel-closed",
-        host: Some(to.name),
-        sent: Some(sent),
-        received: Some(received),
-        duration_ms: u64::try_from(started.elapsed().as_millis()).ok(),
-        ..Event::default()
-    });
+    let mut closed = event(EventKind::TunnelClosed, to.name);
+    closed.detail.sent = Some(sent);
+    closed.detail.received = Some(received);
+    closed.detail.duration_ms = u64::try_from(started.elapsed().as_millis()).ok();
+    shared.audit.write(closed);
 }
 
 fn both_ways(

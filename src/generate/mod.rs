@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use sha2::{Digest, Sha256};
 
 use crate::policy::Policy;
+use crate::refusal::{Code, Help, Refuse, shell_path};
 use crate::text::visible;
 
 pub mod apparmor;
@@ -174,9 +175,7 @@ impl Artifact {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
     /// A path that a format cannot hold safely.
-    #[error(
-        "cannot write {path:?} into a {format} profile: {why}; rename it, or leave it out of the policy"
-    )]
+    #[error("cannot write {path:?} into a {format} profile: {why}")]
     Path {
         /// The path.
         path: PathBuf,
@@ -190,7 +189,7 @@ pub enum Error {
     Policy(String),
     /// A policy that says two things of one path.
     #[error(
-        "cannot make a profile: {} may be written, and it holds {}, which may not; narrow one of them",
+        "cannot make a profile: {} may be written, and it holds {}, which may not",
         writable.display(), held.display()
     )]
     Contradiction {
@@ -199,4 +198,21 @@ pub enum Error {
         /// What may not.
         held: PathBuf,
     },
+}
+
+impl Refuse for Error {
+    fn code(&self) -> Code {
+        Code::FormatCannotHold
+    }
+
+    fn help(&self) -> Vec<Help> {
+        let words = match self {
+            Error::Path { path, .. } => format!("rename {}", shell_path(path)),
+            Error::Policy(_) => return Vec::new(),
+            Error::Contradiction { writable, .. } => {
+                format!("take {} out of files.write", shell_path(writable))
+            }
+        };
+        vec![Help::Words(words)]
+    }
 }

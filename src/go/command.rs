@@ -12,11 +12,13 @@ use thiserror::Error;
 
 pub use self::table::OWN_TOOLS;
 use self::table::TABLE;
-use super::flags::{self, FlagError, Judge, Parsed};
+use super::flag_error::FlagError;
+use super::flags::{self, Judge, Parsed};
 use super::toolchain::Toolchain;
 use super::{outputs, quoted};
 use crate::paths::clean;
 use crate::policy::Cage;
+use crate::refusal::shell_word;
 
 /// Which programs built from source a command runs by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,14 +119,14 @@ pub enum CommandError {
     #[error(transparent)]
     Flag(#[from] FlagError),
     /// A command that cannot do its work in the sandbox.
-    #[error("refusing go {command}: it {why}; {remedy}")]
+    #[error("cannot run go {command}: it {why}")]
     Pointless {
         /// The command, with the flag in question.
         command: String,
         /// What it does.
         why: &'static str,
-        /// What to do.
-        remedy: &'static str,
+        /// What to do instead.
+        instead: String,
     },
 }
 
@@ -246,30 +248,36 @@ fn programs(name: &str, parsed: &Parsed) -> Programs {
 fn refuse_pointless(name: &str, parsed: &Parsed) -> Result<(), CommandError> {
     const CONFIGURATION: &str =
         "changes the user's configuration, which the sandbox neither reads nor writes";
-    const OUTSIDE: &str = "run it outside the sandbox";
-    let refuse = |rest: &str, why, remedy| {
+    // The words that were refused, without gosandbox in front.
+    let refuse = |rest: &str, why, instead: Option<&str>| {
+        let given = parsed.arguments.iter().map(|word| word.to_string_lossy());
+        let given: Vec<String> = given.map(|word| shell_word(&word)).collect();
+        let same = match given.is_empty() || rest == given[0] {
+            true => format!("go {name} {rest}"),
+            false => format!("go {name} {rest} {}", given.join(" ")),
+        };
         Err(CommandError::Pointless {
             command: format!("{name} {rest}"),
             why,
-            remedy,
+            instead: instead.map_or(same, str::to_owned),
         })
     };
     match name {
-        "env" if parsed.is_set("w") => refuse("-w", CONFIGURATION, OUTSIDE),
-        "env" if parsed.is_set("u") => refuse("-u", CONFIGURATION, OUTSIDE),
+        "env" if parsed.is_set("w") => refuse("-w", CONFIGURATION, None),
+        "env" if parsed.is_set("u") => refuse("-u", CONFIGURATION, None),
         "telemetry" if !parsed.arguments.is_empty() => {
             let mode = super::visible(&parsed.arguments[0].to_string_lossy());
-            refuse(&mode, CONFIGURATION, OUTSIDE)
+            refuse(&mode, CONFIGURATION, None)
         }
         "doc" if parsed.is_set("http") => refuse(
             "-http",
             "fetches and runs a server, and opens a browser",
-            "use go doc without -http",
+            Some("go doc, without -http"),
         ),
         "clean" if parsed.is_set("modcache") => refuse(
             "-modcache",
             "removes the module cache as a whole, which the sandbox only adds to",
-            OUTSIDE,
+            None,
         ),
         _ => Ok(()),
     }

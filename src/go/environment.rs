@@ -78,7 +78,7 @@ pub enum EnvironmentError {
     Quote(#[from] QuoteError),
     /// A target that makes no sense.
     #[error(
-        "refusing {name}={}: it is not a word of letters, digits, commas, dots, dashes and underscores",
+        "cannot pass {name}={}: it is not a word of letters, digits, commas, dots, dashes and underscores",
         visible(value)
     )]
     Target {
@@ -88,7 +88,7 @@ pub enum EnvironmentError {
         value: String,
     },
     /// A variable that is gosandbox's to set.
-    #[error("refusing to pass {}: {why}", visible(name))]
+    #[error("cannot pass {}: {why}", visible(name))]
     Reserved {
         /// The variable.
         name: String,
@@ -96,10 +96,7 @@ pub enum EnvironmentError {
         why: &'static str,
     },
     /// `$GOROOT/go.env` sets what cannot be overridden.
-    #[error(
-        "refusing {}/go.env: it sets {name}, which {why}; remove that line",
-        shown(goroot)
-    )]
+    #[error("cannot use {}/go.env: it sets {name}, which {why}", shown(goroot))]
     GoEnv {
         /// GOROOT.
         goroot: std::path::PathBuf,

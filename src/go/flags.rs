@@ -8,26 +8,10 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use thiserror::Error;
-
+use super::flag_error::{FlagError, Instead, RefusedFlag};
 use super::toolflags::{self, Tool};
-use super::visible;
 use crate::files::look;
 use crate::paths::clean;
-
-/// A flag that is not let through.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("refusing {} from {place}: it {why}; {remedy}", visible(flag))]
-pub struct FlagError {
-    /// The flag, as `-name`.
-    pub flag: String,
-    /// Where it was given: `the command line`, `GOFLAGS`.
-    pub place: String,
-    /// What it does.
-    pub why: String,
-    /// What to do.
-    pub remedy: String,
-}
 
 /// A flag as it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -320,10 +304,20 @@ pub struct Judge<'a> {
 impl Judge<'_> {
     /// Refuses what cannot be let through, by name.
     pub fn check(&self, flags: &[Given]) -> Result<(), FlagError> {
-        flags.iter().try_for_each(|flag| self.check_one(flag))
+        let refused: Vec<_> = flags
+            .iter()
+            .filter_map(|flag| self.check_one(flag).err())
+            .collect();
+        match refused.is_empty() {
+            true => Ok(()),
+            false => Err(FlagError {
+                place: self.place.to_owned(),
+                refused,
+            }),
+        }
     }
 
-    fn check_one(&self, flag: &Given) -> Result<(), FlagError> {
+    fn check_one(&self, flag: &Given) -> Result<(), RefusedFlag> {
         let value = flag.value.as_deref().unwrap_or_default().to_string_lossy();
         let name = flag.name.as_str();
         if self.allow.iter().any(|a| a.trim_start_matches('-') == name) {
@@ -340,16 +334,16 @@ impl Judge<'_> {
             "compiler" if value != "gc" => self.refuse(name, "chooses a compiler other than Go's own"),
             "modfile" if !self.in_project(Path::new(&*value)) => self.refuse(name, "names a file outside the project"),
             "mod" if value == "mod" && !may_change_requirements(self.command) => {
-                self.refuse_with("mod=mod", "lets this command change go.mod", "use go get or go mod tidy, or list -mod in [programs] allow-flags of the profile")
+                self.refuse_with("mod=mod", "lets this command change go.mod", Instead::AllowOr("use go get or go mod tidy"))
             }
             "race" | "msan" | "asan" if value != "false" => {
-                self.refuse_with(name, "needs cgo and a C compiler, which are off in the sandbox", "leave it out, or run that build outside the sandbox")
+                self.refuse_with(name, "needs cgo and a C compiler, which are off in the sandbox", Instead::Only("leave it out, or run that build without gosandbox"))
             }
             "buildmode" if matches!(&*value, "c-archive" | "c-shared" | "plugin" | "shared") => {
                 let flag = format!("buildmode={value}");
-                self.refuse_with(&flag, "needs cgo and a C compiler, which are off in the sandbox", "use exe or pie, or run that build outside the sandbox")
+                self.refuse_with(&flag, "needs cgo and a C compiler, which are off in the sandbox", Instead::Only("use -buildmode=exe or -buildmode=pie"))
             }
-            "linkshared" => self.refuse_with(name, "needs cgo and a C compiler, which are off in the sandbox", "leave it out"),
+            "linkshared" => self.refuse_with(name, "needs cgo and a C compiler, which are off in the sandbox", Instead::Only("leave out -linkshared")),
             "ldflags" => self.check_tool(name, Tool::Link, &value),
             "gcflags" => self.check_tool(name, Tool::Compile, &value),
             "asmflags" => self.check_tool(name, Tool::Asm, &value),
@@ -357,7 +351,7 @@ impl Judge<'_> {
         }
     }
 
-    fn check_tool(&self, name: &str, tool: Tool, value: &str) -> Result<(), FlagError> {
+    fn check_tool(&self, name: &str, tool: Tool, value: &str) -> Result<(), RefusedFlag> {
         toolflags::check(tool, value)
             .or_else(|error| self.refuse(name, &format!("carries {error}")))
     }
@@ -372,21 +366,15 @@ impl Judge<'_> {
         real.is_ok_and(|real| self.root.is_some_and(|root| real.starts_with(root)))
     }
 
-    fn refuse(&self, flag: &str, why: &str) -> Result<(), FlagError> {
-        let name = flag.split('=').next().unwrap_or(flag);
-        self.refuse_with(
-            flag,
-            why,
-            &format!("leave it out, or list -{name} in [programs] allow-flags of the profile"),
-        )
+    fn refuse(&self, flag: &str, why: &str) -> Result<(), RefusedFlag> {
+        self.refuse_with(flag, why, Instead::Allow)
     }
 
-    fn refuse_with(&self, flag: &str, why: &str, remedy: &str) -> Result<(), FlagError> {
-        Err(FlagError {
+    fn refuse_with(&self, flag: &str, why: &str, instead: Instead) -> Result<(), RefusedFlag> {
+        Err(RefusedFlag {
             flag: format!("-{flag}"),
-            place: self.place.to_owned(),
             why: why.to_owned(),
-            remedy: remedy.to_owned(),
+            instead,
         })
     }
 }

@@ -24,9 +24,6 @@ pub struct Unclear {
 }
 
 impl Unclear {
-    /// The code of a refusal for it.
-    pub const CODE: &'static str = "git-configuration-unclear";
-
     pub(super) fn new(path: &Path, why: impl Into<String>) -> Unclear {
         Unclear {
             path: path.to_owned(),

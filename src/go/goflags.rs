@@ -7,7 +7,8 @@ use std::path::Path;
 
 use thiserror::Error;
 
-use super::flags::{FlagError, Given, Judge, may_change_requirements, takes_value};
+use super::flag_error::{FlagError, Instead, RefusedFlag};
+use super::flags::{Given, Judge, may_change_requirements, takes_value};
 use super::quoted::{self, QuoteError};
 use super::visible;
 
@@ -18,10 +19,10 @@ pub enum GoFlagsError {
     #[error("cannot read GOFLAGS: {0}")]
     Quote(#[from] QuoteError),
     /// A word that is no flag.
-    #[error("cannot read GOFLAGS: non-flag {:?}: write -name=value for a flag with a value", visible(.0))]
+    #[error("cannot read GOFLAGS: non-flag {:?}", visible(.0))]
     NonFlag(String),
     /// A flag without the value it needs.
-    #[error("cannot read GOFLAGS: {} needs a value: write it as one word, -name=value", visible(.0))]
+    #[error("cannot read GOFLAGS: {} needs a value in the same word", visible(.0))]
     NoValue(String),
     /// A flag that is not let through.
     #[error(transparent)]
@@ -95,7 +96,7 @@ pub fn filter(text: &str, command: &str, allow: &[String]) -> Result<Vec<String>
         cwd: Path::new("/"),
         root: None,
     };
-    let mut kept = Vec::new();
+    let (mut kept, mut refused) = (Vec::new(), Vec::new());
     for word in quoted::split(text)? {
         let flag = word
             .strip_prefix("--")
@@ -110,15 +111,15 @@ pub fn filter(text: &str, command: &str, allow: &[String]) -> Result<Vec<String>
         };
         let allowed = allow.iter().any(|a| a.trim_start_matches('-') == name);
         if !allowed && !HARMLESS.contains(&name) && !EXPLAINED.contains(&name) {
-            return Err(FlagError {
+            refused.push(RefusedFlag {
                 flag: format!("-{name}"),
-                place: "GOFLAGS".to_owned(),
                 why: "is not a flag that gosandbox knows to be harmless for every command"
                     .to_owned(),
-                remedy: "give it on the command line, where it is meant for one command only"
-                    .to_owned(),
-            }
-            .into());
+                instead: Instead::AllowOr(
+                    "give it on the command line, where it is meant for one command only",
+                ),
+            });
+            continue;
         }
         if value.is_none() && (takes_value("test", name) || takes_value("list", name)) {
             return Err(GoFlagsError::NoValue(word));
@@ -128,13 +129,23 @@ pub fn filter(text: &str, command: &str, allow: &[String]) -> Result<Vec<String>
             kept.push(word);
             continue;
         }
-        judge.check(&[Given {
+        let given = Given {
             name: name.to_owned(),
             value: value.map(Into::into),
-        }])?;
+        };
+        if let Err(error) = judge.check(&[given]) {
+            refused.extend(error.refused);
+        }
         kept.push(word);
     }
-    Ok(kept)
+    if refused.is_empty() {
+        return Ok(kept);
+    }
+    Err(FlagError {
+        place: judge.place.to_owned(),
+        refused,
+    }
+    .into())
 }
 
 #[cfg(test)]
@@ -169,7 +180,8 @@ mod tests {
         ] {
             match filter(text, "build", &[]) {
                 Err(GoFlagsError::Refused(e)) => {
-                    assert_eq!((e.flag.as_str(), e.place.as_str()), (flag, "GOFLAGS"))
+                    let named = e.refused[0].flag.as_str();
+                    assert_eq!((named, e.place.as_str()), (flag, "GOFLAGS"))
                 }
                 other => panic!("{text}: {other:?}"),
             }

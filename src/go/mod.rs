@@ -23,11 +23,13 @@ pub mod vcs;
 pub mod version;
 pub mod workspace;
 
+mod flag_error;
 mod gitconfig;
 mod gitdirs;
 mod gitkeys;
 mod gitwords;
 mod outputs;
+mod refusals;
 
 use std::fs::File;
 use std::io::{self, Read};

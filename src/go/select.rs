@@ -52,11 +52,22 @@ impl Wish {
     }
 }
 
+/// Why no other toolchain than the one found can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum NoOther {
+    /// The caller forbids it.
+    #[error("GOTOOLCHAIN=local forbids another")]
+    Local,
+    /// What is asked for is a language version.
+    #[error("no release has this name")]
+    NoRelease,
+}
+
 /// Why no toolchain satisfies the project.
 #[derive(Debug, Error)]
 pub enum SelectError {
     /// A go or toolchain line that makes no sense.
-    #[error("{place}: {source}")]
+    #[error("cannot read {place}: {source}")]
     Line {
         /// File and line.
         place: String,
@@ -65,7 +76,7 @@ pub enum SelectError {
     },
     /// The toolchain is not at hand.
     #[error(
-        "{place} asks for go{wanted}, and {} is go{found}: {remedy}",
+        "cannot use the Go in {}: {place} asks for go{wanted}, it is go{found}, and {why}",
         shown(goroot)
     )]
     Missing {
@@ -77,12 +88,12 @@ pub enum SelectError {
         found: String,
         /// Where that is.
         goroot: PathBuf,
-        /// What to do.
-        remedy: String,
+        /// Why no other can be used.
+        why: NoOther,
     },
     /// The toolchain could be fetched.
     #[error(
-        "{place} asks for go{wanted}, and {} is go{found}: {module} is not in the module cache",
+        "cannot use the Go in {}: {place} asks for go{wanted}, it is go{found}, and {module} is not in the module cache",
         shown(goroot)
     )]
     Absent {
@@ -99,7 +110,7 @@ pub enum SelectError {
     },
     /// The policy does not let it.
     #[error(
-        "{place} asks for go{wanted}, which is outside the policy's range {oldest} to {newest}: change [modules] toolchains in the profile, or that line"
+        "cannot use go{wanted}, which {place} asks for: the policy's range is {oldest} to {newest}"
     )]
     OutOfRange {
         /// Who asks.
@@ -139,22 +150,18 @@ pub fn select(request: &Request<'_>) -> Result<Toolchain, SelectError> {
         return Ok(request.found.clone());
     };
     check_range(&version, &place, request.range)?;
-    let missing = |remedy| SelectError::Missing {
+    let missing = |why: NoOther| SelectError::Missing {
         place: place.clone(),
         wanted: version.to_string(),
         found: request.found.version.to_string(),
         goroot: request.found.goroot.clone(),
-        remedy,
+        why,
     };
     if *request.wish == Wish::Local {
-        return Err(missing(
-            "GOTOOLCHAIN=local forbids another; install that Go, or unset GOTOOLCHAIN".to_owned(),
-        ));
+        return Err(missing(NoOther::Local));
     }
     if version.is_language() {
-        return Err(missing(format!(
-            "no release is called {version}; write the release, such as {version}.0"
-        )));
+        return Err(missing(NoOther::NoRelease));
     }
     let module = format!(
         "golang.org/toolchain@v0.0.1-go{version}.linux-{}",

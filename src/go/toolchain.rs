@@ -69,14 +69,14 @@ pub struct Choice<'a> {
 #[derive(Debug, Error)]
 pub enum ToolchainError {
     /// No `go` in PATH.
-    #[error("cannot find go: looked in {looked}; install Go or name it with --goroot DIR")]
+    #[error("cannot find go: looked in {looked}")]
     NotFound {
         /// The folders that were looked in.
         looked: String,
     },
     /// The first `go` of PATH was found by a relative entry.
     #[error(
-        "refusing {}: it was found by the entry {entry:?} of PATH, which is not absolute; remove that entry or use --goroot DIR",
+        "cannot use {}: it was found by the entry {entry:?} of PATH, which is not absolute",
         shown(go)
     )]
     RelativeEntry {
@@ -86,7 +86,7 @@ pub enum ToolchainError {
         entry: String,
     },
     /// Someone else could change it.
-    #[error("refusing {}: {source}", shown(path))]
+    #[error("cannot use {}: {source}", shown(path))]
     Untrusted {
         /// What was asked for.
         path: PathBuf,
@@ -95,7 +95,7 @@ pub enum ToolchainError {
     },
     /// It belongs to the project.
     #[error(
-        "refusing {}: it lies inside the work tree {}; use a Go from outside the project",
+        "cannot use {}: it lies inside the work tree {}",
         shown(go),
         shown(tree)
     )]
@@ -106,10 +106,7 @@ pub enum ToolchainError {
         tree: PathBuf,
     },
     /// It is a script or something else that is no program.
-    #[error(
-        "refusing {}: it is {what}, not the go command itself; name the toolchain with --goroot DIR",
-        shown(go)
-    )]
+    #[error("cannot use {}: it is {what}, not the go command itself", shown(go))]
     NotElf {
         /// What was found.
         go: PathBuf,
@@ -117,13 +114,13 @@ pub enum ToolchainError {
         what: &'static str,
     },
     /// It does not lie in a GOROOT.
-    #[error("{} is not a GOROOT: it has no {missing}{hint}", shown(goroot))]
+    #[error("cannot use {} as GOROOT: it has no {missing}{hint}", shown(goroot))]
     NotGoroot {
         /// The folder above its `bin`.
         goroot: PathBuf,
         /// The first thing missing.
         missing: String,
-        /// What it may be instead, and what to do.
+        /// What it may be instead.
         hint: String,
     },
     /// Its VERSION file makes no sense.
@@ -246,11 +243,11 @@ pub fn open(go: &Path, trust: &Trust<'_>) -> Result<Toolchain, ToolchainError> {
 fn not_goroot(go: &Path, missing: &Path) -> ToolchainError {
     let goroot = go.parent().and_then(Path::parent).unwrap_or(go);
     let hint = if go.file_name().is_some_and(|n| n == "snap") {
-        "; it is the snap launcher: use --goroot /snap/go/current"
+        "; the go in PATH is the snap launcher"
     } else if go.file_name().is_some_and(|n| n != "go") {
-        "; it stands in for the go command: name the toolchain itself with --goroot DIR"
+        "; what was found stands in for the go command"
     } else {
-        "; a wrapper of golang.org/dl keeps its toolchain in ~/sdk: use --goroot ~/sdk/goVERSION"
+        "; a wrapper of golang.org/dl keeps its toolchain in ~/sdk"
     };
     let missing = shown(missing.strip_prefix(goroot).unwrap_or(missing));
     ToolchainError::NotGoroot {

@@ -27,10 +27,7 @@ pub enum Untrusted {
         source: io::Error,
     },
     /// Any user can change it.
-    #[error(
-        "{} is writable by every user (mode {mode:o}): chmod o-w it, or use a Go elsewhere",
-        shown(path)
-    )]
+    #[error("{} is writable by every user (mode {mode:o})", shown(path))]
     WorldWritable {
         /// The component in question.
         path: PathBuf,
@@ -38,10 +35,7 @@ pub enum Untrusted {
         mode: u32,
     },
     /// A group can change it.
-    #[error(
-        "{} is writable by group {gid} (mode {mode:o}): chmod g-w it, or use a Go elsewhere",
-        shown(path)
-    )]
+    #[error("{} is writable by group {gid} (mode {mode:o})", shown(path))]
     GroupWritable {
         /// The component in question.
         path: PathBuf,
@@ -51,10 +45,7 @@ pub enum Untrusted {
         mode: u32,
     },
     /// Another user can change it.
-    #[error(
-        "{} belongs to user {owner}, who is neither root nor you: chown it, or use a Go elsewhere",
-        shown(path)
-    )]
+    #[error("{} belongs to user {owner}, who is neither root nor you", shown(path))]
     Owner {
         /// The component in question.
         path: PathBuf,

@@ -104,9 +104,8 @@ pub enum WorkspaceError {
     /// A go.mod or go.work of the repository's that is a link out of it: what it leads to is the user's, and
     /// what is wrong with a line of it would be shown.
     #[error(
-        "cannot read {}: it is a symbolic link to {}, outside the repository; allow reading that with --ro {}",
+        "cannot read {}: it is a symbolic link to {}, outside the repository",
         shown(path),
-        shown(real),
         shown(real)
     )]
     Linked {
@@ -125,10 +124,9 @@ pub enum WorkspaceError {
     },
     /// A `replace` or `use` that leads out of the repository.
     #[error(
-        "{}:{line}: {verb} {target} leads to {}, outside the repository; allow reading it with --ro {}",
-        shown(file),
+        "cannot read {}: {}:{line}: {verb} {target} leads out of the repository",
         shown(path),
-        shown(path)
+        shown(file)
     )]
     Outside {
         /// The file.
@@ -143,13 +141,16 @@ pub enum WorkspaceError {
         path: PathBuf,
     },
     /// A go.work that is not the project's.
-    #[error("{} lies outside the project, and go would use it: set GOWORK=off, or allow it with GOWORK={} and --ro {}", shown(path), shown(path), shown(path.parent().unwrap_or(path)))]
+    #[error(
+        "cannot use {}: it lies outside the project, and go would use it",
+        shown(path)
+    )]
     ForeignWork {
         /// The file.
         path: PathBuf,
     },
     /// GOWORK names something that cannot be used.
-    #[error("GOWORK={value} {why}: set it to off or to the path of a go.work file of the project")]
+    #[error("cannot use GOWORK={value}: it {why}")]
     GoWork {
         /// The value.
         value: String,
@@ -158,7 +159,7 @@ pub enum WorkspaceError {
     },
     /// The module is the home folder or something as wide.
     #[error(
-        "refusing to grant {} as a work tree: it has a go.mod, but it is {why}; move the module into a folder of its own, or remove that file",
+        "cannot grant {} as a work tree: it has a go.mod, but it is {why}",
         shown(path)
     )]
     TooWide {

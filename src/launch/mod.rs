@@ -32,6 +32,7 @@ pub mod placeholder;
 pub mod probe;
 pub mod processors;
 mod refresh;
+mod refusals;
 pub mod remove;
 mod running;
 pub mod scratch;

@@ -13,11 +13,11 @@ use rustix::termios::tcgetsid;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Paths can be looked up from there, `..` included.
-    #[error("{0} is a folder, from which code inside would find its way out: use a file or a pipe")]
+    #[error("cannot hand on {0}: {0} is a folder, from which code inside would find its way out")]
     Folder(&'static str),
     /// It can be connected anew, and is in the caller's net namespace.
     #[error(
-        "{0} is a socket, by which code inside could reach other addresses: put a pipe between, as with cat"
+        "cannot hand on {0}: {0} is a socket, by which code inside could reach other addresses"
     )]
     Socket(&'static str),
 }

@@ -10,6 +10,7 @@ use crate::host::Host;
 use crate::paths::clean;
 use crate::policy::protected::Matcher;
 use crate::policy::{Cage, Policy, is_device};
+use crate::refusal::{Code, Help, Refuse, shell_path};
 
 /// Everything that is known about the project and its toolchain. All paths are canonical.
 #[derive(Clone, Debug)]
@@ -113,10 +114,12 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         why: &'static str,
+        /// What to do instead.
+        instead: Instead,
     },
     /// A writable folder that holds something which must not be written.
     #[error(
-        "cannot grant {} for writing: {} lies in it and must stay as it is; name a folder that does not hold it",
+        "cannot grant {} for writing: {} lies in it and must stay as it is",
         writable.display(), held.display()
     )]
     Contradiction {
@@ -127,7 +130,7 @@ pub enum Error {
     },
     /// A path that no quotes of Go's hold.
     #[error(
-        "cannot name {} in -exec: it has blanks and both kinds of quotes; move gosandbox to another folder",
+        "cannot name {} in -exec: it has blanks and both kinds of quotes",
         .0.display()
     )]
     Unquotable(PathBuf),
@@ -136,7 +139,7 @@ pub enum Error {
     Written(#[from] serde_json::Error),
     /// An output or a granted path in what must not be written.
     #[error(
-        "cannot grant {} for writing: it lies in {}, which must stay as it is; name another place",
+        "cannot grant {} for writing: it lies in {}, which must stay as it is",
         writable.display(), held.display()
     )]
     Held {
@@ -145,6 +148,54 @@ pub enum Error {
         /// What it lies in.
         held: PathBuf,
     },
+}
+
+/// What to do instead of having something written at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instead {
+    /// Name another place.
+    Elsewhere,
+    /// Make the folder first.
+    MakeFolder,
+    /// Remove the link.
+    RemoveLink,
+    /// Have the option grant the folder.
+    Grant,
+}
+
+impl Refuse for Error {
+    fn code(&self) -> Code {
+        match self {
+            Error::Look(error) => error.code(),
+            Error::Output { .. } => Code::OutputRefused,
+            Error::Contradiction { .. } | Error::Held { .. } => Code::GrantRefused,
+            Error::Unquotable(_) | Error::Written(_) => Code::SystemError,
+        }
+    }
+
+    fn help(&self) -> Vec<Help> {
+        let words = |text: &str| vec![Help::Words(text.to_owned())];
+        match self {
+            Error::Look(error) => error.help(),
+            Error::Output { path, instead, .. } => {
+                let folder = path.parent().unwrap_or(path);
+                match instead {
+                    Instead::Elsewhere => words("name a place without links, such as ./out"),
+                    Instead::MakeFolder => words(&format!("mkdir -p {}", shell_path(folder))),
+                    Instead::RemoveLink => words(&format!("find {} -type l", shell_path(folder))),
+                    Instead::Grant => vec![Help::Option(format!("--rw {}", shell_path(path)))],
+                }
+            }
+            Error::Contradiction { .. } => {
+                words("name a folder below it that does not hold this path")
+            }
+            Error::Held { .. } => Vec::new(),
+            Error::Unquotable(_) => {
+                words("move gosandbox to a folder without blanks, such as /usr/local/bin")
+            }
+            Error::Written(_) => Vec::new(),
+        }
+    }
 }
 
 /// The folders of a run's stage, outside every view.

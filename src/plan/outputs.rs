@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::inputs::{Error, Protected, leads_out};
+use super::inputs::{Error, Instead, Protected, leads_out};
 use super::{Placeholder, PlaceholderKind};
 use crate::files::{self, End, Keeper, look};
 use crate::paths::clean;
@@ -56,37 +56,40 @@ impl Outputs {
         tree: Option<&Path>,
         protected: &Protected,
     ) -> Result<(), Error> {
-        let fail = |why: &'static str| Error::Output {
+        let fail = |(why, instead): (&'static str, Instead)| Error::Output {
             flag: flag.to_owned(),
             path: path.to_owned(),
             why,
+            instead,
         };
         let end = resolve(path, tree).map_err(|error| fail(why(&error)))?;
         if !end.is_there && path.file_name().is_none() {
-            return Err(fail("it names no file"));
+            return Err(fail(("it names no file", Instead::Elsewhere)));
         }
         // Only a file's folder must be there; go makes the others.
         let is_folder_there = || end.path.parent().is_some_and(Path::is_dir);
         if kind == Kind::File && !end.is_there && !is_folder_there() {
-            return Err(fail("its folder does not exist; make it first"));
+            return Err(fail(NO_FOLDER));
         }
         // Go cleans some paths by their words, and leaves others to the kernel, to which `link/..` is another folder.
         let cleaned = clean(path);
         if cleaned != path && resolve(&cleaned, tree).ok().as_ref() != Some(&end) {
-            return Err(fail(
-                "a symbolic link comes before `..` in it; name the place without",
-            ));
+            return Err(fail((
+                "a symbolic link comes before `..` in it",
+                Instead::Elsewhere,
+            )));
         }
         let real = end.path;
         if let Some(tree) = tree {
             // The repository's own links do not choose: coverage.out could lead to ~/.profile.
             if (end.leaves || leads_out(path, &real, tree)) && !is_device(&real) {
-                return Err(fail(
-                    "a symbolic link in the work tree leads out of it; remove the link",
-                ));
+                return Err(fail((
+                    "a symbolic link in the work tree leads out of it",
+                    Instead::RemoveLink,
+                )));
             }
             if protected.holds(&real, tree) {
-                return Err(fail("it is protected; name another place"));
+                return Err(fail(("it is protected", Instead::Elsewhere)));
             }
         }
         // In the tree a file is granted with it, and the wrapper makes what a program writes; but not the one
@@ -97,15 +100,16 @@ impl Outputs {
             return Ok(());
         }
         if kind == Kind::Coverage && holds_more_than_coverage(&real) {
-            return Err(fail(
-                "it holds more than coverage data, which tests could read and write; name an empty folder, or \
-                 allow it with --rw",
-            ));
+            return Err(fail((
+                "it holds more than coverage data, which tests could read and write",
+                Instead::Grant,
+            )));
         }
         if kind.is_folder() && real.components().count() < 3 {
-            return Err(fail(
-                "the folder is too wide to be granted; name one below it",
-            ));
+            return Err(fail((
+                "the folder is too wide to be granted",
+                Instead::Elsewhere,
+            )));
         }
         let placeholder = (!end.is_there).then(|| Placeholder {
             path: real.clone(),
@@ -154,12 +158,18 @@ fn resolve(path: &Path, tree: Option<&Path>) -> io::Result<End> {
     files::end_of(path, Some(Keeper::caller()), tree)
 }
 
-fn why(error: &io::Error) -> &'static str {
+const NO_FOLDER: (&str, Instead) = ("its folder does not exist", Instead::MakeFolder);
+
+fn why(error: &io::Error) -> (&'static str, Instead) {
     match error.raw_os_error() {
-        Some(libc::ELOOP) => {
-            "symbolic links lead in a circle, or another user can change one of them; name the place without"
-        }
-        Some(libc::EACCES) => "a folder on the way to it is closed to you",
-        _ => "its folder does not exist; make it first",
+        Some(libc::ELOOP) => (
+            "symbolic links lead in a circle, or another user can change one of them",
+            Instead::Elsewhere,
+        ),
+        Some(libc::EACCES) => (
+            "a folder on the way to it is closed to you",
+            Instead::Elsewhere,
+        ),
+        _ => NO_FOLDER,
     }
 }

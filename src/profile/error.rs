@@ -1,9 +1,10 @@
 //! Why a profile cannot be used.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Key, Origin};
+use crate::refusal::{Code, Help, Refuse, shell_path};
 
 /// Why a profile cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -17,21 +18,22 @@ pub enum Error {
     },
     #[error("cannot use profile {}: {why}", path.display())]
     Unfit { path: PathBuf, why: &'static str },
-    #[error("cannot use profile {}: {why}, so that someone else could loosen it; {remedy}", path.display())]
+    #[error("cannot use profile {}: {why}, so that someone else could loosen it", path.display())]
     Untrusted {
         path: PathBuf,
         why: String,
+        /// A command that mends it.
         remedy: String,
     },
-    #[error("there is no profile `{name}`{}; looked for it among the built-in ones{}", did_you_mean(*nearest), places(looked))]
+    #[error("cannot find the profile `{name}`{}: looked for it among the built-in ones{}", did_you_mean(*nearest), places(looked))]
     Unknown {
         name: String,
         nearest: Option<&'static str>,
         looked: Vec<PathBuf>,
     },
-    #[error("profile `{name}` is built in, and {} has the same name: rename that file, or use it with `--profile {}`", path.display(), path.display())]
+    #[error("cannot choose the profile `{name}`: one is built in, and {} has the same name", path.display())]
     Shadowed { name: String, path: PathBuf },
-    #[error("profile `{name}` is {}, which comes with the source: if you trust it, use it with `--profile {}`", path.display(), path.display())]
+    #[error("cannot use the profile `{name}` by its name: it is {}, which comes with the source", path.display())]
     OfSource { name: String, path: PathBuf },
     #[error("cannot extend profile `{name}` at {at}: it extends itself ({})", chain.join(" → "))]
     Loop {
@@ -40,37 +42,78 @@ pub enum Error {
         chain: Vec<String>,
     },
     #[error(
-        "cannot extend profile `{name}` at {at}: more than {most} profiles stand on each other; put some of them together"
+        "cannot extend profile `{name}` at {at}: more than {most} profiles stand on each other"
     )]
     Deep {
         name: String,
         at: Origin,
         most: usize,
     },
-    #[error("{at}: {message}")]
+    #[error("cannot read the profile at {at}: {message}")]
     Syntax { at: Origin, message: String },
-    #[error("{at}: unknown {what} `{name}`{hint}")]
+    #[error("cannot use the profile at {at}: unknown {what} `{name}`{hint}")]
     UnknownKey {
         at: Origin,
         what: &'static str,
         name: String,
         hint: String,
     },
-    #[error("{at}: `{key}`: {problem}")]
+    #[error("cannot use the profile at {at}: `{key}`: {problem}")]
     Value {
         at: Origin,
         key: String,
         problem: String,
     },
     #[error(
-        "{at}: `{key}` {what}, which the profile does not: a file in the work tree can only tighten; {remedy}"
+        "cannot use {at}: `{key}` {what}, which the profile does not: a file in the work tree can only tighten"
     )]
     Loosens {
         at: Origin,
         key: String,
         what: String,
-        remedy: String,
+        /// The option that says the same.
+        flag: Option<&'static str>,
     },
+}
+
+impl Refuse for Error {
+    fn code(&self) -> Code {
+        match self {
+            Error::Read { .. } | Error::Unfit { .. } => Code::ProfileUnreadable,
+            Error::Untrusted { .. } | Error::Shadowed { .. } | Error::OfSource { .. } => {
+                Code::ProfileUntrusted
+            }
+            Error::Unknown { .. } => Code::ProfileUnknown,
+            Error::Loop { .. } | Error::Deep { .. } => Code::ProfileLoop,
+            Error::Syntax { .. } | Error::UnknownKey { .. } | Error::Value { .. } => {
+                Code::ProfileInvalid
+            }
+            Error::Loosens { .. } => Code::ProfileLoosens,
+        }
+    }
+
+    fn help(&self) -> Vec<Help> {
+        let profile = |path: &Path| Help::Option(format!("--profile {}", shell_path(path)));
+        match self {
+            Error::Read { path, .. } | Error::Unfit { path, .. } => {
+                vec![Help::Words(format!("ls -l {}", shell_path(path)))]
+            }
+            Error::Untrusted { remedy, .. } => vec![Help::Words(remedy.clone())],
+            Error::Shadowed { path, .. } | Error::OfSource { path, .. } => vec![profile(path)],
+            Error::Unknown { nearest, .. } => {
+                let near = nearest.map(|name| Help::Option(format!("--profile {name}")));
+                let list = Help::Words("gosandbox policy list".to_owned());
+                near.into_iter().chain([list]).collect()
+            }
+            Error::Loosens { flag, key, .. } => {
+                let said = flag
+                    .map(|flag| Help::Words(format!("take `{key}` out, and say it with {flag}")));
+                let file = Path::new(super::TREE_FILE);
+                said.into_iter().chain([profile(file)]).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
 }
 
 impl Error {

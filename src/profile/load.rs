@@ -13,6 +13,7 @@ use super::setting::Item;
 use super::{BUILT_IN, BuiltIn, Caller, DEFAULT, Error, Resolved, Selection, nearest};
 use crate::files::look;
 use crate::policy::Policy;
+use crate::refusal::shell_path;
 
 /// No profile is longer; what is longer is a mistake or an attack.
 const LONGEST: u64 = 1 << 20;
@@ -289,14 +290,14 @@ fn trust(path: &Path, file: &File, caller: &Caller) -> Result<(), Error> {
     if owner != 0 && owner != caller.uid {
         return untrusted(
             format!("it belongs to user {owner}"),
-            "copy it to a file of your own".to_owned(),
+            format!("cp {} ~/.config/gosandbox/", shell_path(path)),
         );
     }
     // A group of the same number as the user is that user's own (umask 002 counts on it).
     if mode & 0o002 != 0 || (mode & 0o020 != 0 && group != owner) {
         return untrusted(
             "others may write it".to_owned(),
-            format!("run `chmod go-w {}`", path.display()),
+            format!("chmod go-w {}", shell_path(path)),
         );
     }
     Ok(())

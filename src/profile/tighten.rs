@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use super::parse::Document;
-use super::{Error, Key, Resolved, TREE_FILE, merge, show_duration, show_size};
+use super::{Error, Key, Resolved, merge, show_duration, show_size};
 use crate::policy::{Policy, Requirement, TreeAccess, pattern};
 
 /// What one policy grants and another does not.
@@ -32,7 +32,7 @@ pub(super) fn tighten(resolved: &mut Resolved, tree: &Document) -> Result<(), Er
             at: tree.source.at(extends.line),
             key: "extends".to_owned(),
             what: format!("chooses `{}` as the base", extends.value),
-            remedy: remedy(None),
+            flag: None,
         });
     }
     let base = resolved.policy.clone();
@@ -47,19 +47,11 @@ pub(super) fn tighten(resolved: &mut Resolved, tree: &Document) -> Result<(), Er
                 at: tree.source.at(line.unwrap_or(setting.line)),
                 key: key.to_string(),
                 what,
-                remedy: remedy(Some(key)),
+                flag: key.flag().filter(|flag| *flag != "--require"),
             });
         }
     }
     Ok(())
-}
-
-fn remedy(key: Option<Key>) -> String {
-    let knowingly = format!("if you trust it, use it with `--profile {TREE_FILE}`");
-    match key.and_then(Key::flag) {
-        Some("--require") | None => knowingly,
-        Some(flag) => format!("say it with `{flag}`, or, {knowingly}"),
-    }
 }
 
 /// How `key` is looser in `new` than in `base`.

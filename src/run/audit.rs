@@ -2,25 +2,19 @@
 
 use std::cell::{Cell, OnceCell};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
-
-use anyhow::{Context, bail};
-use serde_json::json;
 
 use super::guarded::{self, Guarded};
 use crate::files::{Keeper, Place};
 use crate::paths::clean;
 use crate::plan::{Isolation, Node, Plan};
-use crate::policy::protected::{self, Matcher};
 use crate::policy::{Access, is_device};
-use crate::text::visible;
+use crate::record::{Event, Log};
+use crate::refusal::{Code, OrRefuse, Refused};
 
 /// Of a new log.
 const MODE: u32 = 0o600;
-
-/// Version of a line's schema, which is the gateway's.
-const SCHEMA: u32 = 1;
 
 /// The log.
 #[derive(Debug)]
@@ -30,6 +24,8 @@ pub(super) struct Audit {
     /// What was there already. A new file is made once its place is judged.
     file: OnceCell<File>,
     settled: Cell<bool>,
+    /// The run's name.
+    run: String,
 }
 
 impl Audit {
@@ -37,7 +33,7 @@ impl Audit {
     ///
     /// # Errors
     /// It cannot be opened; a link leads to what is not there.
-    pub fn open(path: &Path) -> anyhow::Result<Audit> {
+    pub fn open(path: &Path, run: &str) -> anyhow::Result<Audit> {
         let open = || -> io::Result<Audit> {
             let place = guarded::find(path, Keeper::caller(), None)?;
             let file = OnceCell::new();
@@ -54,9 +50,13 @@ impl Audit {
                 settled: Cell::new(false),
                 named: clean(&std::path::absolute(path)?),
                 place,
+                run: run.to_owned(),
             })
         };
-        open().with_context(|| format!("cannot open the audit log {}", path.display()))
+        let failed = || format!("cannot open the audit log {}", path.display());
+        Ok(open()
+            .or_refuse(Code::AuditLogRefused, failed)
+            .map_err(elsewhere)?)
     }
 
     /// Makes sure that no link of the work tree's own has led there, and that it is no protected path; then makes the
@@ -65,16 +65,24 @@ impl Audit {
     /// # Errors
     /// It must not be used, or cannot be made.
     pub fn settle(&self, guarded: &Guarded<'_>) -> anyhow::Result<()> {
-        let refused = || format!("cannot use the audit log {}", self.named.display());
-        // Walked to again, now that it is known what the work tree is.
-        let place = guarded.find(&self.named).with_context(refused)?;
-        if place.path() != self.place.path() {
-            bail!("{}: what leads there was exchanged", refused());
-        }
-        let is_device = self.file.get().is_some_and(|file| !is_regular(file));
-        guarded.judge(&place, is_device).with_context(refused)?;
-        self.make().with_context(refused)?;
+        let failed = || format!("cannot use the audit log {}", self.named.display());
+        let judged = self.judge(guarded);
+        let judged = judged.or_refuse(Code::AuditLogRefused, failed);
+        judged.map_err(elsewhere)?;
         self.settled.set(true);
+        Ok(())
+    }
+
+    fn judge(&self, guarded: &Guarded<'_>) -> anyhow::Result<()> {
+        // Walked to again, now that it is known what the work tree is.
+        let place = guarded.find(&self.named)?;
+        anyhow::ensure!(
+            place.path() == self.place.path(),
+            "what leads there was exchanged"
+        );
+        let is_device = self.file.get().is_some_and(|file| !is_regular(file));
+        guarded.judge(&place, is_device)?;
+        self.make()?;
         Ok(())
     }
 
@@ -88,10 +96,15 @@ impl Audit {
         }
     }
 
-    /// For the gateway, which writes a line for every fetch.
-    pub fn file(&self) -> anyhow::Result<File> {
+    /// The log itself, with the events of a run of this name.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn log(&self, run: &str) -> anyhow::Result<Log> {
+        let failed = || format!("cannot use the audit log {}", self.named.display());
         let twice = self.make().and_then(File::try_clone);
-        twice.with_context(|| format!("cannot use the audit log {}", self.place.path().display()))
+        let file = twice.or_refuse(Code::AuditLogRefused, failed);
+        Ok(Log::new(file.map_err(elsewhere)?, run))
     }
 
     /// Refuses a plan that lets anything inside write the log.
@@ -117,30 +130,34 @@ impl Audit {
         let is_own = |folder: &Path| is_device(folder) || folder == Path::new("/dev/shm");
         let mut written = granted.chain(bound);
         match written.find(|folder| self.place.path().starts_with(folder) && !is_own(folder)) {
-            Some(folder) => bail!(
-                "cannot use the audit log {}: the run can write {}; name a file elsewhere",
-                self.place.path().display(),
-                folder.display()
-            ),
+            Some(folder) => {
+                let text = format!(
+                    "cannot use the audit log {}: the run can write {}",
+                    self.place.path().display(),
+                    folder.display()
+                );
+                Err(elsewhere(Refused::new(Code::AuditLogRefused, text)).into())
+            }
             None => Ok(()),
         }
     }
 
     /// A run that did not start. A log that cannot be written does not hide why.
-    pub fn refused(&self, reason: &str) {
+    pub fn refused(&self, event: Event) {
         // What the work tree's links and protected names are may not be known yet.
-        if !self.settled.get() && (self.place.is_led() || has_guarded_name(self.place.path())) {
+        if !self.settled.get()
+            && (self.place.is_led() || guarded::has_guarded_name(self.place.path()))
+        {
             return;
         }
-        let Ok(mut file) = self.make() else { return };
-        let line = json!({
-            "schema": SCHEMA,
-            "time": format!("{:.3}", jiff::Timestamp::now()),
-            "event": "run-refused",
-            "reason": visible(reason),
-        });
-        let _full = file.write_all(format!("{line}\n").as_bytes());
+        if let Ok(log) = self.log(&self.run) {
+            log.write(event);
+        }
     }
+}
+
+fn elsewhere(refused: Refused) -> Refused {
+    refused.option("--audit-log \"$HOME/gosandbox-audit.log\"")
 }
 
 fn is_regular(file: &File) -> bool {
@@ -155,10 +172,4 @@ fn is_link_free(path: &Path) -> io::Result<bool> {
             rustix::fs::FileType::from_raw_mode(found?.st_mode) != rustix::fs::FileType::Symlink
         ),
     }
-}
-
-/// Whether a path has a name that is protected in a work tree, in any letter case.
-fn has_guarded_name(path: &Path) -> bool {
-    let relative = path.strip_prefix("/").unwrap_or(path);
-    Matcher::new(protected::names()).protects(relative)
 }

@@ -7,13 +7,14 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::Context;
 use sha2::{Digest, Sha256};
 
 use super::identity::Who;
 use super::place::{Finder, Found};
-use super::{Session, foreign};
+use super::{Session, foreign, refused};
 use crate::files::Judged;
+use crate::refusal::{Code, Refused, shell_path};
 
 /// Caches of users without a home, when the launcher is root.
 pub(super) const SYSTEM: &str = "/var/cache/gosandbox";
@@ -74,12 +75,8 @@ pub(super) fn find(
             true => foreign::refuse(variable, folder, opened, real, &named, tree),
             false => Ok(()),
         };
-        found.push(finder.find(folder, &check).map_err(|error| {
-            anyhow!(
-                "cannot use the cache {}: {error:#}; name another place with --cache-dir",
-                folder.display()
-            )
-        })?);
+        let unusable = |error| unusable(&error, folder);
+        found.push(finder.find(folder, &check).map_err(unusable)?);
     }
     let of_root = found.iter().take(2).filter(|found| found.of_root);
     let mut caches = Caches {
@@ -99,6 +96,16 @@ pub(super) fn find(
         caches.programs = programs;
     }
     Ok(caches)
+}
+
+/// The refusal of a folder that cannot be a cache, for whatever reason.
+fn unusable(error: &anyhow::Error, folder: &Path) -> Refused {
+    let refused = refused(error).within(&format!("cannot use the cache {}", folder.display()));
+    match refused.code() {
+        Code::SystemError => Refused::new(Code::CacheUnusable, refused.message())
+            .option("--cache-dir \"$HOME/.cache/gosandbox\""),
+        _ => refused,
+    }
 }
 
 /// Makes the folder of GOCACHE in which fuzzing keeps its corpus; programs write there alone.
@@ -161,17 +168,25 @@ fn layout(session: &Session<'_>, who: &Who) -> anyhow::Result<Layout> {
             (folder.clone(), folder)
         }
         None => {
-            bail!("cannot find a place for the caches: HOME is not set; set it, or use --cache-dir")
+            return Err(Refused::new(
+                Code::CacheUnusable,
+                "cannot find a place for the caches: HOME is not set",
+            )
+            .option("--cache-dir /var/tmp/gosandbox-cache")
+            .into());
         }
     };
     let gopath = gopath_of(session, who).unwrap_or(gopath);
     let chosen = |name: &str| -> anyhow::Result<Option<PathBuf>> {
         match session.go_variable(name).map(PathBuf::from) {
             Some(path) if path.is_absolute() => Ok(Some(path)),
-            Some(path) => bail!(
-                "cannot use {name}={}: it must be an absolute path",
-                path.display()
-            ),
+            Some(path) => {
+                let text = format!("cannot use {name}={}: it is not absolute", path.display());
+                let whole = std::path::absolute(&path).unwrap_or(path);
+                Err(Refused::new(Code::CacheUnusable, text)
+                    .words(format!("export {name}={}", shell_path(&whole)))
+                    .into())
+            }
             None => Ok(None),
         }
     };

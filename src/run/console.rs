@@ -43,13 +43,3 @@ pub trait Console {
     /// The changes cannot be listed.
     fn ask(&self, stage: &Stage) -> anyhow::Result<Staging>;
 }
-
-/// An error with a command or a profile line that helps, which is printed on a line of its own.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct Helped {
-    /// What went wrong.
-    pub message: String,
-    /// What the user can do.
-    pub help: String,
-}

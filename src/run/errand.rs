@@ -4,7 +4,7 @@ use anyhow::Context as _;
 
 use super::identity::Who;
 use super::plan::Prepared;
-use super::{Command, Project, start};
+use super::{Command, Project, scratch, start};
 use crate::go::toolchain::Toolchain;
 use crate::host::Host;
 
@@ -40,6 +40,8 @@ impl Errand<'_> {
             self.who,
             self.toolchain,
             &command,
+            // Its folders are its own: those of the run that needs it come later.
+            &scratch::name()?,
         )?;
         let (_, ended) = start(&self.project, host, &mut prepared, None)?;
         Ok(ended.context("cannot start the sandbox")?.outcome.status)

@@ -4,7 +4,7 @@
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use rustix::fs::{Dir, FileType, Mode, OFlags};
 
 use super::errand::Errand;
@@ -16,6 +16,7 @@ use crate::go::select::SelectError;
 use crate::go::toolchain::Toolchain;
 use crate::go::workspace::Workspace;
 use crate::host::Host;
+use crate::refusal::Refused;
 
 /// Fetches the project's modules for a command that runs without any network. What cannot be fetched
 /// the command may still do without.
@@ -69,7 +70,6 @@ pub(super) fn toolchain(
     module: &str,
     absent: SelectError,
 ) -> anyhow::Result<()> {
-    const INSTEAD: &str = "install that Go and use --goroot DIR, or change that line";
     let Project {
         session, policy, ..
     } = *project;
@@ -82,14 +82,20 @@ pub(super) fn toolchain(
         no.map(|reason| format!("there is no network inside here ({reason})"))
     };
     if let Some(reason) = reason {
-        bail!("{absent} and cannot be fetched: {reason}; {INSTEAD}");
+        return Err(unfetched(&absent, &reason).into());
     }
     match download(project, host, who, found, module)? {
         0 => Ok(()),
-        status => bail!(
-            "{absent} and cannot be fetched: go mod download ended with status {status}; {INSTEAD}"
-        ),
+        status => {
+            let reason = format!("go mod download ended with status {status}");
+            Err(unfetched(&absent, &reason).into())
+        }
     }
+}
+
+fn unfetched(absent: &SelectError, reason: &str) -> Refused {
+    let text = format!("{absent} and cannot be fetched: {reason}");
+    Refused::of(absent).saying(text)
 }
 
 /// Has the go command at hand download a toolchain, or look up one that is in the sandbox user's module
@@ -106,6 +112,7 @@ pub(super) fn download(
     // Where no go.mod asks for a newer Go than the one that fetches.
     let session = Session {
         folder: "/".into(),
+        run: session.run.clone(),
         host: session.host.clone(),
         environment: session.environment.clone(),
         written: session.written.clone(),

@@ -4,8 +4,9 @@
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
 use rustix::fs::{AtFlags, Dir, DirEntry, FileType, Mode, OFlags, openat, statat};
+
+use crate::refusal::{Code, Refused};
 
 /// Makes sure that a folder which the variable `name` says is a cache holds no more than one does, or is the
 /// work tree's. `opened`, `real`: what `folder` leads to. `caches`: where all of the run's are, which may lie within
@@ -40,21 +41,29 @@ pub(super) fn refuse(
             continue;
         }
         if !is_expected(&opened, &entry) {
-            bail!(
+            let text = format!(
                 "{name} names it, and it holds {}, which is nothing of go's; code of the source would read all that is there",
                 place(&entry).display(),
             );
+            return Err(not_a_cache(name, text).into());
         }
         has_modules |= name == "GOMODCACHE";
     }
     // Folders of sources that are sorted by their hosts (`src/github.com`) look the same but for that.
     if has_modules && !is_folder(&opened, "cache") {
-        bail!(
+        let text = format!(
             "{name} names it, and it holds folders, none of which is go's (cache); code of the source would read all that \
              is there",
         );
+        return Err(not_a_cache(name, text).into());
     }
     Ok(())
+}
+
+fn not_a_cache(name: &str, text: String) -> Refused {
+    Refused::new(Code::CacheRefused, text)
+        .words(format!("unset {name}"))
+        .option("--cache-dir \"$HOME/.cache/gosandbox\"")
 }
 
 fn file_name(entry: &DirEntry) -> &std::ffi::OsStr {

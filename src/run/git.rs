@@ -1,11 +1,8 @@
 //! Whose configuration git reads in a work tree, and what is said where it cannot be understood.
 
-use std::ffi::OsStr;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-
-use anyhow::anyhow;
 
 use super::Session;
 use crate::files::look;
@@ -13,6 +10,7 @@ use crate::go::hooks::{self, Unclear, User};
 use crate::go::redact;
 use crate::host::accounts;
 use crate::plan::Cover;
+use crate::refusal::Refused;
 
 /// Whoever may call git in the work tree later: the caller, and the tree's owner where root is the caller.
 pub(super) fn user(session: &Session<'_>, tree: &Path) -> User<'static> {
@@ -102,10 +100,8 @@ fn cover(file: &Path) -> Option<Cover> {
 
 /// The refusal of a run whose programs could write what git executes, without anybody knowing what that is.
 pub(super) fn refuse(unclear: &Unclear) -> anyhow::Error {
-    let file = unclear.path.file_name().unwrap_or(OsStr::new("it"));
-    anyhow!(
-        "cannot tell which files git executes: {unclear}\n\
-         help: correct {}, or move it away; `git config --list --show-origin` shows what git reads",
-        crate::text::visible(&file.to_string_lossy())
-    )
+    let refused = Refused::of(unclear);
+    refused
+        .within("cannot tell which files git executes")
+        .into()
 }

@@ -9,6 +9,7 @@ use super::{Session, git, protected};
 use crate::files::{Keeper, Place};
 use crate::plan::inputs::Protected;
 use crate::policy::Policy;
+use crate::policy::protected::{Matcher, names};
 
 /// The work tree and what is protected in it.
 pub(super) struct Guarded<'a> {
@@ -55,13 +56,13 @@ impl<'a> Guarded<'a> {
             return Ok(());
         }
         if place.leaves_tree() {
-            bail!("a symbolic link in the work tree leads out of it; remove the link");
+            bail!("a symbolic link in the work tree leads out of it");
         }
         if self
             .tree
             .is_some_and(|tree| self.protected.holds(place.path(), tree))
         {
-            bail!("it is protected; name another place");
+            bail!("it is protected");
         }
         Ok(())
     }
@@ -74,8 +75,14 @@ impl<'a> Guarded<'a> {
 pub(super) fn find(path: &Path, keeper: Keeper, tree: Option<&Path>) -> io::Result<Place> {
     Place::find(path, keeper, tree).map_err(|error| match error.raw_os_error() {
         Some(libc::ELOOP) => io::Error::other(
-            "a symbolic link in the work tree, or one that another user can change, is on the way; name a place without it",
+            "a symbolic link in the work tree, or one that another user can change, is on the way",
         ),
         _ => error,
     })
+}
+
+/// Whether a path has a name that is protected in a work tree, in any letter case.
+pub(super) fn has_guarded_name(path: &Path) -> bool {
+    let relative = path.strip_prefix("/").unwrap_or(path);
+    Matcher::new(names()).protects(relative)
 }

@@ -3,8 +3,6 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
-
 use super::Session;
 use crate::files::User;
 use crate::files::look;
@@ -12,6 +10,7 @@ use crate::host::Host;
 use crate::host::accounts::{self, Account};
 use crate::plan::Identity;
 use crate::policy::Policy;
+use crate::refusal::{Code, Refused};
 
 /// The user that `nobody` is everywhere.
 const NOBODY: u32 = 65534;
@@ -40,10 +39,12 @@ impl Who {
 /// It cannot.
 pub(super) fn can_be_chosen(host: &Host) -> anyhow::Result<()> {
     if host.is_root() && !host.can_switch {
-        bail!(
-            "cannot run as root: nothing inside may be root, and root lacks CAP_SETUID or CAP_SETGID here to become \
-             another user; start gosandbox as an ordinary user, or give the container these capabilities"
-        );
+        let text = "cannot run as root: nothing inside may be root, and root lacks CAP_SETUID or CAP_SETGID here to \
+                    become another user";
+        return Err(Refused::new(Code::RootCannotSwitch, text)
+            .words("start gosandbox as an ordinary user: setpriv --reuid 1000 --clear-groups gosandbox …")
+            .words("start the container with --cap-add SETUID --cap-add SETGID")
+            .into());
     }
     Ok(())
 }
@@ -58,9 +59,11 @@ pub(super) fn choose(
     let host = &session.host;
     if !host.is_root() {
         if policy.identity.user.is_some() {
-            bail!(
-                "cannot change to another user: only root can; leave out --user, and identity.user in the profile"
-            );
+            let text = "cannot change to another user: only root can";
+            return Err(Refused::new(Code::UserRefused, text)
+                .without("--user")
+                .words("take `user` out of [identity] in the profile")
+                .into());
         }
         let identity = Identity {
             uid: host.uid,
@@ -80,10 +83,13 @@ pub(super) fn choose(
         None => automatic(tree),
     };
     if account.uid == 0 || account.gid == 0 {
-        bail!(
+        let text = format!(
             "cannot run as {}: nothing inside may be root or in root's group",
             account.name
         );
+        return Err(Refused::new(Code::UserRefused, text)
+            .option("--user 65534:65534")
+            .into());
     }
     let identity = Identity {
         uid: account.uid,
@@ -145,15 +151,18 @@ fn named(user: &str) -> anyhow::Result<Account> {
             gid: uid,
             home: "/nonexistent".into(),
         }),
-        Err(_) => accounts::by_name(user).with_context(|| {
-            format!("cannot run as {user}: there is no such user in /etc/passwd")
+        Err(_) => accounts::by_name(user).ok_or_else(|| {
+            let text = format!("cannot run as {user}: there is no such user in /etc/passwd");
+            Refused::new(Code::UserUnknown, text).words("cut -d: -f1 /etc/passwd")
         })?,
     };
     if let Some(group) = group {
         account.gid = match group.parse() {
             Ok(gid) => gid,
-            Err(_) => accounts::group_by_name(group).with_context(|| {
-                format!("cannot run in group {group}: there is no such group in /etc/group")
+            Err(_) => accounts::group_by_name(group).ok_or_else(|| {
+                let text =
+                    format!("cannot run in group {group}: there is no such group in /etc/group");
+                Refused::new(Code::UserUnknown, text).words("cut -d: -f1 /etc/group")
             })?,
         };
     }

@@ -1,13 +1,12 @@
 //! Who holds the limits of memory and processes here: a cgroup, else an rlimit, else no run.
 
-use anyhow::bail;
-
 use super::Console;
 use crate::host::Host;
 use crate::host::cgroups::{Cgroups, Controller};
 use crate::launch::Exceeded;
 use crate::plan::{CgroupVersion, Isolation, Place, Plan};
 use crate::policy::Policy;
+use crate::refusal::{Code, Refused};
 
 /// The go command does not start with less `RLIMIT_DATA`: its runtime counts an arena of 64 MiB as
 /// written when it begins to use it, and a compiler needs several.
@@ -35,11 +34,17 @@ pub(super) fn settle(plan: &mut Plan, host: &Host, console: &dyn Console) -> any
                 ));
                 limits.data = limits.memory.take();
             }
-            Err(reason) => bail!(
-                "cannot limit memory to {bytes} bytes: {reason}, and as a limit of each process alone (RLIMIT_DATA) \
-                 the go command needs at least {} MiB; {REMEDY}, raise --memory, or leave it out",
-                LEAST_DATA >> 20
-            ),
+            Err(reason) => {
+                let least = LEAST_DATA >> 20;
+                let text = format!(
+                    "cannot limit memory to {bytes} bytes: {reason}, and as a limit of each process alone \
+                     (RLIMIT_DATA) the go command needs at least {least} MiB"
+                );
+                return Err(unheld(text)
+                    .option(format!("--memory {least}MiB"))
+                    .without("--memory")
+                    .into());
+            }
         }
     }
     if let Some(pids) = limits.pids {
@@ -49,10 +54,12 @@ pub(super) fn settle(plan: &mut Plan, host: &Host, console: &dyn Console) -> any
             Err(_) if is_held(Controller::Pids, pids) => limits.pids = None,
             Err(reason) => match own_count(&plan.isolation, plan.identity.switch, host) {
                 Ok(()) => limits.processes = limits.pids.take(),
-                Err(other) => bail!(
-                    "cannot limit processes to {pids}: {reason}, and RLIMIT_NPROC would not do: {other}; {REMEDY}, \
-                     or leave out --pids"
-                ),
+                Err(other) => {
+                    let text = format!(
+                        "cannot limit processes to {pids}: {reason}, and RLIMIT_NPROC would not do: {other}"
+                    );
+                    return Err(unheld(text).without("--pids").into());
+                }
             },
         }
     }
@@ -73,7 +80,10 @@ fn beside(place: Place, other: Option<&Place>) -> Result<Place, String> {
     }
 }
 
-const REMEDY: &str = "give gosandbox a cgroup of its own (systemd-run --user --scope -p Delegate=yes, or a writable /sys/fs/cgroup)";
+/// The refusal of a limit. A cgroup of gosandbox's own would hold it.
+fn unheld(text: String) -> Refused {
+    Refused::new(Code::LimitUnheld, text).words(Code::LimitUnheld.remedy())
+}
 
 /// Whether `RLIMIT_NPROC` counts what is inside and nothing else: processes of the user in a user
 /// namespace of the run's own, which are counted apart since Linux 5.14.

@@ -5,14 +5,13 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
-
 use crate::files;
 use crate::files::look;
 use crate::go::command::{GoCommand, Kind};
 use crate::go::workspace::Workspace;
 use crate::plan::inputs::{Protected, leads_out};
 use crate::policy::Policy;
+use crate::refusal::{Code, Refused, shell_path};
 
 /// What the files that a command line names are, to be granted for reading.
 ///
@@ -35,22 +34,28 @@ pub(super) fn inputs(
 
 fn inside(named: &[PathBuf], policy: &Policy, around: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let granted = policy.files.read.iter().chain(&policy.files.write);
-    let mut read = Vec::new();
+    let (mut read, mut out, mut options) = (Vec::new(), Vec::new(), Vec::new());
     for path in named {
         let Ok(real) = look::canonicalize(path) else {
             continue;
         };
         if leads_out(path, &real, around) && !granted.clone().any(|it| real.starts_with(it)) {
-            bail!(
-                "cannot let go read {}: it is a symbolic link to {}, outside the repository; allow reading that with --ro {}",
-                path.display(),
-                real.display(),
-                real.display()
-            );
+            out.push(format!("{} (to {})", path.display(), real.display()));
+            options.push(format!("--ro {}", shell_path(&real)));
         }
         read.push(real);
     }
-    Ok(read)
+    if out.is_empty() {
+        return Ok(read);
+    }
+    let text = format!(
+        "cannot let go read symbolic links that lead out of the repository: {}",
+        out.join(", ")
+    );
+    options.dedup();
+    Err(Refused::new(Code::OutsideRepository, text)
+        .option(options.join(" "))
+        .into())
 }
 
 /// What the go command may write in the cage, and must not because a link of the repository's says so.
@@ -122,6 +127,7 @@ pub(super) fn outputs(
 
 /// What go writes by a name of its own in these folders.
 fn are_not_links(folders: &[&Path], held: &Held<'_>) -> anyhow::Result<()> {
+    let (mut found, mut links) = (Vec::new(), Vec::new());
     for folder in folders {
         let Ok(entries) = look::read_dir(folder) else {
             continue;
@@ -132,17 +138,26 @@ fn are_not_links(folders: &[&Path], held: &Held<'_>) -> anyhow::Result<()> {
                 continue;
             };
             if held.is_written(&entry.file_name(), &real) {
-                bail!(
-                    "cannot let go write in {}: {} is a symbolic link to {}, which only go itself may choose to write; \
-                     remove the link",
-                    folder.display(),
-                    entry.path().display(),
+                let link = entry.path();
+                found.push(format!(
+                    "{} is a symbolic link to {}",
+                    link.display(),
                     real.display()
-                );
+                ));
+                links.push(shell_path(&link));
             }
         }
     }
-    Ok(())
+    if found.is_empty() {
+        return Ok(());
+    }
+    let text = format!(
+        "cannot let go write through links of the repository: {}",
+        found.join("; ")
+    );
+    Err(Refused::new(Code::LinkRedirectsWrite, text)
+        .words(format!("rm {}", links.join(" ")))
+        .into())
 }
 
 /// All folders of a tree.

@@ -3,11 +3,10 @@
 //! The child verifies the switch itself; what its label lets pass only the loaded policy knows, which a
 //! view of the system without `/sys` does not show.
 
-use anyhow::bail;
-
 use crate::host::mandatory::{self, Domain};
 use crate::plan::Plan;
 use crate::policy::{Cage, Layer, Policy};
+use crate::refusal::{Code, Refused};
 
 /// Refuses to go on where a guard is missing, or would let everything pass.
 pub(super) fn labels(policy: &Policy, plan: &Plan) -> anyhow::Result<()> {
@@ -17,12 +16,18 @@ pub(super) fn labels(policy: &Policy, plan: &Plan) -> anyhow::Result<()> {
             _ => domains(policy),
         };
         if let Err(reason) = here {
-            bail!(
-                "cannot put {} in force, which profile {} asks for with \"{label}\": {reason}; leave it out of [layers], or \
-                 use a host that has it (gosandbox doctor says more)",
+            let text = format!(
+                "cannot put {} in force, which profile {} asks for with \"{label}\": {reason}",
                 layer.word(),
                 policy.name
             );
+            return Err(Refused::new(Code::LabelUnusable, text)
+                .words(format!(
+                    "gosandbox profile {0} shows what to load here; gosandbox doctor says what is missing",
+                    layer.word()
+                ))
+                .words(format!("take `{}` out of [layers] in the profile", layer.word()))
+                .into());
         }
     }
     Ok(())

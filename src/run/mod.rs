@@ -8,6 +8,7 @@ mod audit;
 mod caches;
 mod console;
 mod errand;
+mod events;
 mod fetch;
 mod folders;
 mod foreign;
@@ -23,6 +24,7 @@ mod plan;
 mod programs;
 mod project;
 mod protected;
+mod refused;
 mod report;
 mod request;
 mod require;
@@ -38,20 +40,21 @@ mod verify;
 mod way;
 mod what;
 
-use anyhow::Context;
-
 use self::audit::Audit;
-pub use self::console::{Console, Helped};
+pub use self::console::Console;
 pub use self::folders::run_folders;
 use self::guarded::Guarded;
 use self::project::Project;
+pub use self::refused::{refused, status};
+use self::report::Reporter;
+use self::request::are_there;
 pub use self::request::{Command, Output, Request, caller, start_folder, whole_paths};
 use self::session::Session;
 pub use self::site::find as find_site;
 use self::start::{Ran, start};
 pub use self::what::NotFound;
-use crate::files::look;
 use crate::launch;
+use crate::record::Event;
 
 /// How a run has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,61 +72,78 @@ pub enum Ended {
 /// Runs the command.
 ///
 /// # Errors
-/// It was refused or not started: [`NotFound`], [`launch::Error`], or what else has failed.
+/// It was refused or not started, or something failed: [`refused()`] says which.
 pub fn run(request: &Request, command: &Command, console: &dyn Console) -> anyhow::Result<Ended> {
+    let name = scratch::name()?;
     let log = request.audit_log.as_deref().filter(|_| !request.dry_run);
-    let audit = log.map(Audit::open).transpose()?;
-    let ended = audited(request, command, console, audit.as_ref());
-    if let (Err(error), Some(audit)) = (&ended, &audit)
-        && !matches!(error.downcast_ref(), Some(launch::Error::Execute { .. }))
-    {
-        audit.refused(&format!("{error:#}"));
-    }
-    ended
+    let mut report = Reporter::new(request);
+    let (audit, failed) = match log.map(|log| Audit::open(log, &name)).transpose() {
+        Ok(audit) => (audit, None),
+        Err(error) => (None, Some(error)),
+    };
+    let ended = match failed {
+        Some(error) => Err(error),
+        None => {
+            let session = Session::open(request, console, name);
+            session.and_then(|session| steps(&session, command, audit.as_ref(), &mut report))
+        }
+    };
+    ended.inspect_err(|error| {
+        let refused = refused(error);
+        // What the kernel says of the command itself is no refusal of the launcher's.
+        let is_own = !matches!(error.downcast_ref(), Some(launch::Error::Execute { .. }));
+        if let Some(audit) = audit.as_ref().filter(|_| is_own) {
+            audit.refused(Event::run_refused(&refused, command.in_words()));
+        }
+        report.refused(&refused, command, console);
+    })
 }
 
-fn audited(
-    request: &Request,
+fn steps(
+    session: &Session<'_>,
     command: &Command,
-    console: &dyn Console,
     audit: Option<&Audit>,
+    report: &mut Reporter<'_>,
 ) -> anyhow::Result<Ended> {
+    let (request, console) = (session.request, session.console);
     launch::streams::check()?;
-    let session = Session::open(request, console)?;
     identity::can_be_chosen(&session.host)?;
     let mut host = session.host.clone();
     let overrides = whole_paths(&request.overrides)?;
-    for path in overrides.read.iter().chain(&overrides.write) {
-        look::metadata(path).with_context(|| format!("cannot grant {}", path.display()))?;
-    }
+    are_there(&overrides)?;
     let (workspace, policy) =
-        project::resolve(&session, &overrides, command, |tree| {
-            match request.dry_run {
-                true => Ok(()),
-                false => tree_check::finish_earlier(tree, console),
-            }
+        project::resolve(session, &overrides, command, |tree| match request.dry_run {
+            true => Ok(()),
+            false => tree_check::finish_earlier(tree, console),
         })?;
     let project = Project {
-        session: &session,
+        session,
         workspace: &workspace,
         policy: &policy,
         audit,
     };
     let writes = audit.is_some() || request.report.is_some();
-    let guarded = Guarded::of(&session, &policy, project.tree(), writes)?;
+    let guarded = Guarded::of(session, &policy, project.tree(), writes)?;
     audit.map_or(Ok(()), |audit| audit.settle(&guarded))?;
-    let report = report::Place::settle(request, &guarded)?;
-    let who = identity::choose(&session, &policy, project.tree())?;
+    report.settle(&guarded)?;
+    let who = identity::choose(session, &policy, project.tree())?;
     let ahead = match request.dry_run {
         true => None,
         false => start::ahead(&mut host, &who, project.tree()),
     };
     let toolchain = toolchain::choose(&project, &mut host, &who, command)?;
-    let mut prepared =
-        plan::Prepared::new(&session, &workspace, &policy, who, &toolchain, command)?;
+    let mut prepared = plan::Prepared::new(
+        session,
+        &workspace,
+        &policy,
+        who,
+        &toolchain,
+        command,
+        &session.run,
+    )?;
     if request.dry_run {
         let plan = start::planned(&project, host, &prepared)?;
-        report::dry_run(report, &policy, &plan, console)?;
+        report.dry_run(&policy, &plan, console)?;
         return Ok(Ended::Planned);
     }
     fetch::missing(&project, &mut host, &prepared, &toolchain)?;
@@ -131,7 +151,7 @@ fn audited(
     let (plan, ended) = start(&project, &mut host, &mut prepared, ahead)?;
     let Ran { outcome, changes } = ended.map_err(start::refused)?;
     hints::after(&project, &toolchain, &host, &prepared, (&plan, &outcome));
-    report::write(report, &policy, &plan, (&outcome, &changes), console)?;
+    report.write(&policy, &plan, (&outcome, &changes), console)?;
     // What is dropped at the end waits until the kernel has taken the sandbox apart.
     Ok(start::ended(&outcome, &changes, &policy, console))
 }

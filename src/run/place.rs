@@ -4,7 +4,6 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
 use rustix::fs::{
     AtFlags, Dir, FileType, Gid, Mode, OFlags, Uid, fchown, fstat, mkdirat, openat, renameat,
     unlinkat,
@@ -14,8 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use super::caches::{Missing, SYSTEM};
 use super::identity::Who;
-use super::scratch;
+use super::{refused, scratch};
 use crate::files::{self, FileId, Follow, Keeper, Step, Stop, look};
+use crate::refusal::{Code, Refused, shell_path};
 
 /// A folder that was found.
 #[derive(Debug)]
@@ -100,9 +100,9 @@ impl Finder<'_> {
                         let real = found.real;
                         (Ok(Told { real, id }), opened.into_iter().collect())
                     }
-                    Err(error) => (Err(format!("{error:#}")), Vec::new()),
+                    Err(error) => (Err(refused(&error)), Vec::new()),
                 })?;
-                let told = told.map_err(anyhow::Error::msg)?;
+                let told = told?;
                 Found {
                     real: told.real,
                     of_root: false,
@@ -113,13 +113,15 @@ impl Finder<'_> {
         if let Some((_, folder)) = &found.opened
             && fstat(folder)?.st_uid == 0
         {
-            bail!(
-                "it is {}, which belongs to root, and a link or a folder of another user's leads there; if it is that \
-                 user's, run `chown -R {} {}`",
-                found.real.display(),
-                self.who.identity.uid,
+            let uid = self.who.identity.uid;
+            let text = format!(
+                "it is {}, which belongs to root, and a link or a folder of another user's leads there",
                 found.real.display()
             );
+            return Err(Refused::new(Code::CacheUnusable, text)
+                .words(format!("chown -R {uid} {}", shell_path(&found.real)))
+                .option("--cache-dir \"$HOME/.cache/gosandbox\"")
+                .into());
         }
         Ok(found)
     }
@@ -127,7 +129,8 @@ impl Finder<'_> {
     fn arrive(&self, step: Step, check: Check<'_>) -> anyhow::Result<Found> {
         let found = *step.found();
         if FileType::from_raw_mode(found.st_mode) != FileType::Directory {
-            bail!("{} is not a folder", step.real().display());
+            let text = format!("{} is not a folder", step.real().display());
+            return Err(cache_elsewhere(text).into());
         }
         check(step.at(), step.real())?;
         Ok(Found {
@@ -149,7 +152,8 @@ impl Finder<'_> {
     /// repository likes.
     fn stays(&self, step: &Step) -> anyhow::Result<()> {
         if step.leaves(self.tree) {
-            bail!("a symbolic link in the work tree leads out of it; remove the link");
+            let text = "a symbolic link in the work tree leads out of it".to_owned();
+            return Err(cache_elsewhere(text).into());
         }
         Ok(())
     }
@@ -157,7 +161,7 @@ impl Finder<'_> {
     /// Makes the next folder, as root, where root alone decides.
     fn make(&self, step: &mut Step) -> anyhow::Result<()> {
         let Some(name) = step.next() else {
-            bail!("{} is missing", step.real().display());
+            return Err(cache_elsewhere(format!("{} is missing", step.real().display())).into());
         };
         let path = step.real().join(name);
         let is_system = path == Path::new(SYSTEM) || path == Path::new("/var/cache");
@@ -174,6 +178,10 @@ impl Finder<'_> {
             made => Ok(made?),
         }
     }
+}
+
+fn cache_elsewhere(text: String) -> Refused {
+    Refused::new(Code::CacheUnusable, text).option("--cache-dir \"$HOME/.cache/gosandbox\"")
 }
 
 /// What the helper says.

@@ -3,8 +3,6 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-
 use super::audit::Audit;
 use super::{Command, Session, request};
 use crate::files::look;
@@ -12,6 +10,7 @@ use crate::go::command;
 use crate::go::workspace::{self, Workspace};
 use crate::policy::Policy;
 use crate::profile::{self, Overrides};
+use crate::refusal::{Code, OrRefuse};
 
 /// What every start of a run has in common: that of the command, and those that fetch for it.
 #[derive(Clone, Copy)]
@@ -71,5 +70,8 @@ fn go_folder(session: &Session<'_>, command: &Command) -> anyhow::Result<PathBuf
     let changed = command::changed_dir(&command.arguments, &session.folder);
     let folder = changed.unwrap_or_else(|| session.folder.clone());
     look::canonicalize_folder(&folder)
-        .with_context(|| format!("cannot enter {}, which -C names", folder.display()))
+        .or_refuse(Code::FolderUnusable, || {
+            format!("cannot enter {}, which -C names", folder.display())
+        })
+        .map_err(anyhow::Error::from)
 }

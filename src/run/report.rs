@@ -4,23 +4,24 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use serde_json::{Value, json};
 
-use super::guarded::Guarded;
-use super::{Console, Output, Request, stage};
+use super::guarded::{self, Guarded};
+use super::{Command, Console, Output, Request, stage};
 use crate::changes::look::Report;
-use crate::files;
+use crate::files::{self, Keeper};
 use crate::launch::Outcome;
 use crate::paths::Paths as _;
 use crate::plan::{Holding, Plan};
 use crate::policy::{Layer, Policy};
+use crate::refusal::{Code, OrRefuse, Refused};
 
 /// Version of the report's schema: raised when a member changes its meaning or goes.
 const SCHEMA: u32 = 1;
 
-/// Where `--report` goes, settled before the command can change what is there: it may write that folder.
-pub(super) enum Place {
+/// Where the report goes.
+enum Place {
     /// Standard output.
     Standard,
     /// A device, or a descriptor of the caller's.
@@ -29,23 +30,109 @@ pub(super) enum Place {
     Named(files::Place),
 }
 
-impl Place {
-    /// That of `--report`, if it is given.
+/// How far the choice of the place is.
+enum State {
+    /// It is not known yet whether a link of the work tree's leads there, or whether it is protected.
+    Unsettled,
+    /// It may be written.
+    Settled(Place),
+    /// It is written, or must not be.
+    Over,
+}
+
+/// Writes what `--report` asks for, once.
+pub(super) struct Reporter<'a> {
+    asked: Option<&'a Output>,
+    state: State,
+}
+
+impl<'a> Reporter<'a> {
+    /// That of a request.
+    pub(super) fn new(request: &'a Request) -> Reporter<'a> {
+        Reporter {
+            asked: request.report.as_ref(),
+            state: State::Unsettled,
+        }
+    }
+
+    /// Settles the place, before the command can change what is there: it may write that folder.
     ///
     /// # Errors
     /// There is no such folder; a link of the work tree's, or of another user's, leads there; it is protected.
-    pub(super) fn settle(
-        request: &Request,
-        guarded: &Guarded<'_>,
-    ) -> anyhow::Result<Option<Place>> {
-        let place = request.report.as_ref().map(|output| match output {
-            Output::Standard => Ok(Place::Standard),
-            Output::File(path) => Place::of(path, guarded)
-                .with_context(|| format!("cannot write the report {}", path.display())),
-        });
-        place.transpose()
+    pub(super) fn settle(&mut self, guarded: &Guarded<'_>) -> anyhow::Result<()> {
+        self.state = State::Over;
+        self.state = match self.asked {
+            None => State::Over,
+            Some(Output::Standard) => State::Settled(Place::Standard),
+            Some(Output::File(path)) => {
+                let failed = || format!("cannot write the report {}", path.display());
+                let place = Place::of(path, guarded).or_refuse(Code::ReportRefused, failed);
+                State::Settled(place.map_err(elsewhere)?)
+            }
+        };
+        Ok(())
     }
 
+    fn take(&mut self) -> Option<Place> {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Settled(place) => Some(place),
+            State::Unsettled | State::Over => None,
+        }
+    }
+
+    /// Shows the plan, or with `--report` writes it as JSON.
+    pub(super) fn dry_run(
+        &mut self,
+        policy: &Policy,
+        plan: &Plan,
+        console: &dyn Console,
+    ) -> anyhow::Result<()> {
+        match self.take() {
+            Some(place) => place.write(&planned(policy, plan), console),
+            None => console.plan(policy, plan),
+        }
+    }
+
+    /// With `--report`, writes what was enforced.
+    pub(super) fn write(
+        &mut self,
+        policy: &Policy,
+        plan: &Plan,
+        ended: (&Outcome, &stage::Ended),
+        console: &dyn Console,
+    ) -> anyhow::Result<()> {
+        match self.take() {
+            Some(place) => place.write(&enforced(policy, plan, ended), console),
+            None => Ok(()),
+        }
+    }
+
+    /// With `--report`, writes why nothing was executed. A report that cannot be written does not
+    /// hide why.
+    pub(super) fn refused(&mut self, refused: &Refused, command: &Command, console: &dyn Console) {
+        let place = match (std::mem::replace(&mut self.state, State::Over), self.asked) {
+            (State::Settled(place), _) => Some(place),
+            (State::Unsettled, Some(Output::Standard)) => Some(Place::Standard),
+            (State::Unsettled, Some(Output::File(path))) => Place::of_nobody(path),
+            _ => None,
+        };
+        let words = std::iter::once(&command.program).chain(&command.arguments);
+        let report = json!({
+            "schema": SCHEMA,
+            "version": env!("CARGO_PKG_VERSION"),
+            "command": words.map(|word| word.to_string_lossy()).collect::<Vec<_>>(),
+            "status": super::status(refused.code()),
+            "refused": {
+                "code": refused.code(),
+                "message": refused.message(),
+                "remedies": refused.remedies(),
+            },
+        });
+        let _unwritten = place.map(|place| place.write(&report, console));
+    }
+}
+
+impl Place {
     fn of(path: &Path, guarded: &Guarded<'_>) -> anyhow::Result<Place> {
         if path.as_os_str().is_empty() {
             bail!("it names no file");
@@ -59,6 +146,17 @@ impl Place {
         })
     }
 
+    /// A place that is nobody's, whatever the work tree is: no link leads there, and no name on the
+    /// way is protected anywhere.
+    fn of_nobody(path: &Path) -> Option<Place> {
+        let place = guarded::find(path, Keeper::caller(), None).ok()?;
+        match place.open_special().ok()? {
+            Some(file) => Some(Place::Open(file, path.to_owned())),
+            None if place.is_led() || guarded::has_guarded_name(place.path()) => None,
+            None => Some(Place::Named(place)),
+        }
+    }
+
     fn write(self, value: &Value, console: &dyn Console) -> anyhow::Result<()> {
         let text = format!("{value:#}\n");
         let (written, path) = match self {
@@ -70,34 +168,17 @@ impl Place {
             }
             Place::Named(place) => (place.replace(text.as_bytes()), place.path().to_owned()),
         };
-        written.with_context(|| format!("cannot write the report {}", path.display()))
+        let failed = || format!("cannot write the report {}", path.display());
+        let written = written.or_refuse(Code::ReportRefused, failed);
+        Ok(written.map_err(elsewhere)?)
     }
 }
 
-/// Shows the plan, or with `--report` writes it as JSON.
-pub(super) fn dry_run(
-    place: Option<Place>,
-    policy: &Policy,
-    plan: &Plan,
-    console: &dyn Console,
-) -> anyhow::Result<()> {
-    match place {
-        Some(place) => place.write(&planned(policy, plan), console),
-        None => console.plan(policy, plan),
-    }
+fn elsewhere(refused: Refused) -> Refused {
+    refused.option("--report \"$HOME/gosandbox-report.json\"")
 }
 
-/// With `--report`, writes what was enforced.
-pub(super) fn write(
-    place: Option<Place>,
-    policy: &Policy,
-    plan: &Plan,
-    (outcome, changes): (&Outcome, &stage::Ended),
-    console: &dyn Console,
-) -> anyhow::Result<()> {
-    let Some(place) = place else {
-        return Ok(());
-    };
+fn enforced(policy: &Policy, plan: &Plan, (outcome, changes): (&Outcome, &stage::Ended)) -> Value {
     let mut report = planned(policy, plan);
     let layers = Layer::ALL.map(|layer| {
         (
@@ -131,7 +212,8 @@ pub(super) fn write(
             "refused": summary.refused,
         }),
     };
-    place.write(&report, console)
+    report["refused"] = Value::Null;
+    report
 }
 
 fn planned(policy: &Policy, plan: &Plan) -> Value {

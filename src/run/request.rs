@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use crate::files::look;
 use crate::go::workspace::Workspace;
 use crate::profile::{self, Caller, Overrides, Selection};
+use crate::refusal::{Code, OrRefuse, Refused, shell_word};
 
 /// A command and its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,15 @@ pub struct Command {
     pub program: OsString,
     /// Its arguments.
     pub arguments: Vec<OsString>,
+}
+
+impl Command {
+    /// The words as a shell reads them.
+    pub(super) fn in_words(&self) -> String {
+        let words = std::iter::once(&self.program).chain(&self.arguments);
+        let words = words.map(|word| shell_word(&word.to_string_lossy()));
+        words.collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// Where something is written to.
@@ -54,16 +64,45 @@ pub struct Request {
 /// A path cannot be made absolute.
 pub fn whole_paths(overrides: &Overrides) -> anyhow::Result<Overrides> {
     let mut overrides = overrides.clone();
+    let mut wrong = Vec::new();
     for (flag, paths) in [
         ("--ro", &mut overrides.read),
         ("--rw", &mut overrides.write),
     ] {
         for path in paths {
-            *path =
-                absolute(path).with_context(|| format!("cannot use {flag} {}", path.display()))?;
+            match absolute(path) {
+                Ok(whole) => *path = whole,
+                Err(error) => wrong.push(format!("{flag} {}: {error:#}", path.display())),
+            }
         }
     }
-    Ok(overrides)
+    match wrong.is_empty() {
+        true => Ok(overrides),
+        false => Err(ungrantable(&wrong).into()),
+    }
+}
+
+/// Makes sure that every path which options grant is there.
+///
+/// # Errors
+/// One cannot be looked at.
+pub(super) fn are_there(overrides: &Overrides) -> anyhow::Result<()> {
+    let paths = overrides.read.iter().chain(&overrides.write);
+    let failed = paths.filter_map(|path| Some((path, look::metadata(path).err()?)));
+    let wrong: Vec<_> = failed
+        .map(|(path, error)| format!("{}: {error}", path.display()))
+        .collect();
+    match wrong.is_empty() {
+        true => Ok(()),
+        false => Err(ungrantable(&wrong).into()),
+    }
+}
+
+fn ungrantable(wrong: &[String]) -> Refused {
+    Refused::new(
+        Code::GrantMissing,
+        format!("cannot grant {}", wrong.join("; ")),
+    )
 }
 
 fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
@@ -86,7 +125,10 @@ pub fn start_folder(named: Option<&Path>) -> anyhow::Result<PathBuf> {
         // The kernel's own word, without links.
         return std::env::current_dir().context("cannot find the current folder");
     };
-    look::canonicalize_folder(folder).with_context(|| format!("cannot enter {}", folder.display()))
+    let entered = look::canonicalize_folder(folder);
+    let failed = || format!("cannot enter {}", folder.display());
+    let entered = entered.or_refuse(Code::FolderUnusable, failed);
+    Ok(entered.map_err(|refused| refused.without("-C"))?)
 }
 
 /// On whose behalf profiles are read, from the environment; for a project, where there is one.

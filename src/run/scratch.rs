@@ -10,18 +10,20 @@ use rustix::io::Errno;
 
 use super::Session;
 use crate::files::{Follow, Keeper, Step, Stop};
+use crate::refusal::{Code, OrRefuse, shell_path};
 
 const TMPFS_MAGIC: i64 = 0x0102_1994;
 
-/// A name for a new run's folder, in a folder that only the caller can write, and that lies in none of those
+/// The place of a new run's folder, which has the run's name, in a folder that only the caller can write, and that lies in none of those
 /// that are `written` inside: what go builds there is not for its programs to write.
 pub(super) fn choose<'p>(
     session: &Session<'_>,
     written: impl Iterator<Item = &'p PathBuf>,
+    run: &str,
 ) -> anyhow::Result<PathBuf> {
     let base = base(session, written)?;
     let folder = base.real().join(format!("gosandbox-{}", session.host.uid));
-    Ok(folder.join(unguessable().context("cannot get random numbers")?))
+    Ok(folder.join(run))
 }
 
 /// Makes the folder that a run's own is to lie in.
@@ -39,10 +41,24 @@ pub(super) fn make(session: &Session<'_>, scratch: &Path) -> anyhow::Result<()> 
             .ok_or(Errno::NOENT)?;
         own_folder(base.at(), &name, session)
     };
-    make().with_context(|| {
-        let folder = scratch.parent().unwrap_or(scratch).display();
-        format!("cannot use the folder {folder} for temporary files")
-    })
+    let folder = scratch.parent().unwrap_or(scratch);
+    let failed = || {
+        format!(
+            "cannot use the folder {} for temporary files",
+            folder.display()
+        )
+    };
+    Ok(make()
+        .or_refuse(Code::TemporaryUnusable, failed)
+        .map_err(|refused| refused.words(format!("ls -ld {}", shell_path(folder))))?)
+}
+
+/// A name for a run.
+///
+/// # Errors
+/// There are no random numbers.
+pub(super) fn name() -> anyhow::Result<String> {
+    unguessable().context("cannot get random numbers")
 }
 
 /// A name that nobody else can know before it is used: sixteen hexadecimal digits.
@@ -109,7 +125,7 @@ fn own_folder(base: &OwnedFd, name: &str, session: &Session<'_>) -> anyhow::Resu
         && (is_new || found.st_mode & 0o022 == 0));
     let (Ok(folder), true) = (folder, is_own) else {
         bail!(
-            "it is not a folder that only user {} can write; remove it",
+            "it is not a folder that only user {} can write",
             session.host.uid
         );
     };

@@ -14,6 +14,8 @@ use crate::host::Host;
 pub struct Session<'a> {
     pub(super) request: &'a Request,
     pub(super) console: &'a dyn Console,
+    /// The run's name: of its folders and in logs.
+    pub(super) run: String,
     pub(super) host: Host,
     pub(super) environment: Vec<(OsString, OsString)>,
     /// What `go env -w` has written, read when it is first asked for.
@@ -26,6 +28,7 @@ impl<'a> Session<'a> {
     pub(super) fn open(
         request: &'a Request,
         console: &'a dyn Console,
+        run: String,
     ) -> anyhow::Result<Session<'a>> {
         let host = Host::probe();
         let environment = first_mentions(std::env::vars_os());
@@ -36,6 +39,7 @@ impl<'a> Session<'a> {
         Ok(Session {
             request,
             console,
+            run,
             host,
             environment,
             written: OnceCell::new(),

@@ -15,7 +15,7 @@ use crate::profile::Selection;
 
 /// The policy of the project in the folder, and its places.
 pub fn find(request: &Request, console: &dyn Console) -> anyhow::Result<(Policy, Site)> {
-    let session = Session::open(request, console)?;
+    let session = Session::open(request, console, String::new())?;
     let command = Command {
         program: "go".into(),
         arguments: vec!["build".into()],

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -19,6 +19,7 @@ use crate::launch::caller::Caller;
 use crate::plan::inputs::StageFolders;
 use crate::plan::{Identity, Isolation, Plan, WRAPPER_WORD};
 use crate::policy::{Cage, Policy, Runs, Staging, TreeAccess};
+use crate::refusal::{Code, Refused};
 
 /// What of the source a command runs; `None` for what go itself does.
 pub(super) fn runs(what: &What) -> Option<Runs> {
@@ -85,11 +86,14 @@ pub(super) fn require(
     };
     let staging = policy.files.staging(runs);
     if staging < Staging::Apply {
-        bail!(
-            "cannot hold back the changes to the work tree, as \"{}\" asks: {reason}; use --stage apply or --stage \
-             direct",
+        let text = format!(
+            "cannot hold back the changes to the work tree, as \"{}\" asks: {reason}",
             staging.word()
         );
+        return Err(Refused::new(Code::StageUnavailable, text)
+            .option("--stage apply")
+            .option("--stage direct")
+            .into());
     }
     if staging == Staging::Apply {
         console.note(&format!(
@@ -201,10 +205,10 @@ impl Running {
                 ));
             return Ok(Ended::default());
         }
-        let landed = stage.apply().with_context(|| {
-            format!(
-                "cannot apply the changes of run {run}; to try again: gosandbox changes apply {run}"
-            )
+        let landed = stage.apply().map_err(|error| {
+            let refused =
+                Refused::of(&error).within(&format!("cannot apply the changes of run {run}"));
+            refused.words(format!("gosandbox changes apply {run}"))
         })?;
         if landed.is_left() {
             console.error(&told(&landed, &run, &tree));
@@ -232,7 +236,8 @@ fn make(plan: &Plan, tree: &Path, folder: &Path, wanted: &Wanted<'_>) -> anyhow:
     if let Isolation::Namespaces(view) = &plan.isolation
         && !Judged::allows(&view.judged, tree, &found)
     {
-        bail!("{} was exchanged while it was looked at", tree.display());
+        let text = format!("{} was exchanged while it was looked at", tree.display());
+        return Err(Refused::new(Code::TreeExchanged, text).into());
     }
     let now = clock_gettime(ClockId::RealtimeCoarse);
     let Identity { uid, gid, switch } = *wanted.identity;
@@ -310,21 +315,23 @@ fn told(landed: &Landed, run: &str, tree: &Path) -> String {
         format!(
             "{}: {} ({})",
             change.path.display(),
-            refusal.reason(),
-            refusal.code()
+            refusal.meaning(),
+            refusal.word()
         )
     });
     let conflicts = landed.conflicts().map(|change| {
         format!(
-            "{}: it was changed outside during the run (conflict)",
-            change.path.display()
+            "{}: it was changed outside during the run ({})",
+            change.path.display(),
+            Code::Conflict.word()
         )
     });
     let failed = landed.failed().map(|failure| {
         format!(
-            "{}: {} (not-applied)",
+            "{}: {} ({})",
             failure.change.path.display(),
-            failure.cause
+            failure.cause,
+            Code::NotApplied.word()
         )
     });
     let lines: Vec<String> = refused.chain(conflicts).chain(failed).collect();
@@ -337,7 +344,7 @@ fn told(landed: &Landed, run: &str, tree: &Path) -> String {
         text.push_str(&format!("\n  and {} more", lines.len() - TOLD));
     }
     text.push_str(&format!(
-        "\nhelp: they stay staged; gosandbox changes show {run} shows them, gosandbox changes drop {run} removes them"
+        "\nhelp: gosandbox changes show {run}\nhelp: gosandbox changes drop {run}"
     ));
     text
 }

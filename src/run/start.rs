@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::require::require;
-use super::{Console, Ended, Project, identity, limits, plan, stage, tree_check};
+use super::{Console, Ended, Project, events, identity, limits, plan, stage, tree_check};
 use crate::files;
 use crate::host::Host;
 use crate::launch::{self, ahead::Ahead, caller::Caller};
@@ -81,8 +81,8 @@ pub(super) fn start(
         files::forget();
         caller.restore().context("cannot restore the signal mask")?;
         let changes = settled?;
-        if let (Some(audit), Some(report)) = (project.audit, &changes.looked) {
-            audit.refused(&tree_check::in_one_line(report));
+        if let Some(audit) = project.audit {
+            events::changed(&audit.log(&prepared.run_name())?, &changes);
         }
         match ended {
             Err(error) if error.is_about_namespaces() && host.namespaces.is_ok() => {

@@ -6,11 +6,12 @@ use std::path::Path;
 use anyhow::Context as _;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{Console, Helped, run_folders, stage};
+use super::{Console, run_folders, stage};
 use crate::changes::Error;
 use crate::changes::look::{self, Launcher, Look, LookRecord, Report};
 use crate::launch::caller::Caller;
 use crate::plan::{PlaceholderKind, Plan};
+use crate::refusal::{Code, Refused};
 
 /// What a look is made from, in addition to the plan.
 pub(super) struct Wanted<'a> {
@@ -77,7 +78,7 @@ impl Guard {
             look.record().before.tree.path.clone(),
         );
         let ended = look.end(&|path| is_own(&tree.join(path)));
-        let report = ended.with_context(|| failed(&run, &tree))?;
+        let report = ended.map_err(|error| failed(error, &run, &tree))?;
         if report.is_empty() {
             return Ok(None);
         }
@@ -90,11 +91,13 @@ impl Guard {
     }
 }
 
-fn failed(run: &str, tree: &Path) -> String {
-    format!(
-        "cannot look for protected paths that the run has made in {}; to try again: gosandbox changes apply {run}",
+fn failed(error: Error, run: &str, tree: &Path) -> Refused {
+    let action = format!(
+        "cannot look for protected paths that the run has made in {}",
         tree.display()
-    )
+    );
+    let refused = Refused::of(&error).within(&action);
+    refused.words(format!("gosandbox changes apply {run}"))
 }
 
 fn undisturbed<T>(work: impl FnOnce() -> T) -> anyhow::Result<T> {
@@ -113,24 +116,13 @@ fn text(head: &str, report: &Report, run: &str) -> String {
     format!("{head}:{}\nhelp: {help}", report.lines())
 }
 
-/// What was found, for the audit log.
-pub(super) fn in_one_line(report: &Report) -> String {
-    let lines = report.lines();
-    let lines: Vec<&str> = lines.lines().map(str::trim).collect();
-    format!(
-        "{}:{}",
-        Report::CODE,
-        lines.join(", ").trim_start_matches(',')
-    )
-}
-
 /// Does the looks that are left to do in a work tree, for runs whose launcher was killed. Before anything in the
 /// tree is read: what came is not to count for what was there.
 ///
 /// # Errors
 /// A look cannot be done, or something cannot be moved away.
 pub(super) fn finish_earlier(tree: &Path, console: &dyn Console) -> anyhow::Result<()> {
-    let mut is_complete = true;
+    let mut left = Vec::new();
     for base in run_folders() {
         for found in look::sweep(&base).iter().filter(|found| !found.is_running) {
             let (run, its) = (&found.record.run, &found.record.before.tree.path);
@@ -147,7 +139,7 @@ pub(super) fn finish_earlier(tree: &Path, console: &dyn Console) -> anyhow::Resu
                 Err(Error::OtherTree { .. }) => continue,
                 // Another process has looked by now.
                 Err(_) if look::list(&base).iter().all(|left| left.file != found.file) => continue,
-                report => report.with_context(|| failed(run, its))?,
+                report => report.map_err(|error| failed(error, run, its))?,
             };
             if !report.is_empty() {
                 let head = format!(
@@ -157,18 +149,23 @@ pub(super) fn finish_earlier(tree: &Path, console: &dyn Console) -> anyhow::Resu
                 );
                 console.error(&text(&head, &report, run));
             }
-            is_complete &= report.stayed.is_empty();
+            if !report.stayed.is_empty() {
+                left.push(run.clone());
+            }
         }
     }
-    if is_complete {
+    if left.is_empty() {
         return Ok(());
     }
-    Err(Helped {
-        message: format!(
-            "cannot start in {}: what an earlier run has made at protected paths stays there",
-            tree.display()
-        ),
-        help: "remove it and start again; gosandbox changes drop RUN gives the look up".to_owned(),
-    }
-    .into())
+    let text = format!(
+        "cannot start in {}: what an earlier run has made at protected paths stays there",
+        tree.display()
+    );
+    let refused = Refused::new(Code::LeftByKilledRun, text);
+    let refused = left.iter().fold(refused, |refused, run| {
+        refused
+            .words(format!("gosandbox changes apply {run}"))
+            .words(format!("gosandbox changes drop {run}"))
+    });
+    Err(refused.into())
 }

@@ -10,18 +10,18 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use anyhow::{Context, bail};
 use rustix::fs::{Mode, OFlags, openat, renameat};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use super::identity::Who;
-use super::{Project, Session, fetch, token};
+use super::{Project, Session, fetch, refused, token};
 use crate::files::{self, Follow, Keeper, Step, Stop, look};
 use crate::go::toolchain::Toolchain;
 use crate::go::{self, dirhash};
 use crate::host::Host;
+use crate::refusal::{Code, Refused, shell_path};
 
 /// A toolchain in a module cache.
 pub(super) struct Cached<'a> {
@@ -71,11 +71,12 @@ pub(super) fn check(
     })?;
     let status = fetch::download(project, host, who, found, &module)?;
     if status != 0 {
-        bail!(
+        let text = format!(
             "cannot use the toolchain in {}: the checksum database does not confirm it (go mod download {module} \
-             ended with status {status}); install that Go and use --goroot DIR",
+             ended with status {status})",
             goroot.display()
         );
+        return Err(changed(goroot, text).into());
     }
     theirs(who, cached.confirmed_in, || {
         compare(cached.confirmed_in, &module, goroot, &hash)
@@ -98,10 +99,10 @@ pub(super) fn theirs<T: Serialize + DeserializeOwned>(
         return work();
     }
     let (done, _) = files::as_user(who.user(), || {
-        let done = work().map_err(|error| format!("{error:#}"));
+        let done = work().map_err(|error| refused(&error));
         (done, Vec::new())
     })?;
-    done.map_err(anyhow::Error::msg)
+    Ok(done?)
 }
 
 /// Whether nobody but root decides what a path leads to, and what is there is root's.
@@ -119,23 +120,31 @@ fn compare(cache: &Path, module: &str, goroot: &Path, hash: &str) -> anyhow::Res
     let file = cache
         .join("cache/download/golang.org/toolchain/@v")
         .join(format!("{version}.ziphash"));
-    let known = read_hash(&file).with_context(|| {
-        format!(
-            "cannot use the toolchain in {}: what it must be is not known, for want of {}; remove the folder, and it is \
-             fetched again",
+    let known = read_hash(&file).map_err(|error| {
+        let text = format!(
+            "cannot use the toolchain in {}: what it must be is not known: {}: {error}",
             goroot.display(),
             file.display()
-        )
+        );
+        changed(goroot, text)
     })?;
     if known.trim() != hash {
-        bail!(
+        let text = format!(
             "cannot use the toolchain in {}: its hash is {hash}, and the module's is {}: it was changed after it was \
-             extracted; remove the folder, and it is fetched again",
+             extracted",
             goroot.display(),
             crate::text::visible(known.trim())
         );
+        return Err(changed(goroot, text).into());
     }
     Ok(())
+}
+
+/// The refusal of a toolchain that is not what it must be. What is removed is fetched again.
+fn changed(goroot: &Path, text: String) -> Refused {
+    let folder = shell_path(goroot);
+    Refused::new(Code::ToolchainChanged, text)
+        .words(format!("chmod -R u+w {folder} && rm -r {folder}"))
 }
 
 /// What a file of a module cache says, which the work tree may have brought along. It is shown where it is not

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use super::audit::Audit;
 use super::caches::{self, Caches};
 use super::{Session, token};
 use crate::files::look;
@@ -14,6 +13,7 @@ use crate::paths;
 use crate::plan::inputs::Project;
 use crate::plan::{Plan, Way};
 use crate::policy::{Cage, Modules, Policy};
+use crate::record::Log;
 
 /// What the command reaches; `None` where it needs nothing, or nothing can be had.
 pub(super) fn choose(
@@ -67,7 +67,7 @@ pub(super) fn gate(
     policy: &Policy,
     plan: &Plan,
     modules: Modules,
-    audit: Option<&Audit>,
+    audit: Log,
 ) -> anyhow::Result<Option<Gate>> {
     if plan.way.is_none() {
         return Ok(None);
@@ -77,7 +77,7 @@ pub(super) fn gate(
         network: policy.network.clone(),
         token: token::choose(session, plan)?,
         caller: caller(session),
-        audit: audit.map(Audit::file).transpose()?,
+        audit,
         progress: session.console.progress(),
     };
     Ok(Some(Gate::new(config)?))

@@ -3,8 +3,6 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
-
 use super::caches::Caches;
 use super::{Command, Session};
 use crate::files::look;
@@ -14,11 +12,24 @@ use crate::go::vcs::{self, Stamping};
 use crate::go::workspace::Workspace;
 use crate::policy::compilers::is_compiler;
 use crate::policy::{Cage, Policy};
+use crate::refusal::{Code, Help, Refuse, Refused};
 
 /// A command that is not there.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot find the command: {0}")]
 pub struct NotFound(String);
+
+impl Refuse for NotFound {
+    fn code(&self) -> Code {
+        Code::NotFound
+    }
+
+    fn help(&self) -> Vec<Help> {
+        vec![Help::Words(
+            "name the command by its path, or put its folder into PATH".to_owned(),
+        )]
+    }
+}
 
 /// What is to be run.
 pub(super) enum What {
@@ -82,10 +93,13 @@ pub(super) fn what(
     }
     let path = look_up(program, session, &toolchain.goroot)?;
     if is_compiler(&path) {
-        bail!(
-            "refusing to run {}: no C compiler, assembler or linker runs inside",
+        let text = format!(
+            "cannot run {}: no C compiler, assembler or linker runs inside",
             path.display()
         );
+        return Err(Refused::new(Code::CompilerRefused, text)
+            .words("gosandbox -- go build ./... needs none: cgo is off")
+            .into());
     }
     Ok(What::Other(path))
 }
@@ -187,7 +201,10 @@ pub(super) fn stamping(
         return Ok((stamping, Vec::new()));
     };
     if go.buildvcs == Some(true) {
-        bail!("cannot stamp as -buildvcs asks: {reason}; leave it out");
+        let text = format!("cannot stamp as -buildvcs asks: {reason}");
+        return Err(Refused::new(Code::StampingRefused, text)
+            .words("leave out -buildvcs, or give -buildvcs=false")
+            .into());
     }
     if policy.programs.stamping {
         session

@@ -6,7 +6,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use gosandbox::changes::{Dropped, Keep, Refusal, Verdict};
+use gosandbox::changes::{Dropped, Keep, Verdict};
+use gosandbox::refusal::Code;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, XattrFlags};
 
 use crate::overlay::{Op, Place, act, contents, marks};
@@ -101,7 +102,7 @@ fn depth_and_long_names_hide_nothing() {
             let landed = stage.apply().unwrap();
             eprintln!("depth {depth}: {:?}", began.elapsed());
             let (change, refusal) = landed.refused().next().unwrap();
-            assert_eq!(refusal, Refusal::ProtectedPath);
+            assert_eq!(refusal, Code::ProtectedPath);
             assert!(change.path.ends_with(".envrc"));
             assert_eq!(landed.failed().count(), 0);
             let flags = OFlags::PATH | OFlags::DIRECTORY;
@@ -201,12 +202,12 @@ fn set_id_bits_and_device_nodes_are_refused() {
     fs::set_permissions(stage.upper().join("setuid"), Permissions::from_mode(0o4755)).unwrap();
     fs::create_dir(stage.upper().join("shared")).unwrap();
     fs::set_permissions(stage.upper().join("shared"), Permissions::from_mode(0o3775)).unwrap();
-    let mut expected = vec![("setuid", Refusal::SetIdFile)];
+    let mut expected = vec![("setuid", Code::SetIdFile)];
     if crate::support::is_root() {
         let null = stage.upper().join("null");
         let device = rustix::fs::makedev(1, 3);
         rustix::fs::mknodat(CWD, null, FileType::CharacterDevice, Mode::RWXU, device).unwrap();
-        expected.insert(0, ("null", Refusal::DeviceNode));
+        expected.insert(0, ("null", Code::DeviceNode));
     } else {
         crate::support::skip(
             crate::support::Lacks::Root,

@@ -5,7 +5,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use gosandbox::changes::{Landed, Refusal};
+use gosandbox::changes::Landed;
+use gosandbox::refusal::Code;
 use rustix::fs::{CWD, FileType, Mode};
 
 use crate::overlay::{Op, Place, act, contents, marks};
@@ -22,7 +23,7 @@ fn mark(path: &str, name: &str, value: &str) -> Op {
     Op::Mark(path.into(), name.into(), value.into())
 }
 
-fn refused(landed: &Landed) -> Vec<(PathBuf, Refusal)> {
+fn refused(landed: &Landed) -> Vec<(PathBuf, Code)> {
     let refused = landed.refused();
     refused
         .map(|(change, refusal)| (change.path, refusal))
@@ -61,7 +62,7 @@ struct Case {
     left: fn() -> Vec<Op>,
     /// Character devices 0:0, which say that a name is deleted.
     whiteouts: &'static [&'static str],
-    refused: &'static [(&'static str, Refusal)],
+    refused: &'static [(&'static str, Code)],
     there: &'static [&'static str],
     gone: &'static [&'static str],
 }
@@ -82,9 +83,9 @@ const CASES: [Case; 3] = [
             "new/nothing",
         ],
         refused: &[
-            (".envrc", Refusal::ProtectedPath),
-            (".git", Refusal::ProtectedPath),
-            ("deep", Refusal::HoldsProtected),
+            (".envrc", Code::ProtectedPath),
+            (".git", Code::ProtectedPath),
+            ("deep", Code::HoldsProtected),
         ],
         there: &["deep/file", "new"],
         gone: &["plain", "file", "nothing", "new/.envrc", "new/nothing"],
@@ -107,9 +108,9 @@ const CASES: [Case; 3] = [
         },
         whiteouts: &[],
         refused: &[
-            (".envrc", Refusal::ProtectedPath),
-            (".git", Refusal::ProtectedPath),
-            ("deep/er", Refusal::HoldsProtected),
+            (".envrc", Code::ProtectedPath),
+            (".git", Code::ProtectedPath),
+            ("deep/er", Code::HoldsProtected),
         ],
         there: &["deep/new", "plain", "elsewhere"],
         gone: &["deep/file", "plain/file", "elsewhere/config"],
@@ -128,9 +129,9 @@ const CASES: [Case; 3] = [
         },
         whiteouts: &[],
         refused: &[
-            (".envrc", Refusal::ProtectedPath),
-            ("set-id", Refusal::SetIdFile),
-            ("set-id-too", Refusal::SetIdFile),
+            (".envrc", Code::ProtectedPath),
+            ("set-id", Code::SetIdFile),
+            ("set-id-too", Code::SetIdFile),
         ],
         there: &["fine"],
         gone: &[".envrc", "set-id", "set-id-too"],
@@ -223,7 +224,7 @@ fn attributes_that_give_capabilities_are_refused_and_others_stay() {
         let path = stage.upper().join("capable");
         let flags = rustix::fs::XattrFlags::empty();
         rustix::fs::setxattr(path, "security.capability", &value, flags).unwrap();
-        expected.push(("capable".into(), Refusal::SetIdFile));
+        expected.push(("capable".into(), Code::SetIdFile));
     } else {
         crate::support::skip(
             crate::support::Lacks::Root,
@@ -250,10 +251,7 @@ fn a_stage_without_permissions_at_its_top_is_looked_into() {
         act(&stage.upper(), &[write("fine"), write(".envrc")]);
         fs::set_permissions(stage.upper(), fs::Permissions::from_mode(0o000)).unwrap();
         let landed = stage.apply().unwrap();
-        assert_eq!(
-            refused(&landed),
-            [(".envrc".into(), Refusal::ProtectedPath)]
-        );
+        assert_eq!(refused(&landed), [(".envrc".into(), Code::ProtectedPath)]);
         is_there(&place, &["fine"]);
         assert!(!place.tree.join(".envrc").exists());
         // The stage keeps what is refused.

@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
-use gosandbox::changes::{Landed, Refusal};
+use gosandbox::changes::Landed;
+use gosandbox::refusal::Code;
 
 use crate::overlay::{Op, Place, act, contents};
 
@@ -20,7 +21,7 @@ fn link(target: &str, path: &str) -> Op {
     Op::Symlink(target.into(), path.into())
 }
 
-fn refused(landed: &Landed) -> Vec<(String, Refusal)> {
+fn refused(landed: &Landed) -> Vec<(String, Code)> {
     let mut refused: Vec<_> = landed
         .refused()
         .map(|(change, why)| (change.path.display().to_string(), why))
@@ -30,7 +31,7 @@ fn refused(landed: &Landed) -> Vec<(String, Refusal)> {
 }
 
 #[track_caller]
-fn expect(landed: &Landed, expected: &[(&str, Refusal)]) {
+fn expect(landed: &Landed, expected: &[(&str, Code)]) {
     let expected: Vec<_> = expected
         .iter()
         .map(|(path, why)| ((*path).to_owned(), *why))
@@ -42,7 +43,7 @@ fn expect(landed: &Landed, expected: &[(&str, Refusal)]) {
 
 #[test]
 fn protected_names_in_every_spelling_and_what_lies_below_them() {
-    use Refusal::ProtectedPath;
+    use Code::ProtectedPath;
     let place = Place::new();
     act(
         &place.tree,
@@ -118,7 +119,7 @@ fn an_index_that_git_has_refreshed_is_dropped() {
 
 #[test]
 fn a_repository_of_any_name_also_by_several_runs() {
-    use Refusal::{InsideRepository, MakesRepository};
+    use Code::{InsideRepository, MakesRepository};
     let place = Place::new();
     act(
         &place.tree,
@@ -176,7 +177,7 @@ fn a_repository_of_any_name_also_by_several_runs() {
 
 #[test]
 fn targets_of_links_with_protected_names() {
-    use Refusal::ProtectedLinkTarget;
+    use Code::ProtectedLinkTarget;
     let place = Place::new();
     act(
         &place.tree,
@@ -217,7 +218,7 @@ fn targets_of_links_with_protected_names() {
 
 #[test]
 fn links_that_leave_the_tree_or_lead_to_something_protected() {
-    use Refusal::{LinkLeavesTree, LinkToProtected};
+    use Code::{LinkLeavesTree, LinkToProtected};
     let place = Place::new();
     act(
         &place.tree,
@@ -261,7 +262,7 @@ fn links_that_leave_the_tree_or_lead_to_something_protected() {
 
 #[test]
 fn folders_that_hold_something_protected_neither_go_nor_are_replaced() {
-    use Refusal::{HoldsProtected, ProtectedPath};
+    use Code::{HoldsProtected, ProtectedPath};
     let place = Place::new();
     for top in ["one", "two", "three", "four"] {
         act(
@@ -346,7 +347,7 @@ fn what_is_refused_stays_staged_and_the_rest_lands_once() {
 
 #[test]
 fn protected_paths_of_several_names_at_any_depth() {
-    use Refusal::{HoldsProtected, LinkToProtected, ProtectedLinkTarget, ProtectedPath};
+    use Code::{HoldsProtected, LinkToProtected, ProtectedLinkTarget, ProtectedPath};
     let place = Place::new();
     let before = [
         folder("a"),
@@ -391,7 +392,7 @@ fn protected_paths_of_several_names_at_any_depth() {
 fn a_refused_folder_stays_staged_even_if_it_is_empty() {
     let place = Place::new();
     let landed = place.whole(place.rules(), &[folder(".git"), write("fine")]);
-    expect(&landed, &[(".git", Refusal::ProtectedPath)]);
+    expect(&landed, &[(".git", Code::ProtectedPath)]);
     let found = gosandbox::changes::list(&place.base);
     assert!(found[0].folder.join("upper/.git").is_dir());
 }

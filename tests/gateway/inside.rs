@@ -8,11 +8,14 @@ use std::process::{Command, Output};
 
 use gosandbox::gateway::{Caller, Config, Gateway, Limits, Service, Summary};
 use gosandbox::policy::{Modules, Network};
+use gosandbox::record::Log;
 
 use super::proxy::Proxy;
 use super::reachable::goroot;
 
 pub const TOKEN: &str = "0123456789abcdef";
+/// The run's name in the log.
+pub const RUN: &str = "fedcba9876543210";
 
 pub struct Inside {
     gateway: Option<Gateway>,
@@ -76,7 +79,7 @@ impl Inside {
             network,
             token: TOKEN.to_owned(),
             caller,
-            audit: Some(open()),
+            audit: Log::new(open(), RUN),
             progress: None,
         };
         let gateway = Gateway::with_limits(config, limits).unwrap();
@@ -157,7 +160,7 @@ impl Inside {
     /// Lines of one event.
     pub fn events(&self, event: &str) -> Vec<serde_json::Value> {
         let mut lines = self.audit();
-        lines.retain(|line| line["event"] == event);
+        lines.retain(|line| line["kind"] == event);
         lines
     }
 

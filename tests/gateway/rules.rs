@@ -71,12 +71,21 @@ fn what_is_denied_or_not_allowed_is_never_asked_for() {
     let line = inside.status_line("example.com/%65vil/@v/list");
     assert!(line.starts_with("HTTP/1.1 400 "), "{line}");
     assert!(proxy.asked().is_empty());
-    let refused = inside.events("refused");
+    let refused = inside.events("module-refused");
     assert_eq!(
         refused[0]["rule"],
         "modules.deny example.com/evil (/p.toml:7)"
     );
     assert_eq!(refused[0]["module"], "example.com/evil");
+    assert_eq!(refused[0]["code"], "module-denied");
+    assert_eq!(refused[0]["layer"], "gateway");
+    assert_eq!(refused[0]["run"], super::inside::RUN);
+    assert_eq!(refused[0]["schema"], 2);
+    let others = |line: &&serde_json::Value| line["code"] == "module-not-allowed";
+    assert_eq!(
+        refused.iter().find(others).unwrap()["subject"],
+        "example.org/a"
+    );
     let summary = inside.finish();
     assert!(
         summary

@@ -139,7 +139,7 @@ fn a_module_that_cannot_be_looked_up_is_refused_and_written_down() {
     let inside = Inside::new(with_database(&proxy, &database));
     let said = project(&inside, &database.verifier(), "a").bad(&["mod", "tidy"]);
     assert!(said.contains("500 Internal Server Error"), "{said}");
-    let refused = inside.events("refused");
+    let refused = inside.events("module-refused");
     let lookup = refused
         .iter()
         .find(|line| line["module"] == "example.com/a")

@@ -131,7 +131,7 @@ fn a_name_that_leads_into_a_private_network_is_refused() {
         line.starts_with("HTTP/1.1 403 refused by gosandbox: network.allow it leads to "),
         "{line}"
     );
-    assert_eq!(inside.events("refused").len(), 1);
+    assert_eq!(inside.events("tunnel-refused").len(), 1);
 }
 
 /// Speaks TLS through a tunnel, asking for a name, and says whether the other side answered.
@@ -161,10 +161,13 @@ fn tls_must_ask_for_the_host_that_the_tunnel_is_for() {
     // An address has no name in TLS; with one, it is another host's.
     assert!(tls(&inside, &proxy, &address, "127.0.0.1"));
     assert!(!tls(&inside, &proxy, &address, "localhost"));
-    let refused = inside.events("refused").pop().unwrap();
+    let refused = inside.events("tunnel-refused").pop().unwrap();
     let why = "is not `localhost`, which the client asks for in TLS";
     assert_eq!(refused["reason"], why);
     assert_eq!(refused["host"], address);
+    assert_eq!(refused["subject"], address);
+    assert_eq!(refused["code"], "host-not-allowed");
+    assert_eq!(refused["remedy"], format!("--allow-host {address}"));
 }
 
 #[test]
@@ -184,7 +187,7 @@ fn a_hello_sent_byte_by_byte_is_judged_all_the_same() {
     let _reset = stream.read_to_end(&mut answer);
     assert!(answer.is_empty(), "the host saw {answer:?}");
     assert_eq!(
-        inside.events("refused")[0]["reason"],
+        inside.events("tunnel-refused")[0]["reason"],
         "must be spoken to in TLS"
     );
 }

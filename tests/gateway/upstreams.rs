@@ -286,7 +286,8 @@ fn the_log_has_every_file_with_its_digest() {
     for line in &lines {
         let kind = line["file"].as_str().unwrap();
         let body = &whole[&format!("/example.com/a/@v/v1.0.0.{kind}")];
-        assert_eq!(line["schema"], 1);
+        assert_eq!(line["schema"], 2);
+        assert_eq!(line["subject"], "example.com/a@v1.0.0");
         assert_eq!(line["module"], "example.com/a");
         assert_eq!(line["version"], "v1.0.0");
         assert_eq!(line["status"], 200);

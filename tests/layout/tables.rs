@@ -2,25 +2,27 @@
 
 /// Rooms, and the rooms of this crate that each may name.
 #[rustfmt::skip]
-pub const MAY_SEE: [(&str, &[&str]); 20] = [
+pub const MAY_SEE: [(&str, &[&str]); 22] = [
     ("sys", &[]),
     ("text", &[]),
     ("paths", &[]),
     ("policy", &["paths"]),
+    ("refusal", &[]),
+    ("record", &["refusal"]),
     ("files", &["host", "paths", "sys"]),
-    ("profile", &["files", "policy", "text"]),
-    ("go", &["files", "paths", "policy", "text"]),
+    ("profile", &["files", "policy", "refusal", "text"]),
+    ("go", &["files", "paths", "policy", "refusal", "text"]),
     ("host", &["paths", "sys"]),
-    ("plan", &["changes", "files", "grants", "host", "paths", "policy", "text"]),
+    ("plan", &["changes", "files", "grants", "host", "paths", "policy", "refusal", "text"]),
     ("enforce", &["files", "plan", "policy", "sys"]),
     ("notify", &["sys"]),
-    ("changes", &["paths", "policy", "sys", "text"]),
-    ("gateway", &["paths", "policy", "text", "web"]),
+    ("changes", &["paths", "policy", "refusal", "sys", "text"]),
+    ("gateway", &["paths", "policy", "record", "refusal", "text", "web"]),
     ("web", &["files", "paths", "policy", "text"]),
-    ("generate", &["grants", "policy", "text"]),
-    ("launch", &["enforce", "files", "gateway", "notify", "plan", "policy", "sys"]),
-    ("run", &["changes", "files", "gateway", "generate", "go", "host", "launch", "paths", "plan", "policy", "profile", "text"]),
-    ("cli", &["changes", "files", "gateway", "generate", "go", "host", "launch", "paths", "plan", "policy", "profile", "run", "text"]),
+    ("generate", &["grants", "policy", "refusal", "text"]),
+    ("launch", &["enforce", "files", "gateway", "notify", "plan", "policy", "refusal", "sys"]),
+    ("run", &["changes", "files", "gateway", "generate", "go", "host", "launch", "paths", "plan", "policy", "profile", "record", "refusal", "text"]),
+    ("cli", &["changes", "files", "gateway", "generate", "go", "host", "launch", "paths", "plan", "policy", "profile", "refusal", "run", "text"]),
     ("grants", &["policy"]),
     ("main", &["cli"]),
 ];

@@ -55,7 +55,7 @@ fn fetched(log: &Path) -> BTreeSet<Fetched> {
     let text = fs::read_to_string(log).unwrap();
     let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
     lines
-        .filter(|line: &serde_json::Value| line["event"] == "module-fetched")
+        .filter(|line: &serde_json::Value| line["kind"] == "module-fetched")
         .map(|line| {
             let text = |name: &str| line[name].as_str().unwrap().to_owned();
             let place = format!("{}/@v/{}.{}", text("module"), text("version"), text("file"));

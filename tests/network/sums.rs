@@ -89,7 +89,7 @@ impl Imports {
         let text = fs::read_to_string(&self.log).unwrap();
         let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
         let mut lines: Vec<serde_json::Value> = lines.collect();
-        lines.retain(|line| line["event"] == event);
+        lines.retain(|line| line["kind"] == event);
         lines
     }
 
@@ -151,7 +151,7 @@ fn what_go_sum_lacks_is_refused_where_the_database_is_down_and_that_is_written_d
         let project = Imports::new(env, &proxy, &database, "");
         project.run(&TIDY).expect(1);
         assert!(!project.scene.site.work.join("go.sum").exists(), "{env:?}");
-        let refused = project.events("refused");
+        let refused = project.events("module-refused");
         let is_lookup = |line: &serde_json::Value| {
             let rule = line["rule"].as_str().unwrap_or_default();
             rule.starts_with("modules.checksum-database")
@@ -198,7 +198,7 @@ fn a_refusal_names_the_profiles_line() {
                 .says(said)
                 .says(&place);
             assert!(!project.has_fetched_zip(), "{env:?} {line}");
-            let refused = project.events("refused");
+            let refused = project.events("module-refused");
             let rule = refused[0]["rule"].as_str().unwrap();
             assert!(rule.starts_with(key) && rule.contains(&place), "{rule}");
         }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::refusal::Code;
+
 /// As many of each kind are named. The others are counted.
 const MOST_NAMED: usize = 1_000;
 /// A longer path is cut, in bytes.
@@ -45,7 +47,7 @@ pub struct Report {
 
 impl Report {
     /// The stable code of reports, for what has come at protected paths.
-    pub const CODE: &str = "protected-path";
+    pub const CODE: Code = Code::ProtectedPath;
 
     /// What was found, a line each, after a line break.
     pub fn lines(&self) -> String {

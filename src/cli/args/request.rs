@@ -57,8 +57,8 @@ impl Found {
             Some(_) if flags.iter().all(is_install) && form == place::PROFILE => {
                 format!("gosandbox profile auto {}", flags[0])
             }
-            Some(sub) => format!("gosandbox help {} shows the options that do", sub.name),
-            None => "gosandbox --help shows the options that do".to_owned(),
+            Some(sub) => format!("gosandbox help {}", sub.name),
+            None => "gosandbox --help".to_owned(),
         };
         Err(UsageError::misplaced(&flags, name, help, status))
     }

@@ -4,6 +4,7 @@ use super::super::flags::Id;
 use super::*;
 use crate::policy::Layer;
 use crate::profile::Selection;
+use crate::refusal::{Code, Help, Refuse, Refused};
 
 fn low(line: &str) -> Result<Request, String> {
     parse(
@@ -175,7 +176,7 @@ fn every_option_is_used_or_refused_by_every_form() {
                 Err(error) => {
                     assert!(!is_meant, "{line}: {error}");
                     assert!(error.to_string().contains(&flag.shown()), "{line}: {error}");
-                    assert!(error.help().is_some(), "{line}");
+                    assert_eq!(error.code(), Code::OptionMisplaced, "{line}");
                     let status = if form.starts_with('@') { 125 } else { 2 };
                     assert_eq!(error.status(), status, "{line}");
                 }
@@ -191,78 +192,42 @@ fn all_options_that_do_not_go_with_a_form_are_named_at_once() {
         Err("`--profile`, `--ro` do not go with `doctor`".to_owned())
     );
     let error = parse(["profile", "selinux", "--install"].map(OsString::from)).unwrap_err();
-    assert_eq!(error.help(), Some("gosandbox profile auto --install"));
+    let help = Help::Words("gosandbox profile auto --install".to_owned());
+    assert_eq!(error.help(), [help]);
 }
+
+/// A line, the code of its refusal, what the message names, and what helps.
+#[rustfmt::skip]
+const MISTAKES: [(&str, Code, &str, &str); 19] = [
+    ("", Code::CommandUnclear, "no command", "gosandbox -- go build ./..."),
+    ("--", Code::CommandUnclear, "no command", "gosandbox -- go build ./..."),
+    ("make all", Code::CommandUnclear, "`make`", "gosandbox -- make"),
+    ("polcy show", Code::CommandUnclear, "(did you mean `policy`?)", "gosandbox -- polcy"),
+    ("scan", Code::CommandUnclear, "`scan`", "gosandbox -- scan"),
+    ("--proflie ci go", Code::OptionUnknown, "(did you mean `--profile`?)", "gosandbox --help"),
+    ("-x go", Code::OptionUnknown, "`-x`; an option of the command goes after `--`", "gosandbox --help"),
+    ("--profile", Code::OptionValue, "--profile NAME|FILE", "gosandbox --help"),
+    ("--profile -- go", Code::OptionValue, "--profile NAME|FILE", "gosandbox --help"),
+    ("--profile= go", Code::OptionValue, "--profile NAME|FILE", "gosandbox --help"),
+    ("-C a -C b go", Code::OptionValue, "`-C`", "gosandbox --help"),
+    ("--dry-run=yes go", Code::OptionValue, "`yes`", "gosandbox --help"),
+    ("--memory 4Gx go", Code::OptionValue, "as in 4GiB", "gosandbox --help"),
+    ("--user root go", Code::OptionValue, "`root`", "gosandbox --help"),
+    ("--json go", Code::OptionMisplaced, "`--json`", "gosandbox --help"),
+    ("policy show --dry-run", Code::OptionMisplaced, "`policy show`", "gosandbox help policy"),
+    ("policy", Code::CommandUnclear, "gosandbox policy show|list", "gosandbox help policy"),
+    ("policy shw", Code::CommandUnclear, "`shw`", "gosandbox help policy"),
+    ("man -- x", Code::CommandUnclear, "`-- x`", "gosandbox help man"),
+];
 
 #[test]
 fn mistakes_are_named_with_what_to_write_instead() {
-    for (line, message) in [
-        (
-            "",
-            "no command: write `gosandbox -- COMMAND`, as in `gosandbox -- go build ./...`; `gosandbox --help` shows the options",
-        ),
-        (
-            "--",
-            "no command: write `gosandbox -- COMMAND`, as in `gosandbox -- go build ./...`; `gosandbox --help` shows the options",
-        ),
-        (
-            "make all",
-            "`make` is neither go nor a subcommand: to run it in the cage, write `gosandbox -- make`",
-        ),
-        (
-            "polcy show",
-            "`polcy` is neither go nor a subcommand (did you mean `policy`?): to run it in the cage, write `gosandbox -- polcy`",
-        ),
-        (
-            "scan",
-            "this version of gosandbox does not have `scan`; to run a program of that name, write `gosandbox -- scan`",
-        ),
-        (
-            "--proflie ci go",
-            "unknown option `--proflie` (did you mean `--profile`?); an option of the command goes after `--`",
-        ),
-        (
-            "-x go",
-            "unknown option `-x`; an option of the command goes after `--`",
-        ),
-        (
-            "--profile",
-            "`--profile` needs a value: --profile NAME|FILE",
-        ),
-        (
-            "--profile -- go",
-            "`--profile` needs a value: --profile NAME|FILE",
-        ),
-        ("--profile= go", "`--profile` is empty: --profile NAME|FILE"),
-        ("-C a -C b go", "`-C` is given twice"),
-        (
-            "--dry-run=yes go",
-            "`--dry-run` takes no value, and was given `yes`",
-        ),
-        (
-            "--memory 4Gx go",
-            "`--memory`: `4Gx` is not a size: write a number and KiB, MiB, GiB or TiB, as in 4GiB",
-        ),
-        (
-            "--user root go",
-            "`--user`: `root`: nothing runs as root inside",
-        ),
-        ("--json go", "`--json` does not go with `a command`"),
-        (
-            "policy show --dry-run",
-            "`--dry-run` does not go with `policy show`",
-        ),
-        (
-            "policy",
-            "`policy` needs an argument: gosandbox policy show|list; `gosandbox help policy` says what there is",
-        ),
-        (
-            "policy shw",
-            "`policy` takes show|list, and was given `shw`",
-        ),
-        ("man -- x", "`man` takes no command, and was given `-- x`"),
-    ] {
-        assert_eq!(low(line), Err(message.to_owned()), "{line}");
+    for (line, code, named, help) in MISTAKES {
+        let words = line.split_whitespace().map(OsString::from);
+        let refused = Refused::of(&parse(words).expect_err(line));
+        assert_eq!(refused.code(), code, "{line}");
+        assert!(refused.message().contains(named), "{line}: {refused}");
+        assert_eq!(refused.remedies(), [help], "{line}");
     }
 }
 

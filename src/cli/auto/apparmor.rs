@@ -6,12 +6,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use super::super::args::SiteArgs;
 use super::super::profiles;
 use super::Staged;
 use crate::files::{Keeper, Place};
+use crate::refusal::{Code, Refused, shell_path};
 
 /// Where profiles are loaded from at boot.
 const FOLDER: &str = "/etc/apparmor.d";
@@ -125,10 +126,14 @@ fn ours(path: &Path) -> anyhow::Result<()> {
         return Ok(());
     };
     if !text.starts_with(b"# made by gosandbox ") {
-        bail!(
-            "cannot replace {}: gosandbox has not made it; move it away first",
+        let text = format!(
+            "cannot replace {}: gosandbox has not made it",
             path.display()
         );
+        let name = shell_path(path);
+        return Err(Refused::new(Code::GuardFailed, text)
+            .words(format!("mv {name} {name}.old"))
+            .into());
     }
     Ok(())
 }

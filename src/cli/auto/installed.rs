@@ -9,11 +9,12 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, openat, unlinkat};
 use sha2::{Digest, Sha256};
 
 use crate::files::{Follow, Keeper, Place, Step, Stop, make_folders};
+use crate::refusal::{Code, Refused, shell_path};
 use crate::text::hex;
 
 /// A folder of such scripts.
@@ -31,10 +32,16 @@ impl Installed {
         match step.walk(Follow::Kept(keeper), None).with_context(failed)? {
             Stop::Missing => return Ok(None),
             Stop::There if keeper.closes(step.found()) => {}
-            _ => bail!(
-                "cannot use {}: another user can change what lies there",
-                path.display()
-            ),
+            _ => {
+                let text = format!(
+                    "cannot use {}: another user can change what lies there",
+                    path.display()
+                );
+                let folder = shell_path(path);
+                return Err(Refused::new(Code::GuardFailed, text)
+                    .words(format!("chown root: {folder} && chmod go-w {folder}"))
+                    .into());
+            }
         }
         Ok(Some(Installed {
             path: path.to_owned(),

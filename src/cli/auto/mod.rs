@@ -12,9 +12,10 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use super::args::Auto;
+use crate::refusal::{Code, OrRefuse, Refused};
 use crate::text::visible;
 
 /// Which guard of the kernel's is on.
@@ -48,14 +49,17 @@ pub(super) fn auto(what: &Auto) -> anyhow::Result<Vec<u8>> {
         return Ok(advice(guard, directory.as_deref()).into_bytes());
     }
     if guard == Guard::Landlock {
-        bail!(
-            "cannot load a profile: this host has neither SELinux in enforcing mode nor AppArmor; Landlock stands alone, and needs no loading"
-        );
+        let text = "cannot load a profile: this host has neither SELinux in enforcing mode nor AppArmor; Landlock \
+                    stands alone, and needs no loading";
+        return Err(Refused::new(Code::GuardMissing, text).into());
     }
     if !rustix::process::geteuid().is_root() {
-        bail!(
-            "cannot load a profile: only root can; call gosandbox profile auto --install as root"
-        );
+        let text = "cannot load a profile: only root can";
+        let same = match what {
+            Auto::Uninstall(_) => "sudo gosandbox profile auto --uninstall",
+            _ => "sudo gosandbox profile auto --install",
+        };
+        return Err(Refused::new(Code::RootNeeded, text).words(same).into());
     }
     let said = match (guard, what) {
         (_, Auto::Advise(_)) => String::new(),
@@ -105,11 +109,14 @@ fn run(command: &mut Command, package: &str) -> anyhow::Result<String> {
     let done = command
         .stdin(Stdio::null())
         .output()
-        .with_context(|| format!("cannot run {program} (package {package})"))?;
+        .or_refuse(Code::GuardFailed, || {
+            format!("cannot run {program} (package {package})")
+        })?;
     if !done.status.success() {
         let said = String::from_utf8_lossy(&done.stderr);
         let lines: Vec<_> = said.lines().map(|line| visible(line.trim())).collect();
-        bail!("{program} failed: {}", lines.join("; "));
+        let text = format!("cannot go on: {program} failed: {}", lines.join("; "));
+        return Err(Refused::new(Code::GuardFailed, text).into());
     }
     Ok(String::from_utf8_lossy(&done.stdout).into_owned())
 }

@@ -13,7 +13,8 @@ use super::args::{ChangesAction, ChangesArgs};
 use super::{looks, print};
 use crate::changes::look::{self, Unchecked};
 use crate::changes::{self, Change, Changes, Found, Landed, Stage, Verdict};
-use crate::run::{Helped, run_folders, start_folder};
+use crate::refusal::{Code, Refused};
+use crate::run::{run_folders, start_folder};
 use crate::text::visible_lines;
 
 /// The version of the JSON that `--json` prints.
@@ -133,8 +134,7 @@ fn choose<'f>(found: &'f [Left], args: &ChangesArgs) -> anyhow::Result<&'f Left>
 }
 
 fn unknown(message: String) -> anyhow::Error {
-    let help = "gosandbox changes list".to_owned();
-    Helped { message, help }.into()
+    Refused::new(Code::ChangesUnknown, message).into()
 }
 
 fn open(found: &Found) -> anyhow::Result<Stage> {
@@ -228,7 +228,7 @@ fn as_json(change: &Change) -> Value {
     let mut value = serde_json::to_value(change).unwrap_or(Value::Null);
     value["verdict"] = verdict_word(change.verdict).into();
     if let Verdict::Refuse(refusal) = change.verdict {
-        value["code"] = refusal.code().into();
+        value["code"] = refusal.word().into();
         value["remedy"] = refusal.remedy().into();
     }
     value
@@ -257,11 +257,13 @@ fn apply(stage: Stage, json: bool) -> anyhow::Result<u8> {
     }
     match landed.is_left() {
         false => Ok(0),
-        true => Err(Helped {
-            message: format!("cannot apply all changes of run {run}: the others are still staged"),
-            help: format!("gosandbox changes show {run}"),
+        true => {
+            let text =
+                format!("cannot apply all changes of run {run}: the others are still staged");
+            Err(Refused::new(Code::ChangesLeft, text)
+                .words(format!("gosandbox changes show {run}"))
+                .into())
         }
-        .into()),
     }
 }
 

@@ -85,7 +85,7 @@ pub(super) fn line(change: &Change, verdict: &str) -> String {
     let target = change.target.as_ref();
     let target = target.map_or_else(String::new, |target| format!(" -> {}", target.display()));
     let reason = match change.verdict {
-        Verdict::Refuse(refusal) => format!("  ({}: {})", refusal.code(), refusal.reason()),
+        Verdict::Refuse(refusal) => format!("  ({}: {})", refusal.word(), refusal.meaning()),
         Verdict::Conflict => "  (the work tree was changed here since the run began)".to_owned(),
         _ => String::new(),
     };

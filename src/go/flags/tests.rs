@@ -15,7 +15,7 @@ fn verdict(command: &str, line: &str) -> Result<(), String> {
     };
     judge
         .check(&parse(command, &words(line)).flags)
-        .map_err(|e| e.flag)
+        .map_err(|e| e.refused[0].flag.clone())
 }
 
 #[test]

@@ -1,3 +1,4 @@
+use crate::refusal::{Code, Refused};
 use std::fs;
 
 use super::*;
@@ -106,14 +107,13 @@ fn what_leads_out_of_the_repository_names_line_and_flag() {
         ("other/go.mod", "module x\n"),
         ("repo/plain/notes", ""),
     ]);
-    let error = scene
-        .discover("repo/m", None, &[])
-        .expect_err("outside")
-        .to_string();
-    assert!(
-        error.contains("go.mod:3: replace") && error.contains("--ro "),
-        "{error}"
-    );
+    let error = scene.discover("repo/m", None, &[]).expect_err("outside");
+    let refused = Refused::of(&error);
+    assert_eq!(refused.code(), Code::OutsideRepository);
+    assert!(refused.message().contains("go.mod:3: replace"), "{error}");
+    let other = fs::canonicalize(scene.at("other")).expect("there");
+    let help = format!("--ro {}", other.display());
+    assert_eq!(refused.remedies(), [help]);
     assert!(scene.discover("repo/m", None, &[scene.at("other")]).is_ok());
     // A folder of the repository that is no module, and a link that leaves it.
     for target in ["../plain", "./link"] {
@@ -136,11 +136,10 @@ fn what_leads_out_of_the_repository_names_line_and_flag() {
 #[test]
 fn a_go_work_above_the_repository_is_an_error_with_a_remedy() {
     let scene = Scene::new(&[("go.work", "go 1.21\n"), ("repo/go.mod", "module m\n")]);
-    let error = scene
-        .discover("repo", None, &[])
-        .expect_err("foreign")
-        .to_string();
-    assert!(error.contains("GOWORK=off"), "{error}");
+    let error = scene.discover("repo", None, &[]).expect_err("foreign");
+    let refused = Refused::of(&error);
+    assert_eq!(refused.code(), Code::GoWorkRefused);
+    assert_eq!(refused.remedies()[0], "export GOWORK=off");
     assert!(scene.discover("repo", Some("off"), &[]).is_ok());
     assert!(matches!(
         scene.discover("repo", Some("x.work"), &[]),

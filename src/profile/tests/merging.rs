@@ -200,7 +200,7 @@ fn a_profile_that_cannot_be_extended_is_named_with_what_extends_it() {
     for (name, says) in [
         (
             "nosuch",
-            "p.toml:1: `extends`: there is no profile `nosuch`",
+            "p.toml:1: `extends`: cannot find the profile `nosuch`",
         ),
         (
             "./nosuch.toml",

@@ -1,5 +1,6 @@
 //! Resolving as a whole: the built-in profiles, merging, messages, tightening, trust.
 
+use crate::refusal::{Code, Refused};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -61,10 +62,29 @@ impl Folder {
             caller: &caller(),
         })
         .map_err(|error| {
-            error
+            let text = error
                 .to_string()
-                .replace(&format!("{}/", folder.display()), "")
+                .replace(&format!("{}/", folder.display()), "");
+            // What could not be done stands before the place.
+            let starts = [
+                "cannot use the profile at ",
+                "cannot read the profile at ",
+                "cannot use ",
+            ];
+            let rest = starts.iter().find_map(|start| text.strip_prefix(start));
+            rest.unwrap_or(&text).to_owned()
         })
+    }
+
+    /// Why it is refused, and what helps.
+    fn refused(&self) -> Refused {
+        let error = resolve(&Request {
+            profile: &Selection::File(self.0.path().join("p.toml")),
+            work_tree: Some(self.0.path()),
+            overrides: &Overrides::default(),
+            caller: &caller(),
+        });
+        Refused::of(&error.expect_err("refused"))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whose files are believed: the work tree's can only tighten, and others' are refused.
 
 use super::*;
+use crate::refusal::Help;
 
 /// What a file in the work tree says, and how the error about it begins.
 #[rustfmt::skip]
@@ -38,20 +39,22 @@ const LOOSENING: [(&str, &str); 29] = [
 
 #[test]
 fn a_file_in_the_work_tree_cannot_loosen() {
-    let tail = "which the profile does not: a file in the work tree can only tighten;";
-    let knowingly = "if you trust it, use it with `--profile .gosandbox.toml`";
+    let tail = "which the profile does not: a file in the work tree can only tighten";
+    let knowingly = Help::Option("--profile .gosandbox.toml".to_owned());
     for (tree, start) in LOOSENING {
-        let error = tightened(
+        let folder = Folder::new(
             "files.protected = [\"deploy\"]\nlimits.timeout = \"1h\"\n\
              modules = { allow = [\"github.com\", \"a.example\"], deny = [\"evil.example\"], min-age = \"7d\" }",
-            tree,
+            Some(tree),
         );
-        let error = error.expect_err(tree);
+        let error = folder.resolve().expect_err(tree);
         assert!(
             error.starts_with(&format!(".gosandbox.toml:{start}{tail}")),
             "{error}"
         );
-        assert!(error.ends_with(knowingly), "{error}");
+        let refused = folder.refused();
+        assert_eq!(refused.code(), Code::ProfileLoosens, "{tree}");
+        assert_eq!(refused.help().last(), Some(&knowingly), "{tree}");
     }
 }
 

@@ -1,12 +1,11 @@
 //! The folders that a run needs, made in one step just before the launch.
 
-use anyhow::bail;
-
 use super::super::caches::{self, Missing};
 use super::super::scratch;
 use super::super::what::What;
 use super::Prepared;
 use super::prepare::{judged, of_root};
+use crate::refusal::{Code, Refused};
 
 impl Prepared<'_> {
     /// Makes the caches and the folder of temporary files, where they are missing.
@@ -33,7 +32,8 @@ impl Prepared<'_> {
             paths.map(Clone::clone)
         };
         if paths(&made) != paths(&self.caches) {
-            bail!("cannot make the caches: what leads to them was exchanged meanwhile");
+            let text = "cannot make the caches: what leads to them was exchanged";
+            return Err(Refused::new(Code::TreeExchanged, text).into());
         }
         let tree = self.project.tree.as_deref();
         if self.project.sumdb.is_some() {

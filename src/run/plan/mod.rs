@@ -4,13 +4,12 @@ mod folders;
 mod prepare;
 mod tree;
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-
-use anyhow::bail;
 
 use self::tree::leave_to_stage;
 use super::audit::Audit;
@@ -33,9 +32,12 @@ use crate::plan::own::OwnFiles;
 use crate::plan::{self, build};
 use crate::plan::{Command, EXEC_PLACE, Identity, Plan, Way};
 use crate::policy::{Cage, Policy};
+use crate::refusal::{Code, Refused, shell_path};
 
 /// Everything that does not depend on which layers can be had.
 pub(super) struct Prepared<'a> {
+    /// Whether another run needs this one.
+    is_errand: bool,
     session: &'a Session<'a>,
     workspace: &'a Workspace,
     policy: &'a Policy,
@@ -99,14 +101,30 @@ impl<'a> Prepared<'a> {
                 _ => format!("{own}|{upstreams}"),
             };
         }
-        way::gate(self.session, self.policy, plan, modules, audit)
+        let log = audit.map(|audit| audit.log(&self.run_name())).transpose()?;
+        way::gate(
+            self.session,
+            self.policy,
+            plan,
+            modules,
+            log.unwrap_or_default(),
+        )
     }
 
     /// Another run's folder, for a second attempt.
     pub fn renew(&mut self) -> anyhow::Result<()> {
         let written = written(self.project.tree.as_ref(), self.policy);
-        self.project.scratch = scratch::choose(self.session, written)?;
+        self.project.scratch = scratch::choose(self.session, written, &scratch::name()?)?;
         Ok(())
+    }
+
+    /// The run's name in logs: that of its folder, which `gosandbox changes` knows. What an errand
+    /// does counts for the run that needs it.
+    pub fn run_name(&self) -> Cow<'_, str> {
+        match self.project.scratch.file_name() {
+            Some(name) if !self.is_errand => name.to_string_lossy(),
+            _ => Cow::Borrowed(&self.session.run),
+        }
     }
 
     /// The plan for a host.
@@ -261,12 +279,15 @@ impl<'a> Prepared<'a> {
                 .chain([&project.goroot, &project.gocache, &project.gomodcache]);
         for path in must {
             if !reaches(identity, path) {
-                bail!(
+                let text = format!(
                     "cannot reach {} as user {}: a folder on the way to it is closed to others, and without \
-                     namespaces it cannot be shown elsewhere; move it, open the way (chmod o+x), or use --user or --cache-dir",
+                     namespaces it cannot be shown elsewhere",
                     path.display(),
                     identity.uid
                 );
+                return Err(Refused::new(Code::PathUnreachable, text)
+                    .words(open_the_way(identity, path))
+                    .into());
             }
         }
         let writes = matches!(&self.what, What::Go(go) if go.writes_tree);
@@ -277,12 +298,15 @@ impl<'a> Prepared<'a> {
                 .iter()
                 .find(|tree| project.mapped.contains(tree)),
         ) {
-            bail!(
+            let text = format!(
                 "cannot let user {} write {}, which belongs to root: that takes an id-mapped mount, and mounts are \
-                 refused here; give the folder to that user (chown), or name another with --user",
+                 refused here",
                 identity.uid,
                 tree.display()
             );
+            return Err(Refused::new(Code::TreeOfRoot, text)
+                .words(format!("chown -R {} {}", identity.uid, shell_path(tree)))
+                .into());
         }
         Ok(())
     }
@@ -321,17 +345,31 @@ fn written<'p>(tree: Option<&'p PathBuf>, policy: &'p Policy) -> impl Iterator<I
 
 /// Whether the sandbox user can walk to a path and open it for reading, by the permission bits.
 fn reaches(identity: &Identity, path: &Path) -> bool {
-    let permits = |path: &Path, bits: u32| {
-        look::metadata(path).is_ok_and(|found| {
-            let shift = match (found.uid() == identity.uid, found.gid() == identity.gid) {
-                (true, _) => 6,
-                (false, true) => 3,
-                (false, false) => 0,
-            };
-            found.mode() >> shift & bits == bits
-        })
-    };
-    path.ancestors().skip(1).all(|folder| permits(folder, 1)) && permits(path, 5)
+    let mut above = path.ancestors().skip(1);
+    above.all(|folder| reaches_in(identity, folder, 1)) && reaches_in(identity, path, 5)
+}
+
+fn reaches_in(identity: &Identity, path: &Path, bits: u32) -> bool {
+    look::metadata(path).is_ok_and(|found| {
+        let shift = match (found.uid() == identity.uid, found.gid() == identity.gid) {
+            (true, _) => 6,
+            (false, true) => 3,
+            (false, false) => 0,
+        };
+        found.mode() >> shift & bits == bits
+    })
+}
+
+/// The command that lets the sandbox user walk to a path.
+fn open_the_way(identity: &Identity, path: &Path) -> String {
+    let is_closed = |folder: &&Path| !reaches_in(identity, folder, 1);
+    let mut closed: Vec<_> = path.ancestors().skip(1).filter(is_closed).collect();
+    closed.reverse();
+    let closed: Vec<_> = closed.into_iter().map(shell_path).collect();
+    match closed.is_empty() {
+        true => format!("chmod o+rx {}", shell_path(path)),
+        false => format!("chmod o+x {}", closed.join(" ")),
+    }
 }
 
 pub(super) fn is_roots(path: &Path) -> bool {

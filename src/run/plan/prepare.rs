@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use super::super::caches::{self, Caches, Missing};
 use super::super::identity::Who;
@@ -20,9 +20,10 @@ use crate::go::workspace::Workspace;
 use crate::plan::inputs::{Project, Protected};
 use crate::plan::outputs::{self, Outputs};
 use crate::policy::{Cage, Policy};
+use crate::refusal::{Code, Refused};
 
 impl<'a> Prepared<'a> {
-    /// Looks at the project and the command.
+    /// Looks at the project and the command. `run`: the name of the run's own folder.
     pub fn new(
         session: &'a Session<'a>,
         workspace: &'a Workspace,
@@ -30,6 +31,7 @@ impl<'a> Prepared<'a> {
         who: Who,
         toolchain: &'a Toolchain,
         arguments: &'a Command,
+        run: &str,
     ) -> anyhow::Result<Prepared<'a>> {
         let tree = (!workspace.none).then(|| workspace.root.clone());
         let mut caches = caches::find(session, &who, tree.as_deref(), Missing::Leave)?;
@@ -61,10 +63,11 @@ impl<'a> Prepared<'a> {
         let own_modules = way::own_modules(session, &caches);
         let mut proxy_folders = way::upstream_folders(policy);
         proxy_folders.extend(own_modules.clone());
-        let scratch = scratch::choose(session, written(tree.as_ref(), policy))?;
         let covers = stage::runs(&what).map(|_| git::covers(tree.as_deref()));
         let is_mapped = tree.as_ref().is_some_and(|tree| mapped.contains(tree));
         let (judged, opened) = judged(&caches, &who, policy, tree.as_deref(), is_mapped)?;
+        let named = tree.clone();
+        let written = written(named.as_ref(), policy);
         let project = Project {
             tree,
             judged,
@@ -82,9 +85,10 @@ impl<'a> Prepared<'a> {
             proxy_folders,
             user_name: who.name.clone(),
             launcher: launcher()?,
-            scratch,
+            scratch: scratch::choose(session, written, run)?,
         };
         Ok(Prepared {
+            is_errand: run != session.run,
             session,
             workspace,
             policy,
@@ -197,10 +201,11 @@ pub(super) fn judged(
         Judged::open(tree).with_context(|| format!("cannot open {}", tree.display()))?;
     let owner = rustix::fs::fstat(&opened)?.st_uid;
     if is_mapped != (owner == 0) || !identity::is_of_owner(who, policy, owner) {
-        bail!(
+        let text = format!(
             "cannot use the work tree {}: it was exchanged while it was looked at",
             tree.display()
         );
+        return Err(Refused::new(Code::TreeExchanged, text).into());
     }
     judged.push(found);
     Ok((judged, Some(opened)))

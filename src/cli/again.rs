@@ -1,0 +1,124 @@
+//! The command line once more, with the options that would help: what a user can copy.
+
+use std::ffi::OsString;
+
+use super::flags::{FLAGS, Flag};
+use crate::refusal::{Help, shell_word};
+
+/// A line that says what helps, for a command line with these words. `None` where it takes out an
+/// option that is not there.
+pub(super) fn line(help: &Help, words: &[OsString]) -> Option<String> {
+    match help {
+        Help::Words(text) => Some(text.clone()),
+        Help::Profile(line) => Some(format!("in a profile of your own: {line}")),
+        Help::Option(options) if words.is_empty() => Some(options.clone()),
+        Help::Option(options) => {
+            let once = |flag: &Flag| !flag.repeats;
+            let names = options.split(' ').filter(|word| word.starts_with("--"));
+            let replaced: Vec<&Flag> = names.filter_map(named).filter(|flag| once(flag)).collect();
+            let left = without(words, |flag, _| {
+                replaced.iter().any(|other| other.id == flag.id)
+            });
+            Some(format!("gosandbox {options} {}", joined(&left)))
+        }
+        Help::Without(option) => {
+            let (name, value) = option.split_once(' ').unwrap_or((option, ""));
+            let flag = named(name)?;
+            let left = without(words, |other, given| {
+                let is_meant = given.split('=').next() == Some(value);
+                other.id == flag.id && (value.is_empty() || is_meant)
+            });
+            (left.len() < words.len()).then(|| format!("gosandbox {}", joined(&left)))
+        }
+    }
+}
+
+fn joined(words: &[&OsString]) -> String {
+    let words = words.iter().map(|word| shell_word(&word.to_string_lossy()));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// The option that a word is.
+fn named(word: &str) -> Option<&'static Flag> {
+    static TABLE: &[Flag] = &FLAGS;
+    let name = word.split('=').next().unwrap_or(word);
+    TABLE.iter().find(|flag| {
+        let is_short = |short: char| name.strip_prefix('-') == Some(short.encode_utf8(&mut [0; 4]));
+        name.strip_prefix("--") == Some(flag.long) || flag.short.is_some_and(is_short)
+    })
+}
+
+/// The words except some options of gosandbox's own, with their values.
+fn without(words: &[OsString], is_cut: impl Fn(&Flag, &str) -> bool) -> Vec<&OsString> {
+    let mut left = Vec::new();
+    let mut rest = words.iter();
+    while let Some(word) = rest.next() {
+        let text = word.to_string_lossy();
+        if text == "--" || text == "go" {
+            left.push(word);
+            break;
+        }
+        let Some(flag) = named(&text) else {
+            left.push(word);
+            continue;
+        };
+        // `-C DIR` and `--ro DIR` have their value in the next word, `--ro=DIR` in the same.
+        let same = text.split_once('=').map(|(_, value)| value.to_owned());
+        let next = match flag.value.is_some() && same.is_none() {
+            true => rest.next(),
+            false => None,
+        };
+        let value = next.map(|next| next.to_string_lossy().into_owned());
+        if !is_cut(flag, &same.or(value).unwrap_or_default()) {
+            left.push(word);
+            left.extend(next);
+        }
+    }
+    left.extend(rest);
+    left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn again(help: Help, words: &str) -> Option<String> {
+        let words: Vec<_> = words.split(' ').map(OsString::from).collect();
+        line(&help, &words)
+    }
+
+    fn option(text: &str) -> Help {
+        Help::Option(text.to_owned())
+    }
+
+    #[test]
+    fn options_are_added_and_replace_what_can_be_given_once() {
+        let said = again(option("--ro /x"), "--ro /y -- go build ./...");
+        assert_eq!(
+            said.as_deref(),
+            Some("gosandbox --ro /x --ro /y -- go build ./...")
+        );
+        for given in ["--stage review", "--stage=review"] {
+            let said = again(option("--stage apply"), &format!("{given} go test"));
+            assert_eq!(said.as_deref(), Some("gosandbox --stage apply go test"));
+        }
+        let said = again(option("--stage apply"), "-- x --stage review");
+        assert_eq!(
+            said.as_deref(),
+            Some("gosandbox --stage apply -- x --stage review")
+        );
+        let quoted = line(&option("--ro /x"), &["--".into(), "a b".into()]);
+        assert_eq!(quoted.as_deref(), Some("gosandbox --ro /x -- 'a b'"));
+    }
+
+    #[test]
+    fn options_are_taken_out_where_they_are() {
+        let user = || Help::Without("--user".to_owned());
+        let said = again(user(), "-C dir --user me -- go build");
+        assert_eq!(said.as_deref(), Some("gosandbox -C dir -- go build"));
+        assert_eq!(again(user(), "-- go build --user me"), None);
+        let variable = Help::Without("--env LD_PRELOAD".to_owned());
+        let said = again(variable, "--env A=b --env LD_PRELOAD=x go build");
+        assert_eq!(said.as_deref(), Some("gosandbox --env A=b go build"));
+    }
+}

@@ -1,0 +1,51 @@
+//! The code of each error of this room, and what helps.
+
+use super::{Error, streams, wrapper};
+use crate::refusal::{Code, Help, Refuse, shell_path};
+
+impl Refuse for Error {
+    fn code(&self) -> Code {
+        match self {
+            Error::Execute { errno, .. } if *errno == libc::ENOENT => Code::NotFound,
+            Error::Execute { .. } => Code::NotExecutable,
+            _ => Code::SandboxFailed,
+        }
+    }
+
+    fn help(&self) -> Vec<Help> {
+        match self {
+            // A file that exists and cannot be found has an interpreter that does not.
+            Error::Execute { path, errno } if *errno == libc::ENOENT => {
+                vec![Help::Words(format!("head -1 {}", shell_path(path)))]
+            }
+            Error::Execute { path, .. } => {
+                vec![Help::Words(format!("chmod +x {}", shell_path(path)))]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Refuse for wrapper::Error {
+    fn code(&self) -> Code {
+        match self {
+            wrapper::Error::Usage(_) => Code::CommandUnclear,
+            wrapper::Error::Execute { .. } => Code::NotExecutable,
+            _ => Code::SandboxFailed,
+        }
+    }
+}
+
+impl Refuse for streams::Error {
+    fn code(&self) -> Code {
+        Code::StreamRefused
+    }
+
+    fn help(&self) -> Vec<Help> {
+        let words = match self {
+            streams::Error::Folder(_) => "gosandbox -- go build ./... </dev/null",
+            streams::Error::Socket(_) => "cat | gosandbox -- go build ./... 2>&1 | cat",
+        };
+        vec![Help::Words(words.to_owned())]
+    }
+}
