@@ -11,7 +11,10 @@ use crate::changes::Error;
 use crate::changes::look::{self, Launcher, Look, LookRecord, Report};
 use crate::launch::caller::Caller;
 use crate::plan::{PlaceholderKind, Plan};
-use crate::refusal::{Code, Refused};
+use crate::refusal::{Code, Refused, shell_path};
+
+/// For so many paths the command is shown that takes them back.
+const MOST_HELP: usize = 3;
 
 /// What a look is made from, in addition to the plan.
 pub(super) struct Wanted<'a> {
@@ -86,7 +89,7 @@ impl Guard {
             "cannot accept what has come or was replaced at protected paths in {}",
             tree.display()
         );
-        console.error(&text(&head, &report, &run));
+        console.error(&text(&head, &report, &run, &tree));
         Ok(Some(report))
     }
 }
@@ -108,12 +111,20 @@ fn undisturbed<T>(work: impl FnOnce() -> T) -> anyhow::Result<T> {
 }
 
 /// What was found, line by line, with what the user can do.
-fn text(head: &str, report: &Report, run: &str) -> String {
-    let help = match report.stayed.is_empty() {
-        true => "look at what was moved away; to take it back: mv PLACE PATH".to_owned(),
-        false => format!("remove what stays, and look again: gosandbox changes apply {run}"),
-    };
-    format!("{head}:{}\nhelp: {help}", report.lines())
+fn text(head: &str, report: &Report, run: &str, tree: &Path) -> String {
+    let mut text = format!("{head}:{}", report.lines());
+    if !report.stayed.is_empty() {
+        text.push_str(&format!("\nhelp: gosandbox changes apply {run}"));
+    }
+    // To take back what was moved away.
+    let places = report.moved.iter().filter_map(|moved| {
+        let place = shell_path(&tree.join(moved.place.as_ref()?));
+        Some(format!("{place} {}", shell_path(&tree.join(&moved.path))))
+    });
+    for places in places.take(MOST_HELP) {
+        text.push_str(&format!("\nhelp: mv {places}"));
+    }
+    text
 }
 
 /// Does the looks that are left to do in a work tree, for runs whose launcher was killed. Before anything in the
@@ -147,7 +158,7 @@ pub(super) fn finish_earlier(tree: &Path, console: &dyn Console) -> anyhow::Resu
                     found.record.command.join(" "),
                     its.display()
                 );
-                console.error(&text(&head, &report, run));
+                console.error(&text(&head, &report, run, its));
             }
             if !report.stayed.is_empty() {
                 left.push(run.clone());

@@ -36,7 +36,7 @@ fn a_folder_that_holds_something_else_is_no_cache_because_a_variable_says_so() {
                 let ended = Ended::of(command.env(name, site.root.join(folder)));
                 let said = format!("{}{}", ended.stdout, ended.stderr);
                 assert!(!said.contains("decoykey"), "{env:?} {name}: {ended:?}");
-                ended.expect(125).says(name);
+                ended.expect(125).refused("cache-refused").says(name);
             }
         }
         // What `go env -w` has written says where caches are as well.
@@ -45,7 +45,10 @@ fn a_folder_that_holds_something_else_is_no_cache_because_a_variable_says_so() {
         write(&config, &format!("GOMODCACHE={}\n", keys.display()));
         site.settle();
         let ended = Ended::of(&mut site.gosandbox_apart(&[], &["cat", key]));
-        ended.expect(125).says("GOMODCACHE");
+        ended
+            .expect(125)
+            .refused("cache-refused")
+            .says("GOMODCACHE");
     }
 }
 

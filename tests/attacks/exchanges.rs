@@ -84,7 +84,7 @@ fn a_cache_that_is_exchanged_for_a_link_is_not_roots_own_folder() {
     exchange();
     let ended = scene.run(&BUILD);
     assert!(scene.project.is_kept(), "{ended:?}");
-    ended.expect(125).says("cannot use the cache");
+    ended.expect(125).refused("cache-unusable");
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn no_folder_is_made_where_a_link_leads_that_another_user_has_made() {
     scene.project.link(&scene.cache, "");
     let ended = scene.run(&BUILD);
     assert!(scene.project.is_kept(), "{ended:?}");
-    ended.expect(125).says("cannot use the cache");
+    ended.expect(125).refused("cache-unusable");
     // By its path, as root, it is made and given away.
     let made = scene.cache.join("go-build");
     fs::create_dir_all(&made).unwrap();
@@ -123,7 +123,7 @@ fn what_is_missing_is_made_with_the_users_rights() {
     chown(&scene.cache, Some(ORDINARY), Some(ORDINARY)).unwrap();
     let ended = scene.run(&BUILD);
     assert_eq!(fs::read_dir(&scene.cache).unwrap().count(), 0, "{ended:?}");
-    ended.expect(125).says("Permission denied");
+    ended.expect(125).refused("cache-unusable");
 }
 
 /// Under sudo HOME may be the user's. What the launcher keeps from run to run is not kept there then.

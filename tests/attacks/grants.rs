@@ -66,7 +66,7 @@ fn a_granted_path_that_is_missing_is_an_error_and_is_not_made() {
             let ended = site
                 .run(&[option, missing.to_str().unwrap()], &["true"])
                 .expect(125);
-            ended.says("missing");
+            ended.refused("grant-missing").says("missing");
             assert!(!missing.exists());
         }
     }
@@ -333,7 +333,10 @@ fn a_layer_that_is_required_and_not_there_is_named_with_its_reason_and_nothing_r
     let site = site(Env::Restricted);
     let ended = site.run(&["--require", "namespaces"], &["touch", "started"]);
     assert!(ended.stderr.contains("namespaces"), "{ended:?}");
-    ended.expect(125).says("gosandbox doctor");
+    ended
+        .expect(125)
+        .refused("layer-missing")
+        .says("gosandbox doctor");
     assert!(!site.work.join("started").exists());
     let ended = site.run(&["--require", "landlock"], &["cat", "go.mod"]);
     ended.expect(0);
@@ -341,6 +344,7 @@ fn a_layer_that_is_required_and_not_there_is_named_with_its_reason_and_nothing_r
     let site = self::site(e5);
     site.run(&["--require", "landlock"], &["touch", "started"])
         .expect(125)
+        .refused("layer-missing")
         .says("landlock");
     assert!(!site.work.join("started").exists());
 }

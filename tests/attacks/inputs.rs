@@ -376,7 +376,7 @@ fn no_profile_of_the_repository_is_found_by_its_name() {
         Ended::of(command.env("XDG_CONFIG_HOME", configuration))
     };
     let ours = site.work.join("ci");
-    run("ours", &ours).expect(125).says("comes with the source");
+    run("ours", &ours).expect(125).refused("profile-untrusted");
     run(profile.to_str().unwrap(), &ours).expect(0);
     let theirs = site.home.join(".config/gosandbox/ours.toml");
     write(&theirs, "extends = \"dev\"\n");

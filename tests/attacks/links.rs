@@ -250,7 +250,7 @@ fn a_link_in_the_work_tree_makes_no_cache_of_what_it_leads_to() {
                 let said = format!("{}{}", ended.stdout, ended.stderr);
                 assert!(!said.contains("decoysecret"), "{env:?} {link}: {ended:?}");
                 if !link.ends_with("download") {
-                    ended.expect(125).says("a symbolic link in the work tree");
+                    ended.expect(125).refused("cache-unusable");
                 }
             }
             assert_eq!(fs::read_dir(site.outside.join("keys")).unwrap().count(), 2);
@@ -292,7 +292,10 @@ fn a_link_of_the_sandbox_users_makes_no_cache_of_what_is_roots() {
     let ended = run(&cache, &test);
     let said = format!("{}{}", ended.stdout, ended.stderr);
     assert!(!said.contains("decoysecret"), "{ended:?}");
-    ended.expect(125).says("--cache-dir");
+    ended
+        .expect(125)
+        .refused("cache-refused")
+        .says("--cache-dir");
     assert_eq!(fs::read_dir(&site.outside).unwrap().count(), 1);
     // Nor is a folder made for that user where the user could make none.
     fs::remove_file(cache.join("go-build")).unwrap();
@@ -303,7 +306,10 @@ fn a_link_of_the_sandbox_users_makes_no_cache_of_what_is_roots() {
     // Nor is a folder of root's that this user can put there: whoever owns the folder above can rename it.
     let theirs = site.root.join("roots");
     fs::create_dir_all(theirs.join("go-build")).unwrap();
-    run(&theirs, &test).expect(125).says("chown");
+    run(&theirs, &test)
+        .expect(125)
+        .refused("cache-unusable")
+        .says("chown");
     // Root's own folder in root's own is used as the sandbox user's.
     let own = crate::support::root_folder();
     fs::create_dir_all(own.join("go-build")).unwrap();

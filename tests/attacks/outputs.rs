@@ -151,7 +151,7 @@ fn a_link_named_as_the_program_does_not_have_go_write_a_cache() {
             let ended = site.run(&[], words);
             let after = fs::read(&cached).unwrap();
             assert!(before == after, "{env:?} {words:?}: {ended:?}");
-            ended.expect(125).says("remove the link");
+            ended.expect(125).refused("link-redirects-write");
             fs::remove_file(&link).unwrap();
         }
         fs::remove_file(&cached).unwrap();
@@ -192,7 +192,7 @@ fn a_link_named_as_the_program_does_not_have_go_write_a_protected_path() {
                 let mut command = site.gosandbox(&[], words);
                 let ended = Ended::of(command.env("GOTMPDIR", "/dev/shm"));
                 assert!(!place.exists(), "{env:?} {words:?}: {ended:?}");
-                ended.expect(125).says("remove the link");
+                ended.expect(125).refused("link-redirects-write");
                 fs::remove_file(&link).unwrap();
             }
         }
@@ -382,7 +382,7 @@ fn a_folder_for_coverage_that_holds_something_else_is_not_handed_to_tests() {
         };
         let ended = run(&[], "keys");
         assert!(!ended.stdout.contains("decoykey"), "{env:?}: {ended:?}");
-        ended.expect(125).says("--rw");
+        ended.expect(125).refused("output-refused").says("--rw");
         run(&[], "cover").expect(0);
         let keys = site.outside.join("keys");
         run(&["--rw", keys.to_str().unwrap()], "keys").expect(0);

@@ -141,7 +141,7 @@ fn a_link_that_is_named_grants_nothing_that_it_leads_to() {
                 !said.contains("decoysecret"),
                 "{env:?} {words:?}: {ended:?}"
             );
-            ended.expect(125).says("--ro");
+            ended.expect(125).refused("outside-repository").says("--ro");
         }
         let other = site.outside.join("other.go");
         let words = ["go", "run", "main.go", "other.go"];

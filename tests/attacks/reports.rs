@@ -39,12 +39,12 @@ fn a_link_that_the_command_puts_in_the_place_of_the_report_is_not_followed(env: 
     match env.has_namespaces() {
         // The link leads out of the work tree, and does not land.
         true => ended.expect(125).says("link-leaves-tree"),
-        false => ended.expect(125).says("cannot write the report"),
+        false => ended.expect(125).refused("report-refused"),
     };
     let direct = [&options[..], &["--stage", "direct"]].concat();
     let ended = site.run(&direct, &["sh", "-c", EXCHANGE]);
     assert!(kept(&site), "{env:?}: {ended:?}");
-    ended.expect(125).says("cannot write the report");
+    ended.expect(125).refused("report-refused");
     fs::remove_file(site.work.join("own/report.json")).unwrap();
     let script = "mv own away; mkdir -p own; ln -s ../outside own/x; mv own/x own2";
     let ended = site.run(&options, &["sh", "-c", script]);
@@ -61,7 +61,7 @@ fn a_fifo_in_its_place_makes_nobody_wait() {
         let options = ["--stage", "direct", "--report", "own/report.json"];
         site.run(&options, &["sh", "-c", script])
             .expect(125)
-            .says("cannot write the report");
+            .refused("report-refused");
     }
 }
 
@@ -87,15 +87,11 @@ fn a_link_of_the_repository_does_not_choose_where_the_audit_log_goes() {
         symlink("../../outside/profile", site.work.join("own/log")).unwrap();
         symlink("../../outside/new", site.work.join("own/nowhere")).unwrap();
         symlink("../outside", site.work.join("folder")).unwrap();
-        for (place, said) in [
-            ("own/log", "a symbolic link in the work tree"),
-            ("folder/profile", "a symbolic link in the work tree"),
-            ("own/nowhere", "cannot open the audit log"),
-        ] {
+        for place in ["own/log", "folder/profile", "own/nowhere"] {
             let options = ["--audit-log", place];
             let ended = site.run(&options, &["true"]);
             assert!(kept(&site), "{env:?}: {ended:?}");
-            ended.expect(125).says(said);
+            ended.expect(125).refused("audit-log-refused");
             // Nor before it is known whose link it is.
             write(&site.work.join(".gosandbox.toml"), "nonsense");
             site.run(&options, &["true"]).expect(125);

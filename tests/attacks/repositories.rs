@@ -374,7 +374,10 @@ fn a_configuration_that_cannot_be_understood_refuses_what_runs_code_of_the_sourc
         );
         site.settle();
         let ended = site.run(&[], &["sh", "-c", "echo planted > own/hooks"]);
-        ended.expect(125).says("cannot be understood at line 3");
+        ended
+            .expect(125)
+            .refused("git-configuration-unclear")
+            .says("line 3");
         assert!(!site.work.join("own/hooks").exists());
         site.run(&[], &["go", "vet", "-buildvcs=false", "./..."])
             .expect(0);

@@ -71,7 +71,7 @@ fn a_repository_runs_nothing_beside_programs_even_where_stamping_is_asked_for() 
             for flags in ["", "-buildvcs=false"] {
                 let ended = with(&site, "GOFLAGS", flags, &given);
                 assert!(!mark.exists(), "{env:?} {given:?}: {ended:?}");
-                ended.expect(125).says("leave it out");
+                ended.expect(125).refused("stamping-refused");
             }
         }
         site.run(
@@ -174,7 +174,7 @@ fn a_repository_around_the_projects_is_not_stamped() {
             .says("is a repository around the project's");
         site.run(&["-C", "sub"], &[&words[..], &["-buildvcs=true"]].concat())
             .expect(125)
-            .says("leave it out");
+            .refused("stamping-refused");
     }
 }
 

@@ -45,7 +45,8 @@ fn a_socket_as_standard_input_is_no_way_to_other_addresses() {
         assert_eq!(said(&other), "from inside", "{env:?}");
         Ended::of(site.gosandbox(&[], &words).stdin(socket()))
             .expect(125)
-            .says("standard input is a socket");
+            .refused("stream-refused")
+            .says("socket");
         assert_eq!(said(&other), "", "{env:?}");
         // Tools that start others by pairs of sockets.
         let (mine, others) = UnixStream::pair().unwrap();
@@ -86,6 +87,7 @@ fn a_folder_as_standard_input_leads_nowhere() {
         assert_eq!(bare.stdout, "told", "{env:?}");
         Ended::of(site.gosandbox(&[], &words).stdin(folder()))
             .expect(125)
-            .says("standard input is a folder");
+            .refused("stream-refused")
+            .says("folder");
     }
 }

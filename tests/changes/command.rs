@@ -128,10 +128,10 @@ fn a_run_is_found_by_its_work_tree_or_by_its_name() {
     let second = staged(&place, &[write("file", "second")]);
     changes(&place, &["apply", "zz"])
         .expect(125)
-        .says("cannot find the changes of run zz");
+        .refused("changes-unknown");
     changes(&place, &["apply", "00000000"])
         .expect(125)
-        .says("begin with 00000000");
+        .refused("changes-unknown");
     changes(&place, &["apply"])
         .expect(0)
         .says("applied   modified  file");
@@ -143,6 +143,7 @@ fn a_run_is_found_by_its_work_tree_or_by_its_name() {
     changes(&place, &["drop", &first]).expect(0).says(&first);
     changes(&place, &["show", &second])
         .expect(125)
+        .refused("changes-unknown")
         .says("help: gosandbox changes list");
 }
 
@@ -155,7 +156,7 @@ fn a_stage_whose_work_tree_is_gone_can_be_dropped_and_one_in_use_cannot() {
     fs::create_dir_all(place.tree.join("folder")).unwrap();
     changes(&place, &["apply", &run])
         .expect(125)
-        .says("is not the one that the run began with");
+        .refused("changes-of-other-tree");
     changes(&place, &["drop", &run]).expect(0);
     let stage = place.stage(place.rules());
     fs::write(stage.upper().join("new"), "x").unwrap();
@@ -163,7 +164,7 @@ fn a_stage_whose_work_tree_is_gone_can_be_dropped_and_one_in_use_cannot() {
     changes(&place, &["list"]).expect(0).says("running");
     changes(&place, &["drop", &run])
         .expect(125)
-        .says("the run has not ended");
+        .refused("changes-in-use");
     drop(stage);
     changes(&place, &["list"]).expect(0).says("interrupted");
     changes(&place, &["apply", &run])

@@ -80,7 +80,7 @@ fn a_command_in_the_callers_path_is_found() {
             Ended::of(&mut command)
         };
         with(site.work.join("tools").to_str().unwrap()).expect(7);
-        with("tools").expect(127).says("nor in PATH");
+        with("tools").expect(127).refused("not-found");
     }
 }
 

@@ -20,7 +20,9 @@ fn a_run_that_is_alive_is_not_looked_at() {
         let line = listed(&site).unwrap();
         assert!(line.contains("running"), "{env:?} {line}");
         for verb in ["apply", "show", "drop"] {
-            changes(&site, &[verb]).expect(125).says("has not ended");
+            changes(&site, &[verb])
+                .expect(125)
+                .refused("changes-in-use");
         }
         // It was there when this run began.
         site.run(&DIRECT, &["true"]).expect(0);

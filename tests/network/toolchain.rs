@@ -219,7 +219,7 @@ fn a_toolchain_is_fetched_once_and_refused_when_it_was_changed() {
         );
         let changed = asks.run(&[]).expect(125);
         assert_eq!(changed.stdout, "");
-        changed.says("it was changed after it was extracted");
+        changed.refused("toolchain-changed");
     }
 }
 
@@ -237,7 +237,7 @@ fn a_toolchain_whose_sum_was_exchanged_too_is_refused_by_the_database() {
         exchange(&asks);
         let changed = asks.run(&[]).expect(125);
         assert_eq!(changed.stdout, "", "{env:?}");
-        changed.says("the checksum database does not confirm it");
+        changed.refused("toolchain-changed");
     }
 }
 
@@ -287,7 +287,7 @@ fn a_toolchain_is_refused_where_the_database_is_down_and_that_is_written_down() 
             chown(&log, Some(asks.scene.site.caller()), None).unwrap();
         }
         let options = ["--audit-log", log.to_str().unwrap()];
-        let ended = asks.run(&options).expect(125).says("cannot be fetched");
+        let ended = asks.run(&options).expect(125).refused("toolchain-missing");
         assert_eq!(ended.stdout, "", "{env:?}");
         let text = fs::read_to_string(&log).unwrap();
         let rule = "\"rule\":\"modules.checksum-database";
@@ -329,7 +329,7 @@ fn without_the_gateway_no_folder_vouches_for_a_toolchain() {
             asks.scene.settle();
             let changed = without().expect(125);
             assert_eq!(changed.stdout, "", "{env:?} {database_is}");
-            changed.says("the checksum database does not confirm it");
+            changed.refused("toolchain-changed");
         }
     }
 }

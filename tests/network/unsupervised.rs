@@ -134,7 +134,7 @@ fn without_landlock_either_strict_refuses_and_best_effort_has_no_network_all_the
             confined::without_landlock_either(&mut command);
             Ended::of(&mut command)
         };
-        let ended = run(&[]).expect(125).says("cannot hold ");
+        let ended = run(&[]).expect(125).refused("guarantee-missing");
         assert!(ended.stdout.is_empty(), "{env:?} {why:?}: {ended:?}");
         let ended = run(&["--best-effort"]).says("does not hold here");
         assert!(

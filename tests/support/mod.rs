@@ -300,6 +300,21 @@ impl Ended {
         self
     }
 
+    /// Fails the test unless gosandbox refused with this code, and said what helps. The code ends
+    /// the message on standard error: that line is there for every subcommand, and also where a
+    /// refusal comes before the place of a report is settled.
+    #[track_caller]
+    pub fn refused(self, code: &str) -> Ended {
+        let end = format!(" ({code})");
+        let mut lines = self.stderr.lines();
+        let is_message = |line: &str| line.starts_with("gosandbox: ") && line.ends_with(&end);
+        let found = lines.by_ref().any(is_message);
+        let helps = lines.next().is_some_and(|line| line.starts_with("help: "));
+        assert!(found && helps, "not refused with {code}: {self:?}");
+        assert!([2, 125, 126, 127].contains(&self.status), "{self:?}");
+        self
+    }
+
     #[track_caller]
     pub fn says(self, text: &str) -> Ended {
         let all = format!("{}{}", self.stdout, self.stderr);

@@ -112,7 +112,7 @@ fn the_work_trees_file_must_be_a_plain_file_of_bounded_size() {
     let error = folder.resolve().err();
     assert_eq!(
         error.as_deref(),
-        Some("cannot use profile .gosandbox.toml: it is not a regular file")
+        Some("profile .gosandbox.toml: it is not a regular file")
     );
     fs::remove_dir(&tree).expect("removed");
     // What another run in the same tree has there.
