@@ -30,6 +30,8 @@ pub mod enforce;
 #[forbid(unsafe_code)]
 pub mod files;
 #[forbid(unsafe_code)]
+pub mod finding;
+#[forbid(unsafe_code)]
 pub mod gateway;
 #[forbid(unsafe_code)]
 pub mod generate;

@@ -1,19 +1,21 @@
 //! `gosandbox doctor`: what this host gives, which layer holds which guarantee, and what is left.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::args::DoctorArgs;
+use crate::finding::{self, Finding, FindingCode, Severity};
 use crate::host::mandatory::Domain;
 use crate::host::{Host, mandatory, notification};
 use crate::launch::probe;
 use crate::plan::{Holding, Identity, guarantees};
-use crate::policy::Layer;
+use crate::policy::{Guarantee, Layer};
 
 /// One line about a mechanism.
-struct Finding {
+struct Mechanism {
     what: &'static str,
     /// What was found, or why there is nothing.
     state: Result<String, String>,
@@ -40,16 +42,16 @@ pub(super) fn examine(args: DoctorArgs) -> Diagnosis {
     if host.namespaces.is_err() {
         host.notification = notification.clone();
     }
-    let findings = findings(&host, &identity, &notification);
+    let mechanisms = mechanisms(&host, &identity, &notification);
     let holdings = guarantees::holdings(&host, true);
     let gaps = guarantees::gaps(&host);
     let whole = holdings
         .values()
         .all(|holding| matches!(holding, Holding::Held(_)));
     let text = if args.json {
-        format!("{:#}\n", as_json(&host, &findings, &holdings, &gaps))
+        format!("{:#}\n", as_json(&host, &mechanisms, &holdings, &gaps))
     } else {
-        as_table(&findings, &holdings, &gaps)
+        as_table(&mechanisms, &holdings, &gaps)
     };
     Diagnosis {
         text,
@@ -72,9 +74,13 @@ fn identity(host: &Host) -> Identity {
     }
 }
 
-fn findings(host: &Host, identity: &Identity, notification: &Result<(), String>) -> Vec<Finding> {
-    let mut findings = vec![
-        Finding {
+fn mechanisms(
+    host: &Host,
+    identity: &Identity,
+    notification: &Result<(), String>,
+) -> Vec<Mechanism> {
+    let mut mechanisms = vec![
+        Mechanism {
             what: "landlock",
             state: host
                 .landlock
@@ -84,7 +90,7 @@ fn findings(host: &Host, identity: &Identity, notification: &Result<(), String>)
                 "use Linux 5.13 or later, with landlock in its lsm= list (6.12 or later for all scopes)",
             ),
         },
-        Finding {
+        Mechanism {
             what: "namespaces",
             state: host
                 .namespaces
@@ -99,7 +105,7 @@ fn findings(host: &Host, identity: &Identity, notification: &Result<(), String>)
         } else {
             Err("root lacks CAP_SETUID or CAP_SETGID here".into())
         };
-        findings.push(Finding {
+        mechanisms.push(Mechanism {
             what: "identity",
             state: can_switch,
             remedy: Some(
@@ -112,20 +118,20 @@ fn findings(host: &Host, identity: &Identity, notification: &Result<(), String>)
             }
             Err(_) => Err("there is no mount namespace".into()),
         };
-        findings.push(Finding {
+        mechanisms.push(Mechanism {
             what: "id-mapped-mount",
             state: mapped.map(|()| "on the root file system".into()),
             remedy: Some("give work trees to an ordinary user (chown), or name it with --user"),
         });
     }
-    findings.push(Finding {
+    mechanisms.push(Mechanism {
         what: "seccomp",
         state: fs::read_to_string("/proc/sys/kernel/seccomp/actions_avail")
             .map(|actions| format!("actions {}", actions.trim()))
             .map_err(|error| format!("/proc/sys/kernel/seccomp/actions_avail: {error}")),
         remedy: Some("use a kernel with CONFIG_SECCOMP_FILTER"),
     });
-    findings.push(Finding {
+    mechanisms.push(Mechanism {
         what: "notification",
         state: notification
             .clone()
@@ -134,7 +140,7 @@ fn findings(host: &Host, identity: &Identity, notification: &Result<(), String>)
             "use Linux 5.14 or later, with kernel.yama.ptrace_scope at most 1, and no other supervisor",
         ),
     });
-    findings.push(Finding {
+    mechanisms.push(Mechanism {
         what: "yama",
         state: Ok(notification::yama_scope().map_or_else(
             || "not in this kernel: a process can look into all of its user's".into(),
@@ -142,21 +148,21 @@ fn findings(host: &Host, identity: &Identity, notification: &Result<(), String>)
         )),
         remedy: None,
     });
-    findings.extend(mandatory());
-    findings
+    mechanisms.extend(mandatory());
+    mechanisms
 }
 
 /// AppArmor and SELinux: whether a profile's `[layers]` can name them here.
-fn mandatory() -> [Finding; 2] {
+fn mandatory() -> [Mechanism; 2] {
     [
-        Finding {
+        Mechanism {
             what: "apparmor",
             state: mandatory::apparmor().map(|label| format!("in force; this process is {label}")),
             remedy: Some(
                 "boot with apparmor in the lsm= list, and load what gosandbox profile apparmor makes",
             ),
         },
-        Finding {
+        Mechanism {
             what: "selinux",
             state: mandatory::selinux().and_then(selinux),
             remedy: Some(
@@ -224,8 +230,8 @@ fn namespace_remedy() -> &'static str {
 }
 
 fn as_table(
-    findings: &[Finding],
-    holdings: &std::collections::BTreeMap<crate::policy::Guarantee, Holding>,
+    mechanisms: &[Mechanism],
+    holdings: &BTreeMap<Guarantee, Holding>,
     gaps: &[&str],
 ) -> String {
     let mut text = String::from("GUARANTEE               HELD BY\n");
@@ -243,13 +249,13 @@ fn as_table(
         text += &format!("{gap}\n");
     }
     text += "\nMECHANISM               HERE\n";
-    for finding in findings {
-        let state = match (&finding.state, finding.remedy) {
+    for mechanism in mechanisms {
+        let state = match (&mechanism.state, mechanism.remedy) {
             (Ok(state), _) => state.clone(),
             (Err(reason), Some(remedy)) => format!("NO: {reason}\n{:<24}to have it: {remedy}", ""),
             (Err(reason), None) => format!("NO: {reason}"),
         };
-        text += &format!("{:<24}{state}\n", finding.what);
+        text += &format!("{:<24}{state}\n", mechanism.what);
     }
     text
 }
@@ -260,8 +266,8 @@ fn words(layers: &[Layer]) -> Vec<&'static str> {
 
 fn as_json(
     host: &Host,
-    findings: &[Finding],
-    holdings: &std::collections::BTreeMap<crate::policy::Guarantee, Holding>,
+    mechanisms: &[Mechanism],
+    holdings: &BTreeMap<Guarantee, Holding>,
     gaps: &[&str],
 ) -> Value {
     let guarantees = holdings.iter().map(|(guarantee, holding)| {
@@ -273,21 +279,64 @@ fn as_json(
         };
         (guarantee.word().to_owned(), value)
     });
-    let mechanisms = findings.iter().map(|finding| {
-        let value = match &finding.state {
+    let each = mechanisms.iter().map(|mechanism| {
+        let value = match &mechanism.state {
             Ok(state) => json!({ "available": true, "state": state }),
             Err(reason) => {
-                json!({ "available": false, "reason": reason, "remedy": finding.remedy })
+                json!({ "available": false, "reason": reason, "remedy": mechanism.remedy })
             }
         };
-        (finding.what.to_owned(), value)
+        (mechanism.what.to_owned(), value)
     });
-    json!({
-        "schema": 1,
-        "version": env!("CARGO_PKG_VERSION"),
-        "uid": host.uid,
-        "guarantees": guarantees.collect::<serde_json::Map<_, _>>(),
-        "not-confined": gaps,
-        "mechanisms": mechanisms.collect::<serde_json::Map<_, _>>(),
-    })
+    let mut value = finding::as_json("doctor", &findings(mechanisms, holdings, gaps));
+    value["version"] = json!(env!("CARGO_PKG_VERSION"));
+    value["uid"] = json!(host.uid);
+    value["guarantees"] = guarantees.collect();
+    value["not-confined"] = json!(gaps);
+    value["mechanisms"] = each.collect();
+    value
+}
+
+/// What takes something away on this host, the worst first.
+fn findings(
+    mechanisms: &[Mechanism],
+    holdings: &BTreeMap<Guarantee, Holding>,
+    gaps: &[&str],
+) -> Vec<Finding> {
+    let finding = |code, severity, subject: &str, message: &str, why: &str, remedy: &str| Finding {
+        code,
+        severity,
+        subject: subject.to_owned(),
+        place: None,
+        message: message.to_owned(),
+        why: why.to_owned(),
+        remedy: remedy.to_owned(),
+    };
+    let missing = holdings.iter().filter_map(|(guarantee, holding)| {
+        let Holding::Missing { reason, remedy } = holding else {
+            return None;
+        };
+        let why = "a run under a profile that requires it is refused";
+        let (code, word) = (FindingCode::GuaranteeMissing, guarantee.word());
+        Some(finding(code, Severity::High, word, reason, why, remedy))
+    });
+    let absent = mechanisms.iter().filter_map(|mechanism| {
+        let reason = mechanism.state.as_ref().err()?;
+        // A host has one of these two or none, and gosandbox needs neither.
+        let (severity, why) = match mechanism.what {
+            "apparmor" | "selinux" => (Severity::Low, "profiles cannot name it under [layers]"),
+            _ => (Severity::Medium, "other layers have to hold what it would"),
+        };
+        let remedy = mechanism.remedy.unwrap_or_default();
+        let code = FindingCode::MechanismMissing;
+        Some(finding(code, severity, mechanism.what, reason, why, remedy))
+    });
+    let open = gaps.iter().map(|gap| {
+        let why = "no guarantee is lost by it, and a host with user namespaces confines it";
+        let (code, remedy) = (FindingCode::NotConfined, namespace_remedy());
+        finding(code, Severity::Low, "host", gap, why, remedy)
+    });
+    let mut found: Vec<_> = missing.chain(absent).chain(open).collect();
+    finding::sort(&mut found);
+    found
 }

@@ -140,6 +140,11 @@ impl Refuse for Untrusted {
     fn help(&self) -> Vec<Help> {
         match self {
             Untrusted::Unreadable { .. } | Untrusted::Loop(_) => vec![other_goroot()],
+            // A folder such as /tmp has to stay as it is.
+            Untrusted::WorldWritable { path, mode } if mode & 0o1000 != 0 => vec![
+                words(format!("move the toolchain out of {}", shell_path(path))),
+                installed_goroot(),
+            ],
             Untrusted::WorldWritable { path, .. } => {
                 vec![words(format!("chmod o-w {}", shell_path(path)))]
             }

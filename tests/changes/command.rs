@@ -110,6 +110,7 @@ fn staged_changes_are_listed_shown_and_applied() {
             .ends_with(&format!("help: gosandbox changes show {run}\n")),
         "{applied:?}"
     );
+    applied.refused("changes-left");
     assert_eq!(
         fs::read(place.tree.join("file")).unwrap(),
         b"one\n2\nthree\n"

@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use gosandbox::generate::{self, Mode, Model, Point, Site};
 use gosandbox::policy::{Access, Policy, TreeAccess};
+use gosandbox::refusal::{Code, Refuse as _};
 
 use support::{Lacks, reachable, skip};
 
@@ -201,7 +202,9 @@ fn what_is_not_utf_8_is_refused_by_name() {
     use std::os::unix::ffi::OsStrExt;
     let tree = Path::new(std::ffi::OsStr::from_bytes(b"/work/\xff"));
     for format in ["systemd", "bwrap", "apparmor"] {
-        let error = render(format, None, tree).unwrap_err().to_string();
+        let error = render(format, None, tree).unwrap_err();
+        assert_eq!(error.code(), Code::FormatCannotHold);
+        let error = error.to_string();
         assert!(error.contains(format) && error.contains("\\xFF"), "{error}");
     }
     // These hold the image's own paths alone.

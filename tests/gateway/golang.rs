@@ -132,6 +132,9 @@ fn go_picks_an_older_version_where_the_newest_is_too_young() {
     project.good(&["get", "example.com/low@latest"]);
     assert!(project.read("go.mod").contains("example.com/low v1.1.0"));
     let said = project.bad(&["get", "example.com/low@v1.2.0"]);
+    let refused = inside.events("module-refused");
+    assert_eq!(refused[0]["code"], "module-too-young");
+    assert_eq!(refused[0]["subject"], "example.com/low@v1.2.0");
     assert!(
         said.contains("modules.min-age wants versions that are 1 days old"),
         "{said}"

@@ -35,6 +35,9 @@ fn only_who_knows_the_token_is_answered_and_nobody_is_told_why() {
         assert!(!answer.contains("oken"), "{answer}");
     }
     assert!(proxy.asked().is_empty());
+    let denied = inside.events("access-denied");
+    assert_eq!(denied.len(), 5);
+    assert!(denied.iter().all(|line| line["code"] == "token-unknown"));
     assert!(inside.get(LIST).1.is_ok());
 }
 

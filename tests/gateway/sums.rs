@@ -144,6 +144,7 @@ fn a_module_that_cannot_be_looked_up_is_refused_and_written_down() {
         .iter()
         .find(|line| line["module"] == "example.com/a")
         .unwrap();
+    assert_eq!(lookup["code"], "checksum-unconfirmed");
     assert_eq!(lookup["rule"], "modules.checksum-database");
     assert_eq!(lookup["version"], "v1.0.0");
     assert!(
@@ -178,6 +179,9 @@ fn other_databases_and_private_names_are_not_passed_on() {
     assert!(lookup("example.com/a").contains("403 refused by gosandbox: modules.private"));
     assert!(lookup("example.com/b").contains("403 refused by gosandbox: modules.deny"));
     assert!(lookup("example.com/c").contains("200 OK"));
+    let refused = inside.events("module-refused");
+    let codes: Vec<_> = refused.iter().map(|line| &line["code"]).collect();
+    assert_eq!(codes, ["module-private", "module-denied"]);
     assert!(
         proxy
             .paths()

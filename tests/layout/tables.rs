@@ -2,13 +2,14 @@
 
 /// Rooms, and the rooms of this crate that each may name.
 #[rustfmt::skip]
-pub const MAY_SEE: [(&str, &[&str]); 22] = [
+pub const MAY_SEE: [(&str, &[&str]); 23] = [
     ("sys", &[]),
     ("text", &[]),
     ("paths", &[]),
     ("policy", &["paths"]),
     ("refusal", &[]),
     ("record", &["refusal"]),
+    ("finding", &[]),
     ("files", &["host", "paths", "sys"]),
     ("profile", &["files", "policy", "refusal", "text"]),
     ("go", &["files", "paths", "policy", "refusal", "text"]),
@@ -22,7 +23,7 @@ pub const MAY_SEE: [(&str, &[&str]); 22] = [
     ("generate", &["grants", "policy", "refusal", "text"]),
     ("launch", &["enforce", "files", "gateway", "notify", "plan", "policy", "refusal", "sys"]),
     ("run", &["changes", "files", "gateway", "generate", "go", "host", "launch", "paths", "plan", "policy", "profile", "record", "refusal", "text"]),
-    ("cli", &["changes", "files", "gateway", "generate", "go", "host", "launch", "paths", "plan", "policy", "profile", "refusal", "run", "text"]),
+    ("cli", &["changes", "files", "finding", "gateway", "generate", "go", "host", "launch", "paths", "plan", "policy", "profile", "refusal", "run", "text"]),
     ("grants", &["policy"]),
     ("main", &["cli"]),
 ];
