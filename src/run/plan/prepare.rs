@@ -61,13 +61,10 @@ impl<'a> Prepared<'a> {
         let mut mapped = beside_caches.clone();
         mapped.extend(of_root(&caches, &who, sumdb.as_ref()));
         let own_modules = way::own_modules(session, &caches);
-        let mut proxy_folders = way::upstream_folders(policy);
-        proxy_folders.extend(own_modules.clone());
         let covers = stage::runs(&what).map(|_| git::covers(tree.as_deref()));
         let is_mapped = tree.as_ref().is_some_and(|tree| mapped.contains(tree));
         let (judged, opened) = judged(&caches, &who, policy, tree.as_deref(), is_mapped)?;
-        let named = tree.clone();
-        let written = written(named.as_ref(), policy);
+        let scratch = scratch::choose(session, written(tree.as_ref(), policy), run)?;
         let project = Project {
             tree,
             judged,
@@ -82,10 +79,10 @@ impl<'a> Prepared<'a> {
             gomodcache: caches.gomodcache.clone(),
             sumdb,
             program_cache: caches.programs.clone(),
-            proxy_folders,
+            proxy_folders: proxy_folders(policy, own_modules.clone()),
             user_name: who.name.clone(),
             launcher: launcher()?,
-            scratch: scratch::choose(session, written, run)?,
+            scratch,
         };
         Ok(Prepared {
             is_errand: run != session.run,
@@ -112,6 +109,13 @@ impl<'a> Prepared<'a> {
 /// The launcher's own executable.
 fn launcher() -> anyhow::Result<PathBuf> {
     std::fs::read_link("/proc/self/exe").context("cannot find gosandbox's own executable")
+}
+
+/// The folders that modules may come from: the policy's, and the caller's own.
+fn proxy_folders(policy: &Policy, own_modules: Option<PathBuf>) -> Vec<PathBuf> {
+    let mut folders = way::upstream_folders(policy);
+    folders.extend(own_modules);
+    folders
 }
 
 /// Local modules, and what git needs where it stamps.
