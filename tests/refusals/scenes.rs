@@ -83,7 +83,7 @@ const SCENES: [Scene; 26] = [
         write(&go, "");
         fs::set_permissions(go, fs::Permissions::from_mode(0o777)).unwrap();
     }, &["--goroot", "../outside/go"], BUILD),
-    scene("goroot-unusable", nothing, &["--goroot", "../outside"], BUILD),
+    scene("goroot-unusable", nothing, &["--goroot", "/etc"], BUILD),
     scene("toolchain-version", |site| module(site, "go 1.x"), &[], BUILD),
     scene("toolchain-out-of-range", |site| {
         module(site, "go 1.99.0");

@@ -123,7 +123,7 @@ fn the_work_trees_file_must_be_a_plain_file_of_bounded_size() {
     let error = folder.resolve().err();
     assert_eq!(
         error.as_deref(),
-        Some("cannot use profile .gosandbox.toml: it is longer than 1 MiB")
+        Some("profile .gosandbox.toml: it is longer than 1 MiB")
     );
 }
 
