@@ -20,6 +20,12 @@ impl ProcessStat {
         parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
     }
 
+    /// Whether a process is this one or a child of it.
+    pub fn is_own(pid: i32) -> bool {
+        let own = std::process::id().cast_signed();
+        pid == own || ProcessStat::of(pid).is_some_and(|process| process.parent == own)
+    }
+
     /// Whether the process has not ended. One that waits to be reaped has.
     pub fn is_alive(&self) -> bool {
         !matches!(self.state, 'Z' | 'X' | 'x')
