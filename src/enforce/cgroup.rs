@@ -83,7 +83,7 @@ impl Group {
     /// Lets the children of a version 2 cgroup have a controller, where they have not.
     fn hand_on(&mut self, parent: &Path, controller: &str) -> io::Result<()> {
         let file = parent.join(SUBTREE);
-        let handed = fs::read_to_string(&file)?;
+        let handed = read(&file)?;
         if handed.split_whitespace().any(|word| word == controller) {
             return Ok(());
         }
@@ -161,7 +161,7 @@ impl Aside {
             own: own.to_owned(),
             child: make(&place)?,
         };
-        for line in fs::read_to_string(own.join(PROCESSES))?.lines() {
+        for line in read(&own.join(PROCESSES))?.lines() {
             // Another process stays. The cgroup then hands nothing on.
             if line.parse().is_ok_and(ProcessStat::is_own) {
                 write(&aside.child.path.join(PROCESSES), line)?;
@@ -174,7 +174,7 @@ impl Aside {
 /// A cgroup takes processes only where it hands nothing on.
 impl Drop for Aside {
     fn drop(&mut self) {
-        let handed = fs::read_to_string(self.own.join(SUBTREE)).unwrap_or_default();
+        let handed = read(&self.own.join(SUBTREE)).unwrap_or_default();
         for controller in handed.split_whitespace() {
             let _has_other_children = write(&self.own.join(SUBTREE), &format!("-{controller}"));
         }
@@ -208,7 +208,7 @@ impl Folder {
 
     /// A line `key number` of a file; 0 where there is none.
     fn count(&self, file: &str, key: &str) -> u64 {
-        let text = fs::read_to_string(self.path.join(file)).unwrap_or_default();
+        let text = read(&self.path.join(file)).unwrap_or_default();
         let value = text
             .lines()
             .find_map(|line| line.strip_prefix(key)?.trim().parse().ok());
@@ -270,6 +270,10 @@ fn sweep(parent: &Path) {
             let _has_processes = fs::remove_dir(entry.path());
         }
     }
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    fs::read_to_string(path)
 }
 
 /// Files of a cgroup are never made, and take a value in one write.

@@ -162,7 +162,7 @@ fn hands_on(folder: &Path, controller: &str, is_own: bool) -> bool {
         return true;
     }
     let is_root = !folder.join("cgroup.type").exists();
-    let is_empty = || fs::read(folder.join("cgroup.procs")).is_ok_and(|text| text.is_empty());
+    let is_empty = || processes(folder).is_some_and(|text| text.is_empty());
     let can_be_left = || is_own && !geteuid().is_root() && has_only_launcher(folder);
     lists("cgroup.controllers")
         && writable(folder, &["cgroup.subtree_control"])
@@ -171,10 +171,15 @@ fn hands_on(folder: &Path, controller: &str, is_own: bool) -> bool {
 
 /// Whether this process and its children are all that is in a cgroup.
 fn has_only_launcher(folder: &Path) -> bool {
-    let text = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
     // A process of another pid namespace is 0.
-    text.lines()
-        .all(|line| line.parse().is_ok_and(ProcessStat::is_own))
+    processes(folder).is_some_and(|text| {
+        text.lines()
+            .all(|line| line.parse().is_ok_and(ProcessStat::is_own))
+    })
+}
+
+fn processes(folder: &Path) -> Option<String> {
+    fs::read_to_string(folder.join("cgroup.procs")).ok()
 }
 
 fn writable(folder: &Path, files: &[&str]) -> bool {
