@@ -13,9 +13,14 @@ use rustix::fs::{FlockOperation, flock};
 use super::{Context, Error};
 use crate::plan::{CgroupVersion, Limits, Place};
 use crate::policy::Layer;
+use crate::sys::process_stat::ProcessStat;
 
 /// Begins the name of every cgroup that is made here.
 const PREFIX: &str = "gosandbox-";
+/// The file with the processes of a cgroup.
+const PROCESSES: &str = "cgroup.procs";
+/// The file with the controllers that its children have.
+const SUBTREE: &str = "cgroup.subtree_control";
 
 /// The limits that were hit, and how often.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +35,8 @@ pub struct Exceeded {
 #[derive(Debug)]
 pub struct Group {
     folders: Vec<Folder>,
+    /// Where the launcher is meanwhile. Dropped after the folders.
+    aside: Option<Aside>,
 }
 
 #[derive(Debug)]
@@ -45,6 +52,7 @@ impl Group {
     pub fn make(limits: &Limits) -> io::Result<Option<Group>> {
         let mut group = Group {
             folders: Vec::new(),
+            aside: None,
         };
         if let (Some(place), Some(bytes)) = (&limits.memory_cgroup, limits.memory) {
             group.folder(place, "memory")?.limit_memory(bytes)?;
@@ -61,7 +69,7 @@ impl Group {
     fn folder(&mut self, place: &Place, controller: &str) -> io::Result<&Folder> {
         if place.version == CgroupVersion::V2 {
             // Also where the cgroup is there already: its files of this controller appear with it.
-            hand_on(&place.folder, controller)?;
+            self.hand_on(&place.folder, controller)?;
         }
         let parent = |folder: &Folder| folder.path.parent() == Some(&place.folder);
         if let Some(known) = self.folders.iter().position(parent) {
@@ -72,15 +80,31 @@ impl Group {
         Ok(&self.folders[self.folders.len() - 1])
     }
 
+    /// Lets the children of a version 2 cgroup have a controller, where they have not.
+    fn hand_on(&mut self, parent: &Path, controller: &str) -> io::Result<()> {
+        let file = parent.join(SUBTREE);
+        let handed = read(&file)?;
+        if handed.split_whitespace().any(|word| word == controller) {
+            return Ok(());
+        }
+        let change = format!("+{controller}");
+        match write(&file, &change) {
+            // The launcher is in it.
+            Err(error) if error.raw_os_error() == Some(libc::EBUSY) && self.aside.is_none() => {
+                self.aside = Some(Aside::step(parent)?);
+                write(&file, &change)
+            }
+            result => result,
+        }
+    }
+
     /// Moves init, and so everything that it starts from now on, into the cgroups.
     pub fn admit(&self, init: i32) -> Result<(), Error> {
         for folder in &self.folders {
             let init = u64::from(init.unsigned_abs());
-            folder
-                .write("cgroup.procs", init)
-                .during(Layer::Limits, || {
-                    format!("move init into the cgroup {}", folder.path.display())
-                })?;
+            folder.write(PROCESSES, init).during(Layer::Limits, || {
+                format!("move init into the cgroup {}", folder.path.display())
+            })?;
         }
         Ok(())
     }
@@ -100,19 +124,62 @@ impl Group {
     }
 }
 
-/// The last process is gone from a cgroup a little after it was reaped.
-impl Drop for Group {
+/// Removes a cgroup. Its last process is gone from it a little after it was reaped.
+fn remove(path: &Path) {
+    for _ in 0..50 {
+        match fs::remove_dir(path) {
+            Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            _ => break,
+        }
+    }
+}
+
+impl Drop for Folder {
     fn drop(&mut self) {
-        for folder in &self.folders {
-            for _ in 0..50 {
-                match fs::remove_dir(&folder.path) {
-                    Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
-                        std::thread::sleep(Duration::from_millis(2));
-                    }
-                    _ => break,
-                }
+        remove(&self.path);
+    }
+}
+
+/// A child of the launcher's own cgroup that the launcher moves into, so that the own one hands
+/// controllers on.
+#[derive(Debug)]
+struct Aside {
+    own: PathBuf,
+    child: Folder,
+}
+
+impl Aside {
+    /// Moves the launcher and what it has started.
+    fn step(own: &Path) -> io::Result<Aside> {
+        let place = Place {
+            folder: own.to_owned(),
+            version: CgroupVersion::V2,
+        };
+        let aside = Aside {
+            own: own.to_owned(),
+            child: make(&place)?,
+        };
+        for line in read(&own.join(PROCESSES))?.lines() {
+            // Another process stays. The cgroup then hands nothing on.
+            if line.parse().is_ok_and(ProcessStat::is_own) {
+                write(&aside.child.path.join(PROCESSES), line)?;
             }
         }
+        Ok(aside)
+    }
+}
+
+/// A cgroup takes processes only where it hands nothing on.
+impl Drop for Aside {
+    fn drop(&mut self) {
+        let handed = read(&self.own.join(SUBTREE)).unwrap_or_default();
+        for controller in handed.split_whitespace() {
+            let _has_other_children = write(&self.own.join(SUBTREE), &format!("-{controller}"));
+        }
+        let own = std::process::id().to_string();
+        let _stays_where_it_is = write(&self.own.join(PROCESSES), &own);
     }
 }
 
@@ -141,7 +208,7 @@ impl Folder {
 
     /// A line `key number` of a file; 0 where there is none.
     fn count(&self, file: &str, key: &str) -> u64 {
-        let text = fs::read_to_string(self.path.join(file)).unwrap_or_default();
+        let text = read(&self.path.join(file)).unwrap_or_default();
         let value = text
             .lines()
             .find_map(|line| line.strip_prefix(key)?.trim().parse().ok());
@@ -205,14 +272,8 @@ fn sweep(parent: &Path) {
     }
 }
 
-/// Lets the children of a version 2 cgroup have a controller, where they have not.
-fn hand_on(parent: &Path, controller: &str) -> io::Result<()> {
-    let file = parent.join("cgroup.subtree_control");
-    let handed = fs::read_to_string(&file)?;
-    if handed.split_whitespace().any(|word| word == controller) {
-        return Ok(());
-    }
-    write(&file, &format!("+{controller}"))
+fn read(path: &Path) -> io::Result<String> {
+    fs::read_to_string(path)
 }
 
 /// Files of a cgroup are never made, and take a value in one write.

@@ -8,7 +8,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
+use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
+
+use crate::sys::process_stat::ProcessStat;
 
 /// A cgroup in which that of the run is made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,7 +93,7 @@ impl Cgroups {
             if !writable(folder, &["cgroup.procs"]) {
                 break;
             }
-            if hands_on(folder, word) {
+            if hands_on(folder, word, folder == own) {
                 return Ok(Place {
                     folder: folder.to_owned(),
                     version: CgroupVersion::V2,
@@ -147,8 +150,10 @@ impl Cgroups {
 }
 
 /// Whether children of a cgroup have a controller, or can be given it: a cgroup other than the root
-/// hands controllers on only where no process is in it (cgroups(7), "no internal processes").
-fn hands_on(folder: &Path, controller: &str) -> bool {
+/// hands controllers on only where no process is in it (cgroups(7), "no internal processes"). The
+/// launcher leaves its own one for a child of it, where it was delegated to an ordinary user and
+/// nothing else is in it. Root can write every cgroup, so that it does not know which are delegated.
+fn hands_on(folder: &Path, controller: &str, is_own: bool) -> bool {
     let lists = |file: &str| {
         let text = fs::read_to_string(folder.join(file)).unwrap_or_default();
         text.split_whitespace().any(|word| word == controller)
@@ -157,10 +162,24 @@ fn hands_on(folder: &Path, controller: &str) -> bool {
         return true;
     }
     let is_root = !folder.join("cgroup.type").exists();
-    let is_empty = || fs::read(folder.join("cgroup.procs")).is_ok_and(|text| text.is_empty());
+    let is_empty = || processes(folder).is_some_and(|text| text.is_empty());
+    let can_be_left = || is_own && !geteuid().is_root() && has_only_launcher(folder);
     lists("cgroup.controllers")
         && writable(folder, &["cgroup.subtree_control"])
-        && (is_root || is_empty())
+        && (is_root || is_empty() || can_be_left())
+}
+
+/// Whether this process and its children are all that is in a cgroup.
+fn has_only_launcher(folder: &Path) -> bool {
+    // A process of another pid namespace is 0.
+    processes(folder).is_some_and(|text| {
+        text.lines()
+            .all(|line| line.parse().is_ok_and(ProcessStat::is_own))
+    })
+}
+
+fn processes(folder: &Path) -> Option<String> {
+    fs::read_to_string(folder.join("cgroup.procs")).ok()
 }
 
 fn writable(folder: &Path, files: &[&str]) -> bool {

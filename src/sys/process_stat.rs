@@ -20,6 +20,12 @@ impl ProcessStat {
         parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
     }
 
+    /// Whether a process is this one or a child of it.
+    pub fn is_own(pid: i32) -> bool {
+        let own = std::process::id().cast_signed();
+        pid == own || ProcessStat::of(pid).is_some_and(|process| process.parent == own)
+    }
+
     /// Whether the process has not ended. One that waits to be reaped has.
     pub fn is_alive(&self) -> bool {
         !matches!(self.state, 'Z' | 'X' | 'x')
@@ -41,6 +47,19 @@ fn parse(line: &[u8]) -> Option<ProcessStat> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn this_process_and_its_children_are_its_own() {
+        let mut child = std::process::Command::new("cat")
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .expect("cat");
+        assert!(ProcessStat::is_own(child.id().cast_signed()));
+        assert!(ProcessStat::is_own(std::process::id().cast_signed()));
+        assert!(!ProcessStat::is_own(1));
+        drop(child.stdin.take());
+        assert!(child.wait().is_ok_and(|status| status.success()));
+    }
 
     const REST: &str = "S 17 40 40 34816 99 4194304 1 2 3 4 5 6 7 8 20 0 1 0 1234567 8 9\n";
 

@@ -1,20 +1,18 @@
-//! Requests to the web: retried where that helps, redirects followed by hand, every address checked
-//! after it was resolved.
+//! Requests to the web: retried where that helps, redirects followed by hand.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ureq::config::Config as AgentConfig;
 use ureq::http::{Response, StatusCode, Uri, header};
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{ConnectProxyConnector, Connector, NextTimeout};
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
 use ureq::{Agent, Body};
 
+use super::checked::{Checked, Refused, Unusable};
 use super::credentials::Credentials;
+use super::names::Unresolved;
 use super::proxy::Proxies;
 use super::tls::Tls;
 use super::transport::Tcp;
@@ -23,8 +21,6 @@ use super::{Limits, address};
 use crate::text::clean;
 
 const REDIRECTS: usize = 5;
-/// So many addresses of a name are tried; ureq has room for no more.
-const MOST: usize = 16;
 /// How long is waited before each new attempt.
 const BACK_OFF: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(1000)];
 /// The longest wait that an upstream's `Retry-After` is granted.
@@ -54,13 +50,6 @@ pub(super) enum Failed {
     Request(String),
 }
 
-/// An address that nothing may lead to.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error(
-    "{0} is an address of this machine or of a private network, which no name may lead to unless the policy names that host as an upstream"
-)]
-pub(super) struct Refused(String);
-
 impl Client {
     pub(crate) fn new(
         named: BTreeSet<Origin>,
@@ -83,10 +72,7 @@ impl Client {
             .input_buffer_size(64 * 1024)
             .build();
         let anywhere = named.iter().cloned().chain(proxies.origins());
-        let resolver = Checked {
-            anywhere: anywhere.map(|one| (one.host, one.port)).collect(),
-            found: Found::default(),
-        };
+        let resolver = Checked::new(anywhere, limits.connect);
         let connector = ConnectProxyConnector::default()
             .chain(Tcp(limits))
             .chain(tls);
@@ -192,17 +178,14 @@ impl Attempt {
     fn of(error: ureq::Error) -> Attempt {
         let request = |text: String| Failed::Request(clean(&text));
         match error {
-            ureq::Error::Other(other) => match other.downcast::<Refused>() {
-                Ok(refused) => Attempt::Final(Failed::Refused(*refused)),
+            ureq::Error::Other(other) => match other.downcast::<Unusable>() {
+                Ok(unusable) => Attempt::of_name(*unusable),
                 Err(other) => Attempt::Final(request(other.to_string())),
             },
             ureq::Error::Io(error) if is_passing_error(&error) => {
                 Attempt::Again(request(error.to_string()))
             }
             ureq::Error::Io(error) => Attempt::Final(request(error.to_string())),
-            ureq::Error::HostNotFound => {
-                Attempt::Again(request("its name cannot be resolved".to_owned()))
-            }
             ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
                 Attempt::Final(request("it cannot be connected to in time".to_owned()))
             }
@@ -210,6 +193,17 @@ impl Attempt {
                 Attempt::Final(request("it does not answer in time".to_owned()))
             }
             other => Attempt::Final(request(other.to_string())),
+        }
+    }
+
+    fn of_name(unusable: Unusable) -> Attempt {
+        let failed = |why: &Unresolved| {
+            Failed::Request(clean(&format!("its name cannot be resolved: {why}")))
+        };
+        match unusable {
+            Unusable::Private(refused) => Attempt::Final(Failed::Refused(refused)),
+            Unusable::Unresolved(why @ Unresolved::Failure { .. }) => Attempt::Again(failed(&why)),
+            Unusable::Unresolved(why) => Attempt::Final(failed(&why)),
         }
     }
 }
@@ -259,73 +253,6 @@ fn without_query(uri: &Uri) -> String {
         uri.scheme_str().unwrap_or("?"),
         uri.path()
     )
-}
-
-/// Addresses by host and port.
-type Found = Mutex<BTreeMap<(String, u16), (Instant, Vec<SocketAddr>)>>;
-
-/// Resolves names, and lets only those addresses through that a name may lead to. What is connected
-/// to is what was checked: a name that resolves otherwise the next time gains nothing.
-///
-/// ureq's own resolver starts a thread for each name, and ends the process where it cannot.
-#[derive(Debug)]
-struct Checked {
-    anywhere: BTreeSet<(String, u16)>,
-    /// What was found a moment ago: every request asks, and go makes hundreds.
-    found: Found,
-}
-
-/// How long an answer counts.
-const FRESH: Duration = Duration::from_secs(30);
-
-impl Checked {
-    /// One question at a time: some name servers lose what is asked all at once, and each such loss
-    /// costs seconds.
-    fn found(&self, place: &(String, u16)) -> io::Result<Vec<SocketAddr>> {
-        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((since, addresses)) = found.get(place)
-            && since.elapsed() < FRESH
-        {
-            return Ok(addresses.clone());
-        }
-        let addresses: Vec<_> = (place.0.as_str(), place.1).to_socket_addrs()?.collect();
-        found.insert(place.clone(), (Instant::now(), addresses.clone()));
-        Ok(addresses)
-    }
-}
-
-impl Resolver for Checked {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        _config: &AgentConfig,
-        _timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let origin = Origin::of_any(uri).ok_or(ureq::Error::HostNotFound)?;
-        let place = (origin.host, origin.port);
-        let is_named = self.anywhere.contains(&place);
-        let found = self.found(&place);
-        let mut kept = self.empty();
-        let mut refused = None;
-        for one in found
-            .map_err(|_| ureq::Error::HostNotFound)?
-            .into_iter()
-            .take(MOST)
-        {
-            match is_named || address::is_public(one.ip()) {
-                true => kept.push(one),
-                false => refused = Some(one.ip()),
-            }
-        }
-        match (kept.is_empty(), refused) {
-            (false, _) => Ok(kept),
-            (true, None) => Err(ureq::Error::HostNotFound),
-            (true, Some(ip)) => {
-                let refused = Refused(format!("{ip} ({})", clean(&place.0)));
-                Err(ureq::Error::Other(Box::new(refused)))
-            }
-        }
-    }
 }
 
 /// The pins of a policy by origin.

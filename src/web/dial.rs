@@ -1,12 +1,13 @@
 //! Connections to hosts that the policy lets be reached by name: resolved here, outside, and checked.
 
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ureq::Proxy;
 
+use super::names::{self, Unresolved};
 use super::proxy::Proxies;
 use super::upstream::Origin;
 use super::{address, transport};
@@ -19,6 +20,8 @@ const LONGEST: usize = 16 * 1024;
 pub(crate) enum Unreachable {
     #[error("it leads to {0}, an address of this machine or of a private network")]
     Private(IpAddr),
+    #[error("its name cannot be resolved: {0}")]
+    Unresolved(#[from] Unresolved),
     #[error("{0}")]
     Io(#[from] io::Error),
 }
@@ -43,10 +46,10 @@ pub(crate) fn dial(
     let is_literal = host.parse::<IpAddr>().is_ok();
     let mut good = Vec::new();
     let mut refused = None;
-    for one in (host, port).to_socket_addrs()? {
-        match is_literal || address::is_public(one.ip()) {
-            true => good.push(one),
-            false => refused = Some(one.ip()),
+    for one in names::addresses(host, by)? {
+        match is_literal || address::is_public(one) {
+            true => good.push(SocketAddr::new(one, port)),
+            false => refused = Some(one),
         }
     }
     match refused {
@@ -68,8 +71,12 @@ fn through(proxy: &Proxy, host: &str, port: u16, by: Instant) -> io::Result<TcpS
             "the caller's proxy is spoken to by https, which a tunnel is not made through",
         ));
     }
-    let place = (proxy.host().trim_matches(['[', ']']), proxy.port());
-    let mut stream = connect(&place.to_socket_addrs()?.collect::<Vec<_>>(), by)?;
+    let found = names::addresses(proxy.host().trim_matches(['[', ']']), by)
+        .map_err(|why| io::Error::other(format!("the caller's proxy cannot be resolved: {why}")))?;
+    let places = found
+        .into_iter()
+        .map(|one| SocketAddr::new(one, proxy.port()));
+    let mut stream = connect(&places.collect::<Vec<_>>(), by)?;
     let mut request = format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n");
     if let Some(user) = proxy.username() {
         let pair = format!("{user}:{}", proxy.password().unwrap_or_default());

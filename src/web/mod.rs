@@ -1,15 +1,17 @@
 //! The outer side of the gateway: requests to upstreams, proxies and named hosts.
 //!
-//! It owns connections, TLS, proxies, credentials, the judgement of addresses, and upstreams that
-//! are folders. It does not know the sandbox: it decides nothing about modules and reads nothing
+//! It owns name resolution, connections, TLS, proxies, credentials, the judgement of addresses, and
+//! upstreams that are folders. It does not know the sandbox: it decides nothing about modules and reads nothing
 //! that the sandbox wrote. Only [`crate::gateway`] calls it.
 
 mod address;
+mod checked;
 pub(crate) mod client;
 pub(crate) mod credentials;
 pub(crate) mod dial;
 pub(crate) mod fetch;
 mod folder;
+mod names;
 pub(crate) mod proxy;
 pub(crate) mod tls;
 mod transport;
@@ -34,7 +36,8 @@ pub struct Caller {
 /// How long upstreams may take. No policy sets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Until a connection is there to be used, its TLS handshake included.
+    /// Until a name is resolved, and again until a connection is there to be used, its TLS handshake
+    /// included.
     pub connect: Duration,
     /// Until an answer's headers have come: an upstream may have to fetch from its own upstream first.
     pub response: Duration,

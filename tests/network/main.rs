@@ -11,6 +11,7 @@ mod commands;
 mod database;
 mod dns;
 mod graph;
+mod loading;
 mod lookups;
 #[allow(dead_code)]
 #[path = "../gateway/modules.rs"]
