@@ -86,7 +86,7 @@ func TestDial(t *testing.T) {
             "test",
             "-count=1",
             "-p=2",
-            "-timeout=60s",
+            "-timeout=10m",
             "-buildvcs=false",
             "./...",
         ];
@@ -120,7 +120,7 @@ func TestAttack(t *testing.T) {
         if is_root() {
             victim.uid(ORDINARY).gid(ORDINARY);
         }
-        let mut victim = victim.arg("60").spawn().unwrap();
+        let mut victim = victim.arg("3600").spawn().unwrap();
         let variables = [
             ("HOST_TCP", address.clone()),
             ("HOST_ABSTRACT", name.clone()),
@@ -163,7 +163,7 @@ fn a_signal_to_the_group_does_not_reach_the_caller() {
         if is_root() {
             neighbour.uid(ORDINARY).gid(ORDINARY);
         }
-        let mut neighbour = neighbour.arg("60").process_group(0).spawn().unwrap();
+        let mut neighbour = neighbour.arg("3600").process_group(0).spawn().unwrap();
         command.process_group(neighbour.id() as i32);
         Ended::of(&mut command).expect(7);
         assert!(neighbour.try_wait().unwrap().is_none(), "{:?}", site.env);
@@ -295,7 +295,7 @@ func TestSlow(t *testing.T) {
     l, err := net.Listen("tcp", "127.0.0.1:0")
     if err != nil { t.Fatal(err) }
     go l.Accept()
-    time.Sleep(time.Minute)
+    time.Sleep(time.Hour)
 }
 "#;
     const MAIN: &str = r#"package main
@@ -426,10 +426,10 @@ fn without_scopes_in_landlock_signals_stay_inside_and_init_lives() {
     if is_root() {
         victim.uid(ORDINARY).gid(ORDINARY);
     }
-    let mut victim = victim.arg("60").spawn().unwrap();
+    let mut victim = victim.arg("3600").spawn().unwrap();
     let script = "
         for pid in $VICTIM $PPID 1; do kill -KILL $pid && echo reached $pid; done
-        sleep 9 & kill $!; wait $!; echo child $?
+        sleep 600 & kill $!; wait $!; echo child $?
         trap 'echo group' USR1; kill -USR1 0; kill -USR1 -1; echo alive
         exit 5";
     let mut helper = Command::new(support::reachable::this_test());

@@ -150,9 +150,13 @@ impl Place {
 
     pub fn record(&self, rules: Rules) -> Record {
         let found = self.tree.metadata().unwrap();
-        // Files that were there before are older than the run.
-        std::thread::sleep(Duration::from_millis(12));
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+        // Files that were there before are older than the run: the clock of file systems goes on.
+        let clock = || rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+        let (before, mut now) = (clock(), clock());
+        while now == before {
+            std::thread::sleep(Duration::from_millis(1));
+            now = clock();
+        }
         Record {
             schema: Record::SCHEMA,
             run: format!("{:016x}", u64::from(now.tv_nsec as u32)),

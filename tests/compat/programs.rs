@@ -194,16 +194,14 @@ fn fuzzing_finds_and_keeps_a_failure() {
 fn a_tests_time_out_ends_it_with_a_dump() {
     for env in [Env::User, Env::Restricted] {
         let site = program(env);
-        site.file("slow_test.go", "package main\n\nimport (\n\t\"testing\"\n\t\"time\"\n)\n\nfunc TestSlow(t *testing.T) { time.Sleep(time.Minute) }\n");
+        site.file("slow_test.go", "package main\n\nimport (\n\t\"testing\"\n\t\"time\"\n)\n\nfunc TestSlow(t *testing.T) { time.Sleep(time.Hour) }\n");
         site.settle();
-        let start = Instant::now();
         let ended = site
             .run(&[], &["go", "test", "-count=1", "-timeout=1s", "."])
             .expect(1);
         ended
             .says("panic: test timed out after 1s")
             .says("goroutine");
-        assert!(start.elapsed() < Duration::from_secs(30));
     }
 }
 

@@ -16,7 +16,6 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
-use std::time::Duration;
 
 use gosandbox::enforce::seccomp::{compile, install};
 use gosandbox::notify::{Handover, Rules, Supervisor};

@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 
 #[path = "../support/skip.rs"]
 mod skip;
+#[path = "../support/wait.rs"]
+pub mod wait;
 
 #[allow(unused_imports)]
 pub use skip::{Lacks, needs_root, skip};
