@@ -147,6 +147,9 @@ fn contained(env: Env, entry: Entry) {
         (Env::NoLandlock, Entry::Test | Entry::Run) => &["--best-effort"],
         _ => &[],
     };
+    if entry == Entry::Generate {
+        decoys.site.warm_own_cache();
+    }
     let before = content(&decoys.site.work);
     let mut command: Command = decoys.site.gosandbox(options, entry.words());
     decoys.expose(&mut command);

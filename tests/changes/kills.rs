@@ -11,6 +11,7 @@ use gosandbox::changes::{Stage, discard};
 
 use crate::overlay::{Op, Place, act, contents, private_mounts};
 use crate::support::killed::send;
+use crate::support::reachable::again;
 use crate::support::{held, in_child};
 
 fn write(path: &str, content: &str) -> Op {
@@ -29,9 +30,8 @@ fn applying() {
 }
 
 pub fn apply_in_process(folder: &Path) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
+    let mut command = again("kills::applying");
     command
-        .args(["--exact", "--ignored", "kills::applying", "--nocapture"])
         .env("GOSANDBOX_APPLY", folder)
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
@@ -226,10 +226,8 @@ fn filling() {
 #[test]
 fn on_a_full_disk_no_file_is_half_written() {
     let place = Place::new();
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command
-        .args(["--exact", "--ignored", "kills::filling", "--nocapture"])
-        .env("GOSANDBOX_FILL", &place.tree);
+    let mut command = again("kills::filling");
+    command.env("GOSANDBOX_FILL", &place.tree);
     mounted(&mut command, &place.tree, Some("size=1m,mode=755"));
     let output = command.output().unwrap();
     assert!(

@@ -14,6 +14,7 @@ use std::time::Duration;
 use gosandbox::changes::{Keep, Landed, Record, Rules, Stage};
 use serde::{Deserialize, Serialize};
 
+use crate::support::reachable::again;
 use crate::support::{in_child, is_root};
 
 /// Something that a program does in its work tree.
@@ -187,9 +188,8 @@ impl Place {
         let merged = self.root.path().join("merged");
         let file = self.root.path().join("ops.json");
         fs::write(&file, serde_json::to_vec(ops).unwrap()).unwrap();
-        let mut command = Command::new(std::env::current_exe().unwrap());
+        let mut command = again("overlay::inside");
         command
-            .args(["--exact", "--ignored", "overlay::inside", "--nocapture"])
             .env("GOSANDBOX_OPS", &file)
             .env("GOSANDBOX_OPS_IN", &merged);
         mount_in(&mut command, &self.tree, stage, &merged);

@@ -145,6 +145,7 @@ fn tests_and_programs_run_go_commands_of_their_own() {
             "package sub\n\nimport \"testing\"\n\nfunc TestNothing(t *testing.T) {}\n",
         );
         site.settle();
+        site.warm_own_cache();
         site.run(&[], &["go", "test", "-count=1", "."]).expect(0);
     }
 }
@@ -163,6 +164,7 @@ fn shells_and_make_run_go_commands() {
         // Without a mount view folders of the work tree are granted, and not the tree itself.
         site.file("out/README", "");
         site.settle();
+        site.warm_own_cache();
         site.run(&[], &["sh", "-c", "go vet ./... && go test ./..."])
             .expect(0)
             .says("ok");
@@ -220,6 +222,7 @@ fn the_go_command_keeps_no_telemetry() {
             continue;
         }
         let site = program(env);
+        site.warm_own_cache();
         let bare = bare(&site, &["sh", "-c", told]);
         bare.expect(0).says("local").says("upload.token");
         let inside = site.run(&[], &["sh", "-c", told]).expect(0);

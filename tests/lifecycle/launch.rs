@@ -158,9 +158,9 @@ fn cache(setting: Setting) -> PathBuf {
     let user = if is_root() { ORDINARY } else { 0 };
     let name = format!("gosandbox-lifecycle-cache-{user}-{}", setting.root);
     let folder = std::env::temp_dir().join(name);
-    if fs::create_dir(&folder).is_ok() && is_root() {
-        std::os::unix::fs::chown(&folder, Some(ORDINARY), Some(ORDINARY)).unwrap();
-    }
+    static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _held = LOCK.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    crate::reachable::seed::seed(&folder, is_root().then_some(ORDINARY));
     folder
 }
 

@@ -68,7 +68,27 @@ impl Terminal {
     /// Waits for a text, and takes what came up to it.
     pub fn expect(&mut self, text: &str) -> String {
         let came = self.wait(text, DEADLINE);
-        came.unwrap_or_else(|| panic!("waited for {text:?}, saw {:?}", self.seen))
+        came.unwrap_or_else(|| {
+            panic!(
+                "waited for {text:?}, saw {:?}\n{}",
+                self.seen,
+                self.processes()
+            )
+        })
+    }
+
+    /// What runs on the terminal, for the message of a failure.
+    fn processes(&self) -> String {
+        let session = self.shell.id().to_string();
+        let mut list = Command::new("ps");
+        list.args([
+            "-o",
+            "pid,ppid,pgid,tpgid,stat,wchan:20,args",
+            "-s",
+            &session,
+        ]);
+        let output = list.output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Presses keys until a text comes. A dash that is about to start a command waits for that to die

@@ -6,6 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+#[path = "../support/again.rs"]
+mod again;
+#[path = "../support/seed.rs"]
+pub mod seed;
 #[path = "../support/skip.rs"]
 mod skip;
 #[path = "../support/wait.rs"]
@@ -13,6 +17,12 @@ pub mod wait;
 
 #[allow(unused_imports)]
 pub use skip::{Lacks, needs_root, skip};
+
+/// Runs one ignored test of this binary, in a process with no other test, by whatever user.
+#[allow(dead_code)]
+pub fn again(test: &str) -> std::process::Command {
+    again::again(this_test(), test)
+}
 
 /// A folder of this user's tests, open to others for reading, that stays from one run of them to the next.
 #[allow(dead_code)]

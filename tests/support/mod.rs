@@ -266,6 +266,7 @@ impl Site {
 impl Drop for Site {
     fn drop(&mut self) {
         if std::env::var_os("GOSANDBOX_KEEP").is_none() {
+            self.remove_own_caches();
             for folder in [&self.root, &self.temporary()] {
                 let _ = fs::remove_dir_all(folder);
             }

@@ -1,0 +1,18 @@
+//! docs/deploy/systemd.md. `tests/formats` has systemd judge the unit.
+
+use super::made;
+use crate::examples::hold;
+
+const PAGE: &str = "docs/deploy/systemd.md";
+
+#[test]
+fn what_it_shows_holds() {
+    hold(PAGE);
+}
+
+#[test]
+fn its_formats_are_made() {
+    for format in ["systemd"] {
+        made(PAGE, format);
+    }
+}
