@@ -12,6 +12,7 @@ mod changes;
 mod command_line;
 mod differences;
 mod environments;
+mod findings;
 mod gateway;
 mod glossary;
 mod life_cycle;
@@ -19,6 +20,7 @@ mod limits;
 mod network;
 mod profiles;
 mod protected;
+mod refusals;
 mod speed;
 
 use std::fs;
