@@ -14,7 +14,7 @@ fn is_known(line: &str) {
     let text = text(PAGE);
     let names = named(&text);
     let line: serde_json::Value = serde_json::from_str(line).unwrap();
-    let event = line["event"].as_str().unwrap().to_owned();
+    let event = line["kind"].as_str().unwrap().to_owned();
     let fields = line.as_object().unwrap().keys();
     for name in fields.chain([&event]) {
         assert!(names.contains(name), "{name} is not on the page: {line}");
