@@ -4,12 +4,13 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
-use std::time::{Duration, Instant};
+use std::process::Stdio;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::support::Env::{Container, Restricted, Root, User};
 use crate::support::in_environments;
+use crate::support::wait::{closed, ends, eventually};
 use crate::support::{Ended, Env, Site, in_child};
 
 const DESCRIPTORS: &str = include_str!("../fixtures/supervisor/descriptors.go");
@@ -21,7 +22,7 @@ fn what_uses_up_the_supervisors_descriptors_ends_with_the_command(env: Env) {
     let site = Site::new(env);
     site.file("go.mod", "module example.com/m\n\ngo 1.22\n");
     site.file("main.go", DESCRIPTORS);
-    let left = site.file("left", "");
+    let goes_on = site.file("goes-on", "");
     site.settle();
     let words = ["go", "run", "main.go"];
     let commands = [site.bare(&words), site.gosandbox(&[], &words)];
@@ -35,11 +36,16 @@ fn what_uses_up_the_supervisors_descriptors_ends_with_the_command(env: Env) {
             };
             setrlimit(Resource::Nofile, limit).map_err(io::Error::from)
         });
-        fs::write(&left, "").unwrap();
-        Ended::of(&mut command).expect(0);
-        std::thread::sleep(Duration::from_secs(3));
-        let text = fs::read_to_string(&left).unwrap();
-        assert_eq!(!text.is_empty(), lives, "{env:?}: {command:?}");
+        fs::write(&goes_on, "").unwrap();
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        ends(&mut child);
+        let status = child.wait().unwrap();
+        assert!(status.success(), "{env:?}: {status}");
+        fs::remove_file(&goes_on).unwrap();
+        // Whoever lives says so, and lets go of the pipe at its end.
+        let said = closed(child.stdout.take().unwrap());
+        let alive = if lives { 4 } else { 0 };
+        assert_eq!(said.lines().count(), alive, "{env:?}: {command:?}: {said}");
     }
 }
 
@@ -66,6 +72,7 @@ fn a_path_that_is_exchanged_makes_no_socket_of_the_hosts_the_programs_own() {
         fs::remove_dir_all(site.work.join("own")).unwrap();
         fs::create_dir(site.work.join("own")).unwrap();
         site.settle();
+        let words = [&words[..], &["4000"]].concat();
         let inside = site.run(&[], &words).expect(0).says("made true");
         assert!(!inside.stdout.contains("REACHED"), "{env:?}: {inside:?}");
     }
@@ -85,21 +92,18 @@ fn a_call_that_is_made_to_wait_keeps_nothing_alive(env: Env) {
     ];
     for (mut command, sign, lives) in commands {
         fs::write(&left, "").unwrap();
-        let mut launcher = command.spawn().unwrap();
-        let begin = Instant::now();
-        while !has(sign) {
-            assert!(
-                begin.elapsed() < Duration::from_secs(35),
-                "{env:?}: not seen: {sign}"
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let mut launcher = command.stdout(Stdio::piped()).spawn().unwrap();
+        eventually(sign, || has(sign));
         launcher.kill().unwrap();
         launcher.wait().unwrap();
-        std::thread::sleep(Duration::from_secs(1));
-        fs::write(&left, "").unwrap();
-        std::thread::sleep(Duration::from_secs(2));
-        assert_eq!(has("alive"), lives, "{env:?}: {command:?}");
+        let output = launcher.stdout.take().unwrap();
+        if lives {
+            fs::write(&left, "").unwrap();
+            eventually("it lives on", || has("alive"));
+        } else {
+            // They hold the pipe until they end, which they do not do by themselves.
+            closed(output);
+        }
     }
 }
 

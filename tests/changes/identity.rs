@@ -3,13 +3,13 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use gosandbox::changes::{Record, Stage};
+use rustix::fs::{CWD, RenameFlags};
 
+use crate::kills::apply_in_process;
 use crate::overlay::{Op, Place, act, contents};
-use crate::support::{ORDINARY, give_tree, needs_root};
+use crate::support::{ORDINARY, give_tree, held, needs_root};
 
 fn is_here() -> bool {
     needs_root("only root can become another user")
@@ -112,6 +112,16 @@ fn an_owner_who_exchanges_folders_for_links_gets_nothing_done_outside() {
     if !is_here() {
         return;
     }
+    // Without an exchange the number of moments at which there can be one.
+    let windows = exchanged_while_applied(None);
+    assert!(windows > 0);
+    for window in 0..windows {
+        exchanged_while_applied(Some(window));
+    }
+}
+
+/// Applies changes in a folder that is exchanged for a link before one of the calls that come through it.
+fn exchanged_while_applied(window: Option<usize>) -> usize {
     let place = Place::new();
     let outside = place.root.path().join("outside");
     fs::create_dir(&outside).unwrap();
@@ -123,33 +133,25 @@ fn an_owner_who_exchanges_folders_for_links_gets_nothing_done_outside() {
     fs::create_dir(place.tree.join("d")).unwrap();
     symlink(&outside, place.tree.join("other")).unwrap();
     give_tree(&place.tree, ORDINARY);
-    let over = AtomicBool::new(false);
-    let deadline = Instant::now() + Duration::from_secs(20);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let (one, other) = (place.tree.join("d"), place.tree.join("other"));
-            let flags = rustix::fs::RenameFlags::EXCHANGE;
-            let at = rustix::fs::CWD;
-            while !over.load(Ordering::Relaxed) && Instant::now() < deadline {
-                rustix::fs::renameat_with(at, &one, at, &other, flags).unwrap();
-            }
-        });
-        for round in 0..40 {
-            let stage = stage_of_root(&place);
-            let mut ops = vec![Op::Mkdir("d".into()), Op::Chmod("d".into(), 0o777)];
-            ops.extend((0..30).map(|number| write(&format!("d/f{number}"))));
-            ops.push(Op::Mkdir("d/deep".into()));
-            act(&stage.upper(), &ops);
-            give_tree(&stage.upper(), ORDINARY);
-            let folder = stage.folder().to_owned();
-            let landed = stage.apply();
-            if folder.exists() {
-                gosandbox::changes::discard(&folder).unwrap();
-            }
-            landed.unwrap();
-            assert_eq!(contents(&outside), before, "round {round}");
-            assert_eq!(outside.metadata().unwrap().uid(), 0);
-        }
-        over.store(true, Ordering::Relaxed);
+    let stage = stage_of_root(&place);
+    let mut ops = vec![Op::Mkdir("d".into()), Op::Chmod("d".into(), 0o777)];
+    ops.extend((0..4).map(|number| write(&format!("d/f{number}"))));
+    ops.push(Op::Mkdir("d/deep".into()));
+    act(&stage.upper(), &ops);
+    give_tree(&stage.upper(), ORDINARY);
+    let folder = stage.folder().to_owned();
+    drop(stage);
+    let name = place.root.path().file_name().unwrap();
+    let traced = Path::new(name).join("tree/d");
+    let (ended, windows) = held::at_window(&mut apply_in_process(&folder), &traced, window, || {
+        let (one, other) = (place.tree.join("d"), place.tree.join("other"));
+        rustix::fs::renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).unwrap();
     });
+    assert_eq!(ended.status, 0, "{window:?}: {ended:?}");
+    if folder.exists() {
+        gosandbox::changes::discard(&folder).unwrap();
+    }
+    assert_eq!(contents(&outside), before, "{window:?} of {windows}");
+    assert_eq!(outside.metadata().unwrap().uid(), 0);
+    windows
 }

@@ -6,12 +6,13 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use gosandbox::changes::{Stage, discard};
 
 use crate::overlay::{Op, Place, act, contents, private_mounts};
-use crate::support::in_child;
+use crate::support::killed::send;
+use crate::support::reachable::again;
+use crate::support::{held, in_child};
 
 fn write(path: &str, content: &str) -> Op {
     Op::Write(path.into(), content.into())
@@ -28,10 +29,9 @@ fn applying() {
     }
 }
 
-fn apply_in_process(folder: &Path) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
+pub fn apply_in_process(folder: &Path) -> Command {
+    let mut command = again("kills::applying");
     command
-        .args(["--exact", "--ignored", "kills::applying", "--nocapture"])
         .env("GOSANDBOX_APPLY", folder)
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
@@ -40,7 +40,10 @@ fn apply_in_process(folder: &Path) -> Command {
 
 #[test]
 fn an_apply_that_is_killed_at_any_time_is_finished_by_the_next_one() {
-    for round in 0..12 {
+    const ROUNDS: usize = 10;
+    let (mut calls, mut left) = (0, 0);
+    // The first round is not killed: it tells how many calls there are.
+    for round in 0..=ROUNDS {
         let place = match round % 2 {
             0 => Place::new(),
             _ => Place::across(),
@@ -69,10 +72,28 @@ fn an_apply_that_is_killed_at_any_time_is_finished_by_the_next_one() {
         act(&plain, &inside);
         let folder = stage.folder().to_owned();
         drop(stage);
-        let mut child = apply_in_process(&folder).spawn().unwrap();
-        std::thread::sleep(Duration::from_micros(4_000 + round * 3_000));
-        child.kill().unwrap();
-        child.wait().unwrap();
+        // Those of the tree's folders, in the tree or staged.
+        let is_about_them = |call: &held::Call| {
+            let mut paths = call.paths.iter();
+            paths.any(|it| it.path.starts_with(place.root.path()) || it.path.starts_with(&folder))
+        };
+        let mut number = 0;
+        let ended = held::run(&mut apply_in_process(&folder), |call| {
+            if is_about_them(call) {
+                number += 1;
+                if round > 0 && number == calls * round / (ROUNDS + 1) {
+                    send(call.process, libc::SIGKILL);
+                }
+            }
+        });
+        match round {
+            0 => calls = number,
+            _ => assert_eq!(
+                ended.status,
+                128 + libc::SIGKILL,
+                "round {round}: {ended:?}"
+            ),
+        }
         let expected = contents(&plain);
         for (name, shown) in contents(&place.tree) {
             let is_whole = shown.ends_with("\"new\"") || shown.ends_with("\"old\"");
@@ -82,12 +103,17 @@ fn an_apply_that_is_killed_at_any_time_is_finished_by_the_next_one() {
                 name.display()
             );
         }
+        left += usize::from(contents(&place.tree) != expected);
         if folder.exists() {
             let landed = Stage::open(&folder).unwrap().apply().unwrap();
             assert!(!landed.is_left(), "round {round}");
         }
         assert_eq!(contents(&place.tree), expected, "round {round}");
     }
+    assert!(
+        left > ROUNDS / 2,
+        "{left}: they were finished when they were killed"
+    );
 }
 
 /// Mounts something on the work tree in the process's own mount namespace.
@@ -200,10 +226,8 @@ fn filling() {
 #[test]
 fn on_a_full_disk_no_file_is_half_written() {
     let place = Place::new();
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command
-        .args(["--exact", "--ignored", "kills::filling", "--nocapture"])
-        .env("GOSANDBOX_FILL", &place.tree);
+    let mut command = again("kills::filling");
+    command.env("GOSANDBOX_FILL", &place.tree);
     mounted(&mut command, &place.tree, Some("size=1m,mode=755"));
     let output = command.output().unwrap();
     assert!(

@@ -14,6 +14,7 @@ use std::time::Duration;
 use gosandbox::changes::{Keep, Landed, Record, Rules, Stage};
 use serde::{Deserialize, Serialize};
 
+use crate::support::reachable::again;
 use crate::support::{in_child, is_root};
 
 /// Something that a program does in its work tree.
@@ -150,9 +151,13 @@ impl Place {
 
     pub fn record(&self, rules: Rules) -> Record {
         let found = self.tree.metadata().unwrap();
-        // Files that were there before are older than the run.
-        std::thread::sleep(Duration::from_millis(12));
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+        // Files that were there before are older than the run: the clock of file systems goes on.
+        let clock = || rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+        let (before, mut now) = (clock(), clock());
+        while now == before {
+            std::thread::sleep(Duration::from_millis(1));
+            now = clock();
+        }
         Record {
             schema: Record::SCHEMA,
             run: format!("{:016x}", u64::from(now.tv_nsec as u32)),
@@ -183,9 +188,8 @@ impl Place {
         let merged = self.root.path().join("merged");
         let file = self.root.path().join("ops.json");
         fs::write(&file, serde_json::to_vec(ops).unwrap()).unwrap();
-        let mut command = Command::new(std::env::current_exe().unwrap());
+        let mut command = again("overlay::inside");
         command
-            .args(["--exact", "--ignored", "overlay::inside", "--nocapture"])
             .env("GOSANDBOX_OPS", &file)
             .env("GOSANDBOX_OPS_IN", &merged);
         mount_in(&mut command, &self.tree, stage, &merged);

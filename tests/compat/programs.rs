@@ -145,6 +145,7 @@ fn tests_and_programs_run_go_commands_of_their_own() {
             "package sub\n\nimport \"testing\"\n\nfunc TestNothing(t *testing.T) {}\n",
         );
         site.settle();
+        site.warm_own_cache();
         site.run(&[], &["go", "test", "-count=1", "."]).expect(0);
     }
 }
@@ -163,6 +164,7 @@ fn shells_and_make_run_go_commands() {
         // Without a mount view folders of the work tree are granted, and not the tree itself.
         site.file("out/README", "");
         site.settle();
+        site.warm_own_cache();
         site.run(&[], &["sh", "-c", "go vet ./... && go test ./..."])
             .expect(0)
             .says("ok");
@@ -194,16 +196,14 @@ fn fuzzing_finds_and_keeps_a_failure() {
 fn a_tests_time_out_ends_it_with_a_dump() {
     for env in [Env::User, Env::Restricted] {
         let site = program(env);
-        site.file("slow_test.go", "package main\n\nimport (\n\t\"testing\"\n\t\"time\"\n)\n\nfunc TestSlow(t *testing.T) { time.Sleep(time.Minute) }\n");
+        site.file("slow_test.go", "package main\n\nimport (\n\t\"testing\"\n\t\"time\"\n)\n\nfunc TestSlow(t *testing.T) { time.Sleep(time.Hour) }\n");
         site.settle();
-        let start = Instant::now();
         let ended = site
             .run(&[], &["go", "test", "-count=1", "-timeout=1s", "."])
             .expect(1);
         ended
             .says("panic: test timed out after 1s")
             .says("goroutine");
-        assert!(start.elapsed() < Duration::from_secs(30));
     }
 }
 
@@ -222,6 +222,7 @@ fn the_go_command_keeps_no_telemetry() {
             continue;
         }
         let site = program(env);
+        site.warm_own_cache();
         let bare = bare(&site, &["sh", "-c", told]);
         bare.expect(0).says("local").says("upload.token");
         let inside = site.run(&[], &["sh", "-c", told]).expect(0);

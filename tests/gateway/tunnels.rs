@@ -10,6 +10,7 @@ use gosandbox::policy::Network;
 
 use crate::inside::{Inside, TOKEN, modules};
 use crate::proxy::{Answer, Proxy};
+use crate::reachable::wait::found;
 
 fn inside(allow: &[&str], service: Service) -> Inside {
     let network = Network {
@@ -111,11 +112,7 @@ fn bytes_pass_both_ways_and_are_counted() {
     let mut rest = Vec::new();
     stream.read_to_end(&mut rest).unwrap();
     assert_eq!(inside.events("tunnel-opened")[0]["host"], address);
-    let closed = (0..200).find_map(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-        inside.events("tunnel-closed").pop()
-    });
-    let closed = closed.unwrap();
+    let closed = found("its end", || inside.events("tunnel-closed").pop());
     assert_eq!(
         (&closed["sent"], &closed["received"]),
         (&11.into(), &11.into())

@@ -9,6 +9,7 @@ use std::thread;
 use crate::inside::{Inside, TOKEN, modules, of};
 use crate::modules::Tree;
 use crate::proxy::{Answer, Asked, Proxy};
+use crate::reachable::wait::found;
 
 const ZIP: &str = "example.com/a/@v/v1.0.0.zip";
 
@@ -97,11 +98,8 @@ fn a_transfer_that_breaks_off_is_never_a_short_success() {
         assert_eq!(status, "200");
         assert!(body.is_err(), "{body:?}");
         // The log may come a moment after the client has seen the end.
-        let failed = (0..200).find_map(|_| {
-            std::thread::sleep(std::time::Duration::from_millis(10));
-            inside.events("module-failed").pop()
-        });
-        assert_eq!(failed.unwrap()["version"], "v1.0.0");
+        let failed = found("the failure", || inside.events("module-failed").pop());
+        assert_eq!(failed["version"], "v1.0.0");
         assert!(inside.events("module-fetched").is_empty());
         assert_eq!(inside.finish().fetched, 0);
     }

@@ -233,3 +233,27 @@ fn a_call_that_takes_a_path_is_found_by_any_name() {
         assert_eq!(paths::misplaced(&all, &paths::CHANGES, &known).len(), 1);
     }
 }
+
+#[test]
+fn a_method_that_looks_at_a_path_is_counted() {
+    let count = |code: &str, known: &[(&str, usize)]| {
+        let (of, _) = parsed(&[("lib.rs", "mod a;"), ("a.rs", code)]);
+        paths::methods(&of, known)
+    };
+    for code in [
+        "fn f(p: &Path) { p.exists() }",
+        "fn f(p: &Path) { g(p.join(a).metadata()) }",
+        "#[cfg(test)] mod tests {} fn f(p: &Path) { p.read_dir() }",
+        "mod inner { fn f(p: &Path) { p.is_dir() } }",
+    ] {
+        assert_eq!(count(code, &[]).len(), 1, "{code}");
+        assert!(count(code, &[("a.rs", 1)]).is_empty(), "{code}");
+        assert_eq!(count(code, &[("a.rs", 2)]).len(), 1, "{code}");
+    }
+    for code in [
+        "#[cfg(test)] mod tests { fn f(p: &Path) { p.exists() } }",
+        "fn f(p: &Path) { p.exists(1); exists(p) }",
+    ] {
+        assert!(count(code, &[]).is_empty(), "{code}");
+    }
+}

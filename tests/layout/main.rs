@@ -8,6 +8,7 @@
 
 mod broken;
 mod lengths;
+mod pages;
 mod paths;
 mod source;
 mod tables;
@@ -249,4 +250,5 @@ fn paths_are_walked_in_one_room() {
         paths::misplaced(&all, &paths::LOOKS, &tables::LOOK_AT_PATHS),
         NONE
     );
+    assert_eq!(paths::methods(&of, &tables::LOOKING_METHODS), NONE);
 }

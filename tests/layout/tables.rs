@@ -95,3 +95,31 @@ pub const LOOK_AT_PATHS: [(&str, &str); 30] = [
     ("plan/tree.rs", "whether the tree's top can be written"),
     ("sys/", "/proc, and the step that `files` walks by"),
 ];
+
+/// How many calls a file has of methods that look at a path ([`crate::paths::methods`]).
+#[rustfmt::skip]
+pub const LOOKING_METHODS: [(&str, usize); 23] = [
+    ("cli/auto/apparmor.rs", 3),
+    ("enforce/mandatory.rs", 1),
+    ("go/dirhash.rs", 3),
+    ("go/gitdirs.rs", 1),
+    ("go/mod.rs", 3),
+    ("go/toolchain.rs", 2),
+    ("go/trust.rs", 2),
+    ("go/vcs.rs", 4),
+    ("host/cgroups.rs", 1),
+    ("launch/wrapper.rs", 2),
+    ("plan/libraries.rs", 3),
+    ("plan/links.rs", 3),
+    ("plan/programs.rs", 3),
+    ("plan/system.rs", 2),
+    ("plan/tree.rs", 1),
+    ("profile/load.rs", 3),
+    ("run/audit.rs", 2),
+    ("run/folders.rs", 3),
+    ("run/git.rs", 1),
+    ("run/links.rs", 3),
+    ("run/protected.rs", 1),
+    ("run/verify.rs", 3),
+    ("web/folder.rs", 2),
+];

@@ -2,7 +2,8 @@
 
 use std::process::{Command, Stdio};
 
-use super::launch::{Place, Setting, eventually, kill, wait_for_file};
+use super::launch::{Place, Setting, child_of, kill};
+use crate::support::wait::ends;
 
 /// As root in a container without CAP_SYS_ADMIN, which cannot make namespaces.
 const CONTAINER: &str = "setpriv --bounding-set=-sys_admin";
@@ -42,14 +43,18 @@ fn pid_1_reaps_orphans_that_are_not_its_own() {
     }
     for prefix in ["", CONTAINER] {
         let place = Place::new(ROOT);
-        // Processes beside the run, as `docker exec` makes them, that leave orphans to pid 1.
-        let before = "(sleep 0.5; for i in 1 2 3 4 5; do (sh -c 'sleep 0.1 &' &); done; sleep 1; \
-                      ps -eo stat= | grep -c Z > out/zombies) &";
-        let words = "sh -c 'sleep 2.5; exit 8'";
+        // Processes beside the run, as `docker exec` makes them, that leave orphans to pid 1. One that
+        // is reaped is gone from /proc.
+        let before = "(: > out/orphans; until [ -e out/ready ]; do sleep 0.02; done; \
+                      for i in 1 2 3 4 5; do (sh -c 'sleep 0.1 & echo $! >> out/orphans' &); done; \
+                      until [ $(wc -l < out/orphans) = 5 ]; do sleep 0.02; done; \
+                      for i in $(cat out/orphans); do while [ -e /proc/$i ]; do sleep 0.02; done; done; \
+                      touch out/reaped) &";
+        let words = "sh -c 'touch out/ready; until [ -e out/reaped ]; do sleep 0.02; done; exit 8'";
         let mut command = as_pid_1_after(&place, before, prefix, words);
-        assert_eq!(command.status().unwrap().code(), Some(8), "{prefix}");
-        let zombies = std::fs::read_to_string(place.tree().join("out/zombies")).unwrap();
-        assert_eq!(zombies.trim(), "0", "{prefix}");
+        let mut child = command.spawn().unwrap();
+        ends(&mut child);
+        assert_eq!(child.wait().unwrap().code(), Some(8), "{prefix}");
     }
 }
 
@@ -63,17 +68,9 @@ fn pid_1_passes_signals_on() {
         let words = "sh -c 'trap \"exit 9\" TERM; touch out/ready; while :; do sleep 0.1; done'";
         let mut command = as_pid_1_after(&place, "", prefix, words);
         let mut child = command.spawn().unwrap();
-        wait_for_file(&place.tree().join("out/ready"));
-        let children = format!("/proc/{0}/task/{0}/children", child.id());
-        let mut launcher = String::new();
-        eventually("pid 1 is there", || {
-            launcher = std::fs::read_to_string(&children)
-                .unwrap()
-                .trim()
-                .to_owned();
-            !launcher.is_empty()
-        });
-        kill(launcher.parse().unwrap(), libc::SIGTERM);
+        place.wait_until_ready();
+        kill(child_of(child.id() as i32), libc::SIGTERM);
+        ends(&mut child);
         assert_eq!(child.wait().unwrap().code(), Some(9), "{prefix}");
     }
 }
@@ -93,8 +90,9 @@ fn root_s_work_tree_is_written_and_stays_root_s() {
         std::os::unix::fs::chown(path, Some(0), Some(0)).unwrap();
     }
     let cache = place.tree().join("../cache/deep");
-    let words = "go build -o app .";
-    let mut command = as_pid_1(&place, "", words);
+    let mut command = as_pid_1(&place, "", "go build -o app .");
+    assert!(command.status().unwrap().success());
+    let mut command = as_pid_1(&place, "", "go list .");
     command.env("GOCACHE", &cache);
     assert!(command.status().unwrap().success());
     use std::os::unix::fs::MetadataExt;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use super::launch::{Place, settings};
+use super::launch::{Place, has_taken_its_signals, kill, settings};
 use super::pty::Terminal;
 
 /// The launcher's path, to be written into scripts.
@@ -17,20 +17,36 @@ impl std::fmt::Display for Launcher {
     }
 }
 
+/// Has the shell count a signal. The count is said when USR1 has come.
+fn count(signal: &str, before: &str) -> String {
+    format!(
+        "{GOSANDBOX} -q -- perl -e '$SIG{{{signal}}} = sub {{ $n++ }}; $SIG{{USR1}} = sub {{ $over = 1 }}; $n = 0; \
+         $| = 1; print \"star\", \"ted\\n\"; select undef, undef, undef, 0.02 until $n; print \"came\\n\"; \
+         select undef, undef, undef, 0.02 until $over; {before} \
+         print \"got=$n\\n\"; exit 3'; echo stat''us=$?\n"
+    )
+}
+
+/// Ends the count when the signal has come and the launcher, which got it too, has dealt with it.
+fn end_the_count(terminal: &mut Terminal) {
+    terminal.expect("came");
+    let launcher = terminal.foreground();
+    has_taken_its_signals(launcher);
+    kill(launcher, libc::SIGUSR1);
+}
+
 #[test]
 fn ctrl_c_reaches_the_command_once_and_its_status_comes_back() {
     for setting in settings() {
         let place = Place::new(setting);
         let mut terminal = Terminal::open(&place);
-        terminal.send(&format!(
-            "{GOSANDBOX} -q -- sh -c 'n=0; trap \"n=\\$((n+1))\" INT; echo star''ted; sleep 5; sleep 0.4; \
-             echo got=$n; exit 3'; echo status=$?\n"
-        ));
+        terminal.send(&count("INT", ""));
         terminal.expect("started");
         terminal.send("\x03");
+        end_the_count(&mut terminal);
         assert!(terminal.expect("status=3").contains("got=1"), "{setting:?}");
         terminal.send(&format!(
-            "{GOSANDBOX} -q -- sh -c 'echo star''ted; sleep 50'; echo status=$?\n"
+            "{GOSANDBOX} -q -- sh -c 'echo star''ted; sleep 600'; echo status=$?\n"
         ));
         terminal.expect("started");
         terminal.press_until("\x03", "status=130");
@@ -39,9 +55,10 @@ fn ctrl_c_reaches_the_command_once_and_its_status_comes_back() {
 
 /// Waits without a child: one that vfork(2) has made and that is stopped before it executes anything
 /// keeps its parent from being stopped, and a shell without a sandbox hangs just so.
-fn waits_for_a_second() -> String {
-    let script = r#"$| = 1; print "star", "ted\n"; select undef, undef, undef, 1; print "all done\n"; exit 4"#;
-    format!("{GOSANDBOX} -q -- perl -e '{script}'\n")
+fn waits(place: &Place) -> String {
+    let _none_yet = fs::remove_file(place.tree().join("out/go"));
+    let script = r#"$| = 1; print "star", "ted\n"; select undef, undef, undef, 0.02 until -e "out/go"; print "all done\n"; exit 4"#;
+    format!("{GOSANDBOX} -q --rw out -- perl -e '{script}'\n")
 }
 
 #[test]
@@ -49,17 +66,19 @@ fn ctrl_z_and_fg_stop_and_go_on() {
     for setting in settings() {
         let place = Place::new(setting);
         let mut terminal = Terminal::open(&place);
-        terminal.send(&waits_for_a_second());
+        terminal.send(&waits(&place));
         terminal.expect("started");
         terminal.send("\x1a");
         terminal.expect("Stopped");
+        place.let_go();
         terminal.send("echo stat''us=$?; bg\n");
         assert!(terminal.expect("status=148").len() < 400, "{setting:?}");
         terminal.expect("all done");
-        terminal.send(&waits_for_a_second());
+        terminal.send(&waits(&place));
         terminal.expect("started");
         terminal.send("\x1a");
         terminal.expect("Stopped");
+        place.let_go();
         terminal.send("fg; echo stat''us=$?\n");
         terminal.expect("all done");
         terminal.expect("status=4");
@@ -70,7 +89,7 @@ fn ctrl_z_and_fg_stop_and_go_on() {
 fn ctrl_backslash_makes_go_print_its_goroutines() {
     for setting in settings() {
         let place = Place::new(setting);
-        let program = "package main\n\nimport \"time\"\n\nfunc main() {\n\tprintln(\"started\")\n\ttime.Sleep(time.Minute)\n}\n";
+        let program = "package main\n\nimport \"time\"\n\nfunc main() {\n\tprintln(\"started\")\n\ttime.Sleep(time.Hour)\n}\n";
         std::fs::write(place.tree().join("main.go"), program).unwrap();
         let mut terminal = Terminal::open(&place);
         terminal.send(&format!("{GOSANDBOX} -q -- go run . ; echo stat''us=$?\n"));
@@ -87,12 +106,10 @@ fn a_change_of_size_is_seen() {
     for setting in settings() {
         let place = Place::new(setting);
         let mut terminal = Terminal::open(&place);
-        terminal.send(&format!(
-            "{GOSANDBOX} -q -- sh -c 'n=0; trap \"n=\\$((n+1))\" WINCH; echo star''ted; \
-             for i in 1 2 3 4 5 6 7 8; do sleep 0.1; done; stty size; echo got=$n'; echo stat''us=$?\n"
-        ));
+        terminal.send(&count("WINCH", "system \"stty size\";"));
         terminal.expect("started");
         terminal.resize(33, 99);
+        end_the_count(&mut terminal);
         let seen = terminal.expect("status=");
         assert!(
             seen.contains("33 99") && seen.contains("got=1"),

@@ -3,9 +3,10 @@
 use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+
+use crate::support::wait::{eventually, found, wait_for_file};
 
 /// An ordinary user's number, for tests that run as root.
 pub const ORDINARY: u32 = 4711;
@@ -129,6 +130,17 @@ impl Place {
         command.spawn().unwrap()
     }
 
+    /// A file that scripts inside wait for, in a folder that is not staged.
+    pub fn let_go(&self) {
+        fs::write(self.tree().join("out/go"), "").unwrap();
+    }
+
+    /// Until a script inside says that it is ready.
+    #[track_caller]
+    pub fn wait_until_ready(&self) {
+        wait_for_file(&self.tree().join("out/ready"));
+    }
+
     pub fn output(&self, words: &[&str]) -> Output {
         self.start(words).wait_with_output().unwrap()
     }
@@ -146,9 +158,9 @@ fn cache(setting: Setting) -> PathBuf {
     let user = if is_root() { ORDINARY } else { 0 };
     let name = format!("gosandbox-lifecycle-cache-{user}-{}", setting.root);
     let folder = std::env::temp_dir().join(name);
-    if fs::create_dir(&folder).is_ok() && is_root() {
-        std::os::unix::fs::chown(&folder, Some(ORDINARY), Some(ORDINARY)).unwrap();
-    }
+    static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _held = LOCK.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    crate::reachable::seed::seed(&folder, is_root().then_some(ORDINARY));
     folder
 }
 
@@ -196,35 +208,33 @@ fn refuse_namespaces() -> io::Result<()> {
     Ok(())
 }
 
+/// Shell words that wait for [`Place::let_go`].
+pub const UNTIL_LET_GO: &str = "until [ -e out/go ]; do sleep 0.02; done";
+
+/// Waits until a process has taken every signal that was sent to it: it deals with the next one after these.
+pub fn has_taken_its_signals(pid: i32) {
+    eventually("no signal is pending", || {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let mut pending = status.lines().filter_map(|line| {
+            let (name, mask) = line.split_once(":\t")?;
+            ["SigPnd", "ShdPnd"].contains(&name).then_some(mask)
+        });
+        pending.all(|mask| mask.bytes().all(|digit| digit == b'0'))
+    });
+}
+
+/// The one process that another has started.
+pub fn child_of(pid: i32) -> i32 {
+    let children = format!("/proc/{pid}/task/{pid}/children");
+    found("it has one child", || {
+        let list = fs::read_to_string(&children).unwrap();
+        list.trim().parse().ok()
+    })
+}
+
 pub fn kill(pid: i32, signal: i32) {
     // SAFETY: integers only.
     assert_eq!(unsafe { libc::kill(pid, signal) }, 0, "kill {pid}");
-}
-
-/// Waits until a condition holds.
-pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !holds() {
-        assert!(begin.elapsed() < Duration::from_secs(20), "never: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-pub fn wait_for_file(path: &Path) {
-    eventually(&format!("{} appears", path.display()), || path.exists());
-}
-
-/// Processes whose command line holds a word.
-pub fn processes_with(word: &str) -> Vec<i32> {
-    let entries = fs::read_dir("/proc").unwrap().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    let holds = |pid: &i32| {
-        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let words = line.split(|byte| *byte == 0);
-        let mut words = words.map(String::from_utf8_lossy);
-        words.any(|found| found == word)
-    };
-    pids.filter(holds).collect()
 }
 
 /// A number of seconds that no other test sleeps, to be found again by.

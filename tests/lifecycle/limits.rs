@@ -4,7 +4,8 @@ use std::fs;
 
 use crate::reachable::{Lacks, needs_root, skip};
 
-use super::launch::{Place, Setting, eventually, is_root, kill, settings, wait_for_file};
+use super::launch::{Place, Setting, is_root, kill, settings};
+use crate::support::wait::eventually;
 
 const BOMB: &str = r#"package life
 
@@ -13,7 +14,7 @@ import ("os/exec"; "testing")
 func TestBomb(t *testing.T) {
 	started := 0
 	for range 200 {
-		if exec.Command("sleep", "5").Start() != nil {
+		if exec.Command("sleep", "600").Start() != nil {
 			break
 		}
 		started++
@@ -139,9 +140,9 @@ fn the_cgroup_of_a_crashed_run_goes_with_the_next() {
         "--",
         "sh",
         "-c",
-        "touch out/ready; sleep 60",
+        "touch out/ready; sleep 600",
     ]);
-    wait_for_file(&place.tree().join("out/ready"));
+    place.wait_until_ready();
     let group = std::path::PathBuf::from(format!("{parent}/gosandbox-{}-0", child.id()));
     let inside = || fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
     assert!(

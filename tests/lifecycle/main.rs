@@ -10,8 +10,10 @@ mod launch;
 mod limits;
 mod progress;
 mod pty;
-#[path = "../reachable/mod.rs"]
-mod reachable;
 mod review;
 mod signals;
+#[path = "../support/mod.rs"]
+mod support;
 mod survivors;
+
+use support::reachable;

@@ -8,13 +8,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::launch::{ORDINARY, Place, is_root, settings};
 use super::pty::Terminal;
-
-/// Longer than a download that says nothing.
-const LONG: Duration = Duration::from_millis(1500);
+use crate::support::wait::eventually;
 
 /// A module proxy with one module, whose archive comes drop by drop.
 struct Slow {
@@ -41,18 +39,6 @@ impl Slow {
             }
         });
         slow
-    }
-
-    /// Lets the rest come when a download has lasted, whatever is seen of it.
-    fn relent(&self) {
-        let (enough, begun) = (Arc::clone(&self.enough), Arc::clone(&self.begun));
-        thread::spawn(move || {
-            while !begun.load(Ordering::Relaxed) {
-                thread::sleep(Duration::from_millis(10));
-            }
-            thread::sleep(LONG);
-            enough.store(true, Ordering::Relaxed);
-        });
     }
 }
 
@@ -131,20 +117,26 @@ fn download(place: &Place, slow: &Slow, options: &str) -> String {
     )
 }
 
+/// A terminal on which a download has begun.
+fn begin(place: &Place, slow: &Slow, options: &str, redirected: &str) -> Terminal {
+    let mut terminal = Terminal::open(place);
+    terminal.expect("\n");
+    let words = download(place, slow, options);
+    terminal.send(&format!("{words} {redirected}; echo status=$?\n"));
+    eventually("it begins", || slow.begun.load(Ordering::Relaxed));
+    terminal
+}
+
+const LINE: &str = "gosandbox: fetching: 1 module, ";
+
 #[test]
 fn a_download_that_lasts_has_a_line_on_the_terminal_that_is_gone_at_the_end() {
     for setting in settings() {
         let place = Place::new(setting);
         let slow = Slow::new();
-        let mut terminal = Terminal::open(&place);
-        terminal.expect("\n");
-        let words = download(&place, &slow, "");
-        terminal.send(&format!("{words}; echo status=$?\n"));
-        let before = terminal.expect("gosandbox: fetching: 1 module, ");
-        assert_eq!(
-            before, "\r\x1b[Kgosandbox: fetching: 1 module, ",
-            "{setting:?}"
-        );
+        let mut terminal = begin(&place, &slow, "", "");
+        let before = terminal.expect(LINE);
+        assert_eq!(before, format!("\r\x1b[K{LINE}"), "{setting:?}");
         slow.enough.store(true, Ordering::Relaxed);
         let after = terminal.expect("status=");
         // What is on the line after it was cleared last.
@@ -157,22 +149,23 @@ fn a_download_that_lasts_has_a_line_on_the_terminal_that_is_gone_at_the_end() {
 #[test]
 fn nothing_is_said_of_a_download_where_standard_error_is_no_terminal_or_with_q() {
     for setting in settings() {
-        let place = Place::new(setting);
-        for (options, redirected) in [("", "2>out/said"), ("-q", "")] {
-            let slow = Slow::new();
-            let mut terminal = Terminal::open(&place);
-            terminal.expect("\n");
-            let words = download(&place, &slow, options);
-            slow.relent();
-            let start = Instant::now();
-            terminal.send(&format!("{words} {redirected}; echo status=$?\n"));
+        let silent = [("", "2>out/said"), ("-q", "")].map(|(options, redirected)| {
+            let (place, slow) = (Place::new(setting), Slow::new());
+            let terminal = begin(&place, &slow, options, redirected);
+            (place, slow, terminal, !redirected.is_empty())
+        });
+        // They have lasted long enough when one that began after them has its line.
+        let (place, slow) = (Place::new(setting), Slow::new());
+        begin(&place, &slow, "", "").expect(LINE);
+        for (place, slow, mut terminal, is_redirected) in silent {
+            slow.enough.store(true, Ordering::Relaxed);
             let seen = terminal.expect("status=0");
-            assert!(start.elapsed() > LONG, "the download did not last");
-            assert_eq!(seen, "status=0", "{setting:?} {options}");
-            if !redirected.is_empty() {
+            assert_eq!(seen, "status=0", "{setting:?}");
+            if is_redirected {
                 let said = fs::read_to_string(place.tree().join("out/said")).unwrap();
                 assert_eq!(said, "", "{setting:?}");
             }
         }
+        slow.enough.store(true, Ordering::Relaxed);
     }
 }

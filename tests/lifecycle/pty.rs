@@ -7,7 +7,8 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::launch::Place;
+use super::launch::{Place, child_of};
+use crate::support::wait::DEADLINE;
 
 pub struct Terminal {
     master: File,
@@ -66,20 +67,46 @@ impl Terminal {
 
     /// Waits for a text, and takes what came up to it.
     pub fn expect(&mut self, text: &str) -> String {
-        let came = self.wait(text, Duration::from_secs(90));
-        came.unwrap_or_else(|| panic!("waited for {text:?}, saw {:?}", self.seen))
+        let came = self.wait(text, DEADLINE);
+        came.unwrap_or_else(|| {
+            panic!(
+                "waited for {text:?}, saw {:?}\n{}",
+                self.seen,
+                self.processes()
+            )
+        })
+    }
+
+    /// What runs on the terminal, for the message of a failure.
+    fn processes(&self) -> String {
+        let session = self.shell.id().to_string();
+        let mut list = Command::new("ps");
+        list.args([
+            "-o",
+            "pid,ppid,pgid,tpgid,stat,wchan:20,args",
+            "-s",
+            &session,
+        ]);
+        let output = list.output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Presses keys until a text comes. A dash that is about to start a command waits for that to die
     /// of an interrupt which came just before it was there; so it does without a sandbox.
     pub fn press_until(&mut self, keys: &str, text: &str) {
-        for _ in 0..20 {
+        let begin = Instant::now();
+        while begin.elapsed() < DEADLINE {
             self.send(keys);
             if self.wait(text, Duration::from_secs(1)).is_some() {
                 return;
             }
         }
         panic!("pressed for {text:?}, saw {:?}", self.seen);
+    }
+
+    /// What the shell runs in the foreground.
+    pub fn foreground(&self) -> i32 {
+        child_of(self.shell.id() as i32)
     }
 
     fn wait(&mut self, text: &str, patience: Duration) -> Option<String> {

@@ -1,16 +1,36 @@
 //! Signals to the launcher and to its process group.
 
-use std::process::Stdio;
+use std::process::{Child, Output, Stdio};
 
-use super::launch::{Place, eventually, kill, settings, wait_for_file};
+use super::launch::{Place, UNTIL_LET_GO, has_taken_its_signals, kill, settings};
+use crate::support::wait::{ends, eventually};
 
-/// Counts each signal that it gets, for a second after the first.
-const COUNT: &str = r#"
-n=0; trap 'n=$((n+1))' TERM HUP INT QUIT USR1 USR2
-touch out/ready
-i=0; while [ $i -lt 200 ] && [ $n -eq 0 ]; do sleep 0.05; i=$((i+1)); done
-i=0; while [ $i -lt 12 ]; do sleep 0.05; i=$((i+1)); done
-echo "got $n"; exit 7"#;
+/// Counts each signal that it gets until the one that ends the count. Perl counts two that come at one moment as two.
+fn counter(last: &str) -> String {
+    let counted: Vec<&str> = ["TERM", "HUP", "INT", "QUIT", "USR1", "USR2"]
+        .into_iter()
+        .filter(|name| *name != last)
+        .collect();
+    format!(
+        "$SIG{{$_}} = sub {{ $n++ }} for qw({}); $SIG{{{last}}} = sub {{ $over = 1 }}; $n = 0; \
+         open F, '>', 'out/ready'; close F; select undef, undef, undef, 0.02 until $over; \
+         print \"got $n\\n\"; exit 7",
+        counted.join(" ")
+    )
+}
+
+/// Ends the count when everything that came before has been passed on, and returns what was said.
+fn counted(child: Child, last: i32) -> Output {
+    let launcher = child.id() as i32;
+    has_taken_its_signals(launcher);
+    kill(launcher, last);
+    ended(child)
+}
+
+fn ended(mut child: Child) -> Output {
+    ends(&mut child);
+    child.wait_with_output().unwrap()
+}
 
 #[test]
 fn a_signal_to_the_launcher_alone_reaches_the_command_once() {
@@ -23,10 +43,10 @@ fn a_signal_to_the_launcher_alone_reaches_the_command_once() {
             libc::SIGINT,
         ] {
             let place = Place::new(setting);
-            let child = place.start(&["-q", "--", "sh", "-c", COUNT]);
-            wait_for_file(&place.tree().join("out/ready"));
+            let child = place.start(&["-q", "--", "perl", "-e", &counter("USR2")]);
+            place.wait_until_ready();
             kill(child.id() as i32, signal);
-            let output = child.wait_with_output().unwrap();
+            let output = counted(child, libc::SIGUSR2);
             let text = String::from_utf8_lossy(&output.stdout);
             assert_eq!(text, "got 1\n", "{setting:?} {signal}");
             assert_eq!(output.status.code(), Some(7));
@@ -40,10 +60,10 @@ fn a_signal_to_the_group_reaches_the_command_once() {
     for setting in settings() {
         for signal in [libc::SIGTERM, libc::SIGHUP, libc::SIGUSR2, libc::SIGINT] {
             let place = Place::new(setting);
-            let child = place.start(&["-q", "--", "sh", "-c", COUNT]);
-            wait_for_file(&place.tree().join("out/ready"));
+            let child = place.start(&["-q", "--", "perl", "-e", &counter("USR1")]);
+            place.wait_until_ready();
             kill(-(child.id() as i32), signal);
-            let output = child.wait_with_output().unwrap();
+            let output = counted(child, libc::SIGUSR1);
             let text = String::from_utf8_lossy(&output.stdout);
             assert_eq!(text, "got 1\n", "{setting:?} {signal}");
             assert_eq!(output.status.code(), Some(7));
@@ -91,15 +111,24 @@ fn ignored_and_blocked_signals_are_the_commands_as_they_are_the_callers() {
     }
 }
 
+fn state_of(pid: i32) -> char {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
+}
+
 #[test]
 fn a_command_that_ignores_the_stop_does_not_stop_the_launcher() {
     for setting in settings() {
         let place = Place::new(setting);
-        let script = "trap '' TSTP; touch out/ready; i=0; while [ $i -lt 10 ]; do sleep 0.1; i=$((i+1)); done; exit 4";
-        let mut child = place.start(&["-q", "--", "sh", "-c", script]);
-        wait_for_file(&place.tree().join("out/ready"));
-        kill(child.id() as i32, libc::SIGTSTP);
-        assert_eq!(child.wait().unwrap().code(), Some(4), "{setting:?}");
+        let script = format!("trap '' TSTP; touch out/ready; {UNTIL_LET_GO}; exit 4");
+        let child = place.start(&["-q", "--", "sh", "-c", &script]);
+        place.wait_until_ready();
+        let launcher = child.id() as i32;
+        kill(launcher, libc::SIGTSTP);
+        has_taken_its_signals(launcher);
+        assert_ne!(state_of(launcher), 'T', "{setting:?}");
+        place.let_go();
+        assert_eq!(ended(child).status.code(), Some(4), "{setting:?}");
     }
 }
 
@@ -107,17 +136,16 @@ fn a_command_that_ignores_the_stop_does_not_stop_the_launcher() {
 fn the_launcher_stops_with_the_command_and_goes_on_with_it() {
     for setting in settings() {
         let place = Place::new(setting);
-        let mut child = place.start(&["-q", "--", "sh", "-c", "touch out/ready; sleep 1; exit 5"]);
-        wait_for_file(&place.tree().join("out/ready"));
-        let pid = child.id() as i32;
-        let state = || {
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-            stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
-        };
-        kill(-pid, libc::SIGSTOP);
-        eventually("it stops", || state() == 'T');
-        kill(-pid, libc::SIGCONT);
-        assert_eq!(child.wait().unwrap().code(), Some(5), "{setting:?}");
+        let script = format!("touch out/ready; {UNTIL_LET_GO}; exit 5");
+        let child = place.start(&["-q", "--", "sh", "-c", &script]);
+        place.wait_until_ready();
+        let launcher = child.id() as i32;
+        kill(-launcher, libc::SIGSTOP);
+        eventually("it stops", || state_of(launcher) == 'T');
+        place.let_go();
+        assert_eq!(state_of(launcher), 'T', "{setting:?}");
+        kill(-launcher, libc::SIGCONT);
+        assert_eq!(ended(child).status.code(), Some(5), "{setting:?}");
     }
 }
 

@@ -1,10 +1,12 @@
 //! Launchers that are killed, or get signals while they look.
 
 use std::path::Path;
-use std::process::Child;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::in_environments;
+use crate::support::killed::{at_call, moments, send};
+use crate::support::wait::{DEADLINE, closed, wait_for_file};
 use crate::support::{self, Ended, Env, Site, held};
 use crate::{DIRECT, changes, environments, listed, planted, site};
 
@@ -18,28 +20,25 @@ const MANY: usize = 100;
 const PLANT_MANY: &str = "all=$(seq 100); mkdir -p $(for i in $all; do echo $i/.git/refs $i/.git/objects; done); \
     for i in $all; do echo planted > $i/.git/HEAD; done; : > done";
 
-/// To a process that was not waited for.
-#[allow(unsafe_code)]
-fn send(process: i32, signal: i32) {
-    // SAFETY: it takes plain numbers.
-    unsafe { libc::kill(process, signal) };
+fn command(site: &Site) -> Command {
+    site.gosandbox(&DIRECT, &["sh", "script.sh", "own"])
 }
 
 fn start(site: &Site) -> Child {
-    let mut command = site.gosandbox(&DIRECT, &["sh", "script.sh", "own"]);
-    command.stderr(std::process::Stdio::null());
+    let mut command = command(site);
+    command.stderr(Stdio::null()).stdout(Stdio::piped());
     command.spawn().unwrap()
 }
 
 fn wait_for(site: &Site, path: &str) {
-    let start = Instant::now();
-    while site.work.join(path).symlink_metadata().is_err() {
-        assert!(
-            start.elapsed() < Duration::from_secs(120),
-            "{path} never came"
-        );
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    wait_for_file(&site.work.join(path));
+}
+
+/// Kills a launcher, and waits until what it has started is dead too: whatever lives would go on planting.
+fn kill(child: &mut Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+    closed(child.stdout.take().unwrap());
 }
 
 /// A site whose launcher was killed when something was planted.
@@ -49,8 +48,7 @@ fn killed(env: Env) -> Site {
     site.settle();
     let mut child = start(&site);
     wait_for(&site, "own/b/.git");
-    child.kill().unwrap();
-    child.wait().unwrap();
+    kill(&mut child);
     site
 }
 
@@ -127,28 +125,31 @@ fn a_look_that_is_given_up_is_not_done() {
     }
 }
 
+/// Before the script runs, at moments that are spread over the system calls until then, and when it has planted.
 fn a_launcher_that_is_killed_at_any_moment_leaves_nothing_to_the_next(env: Env) {
-    let mut rounds_with_plants = 0;
-    for round in 0..12 {
+    let is_left_to_the_next = |site: &Site, moment: usize| {
+        site.run(&DIRECT, &["true"]).expect(0);
+        assert_eq!(planted(site), [""; 0], "{env:?} {moment}");
+        assert_eq!(listed(site), None, "{env:?} {moment}");
+    };
+    let made = || {
         let site = site(env, SCRIPT);
         site.settle();
-        let mut child = start(&site);
-        match round {
-            // It has planted, however slow the machine is.
-            11 => wait_for(&site, "own/b/.git"),
-            _ => std::thread::sleep(Duration::from_millis(5 + round * 20)),
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        rounds_with_plants += u32::from(!planted(&site).is_empty());
-        site.run(&DIRECT, &["true"]).expect(0);
-        assert_eq!(planted(&site), [""; 0], "{env:?} {round}");
-        assert_eq!(listed(&site), None, "{env:?} {round}");
+        site
+    };
+    for moment in moments(&mut command(&made()), 10) {
+        let site = made();
+        at_call(&mut command(&site), moment, |launcher| {
+            send(launcher, libc::SIGKILL);
+        });
+        is_left_to_the_next(&site, moment);
     }
-    assert!(
-        rounds_with_plants > 0,
-        "{env:?}: nothing was planted, so nothing was shown"
-    );
+    let site = made();
+    let mut child = start(&site);
+    wait_for(&site, "own/b/.git");
+    kill(&mut child);
+    assert_ne!(planted(&site), [""; 0], "{env:?}: nothing was planted");
+    is_left_to_the_next(&site, usize::MAX);
 }
 
 in_environments!(a_launcher_that_is_killed_at_any_moment_leaves_nothing_to_the_next);
@@ -156,7 +157,7 @@ in_environments!(a_launcher_that_is_killed_at_any_moment_leaves_nothing_to_the_n
 /// Kills a launcher before one of its moves.
 fn kill_before(site: &Site, moves: usize) {
     let (mut launcher, mut number) = (None, 0);
-    let mut command = site.gosandbox(&DIRECT, &["sh", "script.sh", "own"]);
+    let mut command = command(site);
     let ended = held::run(&mut command, |call| {
         let launcher = *launcher.get_or_insert(call.process);
         let is_move = [libc::SYS_renameat, libc::SYS_renameat2].contains(&call.number);
@@ -210,12 +211,12 @@ fn signals_do_not_keep_the_launcher_from_looking(env: Env) {
         site.settle();
         let mut child = start(&site);
         wait_for(&site, "own/done");
-        let stop = Instant::now() + Duration::from_secs(120);
+        let begin = Instant::now();
         while child.try_wait().unwrap().is_none() {
             let signal = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP][round % 3];
             send(child.id().cast_signed(), signal);
             std::thread::sleep(Duration::from_micros(500));
-            assert!(Instant::now() < stop, "{env:?}");
+            assert!(begin.elapsed() < DEADLINE, "{env:?}");
         }
         assert_eq!(planted(&site), [""; 0], "{env:?} {round}");
     }
@@ -228,7 +229,6 @@ in_environments!(signals_do_not_keep_the_launcher_from_looking);
 fn without_a_next_run_it_stays() {
     for env in environments() {
         let site = killed(env);
-        std::thread::sleep(Duration::from_millis(300));
         assert_eq!(new(&site).len(), 2, "{env:?}");
         Ended::of(&mut site.bare(&["true"])).expect(0);
         assert_eq!(new(&site).len(), 2, "{env:?}");

@@ -1,7 +1,10 @@
 //! Runs beside each other in one work tree.
 
-use std::time::{Duration, Instant};
+use std::io::Read as _;
+use std::process::Stdio;
 
+use crate::support::Ended;
+use crate::support::wait::wait_for_file;
 use crate::{DIRECT, changes, environments, listed, planted, site};
 
 #[test]
@@ -12,11 +15,7 @@ fn a_run_that_is_alive_is_not_looked_at() {
         let mut command = site.gosandbox(&DIRECT, &["sh", "script.sh", "own"]);
         command.stderr(std::process::Stdio::piped());
         let child = command.spawn().unwrap();
-        let start = Instant::now();
-        while !site.work.join("own/done").exists() {
-            assert!(start.elapsed() < Duration::from_secs(30));
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        wait_for_file(&site.work.join("own/done"));
         let line = listed(&site).unwrap();
         assert!(line.contains("running"), "{env:?} {line}");
         for verb in ["apply", "show", "drop"] {
@@ -45,17 +44,24 @@ fn runs_do_not_take_what_stands_in_for_protected_paths_for_an_attack() {
         for _ in 0..3 {
             let site = site(env, "");
             site.settle();
-            std::thread::scope(|scope| {
-                let run = || site.run(&DIRECT, &["sh", "-c", "sleep 0.05"]);
-                let runs: Vec<_> = (0..4).map(|_| scope.spawn(run)).collect();
-                for run in runs {
-                    let ended = run.join().unwrap();
-                    // Where two make the same name at one moment, one does not start.
-                    let starts = !ended.stderr.contains("cannot start the sandbox");
-                    assert!(!starts || ended.status == 0, "{env:?} {ended:?}");
-                    assert!(!ended.stderr.contains("moved away"), "{env:?} {ended:?}");
-                }
-            });
+            let run = || {
+                let mut command = site.gosandbox(&DIRECT, &["sh", "-c", "echo started; cat"]);
+                command.stdin(Stdio::piped()).stdout(Stdio::piped());
+                command.stderr(Stdio::piped()).spawn().unwrap()
+            };
+            let mut runs: Vec<_> = (0..4).map(|_| run()).collect();
+            // All of them have started, or have ended, before one may end.
+            for run in &mut runs {
+                let _ended = run.stdout.as_mut().unwrap().read_exact(&mut [0; 8]);
+            }
+            for mut run in runs {
+                drop(run.stdin.take());
+                let ended = Ended::from(run.wait_with_output().unwrap());
+                // Where two make the same name at one moment, one does not start.
+                let starts = !ended.stderr.contains("cannot start the sandbox");
+                assert!(!starts || ended.status == 0, "{env:?} {ended:?}");
+                assert!(!ended.stderr.contains("moved away"), "{env:?} {ended:?}");
+            }
             let listing = site.listing();
             let is_junk =
                 |path: &&std::path::PathBuf| path.to_string_lossy().contains("quarantine");

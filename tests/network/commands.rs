@@ -43,6 +43,7 @@ fn a_tool_that_is_missing_is_fetched_first_and_runs_without_network() {
         let words = ["go", "get", "-tool", "example.test/tools/say@v1.0.0"];
         scene.run(&[], &words).expect(0);
         scene.forget();
+        scene.site.warm_cache_of_home();
         let ended = scene.run(&[], &["go", "tool", "say"]).expect(0);
         ended.says("fetched and run true");
     }

@@ -16,7 +16,6 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
-use std::time::Duration;
 
 use gosandbox::enforce::seccomp::{compile, install};
 use gosandbox::notify::{Handover, Rules, Supervisor};
@@ -113,16 +112,8 @@ fn serve(mut supervisor: Supervisor) {
 /// Runs a script as an ordinary user, with a supervisor or bare.
 fn command(folder: &Path, supervised: bool, script: &str) -> Command {
     let mut command = if supervised {
-        let mut command = Command::new(reachable::this_test());
-        command
-            .args([
-                "--exact",
-                "--ignored",
-                "helper",
-                "--nocapture",
-                "--test-threads=1",
-            ])
-            .env("NOTIFY_TEST_SCRIPT", script);
+        let mut command = reachable::again("helper");
+        command.env("NOTIFY_TEST_SCRIPT", script);
         command
     } else {
         let mut command = Command::new("/bin/sh");
@@ -205,6 +196,8 @@ fn go_tests_use_the_loopback_as_bare() {
     )
     .expect("a file");
     std::fs::write(module.join("loopback_test.go"), TESTS).expect("a file");
+    let is_root = rustix::process::geteuid().is_root();
+    reachable::seed::seed(&folder.path().join("cache"), is_root.then_some(65534));
     for supervised in [false, true] {
         let output = run(
             folder.path(),

@@ -1,6 +1,7 @@
 //! The host's services, its processes and the network stay out of reach.
 
 use super::*;
+use crate::reachable::wait::wait_for_file;
 
 /// The attack succeeds bare, and inside gives exactly this error number.
 fn refused(name: &str, argument: &str, errno: i32) {
@@ -73,8 +74,8 @@ fn no_connection_is_put_off_until_the_port_is_anothers() {
 #[test]
 fn datagrams_reach_neither_the_host_nor_the_network() {
     let host = UdpSocket::bind("[::]:0").expect("a port");
-    host.set_read_timeout(Some(Duration::from_millis(100)))
-        .expect("a time");
+    // On the loopback a datagram has come when the call that sends it returns.
+    host.set_nonblocking(true).expect("a flag");
     let port = host.local_addr().expect("an address").port();
     for (name, ip) in [
         ("udp", "127.0.0.1"),
@@ -181,15 +182,7 @@ fn a_supervisor_that_is_gone_means_refusal() {
     let mut supervisor = command(folder.path(), true, script)
         .spawn()
         .expect("the helper");
-    let wait_for = |name: &str| {
-        for _ in 0..200 {
-            if folder.path().join(name).exists() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        panic!("no file {name}");
-    };
+    let wait_for = |name: &str| wait_for_file(&folder.path().join(name));
     wait_for("ready");
     supervisor.kill().expect("a signal");
     supervisor.wait().expect("its end");
@@ -205,7 +198,7 @@ fn signals_reach_processes_inside_and_no_others() {
     if rustix::process::geteuid().is_root() {
         host.uid(65534).gid(65534);
     }
-    let mut host = host.arg("60").spawn().expect("a process");
+    let mut host = host.arg("3600").spawn().expect("a process");
     let host_id = host.id().to_string();
     // Bare, an ordinary process of the same user can be signalled.
     let bare = run(
@@ -217,8 +210,8 @@ fn signals_reach_processes_inside_and_no_others() {
     assert_eq!(String::from_utf8_lossy(&bare.stdout), "reached\n");
     let script = "
         for pid in $HOST $PPID 1 -$HOST; do kill -KILL -- $pid && echo reached $pid; done
-        sleep 9 & kill $!; wait $!; echo child $?
-        (sleep 9 & echo $! > orphan); kill $(cat orphan) && echo orphan
+        sleep 600 & kill $!; wait $!; echo child $?
+        (sleep 600 & echo $! > orphan); kill $(cat orphan) && echo orphan
         trap 'echo group' USR1; kill -USR1 0; kill -USR1 -1; echo alive
         kill -USR1 $$";
     let output = run(folder.path(), true, script, &[("HOST", &host_id)]);

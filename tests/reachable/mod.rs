@@ -2,15 +2,28 @@
 //! where only its owner can go, and a way to say that a test did not run.
 
 use std::fs;
+use std::hash::{Hash as _, Hasher as _};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+#[path = "../support/again.rs"]
+mod again;
+#[path = "../support/seed.rs"]
+pub mod seed;
 #[path = "../support/skip.rs"]
 mod skip;
+#[path = "../support/wait.rs"]
+pub mod wait;
 
 #[allow(unused_imports)]
 pub use skip::{Lacks, needs_root, skip};
+
+/// Runs one ignored test of this binary, in a process with no other test, by whatever user.
+#[allow(dead_code)]
+pub fn again(test: &str) -> std::process::Command {
+    again::again(this_test(), test)
+}
 
 /// A folder of this user's tests, open to others for reading, that stays from one run of them to the next.
 #[allow(dead_code)]
@@ -32,8 +45,11 @@ pub fn folder() -> &'static Path {
 /// A copy of an executable, made once for this process. Exchanged, not rewritten: another process may
 /// be executing the one that is there.
 fn copy(of: &Path, name: &str) -> PathBuf {
-    // Each test binary has its own: a grant holds for the file that was there, not for its name.
-    let folder = folder().join(concat!("bin-", env!("CARGO_CRATE_NAME")));
+    // Each test binary of each checkout has its own: a grant holds for the file that was there, not for its name.
+    let mut hasher = std::hash::DefaultHasher::new();
+    of.hash(&mut hasher);
+    let own = format!("bin-{}-{:016x}", env!("CARGO_CRATE_NAME"), hasher.finish());
+    let folder = folder().join(own);
     fs::create_dir_all(&folder).expect("a folder for the tests");
     let place = folder.join(name);
     let new = folder.join(format!("{name}.{}", std::process::id()));

@@ -15,11 +15,14 @@ mod attacks;
 
 use attacks::attack;
 
+#[path = "../support/again.rs"]
+mod again;
 mod ordinary;
 mod refusals;
 #[path = "../support/skip.rs"]
 mod skip;
 
+use again::again;
 use skip::{Lacks, skip};
 
 const OPTIONS: Options = Options {
@@ -94,16 +97,8 @@ fn helper() {
 }
 
 fn helper_command(under: Under) -> Command {
-    let mut command = Command::new(std::env::current_exe().expect("this test"));
-    command
-        .args([
-            "--exact",
-            "--ignored",
-            "helper",
-            "--nocapture",
-            "--test-threads=1",
-        ])
-        .env("SECCOMP_TEST_UNDER", under.word());
+    let mut command = again(&std::env::current_exe().expect("this test"), "helper");
+    command.env("SECCOMP_TEST_UNDER", under.word());
     command
 }
 

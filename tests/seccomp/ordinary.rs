@@ -167,7 +167,7 @@ fn shell_git_make_and_base_tools_work_as_bare() {
         folder.path(),
         "mkdir -p d/e && cp -a go.mod d/ && cp -a d d2 && mv d2 d3 && tar czf a.tgz d && tar tzf a.tgz && rm -r d d3 \
          && ls a.tgz && install -m 755 go.mod i && mktemp -u XXX | wc -c && touch -d 2001-01-01 t && find . -name t && ln -sf t l \
-         && stat -c %s go.mod && date -d @0 +%s && sort < go.mod | uniq | tail -1 && df . > df.out && timeout 5 true && nproc > np && xargs echo < np > x",
+         && stat -c %s go.mod && date -d @0 +%s && sort < go.mod | uniq | tail -1 && df . > df.out && timeout 600 true && nproc > np && xargs echo < np > x",
     );
     same_as_bare(
         folder.path(),

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use crate::support::held;
 use crate::support::{Ended, Env, ORDINARY, Site, base, give_tree, gosandbox, is_root, needs_root};
+use crate::support::{confined, held};
 
 /// Who the sandbox is where root owns the work tree.
 const NOBODY: u32 = 65534;
@@ -281,7 +281,7 @@ impl<'s> Set<'s> {
     /// As the user whose place it is.
     fn exchange(&self) -> rustix::io::Result<()> {
         let mut done = Ok(());
-        held::as_user(self.user(), || {
+        confined::as_user(self.user(), || {
             done = renameat_with(CWD, &self.place, CWD, &self.link, RenameFlags::EXCHANGE);
         });
         done

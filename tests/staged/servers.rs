@@ -6,6 +6,7 @@ use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::staging;
+use crate::support::wait::DEADLINE;
 use crate::support::{Env, Site};
 
 /// Serves a page from templates that it reads again for each visitor, and visits itself.
@@ -42,7 +43,7 @@ func main() {
 			}
 		}
 	}()
-	for range 2000 {
+	for {
 		server, err := net.Dial("tcp", listener.Addr().String())
 		if err != nil {
 			panic(err)
@@ -95,7 +96,7 @@ func main() {
 	}
 	os.WriteFile("templates/own.html", nil, 0o644)
 	last := ""
-	for range 2000 {
+	for {
 		events(fd)
 		page, _ := os.ReadFile("templates/page.html")
 		if string(page) != last {
@@ -129,13 +130,12 @@ impl Running {
         Running { child, lines }
     }
 
-    /// The lines up to this one, and how long it took to come. A minute is far more than a busy
-    /// machine needs.
+    /// The lines up to this one, and how long it took to come.
     #[track_caller]
     fn until(&mut self, wanted: &str) -> (Vec<String>, Duration) {
         let start = Instant::now();
         let mut lines = Vec::new();
-        while start.elapsed() < Duration::from_secs(60) {
+        while start.elapsed() < DEADLINE {
             let mut line = String::new();
             let read = self.lines.read_line(&mut line).unwrap();
             assert!(

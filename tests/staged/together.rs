@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdout, Stdio};
-use std::time::{Duration, Instant};
 
+use crate::support::wait::found;
 use crate::support::{Ended, Env, Site, content};
 use crate::{site, staging};
 
@@ -151,28 +151,13 @@ fn a_killed_launcher_leaves_the_tree_as_it_was() {
             // The end of its output: nothing runs inside any more.
             std::io::Read::read_to_end(&mut output, &mut Vec::new()).unwrap();
             assert!(content(&site.work) == before, "{env:?}: after the kill");
-            let listed = wait_for(|| {
+            let listed = found("it is interrupted", || {
                 let listed = Ended::of(&mut site.subcommand(&["changes", "list"]));
                 listed.stdout.contains("interrupted").then_some(listed)
             });
             assert_eq!(listed.status, 0);
             Ended::of(&mut site.subcommand(&["changes", "drop"])).expect(0);
         }
-    }
-}
-
-/// Bounded: a launcher's end is seen at once, that of its namespaces a moment later.
-fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(
-            start.elapsed() < Duration::from_secs(20),
-            "it does not come"
-        );
-        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

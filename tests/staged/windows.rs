@@ -10,8 +10,8 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::scenes::{Launcher, SCENES, Scene, Set};
-use crate::support::held;
 use crate::support::{Ended, Env, needs_root};
+use crate::support::{confined, held};
 
 /// What a run shows and changes that it must not.
 fn breach(set: &Set<'_>, ended: &Ended) -> Option<String> {
@@ -175,7 +175,7 @@ fn touched(set: &Set<'_>, window: Option<usize>) -> (Ended, bool, usize) {
         if window == Some(number) {
             let folder = path.ancestors().find(|path| path.ends_with("upper/d"));
             let folder = folder.unwrap();
-            held::as_user(set.user(), || {
+            confined::as_user(set.user(), || {
                 let aside = folder.with_file_name("aside");
                 let link = || symlink(&set.victim.folder, folder);
                 is_made = fs::rename(folder, aside).and_then(|()| link()).is_ok();

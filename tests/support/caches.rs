@@ -6,17 +6,45 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
-use super::{Env, ORDINARY, Site, base, confined, gosandbox, is_root};
+use sha2::{Digest as _, Sha256};
 
-/// What most projects of the tests need. Tests that begin at the same time with an empty cache would each compile it.
-const NEEDED: &str = "package warm\n\nimport (\n\t_ \"bufio\"\n\t_ \"bytes\"\n\t_ \"encoding/json\"\n\t_ \"fmt\"\n\t\
-    _ \"net\"\n\t_ \"os/exec\"\n\t_ \"os/signal\"\n\t_ \"path/filepath\"\n\t_ \"testing\"\n)\n";
+use super::reachable::seed::seed;
+use super::{Env, ORDINARY, Site, base, confined, gosandbox, is_root};
 
 impl Site {
     /// The value of `--cache-dir`.
     pub fn cache(&self) -> PathBuf {
         let (name, owner, _) = self.inside();
         made(name, owner)
+    }
+
+    /// The cache that commands which run code of the source have for a project alone, of those below `programs`. It is
+    /// cold where a test does not ask for this.
+    pub fn warm_own_cache(&self) {
+        let (_, owner, _) = self.inside();
+        let programs = self.cache().join("programs");
+        own(&programs, owner);
+        own(&programs.join(key(&self.work)), owner);
+        let cache = programs.join(key(&self.work)).join("go-build");
+        seed(&cache, is_root().then_some(owner));
+    }
+
+    /// As [`Site::warm_own_cache`], where a run names no folder for caches and its user has a home.
+    pub fn warm_cache_of_home(&self) {
+        let cache = self.home.join(".cache/gosandbox/programs");
+        let cache = cache.join(key(&self.work)).join("go-build");
+        seed(&cache, None);
+        if is_root() {
+            super::give_tree(&self.home.join(".cache"), self.caller());
+        }
+    }
+
+    /// Removes what commands have kept for this project.
+    pub(super) fn remove_own_caches(&self) {
+        for name in ["caches-nobody", "caches-user"] {
+            let folder = base().join(name).join("programs").join(key(&self.work));
+            let _there_may_be_none = fs::remove_dir_all(folder);
+        }
     }
 
     fn inside(&self) -> (&'static str, u32, Env) {
@@ -61,7 +89,7 @@ impl Site {
     fn warming(env: Env) -> Site {
         let site = Site::new(env);
         site.file("go.mod", "module example.com/warm\n\ngo 1.21\n");
-        site.file("warm_test.go", NEEDED);
+        site.file("warm_test.go", "package warm\n\nimport _ \"net\"\n");
         site.settle();
         site
     }
@@ -82,14 +110,25 @@ fn set(command: &mut Command, folder: &Path) {
 }
 
 fn made(name: &str, owner: u32) -> PathBuf {
+    static LOCK: Mutex<()> = Mutex::new(());
     let folder = base().join(name);
-    if !folder.exists() {
-        fs::create_dir_all(&folder).unwrap();
-        if is_root() {
-            chown(&folder, Some(owner), Some(owner)).unwrap();
-        }
-    }
+    let _held = LOCK.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    own(&folder, owner);
+    seed(&folder.join("go-build"), is_root().then_some(owner));
     folder
+}
+
+/// Makes a folder of a user's, unless it is there.
+fn own(folder: &Path, owner: u32) {
+    if fs::create_dir_all(folder).is_ok() && is_root() {
+        chown(folder, Some(owner), Some(owner)).unwrap();
+    }
+}
+
+/// How a project's own cache is named.
+fn key(tree: &Path) -> String {
+    let hash = Sha256::digest(tree.as_os_str().as_encoded_bytes());
+    hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Once a cache, and only for tests that build.

@@ -305,3 +305,21 @@ fn hold_the_listener(filter: &[libc::sock_filter]) -> io::Result<()> {
         libc::fcntl(number as i32, libc::F_SETFD, 0)
     })
 }
+
+/// Does something as another user, in a thread that takes on that user's rights and ends.
+pub fn as_user(uid: u32, act: impl FnOnce() + Send) {
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            if is_root() && uid != 0 {
+                // SAFETY: they take integers. The system calls change this thread alone, unlike the
+                // C library's.
+                unsafe {
+                    assert_eq!(libc::syscall(libc::SYS_setgroups, 0, 0), 0);
+                    assert_eq!(libc::syscall(libc::SYS_setresgid, uid, uid, uid), 0);
+                    assert_eq!(libc::syscall(libc::SYS_setresuid, uid, uid, uid), 0);
+                }
+            }
+            act();
+        });
+    });
+}

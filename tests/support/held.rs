@@ -14,7 +14,16 @@ use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::wait::DEADLINE;
 use super::{Ended, in_child};
+
+/// Where a traced process has stopped.
+pub(super) enum Stop {
+    /// It is about to make a system call.
+    Call(i32),
+    /// It has executed another program, and is traced no more.
+    Executed,
+}
 
 /// A system call that is about to resolve a path.
 #[derive(Debug)]
@@ -80,9 +89,6 @@ pub fn at_window(
     (ended, number)
 }
 
-/// Far more than a traced run needs on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(120);
-
 /// Runs a command, and has `at` act before each call of its processes that resolves a path.
 pub fn run(command: &mut Command, mut at: impl FnMut(&Call)) -> Ended {
     run_until(command, |call| {
@@ -93,6 +99,14 @@ pub fn run(command: &mut Command, mut at: impl FnMut(&Call)) -> Ended {
 
 /// The same, until `at` says no.
 fn run_until(command: &mut Command, mut at: impl FnMut(&Call) -> bool) -> Ended {
+    trace(command, |stop| match stop {
+        Stop::Call(process) => call(process).is_none_or(|call| at(&call)),
+        Stop::Executed => true,
+    })
+}
+
+/// Runs a command, and has `at` act where its processes stop, until it says no.
+pub(super) fn trace(command: &mut Command, mut at: impl FnMut(Stop) -> bool) -> Ended {
     let (mut said, tells) = std::io::pipe().unwrap();
     let (waits, mut go) = std::io::pipe().unwrap();
     let (tells_fd, waits_fd) = (tells.as_raw_fd(), waits.as_raw_fd());
@@ -180,7 +194,7 @@ fn ptrace(request: libc::c_uint, process: i32, address: usize, data: usize) -> i
 }
 
 /// Until no traced process is left. The status of the first one.
-fn follow(first: i32, at: &mut impl FnMut(&Call) -> bool) -> ExitStatus {
+fn follow(first: i32, at: &mut impl FnMut(Stop) -> bool) -> ExitStatus {
     let (mut has_executed, mut is_stopping) = (false, true);
     let mut ended = None;
     loop {
@@ -202,13 +216,14 @@ fn follow(first: i32, at: &mut impl FnMut(&Call) -> bool) -> ExitStatus {
         let mut request = libc::PTRACE_SYSCALL;
         let mut hands_on = 0;
         if signal == libc::SIGTRAP | 0x80 {
-            if is_stopping && let Some(call) = call(process) {
-                is_stopping = at(&call);
+            if is_stopping && entry(process).is_some() {
+                is_stopping = at(Stop::Call(process));
             }
         } else if event == libc::PTRACE_EVENT_EXEC {
             // The first one is the launcher itself.
             if has_executed && !is_launcher(process) {
                 request = libc::PTRACE_DETACH;
+                is_stopping = is_stopping && at(Stop::Executed);
             }
             has_executed = true;
         } else if event == libc::PTRACE_EVENT_STOP && signal != libc::SIGTRAP {
@@ -315,15 +330,17 @@ struct Info {
 
 const ENTRY: u8 = 1;
 
-/// The call that a stopped process is about to make, where it resolves a path. `None` at a call's
-/// end too.
-fn call(process: i32) -> Option<Call> {
+/// What a stopped process asks the kernel for. `None` at a call's end.
+fn entry(process: i32) -> Option<Info> {
     let mut info = Info::default();
     let request = libc::PTRACE_GET_SYSCALL_INFO;
     let got = ptrace(request, process, size_of::<Info>(), (&raw mut info).addr());
-    if got <= 0 || info.kind != ENTRY {
-        return None;
-    }
+    (got > 0 && info.kind == ENTRY).then_some(info)
+}
+
+/// The call that a stopped process is about to make, where it resolves a path.
+fn call(process: i32) -> Option<Call> {
+    let info = entry(process)?;
     let number = info.number as i64;
     let paths = arguments(number).iter();
     let paths: Vec<Resolved> = paths
@@ -373,22 +390,4 @@ fn text(process: i32, address: u64) -> Option<PathBuf> {
     }
     let end = bytes[..read].iter().position(|byte| *byte == 0)?;
     Some(Path::new(std::ffi::OsStr::from_bytes(&bytes[..end])).to_owned())
-}
-
-/// Does something as another user, in a thread that takes on that user's rights and ends.
-pub fn as_user(uid: u32, act: impl FnOnce() + Send) {
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            if super::is_root() && uid != 0 {
-                // SAFETY: they take integers. The system calls change this thread alone, unlike the
-                // C library's.
-                unsafe {
-                    assert_eq!(libc::syscall(libc::SYS_setgroups, 0, 0), 0);
-                    assert_eq!(libc::syscall(libc::SYS_setresgid, uid, uid, uid), 0);
-                    assert_eq!(libc::syscall(libc::SYS_setresuid, uid, uid, uid), 0);
-                }
-            }
-            act();
-        });
-    });
 }

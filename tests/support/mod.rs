@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub mod caches;
 pub mod confined;
 pub mod held;
+pub mod killed;
 pub mod modules;
 #[path = "../reachable/mod.rs"]
 pub mod reachable;
@@ -20,7 +21,7 @@ pub mod stages;
 pub mod user_project;
 
 #[allow(unused_imports)]
-pub use reachable::{Lacks, folder as base, goroot, gosandbox, needs_root, skip};
+pub use reachable::{Lacks, folder as base, goroot, gosandbox, needs_root, skip, wait};
 
 /// The ordinary user that tests become where they run as root.
 pub const ORDINARY: u32 = 1000;
@@ -265,6 +266,7 @@ impl Site {
 impl Drop for Site {
     fn drop(&mut self) {
         if std::env::var_os("GOSANDBOX_KEEP").is_none() {
+            self.remove_own_caches();
             for folder in [&self.root, &self.temporary()] {
                 let _ = fs::remove_dir_all(folder);
             }

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-const patience = 300 * time.Millisecond
+// Silence counts as success, so that a machine that stands still for a moment must not look silent.
+const patience = 10 * time.Second
 
 func tcpConnect(t *targets) (string, error) {
 	got, err := dial("tcp", t.TCP)

@@ -1,0 +1,4 @@
+//! docs/generated/.
+
+mod machines;
+mod matching;
