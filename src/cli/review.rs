@@ -8,6 +8,8 @@ use super::changes::text;
 use crate::changes::Stage;
 use crate::policy::Staging;
 
+const QUESTION: &[u8] = b"Apply these changes? [y]es, [n]o and remove them, [l]ater: ";
+
 /// Whether somebody can be asked: standard input and error are terminals, and the launcher is in the
 /// foreground. In the background a read would stop it (SIGTTIN, termios(3)).
 pub(super) fn can_ask() -> bool {
@@ -29,14 +31,16 @@ pub(super) fn ask(stage: &Stage) -> anyhow::Result<Staging> {
         text::shown(&changes, &differences)
     );
     loop {
-        text.push_str("Apply these changes? [y]es, [n]o and remove them, [l]ater: ");
         let mut stderr = io::stderr().lock();
+        let shown = stderr.write_all(text.as_bytes());
+        // Keys that were pressed before the question are no answer, and those that are pressed as soon as it
+        // is there are one. A terminal that is gone gives none.
+        let _no_answer_comes = tcflush(io::stdin(), QueueSelector::IFlush);
         // Nobody can answer a question that was not shown.
-        if stderr.write_all(text.as_bytes()).is_err() {
+        if shown.and_then(|()| stderr.write_all(QUESTION)).is_err() {
             return Ok(Staging::Review);
         }
-        // Keys that were pressed before the question are no answer. A terminal that is gone gives none.
-        let _no_answer_comes = tcflush(io::stdin(), QueueSelector::IFlush);
+        drop(stderr);
         let mut answer = String::new();
         let length = io::stdin().read_line(&mut answer);
         match answer.trim().to_ascii_lowercase().as_str() {

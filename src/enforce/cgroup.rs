@@ -60,7 +60,7 @@ impl Group {
         if let (Some(place), Some(pids)) = (&limits.pids_cgroup, limits.pids) {
             // Init is in it too.
             let all = pids.saturating_add(1);
-            group.folder(place, "pids")?.write("pids.max", all)?;
+            group.folder(place, "pids")?.lower("pids.max", all)?;
         }
         Ok((!group.folders.is_empty()).then_some(group))
     }
@@ -76,7 +76,9 @@ impl Group {
             return Ok(&self.folders[known]);
         }
         sweep(&place.folder);
-        self.folders.push(make(place)?);
+        let folder = make(place)?;
+        folder.inherit(&place.left)?;
+        self.folders.push(folder);
         Ok(&self.folders[self.folders.len() - 1])
     }
 
@@ -156,6 +158,7 @@ impl Aside {
         let place = Place {
             folder: own.to_owned(),
             version: CgroupVersion::V2,
+            left: Vec::new(),
         };
         let aside = Aside {
             own: own.to_owned(),
@@ -193,12 +196,40 @@ impl Folder {
             ),
             CgroupVersion::V2 => ("memory.max", "memory.swap.max", 0),
         };
-        self.write(memory, bytes)?;
-        match self.write(swap, swap_bytes) {
+        self.lower(memory, bytes)?;
+        match self.lower(swap, swap_bytes) {
             // A kernel that does not account for swap.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => Ok(()),
             result => result,
+        }
+    }
+
+    /// Takes over the limits of cgroups that the run leaves for this one, such as `MemoryMax=` of the
+    /// launcher's service: it stands beside them.
+    fn inherit(&self, left: &[PathBuf]) -> io::Result<()> {
+        for file in ["memory.max", "memory.high", "memory.swap.max", "pids.max"] {
+            let lowest = left.iter().filter_map(|one| number(&one.join(file))).min();
+            if let Some(lowest) = lowest {
+                self.lower(file, lowest)?;
+            }
+        }
+        let quotas = left
+            .iter()
+            .filter_map(|one| Quota::read(&one.join(Quota::FILE)));
+        match quotas.min_by(Quota::compare) {
+            Some(Quota { most, period }) => {
+                write(&self.path.join(Quota::FILE), &format!("{most} {period}"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Sets a limit, unless there is a lower one.
+    fn lower(&self, file: &str, value: u64) -> io::Result<()> {
+        match number(&self.path.join(file)) {
+            Some(now) if now <= value => Ok(()),
+            _ => self.write(file, value),
         }
     }
 
@@ -213,6 +244,35 @@ impl Folder {
             .lines()
             .find_map(|line| line.strip_prefix(key)?.trim().parse().ok());
         value.unwrap_or_default()
+    }
+}
+
+/// A limit; `None` where there is none.
+fn number(file: &Path) -> Option<u64> {
+    read(file).ok()?.trim().parse().ok()
+}
+
+/// Time of processors for each period, both in microseconds.
+struct Quota {
+    most: u64,
+    period: u64,
+}
+
+impl Quota {
+    const FILE: &str = "cpu.max";
+
+    fn read(file: &Path) -> Option<Quota> {
+        let text = read(file).ok()?;
+        let (most, period) = text.trim().split_once(' ')?;
+        Some(Quota {
+            most: most.parse().ok()?,
+            period: period.parse().ok()?,
+        })
+    }
+
+    fn compare(&self, other: &Quota) -> std::cmp::Ordering {
+        let share = |one: &Quota, of: &Quota| u128::from(one.most) * u128::from(of.period);
+        share(self, other).cmp(&share(other, self))
     }
 }
 

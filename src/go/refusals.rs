@@ -151,10 +151,8 @@ impl Refuse for Untrusted {
             Untrusted::GroupWritable { path, .. } => {
                 vec![words(format!("chmod g-w {}", shell_path(path)))]
             }
-            Untrusted::Owner { path, .. } => vec![
-                words(format!("sudo chown -R root: {}", shell_path(path))),
-                installed_goroot(),
-            ],
+            // What another user has put there is no better for another owner.
+            Untrusted::Owner { .. } => vec![installed_goroot()],
         }
     }
 }

@@ -22,6 +22,10 @@ pub struct Place {
     pub folder: PathBuf,
     /// Which files it has.
     pub version: CgroupVersion,
+    /// The launcher's own cgroup and those above it that a run leaves for the one made here, whose
+    /// limits would not count for it any more. Of version 2 alone.
+    #[serde(with = "crate::paths")]
+    pub left: Vec<PathBuf>,
 }
 
 /// The two kinds of cgroup (cgroups(7)).
@@ -77,6 +81,7 @@ impl Cgroups {
                 true => Ok(Place {
                     folder,
                     version: CgroupVersion::V1,
+                    left: Vec::new(),
                 }),
                 false => Err(format!("cgroup {} is not writable", folder.display())),
             };
@@ -86,6 +91,7 @@ impl Cgroups {
         };
         // The ancestors that this process may be moved within, the nearest first.
         let mut reason = format!("cgroup {} is not writable", own.display());
+        let mut left = Vec::new();
         for folder in own
             .ancestors()
             .take_while(|folder| folder.starts_with(&root))
@@ -97,8 +103,10 @@ impl Cgroups {
                 return Ok(Place {
                     folder: folder.to_owned(),
                     version: CgroupVersion::V2,
+                    left,
                 });
             }
+            left.push(folder.to_owned());
             reason = format!(
                 "cgroup {} does not hand the {word} controller on",
                 folder.display()
@@ -303,11 +311,16 @@ mod tests {
         let app = root.join("user.slice/app.slice");
         fs::write(app.join("cgroup.subtree_control"), "memory pids\n").unwrap();
         let found = cgroups.place(Controller::Memory).unwrap();
-        assert_eq!((found.folder, found.version), (app, CgroupVersion::V2));
+        assert_eq!(
+            (found.folder, found.version),
+            (app.clone(), CgroupVersion::V2)
+        );
+        assert_eq!(found.left, std::slice::from_ref(&own));
         fs::remove_file(root.join("cgroup.type")).unwrap();
         fs::write(root.join("user.slice/app.slice/cgroup.subtree_control"), "").unwrap();
         let found = cgroups.place(Controller::Pids).unwrap();
         assert_eq!(found.folder, root);
+        assert_eq!(found.left, [own, app, root.join("user.slice")]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::caches::{Missing, SYSTEM};
 use super::identity::Who;
 use super::{refused, scratch};
 use crate::files::{self, FileId, Follow, Keeper, Step, Stop, look};
-use crate::refusal::{Code, Refused, shell_path};
+use crate::refusal::{Code, Refused};
 
 /// A folder that was found.
 #[derive(Debug)]
@@ -113,13 +113,12 @@ impl Finder<'_> {
         if let Some((_, folder)) = &found.opened
             && fstat(folder)?.st_uid == 0
         {
-            let uid = self.who.identity.uid;
+            // Nor may anybody be told to give that folder to the one who made the link.
             let text = format!(
                 "it is {}, which belongs to root, and a link or a folder of another user's leads there",
                 found.real.display()
             );
-            return Err(Refused::new(Code::CacheUnusable, text)
-                .words(format!("chown -R {uid} {}", shell_path(&found.real)))
+            return Err(Refused::new(Code::CacheRefused, text)
                 .option("--cache-dir \"$HOME/.cache/gosandbox\"")
                 .into());
         }

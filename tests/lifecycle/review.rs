@@ -4,12 +4,18 @@ use std::process::Command;
 
 use super::launch::{Place, Setting, settings};
 use super::pty::Terminal;
+use crate::reachable::{Lacks, skip};
 
 /// Writes a file and a protected one, and says so. Keys that come before the question are no answer.
 fn run(terminal: &mut Terminal, file: &str, ending: &str) {
+    run_traced(terminal, "", file, ending);
+}
+
+/// As above, with a tracer's words in front.
+fn run_traced(terminal: &mut Terminal, tracer: &str, file: &str, ending: &str) {
     let launcher = crate::reachable::gosandbox();
     terminal.send(&format!(
-        "{} --stage review -- sh -c 'echo new > {file}; mkdir -p .github; echo star''ted; read line'{ending}; \
+        "{tracer} {} --stage review -- sh -c 'echo new > {file}; mkdir -p .github; echo star''ted; read line'{ending}; \
          echo status=$?\n",
         launcher.display()
     ));
@@ -95,5 +101,27 @@ fn without_an_answer_changes_stay_staged() {
         terminal.expect("status=0");
         let told = std::fs::read_to_string(place.tree().join("err.txt")).unwrap();
         assert!(told.contains("gosandbox changes apply"), "{told}");
+    }
+}
+
+/// Each ioctl of the launcher's takes long, that which takes away what was typed before the question among them.
+#[test]
+fn an_answer_that_comes_with_the_question_counts() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        return skip(
+            Lacks::Host,
+            "there is no strace, which has a call take long",
+        );
+    }
+    for setting in with_namespaces() {
+        let place = Place::new(setting);
+        let mut terminal = Terminal::open(&place);
+        let tracer = "strace -qq -o /dev/null -e trace=ioctl -e inject=ioctl:delay_enter=200000";
+        run_traced(&mut terminal, tracer, "answered.txt", "");
+        terminal.expect("[l]ater: ");
+        terminal.send("n\n");
+        terminal.expect("status=0");
+        assert!(!place.tree().join("answered.txt").exists(), "{setting:?}");
+        assert_eq!(staged(&place).len(), 0, "{setting:?}");
     }
 }
