@@ -105,6 +105,14 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A file or folder that the command is to write cannot be made.
+    #[error("cannot make {} for the command: {source}", path.display())]
+    Output {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// Init ended before the command started, and said nothing.
     #[error(
         "cannot start the sandbox: its init ended before the command started, with status {status}"

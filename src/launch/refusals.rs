@@ -8,12 +8,17 @@ impl Refuse for Error {
         match self {
             Error::Execute { errno, .. } if *errno == libc::ENOENT => Code::NotFound,
             Error::Execute { .. } => Code::NotExecutable,
+            Error::Output { .. } => Code::OutputRefused,
             _ => Code::SandboxFailed,
         }
     }
 
     fn help(&self) -> Vec<Help> {
         match self {
+            Error::Output { path, .. } => {
+                let folder = path.parent().unwrap_or(path);
+                vec![Help::Words(format!("ls -ld {}", shell_path(folder)))]
+            }
             // A file that exists and cannot be found has an interpreter that does not.
             Error::Execute { path, errno } if *errno == libc::ENOENT => {
                 vec![Help::Words(format!("head -1 {}", shell_path(path)))]

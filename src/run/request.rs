@@ -72,13 +72,18 @@ pub fn whole_paths(overrides: &Overrides) -> anyhow::Result<Overrides> {
         for path in paths {
             match absolute(path) {
                 Ok(whole) => *path = whole,
-                Err(error) => wrong.push(format!("{flag} {}: {error:#}", path.display())),
+                Err((code, error)) => {
+                    wrong.push((code, format!("{flag} {}: {error:#}", path.display())));
+                }
             }
         }
     }
     match wrong.is_empty() {
         true => Ok(overrides),
-        false => Err(ungrantable(&wrong).into()),
+        false => {
+            wrong.extend(missing(&overrides));
+            Err(ungrantable(wrong).into())
+        }
     }
 }
 
@@ -87,33 +92,39 @@ pub fn whole_paths(overrides: &Overrides) -> anyhow::Result<Overrides> {
 /// # Errors
 /// One cannot be looked at.
 pub(super) fn are_there(overrides: &Overrides) -> anyhow::Result<()> {
-    let paths = overrides.read.iter().chain(&overrides.write);
-    let failed = paths.filter_map(|path| Some((path, look::metadata(path).err()?)));
-    let wrong: Vec<_> = failed
-        .map(|(path, error)| format!("{}: {error}", path.display()))
-        .collect();
+    let wrong: Vec<_> = missing(overrides).collect();
     match wrong.is_empty() {
         true => Ok(()),
-        false => Err(ungrantable(&wrong).into()),
+        false => Err(ungrantable(wrong).into()),
     }
 }
 
-fn ungrantable(wrong: &[String]) -> Refused {
-    Refused::new(
-        Code::GrantMissing,
-        format!("cannot grant {}", wrong.join("; ")),
-    )
+/// What options grant and cannot be looked at; relative paths are those that are wrong in another way.
+fn missing(overrides: &Overrides) -> impl Iterator<Item = (Code, String)> {
+    let paths = overrides.read.iter().chain(&overrides.write);
+    let failed = paths
+        .filter(|path| path.is_absolute())
+        .filter_map(|path| Some((path, look::metadata(path).err()?)));
+    failed.map(|(path, error)| (Code::GrantMissing, format!("{}: {error}", path.display())))
 }
 
-fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
+/// All at once. The code is that of the first.
+fn ungrantable(wrong: Vec<(Code, String)>) -> Refused {
+    let code = wrong.first().map_or(Code::GrantMissing, |(code, _)| *code);
+    let wrong: Vec<_> = wrong.into_iter().map(|(_, text)| text).collect();
+    Refused::new(code, format!("cannot grant {}", wrong.join("; ")))
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, (Code, anyhow::Error)> {
     let climbs = path.components().any(|part| part == Component::ParentDir);
     // Where `..` leads is the kernel's to say: a symbolic link may come before it.
     let whole = if climbs {
-        look::canonicalize(path)?
+        look::canonicalize(path)
     } else {
-        std::path::absolute(path)?
+        std::path::absolute(path)
     };
-    Ok(profile::path(&whole)?)
+    let whole = whole.map_err(|error| (Code::GrantMissing, error.into()))?;
+    profile::path(&whole).map_err(|error| (Code::GrantRefused, error.into()))
 }
 
 /// The folder that a command runs in: the one named, else the caller's own.

@@ -60,7 +60,7 @@ fn module(site: &Site, lines: &str) {
 }
 
 #[rustfmt::skip]
-const SCENES: [Scene; 26] = [
+const SCENES: [Scene; 28] = [
     scene("profile-unknown", nothing, &["--profile", "nosuch"], BUILD),
     scene("profile-unreadable", nothing, &["--profile", "./p.toml"], BUILD),
     scene("profile-invalid", |site| profile(site, "[files]\nraed = []\n"), &["--profile", "./p.toml"], BUILD),
@@ -97,6 +97,8 @@ const SCENES: [Scene; 26] = [
     scene("variable-refused", nothing, &["--env", "LD_PRELOAD=/x"], BUILD),
     scene("user-refused", nothing, &["--user", "1234"], BUILD),
     scene("grant-missing", nothing, &["--ro", "/no/such", "--rw", "/nor/this"], BUILD),
+    scene("grant-refused", nothing, &["--rw", "/", "--ro", "/no/such"], BUILD),
+    scene("output-refused", nothing, &[], &["go", "build", "-o", "/etc/gosandbox-no-such", "."]),
     scene("output-refused", nothing, &[], &["go", "test", "-coverprofile", "missing/cover.out", "."]),
     scene("label-unusable", |site| profile(site, "layers.apparmor = \"gosandbox-no-such\"\n"), &["--profile", "./p.toml"], &["true"]),
     variable("go-not-found", &[("PATH", "/no/such/folder")], BUILD),

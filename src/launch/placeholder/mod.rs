@@ -84,9 +84,15 @@ impl Guard {
         let owner = (is_shared && identity.switch).then_some((identity.uid, identity.gid));
         for placeholder in &plan.placeholders {
             let made = guard.make_one(placeholder, owner);
-            made.map_err(|source| {
-                let path = placeholder.path.display();
-                Error::launcher(format!("make {path} for the run"), source)
+            made.map_err(|source| match placeholder.kind {
+                PlaceholderKind::Decoy => {
+                    let path = placeholder.path.display();
+                    Error::launcher(format!("make {path} for the run"), source)
+                }
+                PlaceholderKind::File | PlaceholderKind::Folder => Error::Output {
+                    path: placeholder.path.clone(),
+                    source,
+                },
             })?;
         }
         if let (Some(scratch), false) = (&plan.scratch, guard.made.is_empty()) {
