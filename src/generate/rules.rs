@@ -9,25 +9,6 @@ pub use crate::grants::Subject;
 use crate::grants::{self, Contradiction, Grant, Places, Uses, contradictions, grants};
 use crate::policy::{Access, Policy, TreeAccess};
 
-/// Names of folders and files in a home that hold secrets: refused by name besides, where the format
-/// has refusals that win over grants.
-pub const SECRETS: [&str; 14] = [
-    ".aws",
-    ".azure",
-    ".bash_history",
-    ".config/gcloud",
-    ".config/gh",
-    ".config/go/env",
-    ".docker",
-    ".git-credentials",
-    ".gnupg",
-    ".kube",
-    ".netrc",
-    ".npmrc",
-    ".pypirc",
-    ".ssh",
-];
-
 /// Where the project and what it needs lie. All paths are canonical.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Site {

@@ -181,7 +181,7 @@ fn files(model: &Model<'_>) -> Result<String, Error> {
         text += &format!("ReadOnlyPaths={}\n", optional(&rule.path)?);
     }
     if model.site.home.is_absolute() {
-        for name in super::rules::SECRETS {
+        for name in crate::policy::secrets::SECRETS {
             text += &format!(
                 "InaccessiblePaths={}\n",
                 optional(&model.site.home.join(name))?

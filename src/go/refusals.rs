@@ -253,12 +253,12 @@ impl Refuse for WorkspaceError {
             WorkspaceError::ModFile { path, .. } => {
                 vec![words(format!("go mod edit -json {}", shell_path(path)))]
             }
-            WorkspaceError::Linked { real, .. } => vec![option("--ro", real)],
-            WorkspaceError::Outside { path, .. } => vec![option("--ro", path)],
+            WorkspaceError::Linked { real, .. } => vec![Help::grant("--ro", real)],
+            WorkspaceError::Outside { path, .. } => vec![Help::grant("--ro", path)],
             WorkspaceError::ForeignWork { path } => vec![
                 words("export GOWORK=off"),
                 words(format!("export GOWORK={}", shell_path(path))),
-                option("--ro", path.parent().unwrap_or(path)),
+                Help::grant("--ro", path.parent().unwrap_or(path)),
             ],
             WorkspaceError::GoWork { .. } => vec![words("export GOWORK=off")],
             WorkspaceError::TooWide { path, .. } => vec![

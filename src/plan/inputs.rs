@@ -183,7 +183,7 @@ impl Refuse for Error {
                     Instead::Elsewhere => words("name a place without links, such as ./out"),
                     Instead::MakeFolder => words(&format!("mkdir -p {}", shell_path(folder))),
                     Instead::RemoveLink => words(&format!("find {} -type l", shell_path(folder))),
-                    Instead::Grant => vec![Help::Option(format!("--rw {}", shell_path(path)))],
+                    Instead::Grant => vec![Help::grant("--rw", path)],
                 }
             }
             Error::Contradiction { .. } => {

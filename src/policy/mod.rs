@@ -13,6 +13,7 @@ mod guarantee;
 mod modules;
 pub mod pattern;
 pub mod protected;
+pub mod secrets;
 pub mod syscalls;
 mod tree;
 

@@ -9,6 +9,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::policy::secrets::is_secret;
+
 pub use self::code::Code;
 
 /// What is refused, and what helps.
@@ -36,6 +38,18 @@ pub enum Help {
 }
 
 impl Help {
+    /// An option that grants a path. A source that asks for the place of secrets is not answered by a line that
+    /// gives it to it.
+    pub fn grant(option: &str, path: &Path) -> Help {
+        let shown = shell_path(path);
+        match is_secret(path) {
+            true => Help::Words(format!(
+                "find out why the source asks for {shown}, where secrets lie"
+            )),
+            false => Help::Option(format!("{option} {shown}")),
+        }
+    }
+
     /// In words, for reports and logs: an option, a line of a profile or a command.
     pub fn text(&self) -> String {
         match self {

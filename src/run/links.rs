@@ -11,7 +11,8 @@ use crate::go::command::{GoCommand, Kind};
 use crate::go::workspace::Workspace;
 use crate::plan::inputs::{Protected, leads_out};
 use crate::policy::Policy;
-use crate::refusal::{Code, Refused, shell_path};
+use crate::policy::secrets::is_secret;
+use crate::refusal::{Code, Help, Refused, shell_path};
 
 /// What the files that a command line names are, to be granted for reading.
 ///
@@ -34,14 +35,14 @@ pub(super) fn inputs(
 
 fn inside(named: &[PathBuf], policy: &Policy, around: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let granted = policy.files.read.iter().chain(&policy.files.write);
-    let (mut read, mut out, mut options) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut read, mut out, mut ends) = (Vec::new(), Vec::new(), Vec::new());
     for path in named {
         let Ok(real) = look::canonicalize(path) else {
             continue;
         };
         if leads_out(path, &real, around) && !granted.clone().any(|it| real.starts_with(it)) {
             out.push(format!("{} (to {})", path.display(), real.display()));
-            options.push(format!("--ro {}", shell_path(&real)));
+            ends.push(real.clone());
         }
         read.push(real);
     }
@@ -52,10 +53,15 @@ fn inside(named: &[PathBuf], policy: &Policy, around: &Path) -> anyhow::Result<V
         "cannot let go read symbolic links that lead out of the repository: {}",
         out.join(", ")
     );
-    options.dedup();
-    Err(Refused::new(Code::OutsideRepository, text)
-        .option(options.join(" "))
-        .into())
+    ends.dedup();
+    let (secrets, others): (Vec<_>, Vec<_>) = ends.into_iter().partition(|end| is_secret(end));
+    let mut refused = Refused::new(Code::OutsideRepository, text);
+    if !others.is_empty() {
+        let options = others.iter().map(|end| format!("--ro {}", shell_path(end)));
+        refused = refused.option(options.collect::<Vec<_>>().join(" "));
+    }
+    let help = secrets.iter().map(|end| Help::grant("--ro", end));
+    Err(help.fold(refused, Refused::and).into())
 }
 
 /// What the go command may write in the cage, and must not because a link of the repository's says so.

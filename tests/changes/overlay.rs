@@ -151,12 +151,14 @@ impl Place {
 
     pub fn record(&self, rules: Rules) -> Record {
         let found = self.tree.metadata().unwrap();
-        // Files that were there before are older than the run: the clock of file systems goes on.
-        let clock = || rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
-        let (before, mut now) = (clock(), clock());
-        while now == before {
+        // Files that were there before are older than the run. Since Linux 6.13 their times can be of the
+        // fine clock (multigrain timestamps), which is ahead of the one by which a run begins.
+        use rustix::time::{ClockId, clock_gettime};
+        let before = clock_gettime(ClockId::Realtime);
+        let mut now = clock_gettime(ClockId::RealtimeCoarse);
+        while now <= before {
             std::thread::sleep(Duration::from_millis(1));
-            now = clock();
+            now = clock_gettime(ClockId::RealtimeCoarse);
         }
         Record {
             schema: Record::SCHEMA,

@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use gosandbox::generate::Site;
-use gosandbox::generate::rules::{SECRETS, Subject};
+use gosandbox::generate::rules::Subject;
+use gosandbox::policy::secrets::SECRETS;
 use gosandbox::policy::{Policy, TreeAccess};
 
 /// One subject's part of it.

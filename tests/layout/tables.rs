@@ -7,7 +7,7 @@ pub const MAY_SEE: [(&str, &[&str]); 23] = [
     ("text", &[]),
     ("paths", &[]),
     ("policy", &["paths"]),
-    ("refusal", &[]),
+    ("refusal", &["policy"]),
     ("record", &["refusal"]),
     ("finding", &[]),
     ("files", &["host", "paths", "sys"]),

@@ -361,3 +361,47 @@ fn what_another_environment_is_needed_for_has_codes_too() {
     let ended = user.run(&["--rw", folder.to_str().unwrap()], BUILD);
     ended.expect(125).refused("grant-refused");
 }
+
+/// A source that asks for the place of secrets gets no line that gives it to it.
+#[test]
+fn no_help_grants_what_holds_secrets() {
+    const GO: &str = "go 1.21\n\nrequire example.test/x v0.0.0\n\n";
+    type Prepare = fn(&Site, &Path);
+    let scenes: [(Prepare, &[&str]); 3] = [
+        (
+            |site, keys| {
+                module(
+                    site,
+                    &format!("{GO}replace example.test/x => {}", keys.display()),
+                )
+            },
+            BUILD,
+        ),
+        (
+            |site, keys| {
+                std::os::unix::fs::symlink(keys.join("go.mod"), site.work.join("x.pgo")).unwrap()
+            },
+            BUILD,
+        ),
+        (
+            |site, keys| {
+                let work = format!("go 1.21\n\nuse (\n\t.\n\t{}\n)\n", keys.display());
+                drop(site.file("go.work", &work));
+            },
+            BUILD,
+        ),
+    ];
+    for (number, (prepare, words)) in scenes.into_iter().enumerate() {
+        for (name, grants) in [(".ssh", false), ("lib", true)] {
+            let site = site(nothing);
+            let keys = site.home.join(name);
+            write(&keys.join("go.mod"), "module example.test/x\n\ngo 1.21\n");
+            prepare(&site, &keys);
+            site.settle();
+            let ended = Ended::of(&mut site.gosandbox_apart(&[], words));
+            let ended = ended.refused("outside-repository");
+            let is_granted = ended.stderr.contains("help: gosandbox --ro ");
+            assert_eq!(is_granted, grants, "{number} {name}: {ended:?}");
+        }
+    }
+}

@@ -5,9 +5,10 @@ use std::path::Path;
 use super::Abi;
 use super::path::literal;
 use super::profile::Family;
-use crate::generate::rules::{Role, SECRETS, Subject};
+use crate::generate::rules::{Role, Subject};
 use crate::generate::{Error, Model};
 use crate::policy::protected::is_pattern;
+use crate::policy::secrets::SECRETS;
 
 /// Refusals, which win over every grant.
 pub(super) fn denials(
