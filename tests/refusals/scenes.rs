@@ -381,7 +381,7 @@ fn no_help_grants_what_holds_secrets() {
             |site, keys| {
                 std::os::unix::fs::symlink(keys.join("go.mod"), site.work.join("x.pgo")).unwrap()
             },
-            BUILD,
+            &["go", "build", "-pgo=x.pgo", "."],
         ),
         (
             |site, keys| {
