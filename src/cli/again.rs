@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::flags::{FLAGS, Flag};
+use super::flags::{FLAGS, Flag, Id};
 use crate::refusal::{Help, shell_word};
 
 /// A line that says what helps, for a command line with these words. `None` where it takes out an
@@ -19,7 +19,7 @@ pub(super) fn line(help: &Help, words: &[OsString]) -> Option<String> {
             let left = without(words, |flag, _| {
                 replaced.iter().any(|other| other.id == flag.id)
             });
-            Some(format!("gosandbox {options} {}", joined(&left)))
+            Some(format!("gosandbox {options} {}", left.join(" ")))
         }
         Help::Without(option) => {
             let (name, value) = option.split_once(' ').unwrap_or((option, ""));
@@ -28,14 +28,17 @@ pub(super) fn line(help: &Help, words: &[OsString]) -> Option<String> {
                 let is_meant = given.split('=').next() == Some(value);
                 other.id == flag.id && (value.is_empty() || is_meant)
             });
-            (left.len() < words.len()).then(|| format!("gosandbox {}", joined(&left)))
+            (left.len() < words.len()).then(|| format!("gosandbox {}", left.join(" ")))
         }
     }
 }
 
-fn joined(words: &[&OsString]) -> String {
-    let words = words.iter().map(|word| shell_word(&word.to_string_lossy()));
-    words.collect::<Vec<_>>().join(" ")
+/// The value of `--env`, of which only the name is shown: a message may end in a log that others read.
+fn variable(given: &str) -> String {
+    match given.split_once('=') {
+        Some((name, _)) => format!("{}=\"${name}\"", shell_word(name)),
+        None => shell_word(given),
+    }
 }
 
 /// The option that a word is.
@@ -48,33 +51,43 @@ fn named(word: &str) -> Option<&'static Flag> {
     })
 }
 
-/// The words except some options of gosandbox's own, with their values.
-fn without(words: &[OsString], is_cut: impl Fn(&Flag, &str) -> bool) -> Vec<&OsString> {
+/// The words as a shell takes them, except some options of gosandbox's own with their values.
+fn without(words: &[OsString], is_cut: impl Fn(&Flag, &str) -> bool) -> Vec<String> {
     let mut left = Vec::new();
-    let mut rest = words.iter();
-    while let Some(word) = rest.next() {
-        let text = word.to_string_lossy();
+    let mut rest = words.iter().map(|word| word.to_string_lossy());
+    while let Some(text) = rest.next() {
         if text == "--" || text == "go" {
-            left.push(word);
+            left.push(text.into_owned());
             break;
         }
         let Some(flag) = named(&text) else {
-            left.push(word);
+            left.push(shell_word(&text));
             continue;
         };
         // `-C DIR` and `--ro DIR` have their value in the next word, `--ro=DIR` in the same.
-        let same = text.split_once('=').map(|(_, value)| value.to_owned());
+        let (name, same) = match text.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (&*text, None),
+        };
         let next = match flag.value.is_some() && same.is_none() {
-            true => rest.next(),
+            true => rest.next().map(|next| next.into_owned()),
             false => None,
         };
-        let value = next.map(|next| next.to_string_lossy().into_owned());
-        if !is_cut(flag, &same.or(value).unwrap_or_default()) {
-            left.push(word);
-            left.extend(next);
+        let value = same.as_ref().or(next.as_ref());
+        if is_cut(flag, value.map_or("", String::as_str)) {
+            continue;
         }
+        let shown = |value: &String| match flag.id {
+            Id::Env => variable(value),
+            _ => shell_word(value),
+        };
+        match &same {
+            Some(value) => left.push(format!("{name}={}", shown(value))),
+            None => left.push(name.to_owned()),
+        }
+        left.extend(next.as_ref().map(shown));
     }
-    left.extend(rest);
+    left.extend(rest.map(|word| shell_word(&word)));
     left
 }
 
@@ -119,6 +132,19 @@ mod tests {
         assert_eq!(again(user(), "-- go build --user me"), None);
         let variable = Help::Without("--env LD_PRELOAD".to_owned());
         let said = again(variable, "--env A=b --env LD_PRELOAD=x go build");
-        assert_eq!(said.as_deref(), Some("gosandbox --env A=b go build"));
+        assert_eq!(said.as_deref(), Some("gosandbox --env A=\"$A\" go build"));
+    }
+
+    #[test]
+    fn no_value_of_a_variable_is_shown() {
+        for given in ["--env TOKEN=decoysecret", "--env=TOKEN=decoysecret"] {
+            let said = again(option("--ro /x"), &format!("{given} --env PLAIN -- true"));
+            let said = said.expect("a line");
+            assert!(!said.contains("decoysecret"), "{said}");
+            assert!(
+                said.contains("TOKEN=\"$TOKEN\" --env PLAIN -- true"),
+                "{said}"
+            );
+        }
     }
 }

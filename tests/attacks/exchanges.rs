@@ -84,7 +84,7 @@ fn a_cache_that_is_exchanged_for_a_link_is_not_roots_own_folder() {
     exchange();
     let ended = scene.run(&BUILD);
     assert!(scene.project.is_kept(), "{ended:?}");
-    ended.expect(125).refused("cache-unusable");
+    ended.expect(125).refused("cache-refused");
 }
 
 #[test]
