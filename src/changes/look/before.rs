@@ -6,13 +6,14 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{self as rfs, AtFlags};
 use serde::{Deserialize, Serialize};
 
 use super::super::error::Error;
-use super::super::{owner, scan};
+use super::super::owner;
 use super::matching::Names;
 use super::record::{TreeId, open_tree};
-use super::seen::{Identity, Reason, Seen, Spot};
+use super::seen::{Identity, Reason, Seen, Spot, again};
 use super::walk::{Bounds, Next, Node, Place, Visit, path_of, walk};
 use crate::policy::protected::Matcher;
 
@@ -218,6 +219,6 @@ impl Visit for Looking {
 
 /// What identifies a name. `None`: it cannot be looked at.
 pub(super) fn identity(place: &Place<'_>) -> Option<Identity> {
-    let found = scan::look(place.at, place.name).ok()??;
+    let found = again(|| rfs::statat(place.at, place.name, AtFlags::SYMLINK_NOFOLLOW)).ok()?;
     Some(Identity::of(place.at, place.name, &found))
 }

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, Stat, StatxFlags};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::super::{open, scan};
@@ -44,6 +45,15 @@ impl Seen {
     }
 }
 
+/// Once more where a call fails: an error of the machine's may pass, and what cannot be told from what was
+/// there before is moved away.
+pub(super) fn again<T>(call: impl Fn() -> Result<T, Errno>) -> Result<T, Errno> {
+    call().or_else(|error| match error {
+        Errno::NOENT | Errno::NOTDIR | Errno::ACCESS | Errno::LOOP => Err(error),
+        _ => call(),
+    })
+}
+
 /// Device and inode, the time of its making, and of a link its text and end: a file system may give the number
 /// of a file that was removed to the next.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -61,7 +71,7 @@ pub(super) type Born = (i64, u32);
 /// That of a name, or of a descriptor whose name is empty. `None`: the file system has none.
 pub(super) fn born(folder: BorrowedFd<'_>, name: &CStr) -> Option<Born> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
-    let found = fs::statx(folder, name, flags, StatxFlags::BTIME).ok()?;
+    let found = again(|| fs::statx(folder, name, flags, StatxFlags::BTIME)).ok()?;
     let has_time = found.stx_mask & StatxFlags::BTIME.bits() != 0;
     has_time.then_some((found.stx_btime.tv_sec, found.stx_btime.tv_nsec))
 }
@@ -86,7 +96,7 @@ struct End {
 impl Identity {
     /// That of a folder that is open.
     pub fn of_folder(folder: BorrowedFd<'_>) -> Option<Identity> {
-        let found = fs::fstat(folder).ok()?;
+        let found = again(|| fs::fstat(folder)).ok()?;
         Some(Identity {
             dev: found.st_dev,
             ino: found.st_ino,
@@ -109,12 +119,14 @@ impl Identity {
 
 impl Link {
     fn at(folder: BorrowedFd<'_>, name: &CStr) -> Option<Link> {
-        let text = fs::readlinkat(folder, name, Vec::new()).ok()?.into_bytes();
+        let text = again(|| fs::readlinkat(folder, name, Vec::new()))
+            .ok()?
+            .into_bytes();
         let end = || {
             let flags = OFlags::PATH | OFlags::CLOEXEC;
-            let end = fs::openat(folder, name, flags, Mode::empty()).ok()?;
-            let found = fs::fstat(&end).ok()?;
-            let path = fs::readlink(open::in_proc(&end), Vec::new()).ok()?;
+            let end = again(|| fs::openat(folder, name, flags, Mode::empty())).ok()?;
+            let found = again(|| fs::fstat(&end)).ok()?;
+            let path = again(|| fs::readlink(open::in_proc(&end), Vec::new())).ok()?;
             Some(End {
                 path: OsStr::from_bytes(path.to_bytes()).into(),
                 dev: found.st_dev,
@@ -176,6 +188,28 @@ impl Spot {
             path: self.path.clone(),
             reason: Reason::Name,
             identity: Some(Identity::of(self.folder.as_fd(), &self.name, &self.found)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_machines_may_pass_and_an_answer_is_taken() {
+        for (error, calls) in [(Errno::IO, 2), (Errno::MFILE, 2), (Errno::NOENT, 1)] {
+            let made = Cell::new(0);
+            let answer = again(|| {
+                made.set(made.get() + 1);
+                match made.get() {
+                    1 => Err(error),
+                    _ => Ok(()),
+                }
+            });
+            assert_eq!((made.get(), answer.is_ok()), (calls, calls == 2), "{error}");
         }
     }
 }
