@@ -35,7 +35,8 @@ pub struct Exceeded {
 #[derive(Debug)]
 pub struct Group {
     folders: Vec<Folder>,
-    /// Where the launcher is meanwhile. Dropped after the folders.
+    /// The cgroup that the launcher stays in during the run, if it had to leave its own. Fields are dropped in
+    /// order: this one after the folders.
     aside: Option<Aside>,
 }
 

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-/// Names of folders and files in a home that hold secrets: refused by name besides, where the format
-/// has refusals that win over grants.
+/// Folders and files of a home that hold secrets. No help suggests a grant of them. Formats that can deny a
+/// path although it is granted deny them.
 pub const SECRETS: [&str; 14] = [
     ".aws",
     ".azure",

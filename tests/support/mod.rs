@@ -21,7 +21,9 @@ pub mod stages;
 pub mod user_project;
 
 #[allow(unused_imports)]
-pub use reachable::{Lacks, folder as base, goroot, gosandbox, needs_root, skip, wait};
+pub use reachable::{
+    Lacks, folder as base, goroot, gosandbox, needs_root, needs_strace, skip, wait,
+};
 
 /// The ordinary user that tests become where they run as root.
 pub const ORDINARY: u32 = 1000;

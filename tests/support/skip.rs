@@ -42,3 +42,17 @@ pub fn needs_root(reason: &str) -> bool {
     }
     is_root
 }
+
+/// Whether strace is there. Skips loudly where it is not.
+#[allow(dead_code)]
+#[track_caller]
+pub fn needs_strace(reason: &str) -> bool {
+    let is_there = std::process::Command::new("strace")
+        .arg("-V")
+        .output()
+        .is_ok();
+    if !is_there {
+        skip(Lacks::Host, reason);
+    }
+    is_there
+}
