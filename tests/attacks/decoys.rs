@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
@@ -143,17 +143,27 @@ impl Decoys {
             .env("CC", "gcc")
             .env("LD_LIBRARY_PATH", "/nonexistent");
         let folder = fs::File::open(outside).unwrap();
-        in_child(command, move || {
-            // SAFETY: dup2 has no memory to look at; 57 is free this early.
-            #[allow(unsafe_code)]
-            let duplicate = unsafe { libc::dup2(folder.as_raw_fd(), 57) };
-            if duplicate < 0 {
-                Err(std::io::Error::last_os_error())
-            } else {
-                Ok(())
-            }
-        });
+        assert_ne!(
+            folder.as_raw_fd(),
+            LENT,
+            "dup2 would leave FD_CLOEXEC as it is"
+        );
+        in_child(command, move || lend(&folder, LENT));
     }
+}
+
+/// The descriptor that the attacks look for. Above those of a test process with many threads: a lower number could be
+/// the folder itself, or the pipe by which the child says that it could not execute.
+const LENT: RawFd = 957;
+
+/// Leaves a folder open at a number across the execution.
+fn lend(folder: &fs::File, number: RawFd) -> std::io::Result<()> {
+    // SAFETY: dup2 has no memory to look at, and replaces no descriptor that the child needs.
+    #[allow(unsafe_code)]
+    if unsafe { libc::dup2(folder.as_raw_fd(), number) } < 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    Ok(())
 }
 
 impl Drop for Decoys {
