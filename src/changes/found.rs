@@ -36,6 +36,18 @@ pub fn list(base: &Path) -> Vec<Found> {
     found
 }
 
+/// Why the record of a stage cannot be understood, as of one that another version of gosandbox has made. A stage without
+/// a record is being made, or its making was interrupted.
+pub fn unreadable(base: &Path) -> Vec<(String, Error)> {
+    let error = |folder: PathBuf| {
+        let at = open(&folder)?;
+        let error = stage::read_record(&folder, at.as_fd()).err()?;
+        let is_there = matches!(error, Error::Record { .. });
+        is_there.then(|| (stage::run_of(&folder), error))
+    };
+    folders(base).filter_map(error).collect()
+}
+
 fn look(folder: PathBuf) -> Option<Found> {
     let at = open(&folder)?;
     let record = stage::read_record(&folder, at.as_fd()).ok()?;

@@ -36,7 +36,7 @@ mod work;
 pub use change::{Change, Changes, Dropped, Failure, Kind, Landed, Verdict, What};
 pub use diff::Diff;
 pub use error::Error;
-pub use found::{Found, discard, list, sweep};
+pub use found::{Found, discard, list, sweep, unreadable};
 pub use record::{Keep, Record, Rules};
 pub use stage::{Stage, State};
 

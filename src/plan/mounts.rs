@@ -30,6 +30,13 @@ pub(super) fn view(
     let programs = program.map(|(programs, _)| programs);
     let binds = Binds::of(inputs, own, system, (grants, programs), tree);
     nodes.extend(binds.nodes(inputs, tree));
+    if project.tree.is_none() {
+        // Where the command starts is there, and empty unless something is granted of it.
+        nodes.push(Node::Folder {
+            target: inputs.run.command.folder.clone(),
+            mode: 0o755,
+        });
+    }
     if let (Some((_, program)), Some(wrapper)) = (program, &own.wrapper) {
         nodes.push(Node::Bind {
             source: project.launcher.clone(),

@@ -1,5 +1,7 @@
 //! Work trees and workspaces wherever they lie.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use super::*;
 
 #[test]
@@ -116,6 +118,25 @@ fn workspaces_and_local_replacements_work() {
         Ended::of(other.env("GOWORK", "off")).expect(0).says("lib");
         site.run(&[], &["go", "build", "-o", "/dev/null", "./app"])
             .expect(0);
+    }
+}
+
+/// As `go install` of a program is called from anywhere.
+#[test]
+fn a_folder_that_is_shared_with_others_can_be_started_in() {
+    for site in sites() {
+        let folder = site.root.join("shared/folder");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("secret"), "secret").unwrap();
+        site.settle();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o1777)).unwrap();
+        let start = ["-C", folder.to_str().unwrap()];
+        let ended = site.run_apart(&start, &["go", "env", "GOMOD"]).expect(0);
+        assert_eq!(ended.stdout, "/dev/null\n", "{:?}", site.env);
+        let script = "pwd; cat secret || echo not here";
+        let ended = site.run_apart(&start, &["sh", "-c", script]).expect(0);
+        let wanted = format!("{}\nnot here\n", folder.display());
+        assert_eq!(ended.stdout, wanted, "{:?}", site.env);
     }
 }
 

@@ -4,10 +4,12 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::in_environments;
+use rustix::mount::mount_bind;
+
 use crate::support::killed::{at_call, moments, send};
+use crate::support::mounts::among_own_mounts;
 use crate::support::wait::{DEADLINE, closed, wait_for_file};
-use crate::support::{self, Ended, Env, Site, held};
+use crate::support::{self, Ended, Env, Site, held, in_environments, needs_root};
 use crate::{DIRECT, changes, environments, listed, planted, site};
 
 /// Plants again and again, and does not end.
@@ -233,5 +235,28 @@ fn without_a_next_run_it_stays() {
         Ended::of(&mut site.bare(&["true"])).expect(0);
         assert_eq!(new(&site).len(), 2, "{env:?}");
         changes(&site, &["drop"]).expect(0);
+    }
+}
+
+/// What stands in a repository's place cannot be moved away while something is mounted there.
+#[test]
+fn what_cannot_be_moved_away_refuses_the_next_run() {
+    if !needs_root("mounts below the work tree need root") {
+        return;
+    }
+    for env in environments() {
+        let site = killed(env);
+        among_own_mounts(|| {
+            mount_bind(&site.outside, site.work.join("own/a/.git")).unwrap();
+            let ended = site.run(&DIRECT, &["true"]).expect(125);
+            ended.says(".git stays: ").refused("left-by-killed-run");
+            let run = listed(&site).unwrap();
+            let run = run.split_whitespace().next().unwrap();
+            let apply = changes(&site, &["apply", run]);
+            apply.expect(125).refused("left-by-killed-run");
+        });
+        // It is looked at again until nothing is left.
+        site.run(&DIRECT, &["true"]).expect(0).says("moved away");
+        assert_eq!(new(&site), [""; 0], "{env:?}");
     }
 }

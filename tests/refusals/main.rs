@@ -7,5 +7,6 @@
 mod support;
 
 mod page;
+mod rare;
 mod reached;
 mod scenes;

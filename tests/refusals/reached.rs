@@ -9,21 +9,13 @@ use crate::support::checkout;
 
 /// Codes that no test reaches, and why.
 #[rustfmt::skip]
-const UNREACHED: [(&str, &str); 14] = [
-    ("changes-of-other-user", "tests/changes/identity.rs looks at what is applied, not at codes"),
+const UNREACHED: [(&str, &str); 6] = [
     ("changes-too-many", "takes a million names"),
-    ("changes-unreadable", "gosandbox writes the record itself"),
     ("gateway-failed", "profiles refuse such values before"),
     ("goroot-in-work-tree", "src/go/toolchain/tests.rs: the tests' own folders are in /var/tmp"),
     ("guard-failed", "needs AppArmor or SELinux in force"),
     ("internal-error", "no fault is known"),
-    ("left-by-killed-run", "takes a file that root itself cannot move"),
-    ("not-applied", "tests/changes/kills.rs looks at the system's reason"),
-    ("root-cannot-switch", "root without CAP_SETUID has no test"),
-    ("sandbox-failed", "tests/faults looks at the kernel's errors, not at codes"),
     ("system-error", "src/run/refused.rs has a test"),
-    ("tree-exchanged", "tests/attacks/windows.rs looks at what such a race could do"),
-    ("unreadable-folder", "takes a folder that its owner cannot read"),
 ];
 
 /// The text of every test, except this file.

@@ -1,27 +1,12 @@
 //! A host that refuses the mount that stages a work tree: nothing else of the sandbox goes with it.
-#![allow(unsafe_code)]
 
 use std::path::Path;
 
-use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
-use rustix::thread::{UnshareFlags, unshare_unsafe};
+use rustix::mount::{MountFlags, mount};
 
+use crate::support::mounts::among_own_mounts;
 use crate::support::{Env, Site, needs_root};
 use crate::{ENTRIES, site};
-
-/// Runs it in a thread that has mounts of its own, as its children have.
-fn among_own_mounts<T: Send>(act: impl FnOnce() -> T + Send) -> T {
-    std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            // SAFETY: this thread shares its mounts with no other one from here, and no descriptors.
-            unsafe { unshare_unsafe(UnshareFlags::NEWNS | UnshareFlags::FS) }.unwrap();
-            let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-            mount_change("/", private).unwrap();
-            act()
-        });
-        thread.join().unwrap()
-    })
-}
 
 /// Puts the site's work tree onto two overlays, which is as deep as they go (FILESYSTEM_MAX_STACK_DEPTH,
 /// include/linux/fs.h): one more over it is refused.

@@ -15,6 +15,7 @@ pub mod confined;
 pub mod held;
 pub mod killed;
 pub mod modules;
+pub mod mounts;
 #[path = "../reachable/mod.rs"]
 pub mod reachable;
 pub mod stages;

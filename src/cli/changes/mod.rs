@@ -114,9 +114,11 @@ fn choose<'f>(found: &'f [Left], args: &ChangesArgs) -> anyhow::Result<&'f Left>
         let named: Vec<&Left> = named.collect();
         return match named.as_slice() {
             [one] => Ok(one),
-            [] => Err(unknown(format!(
-                "cannot find the changes of run {run}: nothing is staged under this name"
-            ))),
+            [] => Err(not_understood(run).unwrap_or_else(|| {
+                unknown(format!(
+                    "cannot find the changes of run {run}: nothing is staged under this name"
+                ))
+            })),
             _ => Err(unknown(format!(
                 "cannot choose a run: {} of them begin with {run}",
                 named.len()
@@ -131,6 +133,17 @@ fn choose<'f>(found: &'f [Left], args: &ChangesArgs) -> anyhow::Result<&'f Left>
             folder.display()
         ))
     })
+}
+
+/// The runs of this user whose records cannot be understood, and why.
+fn unreadable() -> impl Iterator<Item = (String, changes::Error)> {
+    let bases = run_folders().into_iter();
+    bases.flat_map(|base| changes::unreadable(&base))
+}
+
+fn not_understood(run: &str) -> Option<anyhow::Error> {
+    let (_, error) = unreadable().find(|(name, _)| name.starts_with(run))?;
+    Some(error.into())
 }
 
 fn unknown(message: String) -> anyhow::Error {
@@ -203,6 +216,10 @@ fn list(found: &[Left], as_json: bool) -> String {
             left.state(),
             left.tree().display()
         );
+        let _writing_to_a_string_succeeds = writeln!(text, "{}", line.replace('\n', " "));
+    }
+    for (run, error) in unreadable() {
+        let line = format!("{run}  {:<20}  {:<11}  {error}", "-", "unreadable");
         let _writing_to_a_string_succeeds = writeln!(text, "{}", line.replace('\n', " "));
     }
     if text.is_empty() {
