@@ -105,11 +105,13 @@ impl Refuse for Error {
                 let list = Help::Words("gosandbox policy list".to_owned());
                 near.into_iter().chain([list]).collect()
             }
+            // The source has written it: no command to paste makes it the caller's own profile.
             Error::Loosens { flag, key, .. } => {
-                let said = flag
-                    .map(|flag| Help::Words(format!("take `{key}` out, and say it with {flag}")));
-                let file = Path::new(super::TREE_FILE);
-                said.into_iter().chain([profile(file)]).collect()
+                let or = flag.unwrap_or("a profile of your own");
+                vec![Help::Words(format!(
+                    "take `{key}` out of {}, and say it with {or}",
+                    super::TREE_FILE
+                ))]
             }
             _ => Vec::new(),
         }

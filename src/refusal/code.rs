@@ -65,7 +65,7 @@ codes! {
         "remove one of the `extends` lines"
     ProfileLoosens "profile-loosens"
         "the work tree's .gosandbox.toml allows more than the profile"
-        "gosandbox --profile .gosandbox.toml -- go build ./..."
+        "take the key out of .gosandbox.toml"
 
     // The project.
     ProjectUnreadable "project-unreadable"

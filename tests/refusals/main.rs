@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod help;
 mod page;
 mod rare;
 mod reached;

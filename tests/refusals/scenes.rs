@@ -10,17 +10,17 @@ use gosandbox::record::{EventKind, read};
 use crate::support::{Ended, Env, Site, give_tree, goroot, write};
 
 /// A run that is refused.
-struct Scene {
-    code: &'static str,
+pub(super) struct Scene {
+    pub(super) code: &'static str,
     /// What is done in the site before.
-    prepare: fn(&Site),
-    options: &'static [&'static str],
-    words: &'static [&'static str],
+    pub(super) prepare: fn(&Site),
+    pub(super) options: &'static [&'static str],
+    pub(super) words: &'static [&'static str],
     /// Variables of the caller's.
     variables: &'static [(&'static str, &'static str)],
 }
 
-const BUILD: &[&str] = &["go", "build", "./..."];
+pub(super) const BUILD: &[&str] = &["go", "build", "./..."];
 
 const fn scene(
     code: &'static str,
@@ -49,18 +49,18 @@ const fn variable(
     }
 }
 
-fn nothing(_: &Site) {}
+pub(super) fn nothing(_: &Site) {}
 
 fn profile(site: &Site, text: &str) {
     write(&site.work.join("p.toml"), text);
 }
 
-fn module(site: &Site, lines: &str) {
+pub(super) fn module(site: &Site, lines: &str) {
     site.file("go.mod", &format!("module example.test/m\n\n{lines}\n"));
 }
 
 #[rustfmt::skip]
-const SCENES: [Scene; 28] = [
+pub(super) const SCENES: [Scene; 28] = [
     scene("profile-unknown", nothing, &["--profile", "nosuch"], BUILD),
     scene("profile-unreadable", nothing, &["--profile", "./p.toml"], BUILD),
     scene("profile-invalid", |site| profile(site, "[files]\nraed = []\n"), &["--profile", "./p.toml"], BUILD),
@@ -106,7 +106,7 @@ const SCENES: [Scene; 28] = [
     variable("go-work-refused", &[("GOWORK", "relative.work")], BUILD),
 ];
 
-fn site(prepare: fn(&Site)) -> Site {
+pub(super) fn site(prepare: fn(&Site)) -> Site {
     let site = Site::new(Env::User);
     site.file("go.mod", "module example.test/m\n\ngo 1.21\n");
     site.file("main.go", "package main\n\nfunc main() {}\n");
@@ -192,67 +192,6 @@ fn subcommands_have_codes_too() {
         let ended = Ended::of(&mut site.subcommand(words));
         ended.expect(status).refused(code);
     }
-}
-
-/// Runs what a `help:` line shows, with the gosandbox that is tested.
-fn follow(site: &Site, ended: &Ended, starts: &str) -> Ended {
-    let helps = ended
-        .stderr
-        .lines()
-        .filter_map(|line| line.strip_prefix("help: "));
-    let line = helps.clone().find(|line| line.starts_with(starts));
-    let line = line.unwrap_or_else(|| panic!("no help starts with {starts:?}: {ended:?}"));
-    let shell = format!("gosandbox() {{ \"$GOSANDBOX\" \"$@\"; }}\n{line}");
-    let mut command = site.bare(&["sh", "-c", &shell]);
-    let binary = site.gosandbox_apart(&[], &["true"]);
-    command.env("GOSANDBOX", binary.get_program());
-    Ended::of(&mut command)
-}
-
-#[test]
-fn a_command_that_help_shows_works_when_it_is_copied() {
-    let scene = |code| SCENES.iter().find(|scene| scene.code == code).unwrap();
-    for (code, starts) in [
-        ("outside-repository", "gosandbox --ro "),
-        ("profile-loosens", "gosandbox --profile "),
-        ("user-refused", "gosandbox go "),
-        ("variable-refused", "gosandbox go "),
-        ("folder-unusable", "gosandbox go "),
-    ] {
-        let scene = scene(code);
-        let site = site(scene.prepare);
-        let words = [scene.options, scene.words].concat();
-        let ended = Ended::of(&mut site.subcommand(&words));
-        let after = follow(&site, &ended, starts);
-        assert_eq!(after.status, 0, "{code}: {ended:?}: {after:?}");
-    }
-}
-
-#[test]
-fn a_folder_that_help_makes_is_there_afterwards() {
-    let site = site(nothing);
-    let words = ["go", "test", "-coverprofile", "new/folder/cover.out", "."];
-    let ended = Ended::of(&mut site.subcommand(&words));
-    follow(&site, &ended, "mkdir ").expect(0);
-    Ended::of(&mut site.subcommand(&words)).expect(0);
-}
-
-#[test]
-fn a_profile_line_that_help_shows_works_when_it_is_copied() {
-    let site = site(nothing);
-    site.file("o.json", "{\"Replace\": {}}");
-    site.settle();
-    let words = ["go", "build", "-overlay=o.json", "."];
-    let ended = site.run(&[], &words).expect(125).refused("flag-refused");
-    let start = "help: in a profile of your own: ";
-    let line = ended
-        .stderr
-        .lines()
-        .find_map(|line| line.strip_prefix(start))
-        .unwrap();
-    let profile = site.profile(&format!("extends = \"strict\"\n{line}\n"));
-    site.run(&["--profile", profile.to_str().unwrap()], &words)
-        .expect(0);
 }
 
 #[test]
@@ -360,48 +299,4 @@ fn what_another_environment_is_needed_for_has_codes_too() {
     let folder = goroot();
     let ended = user.run(&["--rw", folder.to_str().unwrap()], BUILD);
     ended.expect(125).refused("grant-refused");
-}
-
-/// A source that asks for the place of secrets gets no line that gives it to it.
-#[test]
-fn no_help_grants_what_holds_secrets() {
-    const GO: &str = "go 1.21\n\nrequire example.test/x v0.0.0\n\n";
-    type Prepare = fn(&Site, &Path);
-    let scenes: [(Prepare, &[&str]); 3] = [
-        (
-            |site, keys| {
-                module(
-                    site,
-                    &format!("{GO}replace example.test/x => {}", keys.display()),
-                )
-            },
-            BUILD,
-        ),
-        (
-            |site, keys| {
-                std::os::unix::fs::symlink(keys.join("go.mod"), site.work.join("x.pgo")).unwrap()
-            },
-            &["go", "build", "-pgo=x.pgo", "."],
-        ),
-        (
-            |site, keys| {
-                let work = format!("go 1.21\n\nuse (\n\t.\n\t{}\n)\n", keys.display());
-                drop(site.file("go.work", &work));
-            },
-            BUILD,
-        ),
-    ];
-    for (number, (prepare, words)) in scenes.into_iter().enumerate() {
-        for (name, grants) in [(".ssh", false), ("lib", true)] {
-            let site = site(nothing);
-            let keys = site.home.join(name);
-            write(&keys.join("go.mod"), "module example.test/x\n\ngo 1.21\n");
-            prepare(&site, &keys);
-            site.settle();
-            let ended = Ended::of(&mut site.gosandbox_apart(&[], words));
-            let ended = ended.refused("outside-repository");
-            let is_granted = ended.stderr.contains("help: gosandbox --ro ");
-            assert_eq!(is_granted, grants, "{number} {name}: {ended:?}");
-        }
-    }
 }

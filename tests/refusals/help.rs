@@ -1,0 +1,122 @@
+//! What `help:` lines say works when it is copied, and grants nothing that a hostile source wants.
+
+use std::path::Path;
+
+use crate::scenes::{BUILD, SCENES, module, nothing, site};
+use crate::support::{Ended, Site, write};
+
+/// Runs what a `help:` line shows, with the gosandbox that is tested.
+fn follow(site: &Site, ended: &Ended, starts: &str) -> Ended {
+    let helps = ended
+        .stderr
+        .lines()
+        .filter_map(|line| line.strip_prefix("help: "));
+    let line = helps.clone().find(|line| line.starts_with(starts));
+    let line = line.unwrap_or_else(|| panic!("no help starts with {starts:?}: {ended:?}"));
+    let shell = format!("gosandbox() {{ \"$GOSANDBOX\" \"$@\"; }}\n{line}");
+    let mut command = site.bare(&["sh", "-c", &shell]);
+    let binary = site.gosandbox_apart(&[], &["true"]);
+    command.env("GOSANDBOX", binary.get_program());
+    Ended::of(&mut command)
+}
+
+#[test]
+fn a_command_that_help_shows_works_when_it_is_copied() {
+    let scene = |code| SCENES.iter().find(|scene| scene.code == code).unwrap();
+    for (code, starts) in [
+        ("outside-repository", "gosandbox --ro "),
+        ("user-refused", "gosandbox go "),
+        ("variable-refused", "gosandbox go "),
+        ("folder-unusable", "gosandbox go "),
+    ] {
+        let scene = scene(code);
+        let site = site(scene.prepare);
+        let words = [scene.options, scene.words].concat();
+        let ended = Ended::of(&mut site.subcommand(&words));
+        let after = follow(&site, &ended, starts);
+        assert_eq!(after.status, 0, "{code}: {ended:?}: {after:?}");
+    }
+}
+
+#[test]
+fn a_folder_that_help_makes_is_there_afterwards() {
+    let site = site(nothing);
+    let words = ["go", "test", "-coverprofile", "new/folder/cover.out", "."];
+    let ended = Ended::of(&mut site.subcommand(&words));
+    follow(&site, &ended, "mkdir ").expect(0);
+    Ended::of(&mut site.subcommand(&words)).expect(0);
+}
+
+#[test]
+fn a_profile_line_that_help_shows_works_when_it_is_copied() {
+    let site = site(nothing);
+    site.file("o.json", "{\"Replace\": {}}");
+    site.settle();
+    let words = ["go", "build", "-overlay=o.json", "."];
+    let ended = site.run(&[], &words).expect(125).refused("flag-refused");
+    let start = "help: in a profile of your own: ";
+    let line = ended
+        .stderr
+        .lines()
+        .find_map(|line| line.strip_prefix(start))
+        .unwrap();
+    let profile = site.profile(&format!("extends = \"strict\"\n{line}\n"));
+    site.run(&["--profile", profile.to_str().unwrap()], &words)
+        .expect(0);
+}
+
+/// A source whose own file allows more gets no line that makes that file the caller's profile.
+#[test]
+fn no_help_trusts_the_sources_own_profile() {
+    for text in ["network.programs = true\n", "extends = \"dev\"\n"] {
+        let site = site(nothing);
+        site.file(".gosandbox.toml", text);
+        site.settle();
+        let ended = site.run(&[], BUILD).expect(125).refused("profile-loosens");
+        assert!(!ended.stderr.contains("--profile"), "{text}: {ended:?}");
+    }
+}
+
+/// A source that asks for the place of secrets gets no line that gives it to it.
+#[test]
+fn no_help_grants_what_holds_secrets() {
+    const GO: &str = "go 1.21\n\nrequire example.test/x v0.0.0\n\n";
+    type Prepare = fn(&Site, &Path);
+    let scenes: [(Prepare, &[&str]); 3] = [
+        (
+            |site, keys| {
+                module(
+                    site,
+                    &format!("{GO}replace example.test/x => {}", keys.display()),
+                )
+            },
+            BUILD,
+        ),
+        (
+            |site, keys| {
+                std::os::unix::fs::symlink(keys.join("go.mod"), site.work.join("x.pgo")).unwrap()
+            },
+            &["go", "build", "-pgo=x.pgo", "."],
+        ),
+        (
+            |site, keys| {
+                let work = format!("go 1.21\n\nuse (\n\t.\n\t{}\n)\n", keys.display());
+                drop(site.file("go.work", &work));
+            },
+            BUILD,
+        ),
+    ];
+    for (number, (prepare, words)) in scenes.into_iter().enumerate() {
+        for (name, grants) in [(".ssh", false), ("lib", true)] {
+            let site = site(nothing);
+            let keys = site.home.join(name);
+            write(&keys.join("go.mod"), "module example.test/x\n\ngo 1.21\n");
+            prepare(&site, &keys);
+            site.settle();
+            let ended = Ended::of(&mut site.gosandbox_apart(&[], words));
+            let ended = ended.refused("outside-repository");
+            let is_granted = ended.stderr.contains("help: gosandbox --ro ");
+            assert_eq!(is_granted, grants, "{number} {name}: {ended:?}");
+        }
+    }
+}
