@@ -84,18 +84,6 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// Whether a program is there; says so loudly where not.
-fn have(program: &str, package: &str) -> bool {
-    let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
-        .chain(["/usr/sbin".into()])
-        .any(|folder| folder.join(program).exists());
-    if !found {
-        let reason = format!("{program} is not installed (package {package})");
-        skip(Lacks::Host, &reason);
-    }
-    found
-}
-
 #[test]
 fn the_published_schemas_take_the_files() {
     let Some(python) = std::env::var_os("GOSANDBOX_SCHEMA_PYTHON") else {

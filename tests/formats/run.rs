@@ -6,12 +6,12 @@ use std::process::{Command, Stdio};
 
 use gosandbox::generate;
 
-use crate::support::{self, Env, reachable};
-use crate::{have, launcher, render};
+use crate::support::{self, Env, needs_program, reachable};
+use crate::{launcher, render};
 
 #[test]
 fn bubblewrap_builds_with_the_command_line_and_writes_nothing_else() {
-    if !have("bwrap", "bubblewrap") {
+    if !needs_program("bwrap", "bubblewrap") {
         return;
     }
     let site = support::Site::new(Env::User);
@@ -60,7 +60,7 @@ fn a_container_with_the_filter_builds_tests_and_refuses() {
     if !support::needs_root("a container needs root") {
         return;
     }
-    if !have("runc", "runc") {
+    if !needs_program("runc", "runc") {
         return;
     }
     let container = Container::new();

@@ -6,12 +6,12 @@ use std::process::Command;
 
 use gosandbox::generate::{self, Model};
 
-use crate::support::{self, Env, reachable};
-use crate::{folder, have, launcher, policy, site};
+use crate::support::{self, Env, needs_program, reachable};
+use crate::{folder, launcher, policy, site};
 
 #[test]
 fn systemd_takes_the_unit_and_the_drop_in_without_a_warning() {
-    if !have("systemd-analyze", "systemd") {
+    if !needs_program("systemd-analyze", "systemd") {
         return;
     }
     let folder = folder("systemd");
@@ -80,7 +80,7 @@ fn a_profile_that_is_a_file_is_named_by_its_whole_path() {
 /// Every system call of a staged run is one that the unit answers: one that is missing has the launcher fall back.
 #[test]
 fn the_unit_lets_the_launcher_make_all_of_its_calls() {
-    if !have("strace", "strace") {
+    if !needs_program("strace", "strace") {
         return;
     }
     let site = support::Site::new(Env::User);

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use super::launch::{Place, Setting, settings};
 use super::pty::Terminal;
-use crate::reachable::needs_strace;
+use crate::reachable::needs_program;
 
 /// Writes a file and a protected one, and says so. Keys that come before the question are no answer.
 fn run(terminal: &mut Terminal, file: &str, ending: &str) {
@@ -107,7 +107,7 @@ fn without_an_answer_changes_stay_staged() {
 /// Each ioctl of the launcher's takes long, that which takes away what was typed before the question among them.
 #[test]
 fn an_answer_that_comes_with_the_question_counts() {
-    if !needs_strace("there is no strace, which has a call take long") {
+    if !needs_program("strace", "strace") {
         return;
     }
     for setting in with_namespaces() {

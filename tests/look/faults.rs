@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use crate::support::in_environments;
-use crate::support::{Ended, Env, gosandbox, needs_strace};
+use crate::support::{Ended, Env, gosandbox, needs_program};
 use crate::{DIRECT, planted, site};
 
 const SCRIPT: &str = "mkdir -p a/b/.git c/.git; ln -s ../b c/d; mkdir own; echo x > own/file";
@@ -27,7 +27,7 @@ fn run(site: &crate::support::Site, call: &str, error: &str, when: u32) -> Ended
 
 /// In the launcher's own process, as an ordinary user: strace does not follow into another one.
 fn a_call_that_fails_hides_nothing(env: Env) {
-    if !needs_strace("it takes strace") {
+    if !needs_program("strace", "strace") {
         return;
     }
     let mut hits = 0;

@@ -17,7 +17,7 @@ mod skip;
 pub mod wait;
 
 #[allow(unused_imports)]
-pub use skip::{Lacks, needs_root, needs_strace, skip};
+pub use skip::{Lacks, needs_program, needs_root, skip};
 
 /// Runs one ignored test of this binary, in a process with no other test, by whatever user.
 #[allow(dead_code)]

@@ -9,7 +9,7 @@ use rustix::mount::{MountFlags, mount};
 
 use crate::support::mounts::among_own_mounts;
 use crate::support::{
-    Ended, Env, ORDINARY, Site, give_tree, gosandbox, held, in_child, needs_root, needs_strace,
+    Ended, Env, ORDINARY, Site, give_tree, gosandbox, held, in_child, needs_program, needs_root,
 };
 
 fn site(env: Env) -> Site {
@@ -62,7 +62,7 @@ fn root_that_cannot_become_another_user() {
 
 #[test]
 fn a_layer_that_the_kernel_refuses() {
-    if !needs_strace("there is no strace, which has a call fail") {
+    if !needs_program("strace", "strace") {
         return;
     }
     let site = site(Env::User);

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Ended, Env, Site, confined, content, gosandbox, needs_strace};
+use crate::support::{Ended, Env, Site, confined, content, gosandbox, needs_program};
 use crate::{ENTRIES, site, staging};
 
 /// A script that plants something, and the path at which it then is. `setup` makes what is there before.
@@ -219,7 +219,7 @@ func main() {
 fn a_plant_does_not_land_where_a_folder_cannot_be_listed() {
     const SCRIPT: &str =
         "mkdir a a/b; echo x > a/.envrc; echo x > a/b/.envrc; echo x > plain; echo ended";
-    if !needs_strace("there is no strace, which has a listing fail") {
+    if !needs_program("strace", "strace") {
         return;
     }
     for env in planting() {

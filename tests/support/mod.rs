@@ -23,7 +23,7 @@ pub mod user_project;
 
 #[allow(unused_imports)]
 pub use reachable::{
-    Lacks, folder as base, goroot, gosandbox, needs_root, needs_strace, skip, wait,
+    Lacks, folder as base, goroot, gosandbox, needs_program, needs_root, skip, wait,
 };
 
 /// The ordinary user that tests become where they run as root.

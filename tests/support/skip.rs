@@ -43,16 +43,16 @@ pub fn needs_root(reason: &str) -> bool {
     is_root
 }
 
-/// Whether strace is there. Skips loudly where it is not.
+/// Whether a program is there, also where only root's PATH leads. Skips loudly where it is not.
 #[allow(dead_code)]
 #[track_caller]
-pub fn needs_strace(reason: &str) -> bool {
-    let is_there = std::process::Command::new("strace")
-        .arg("-V")
-        .output()
-        .is_ok();
+pub fn needs_program(program: &str, package: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
+    let is_there = folders.any(|folder| folder.join(program).exists());
     if !is_there {
-        skip(Lacks::Host, reason);
+        let reason = format!("{program} is not installed (package {package})");
+        skip(Lacks::Host, &reason);
     }
     is_there
 }
