@@ -12,11 +12,16 @@ pub(super) fn line(help: &Help, words: &[OsString]) -> Option<String> {
         Help::Words(text) => Some(text.clone()),
         Help::Profile(line) => Some(format!("in a profile of your own: {line}")),
         Help::Option(options) if words.is_empty() => Some(options.clone()),
+        Help::Before(word) => {
+            let (mut left, command) = without(words, |_, _| false);
+            left.insert(command, word.clone());
+            Some(format!("gosandbox {}", left.join(" ")))
+        }
         Help::Option(options) => {
             let once = |flag: &Flag| !flag.repeats;
             let names = options.split(' ').filter(|word| word.starts_with("--"));
             let replaced: Vec<&Flag> = names.filter_map(named).filter(|flag| once(flag)).collect();
-            let left = without(words, |flag, _| {
+            let (left, _) = without(words, |flag, _| {
                 replaced.iter().any(|other| other.id == flag.id)
             });
             Some(format!("gosandbox {options} {}", left.join(" ")))
@@ -24,7 +29,7 @@ pub(super) fn line(help: &Help, words: &[OsString]) -> Option<String> {
         Help::Without(option) => {
             let (name, value) = option.split_once(' ').unwrap_or((option, ""));
             let flag = named(name)?;
-            let left = without(words, |other, given| {
+            let (left, _) = without(words, |other, given| {
                 let is_meant = given.split('=').next() == Some(value);
                 other.id == flag.id && (value.is_empty() || is_meant)
             });
@@ -51,16 +56,20 @@ fn named(word: &str) -> Option<&'static Flag> {
     })
 }
 
-/// The words as a shell takes them, except some options of gosandbox's own with their values.
-fn without(words: &[OsString], is_cut: impl Fn(&Flag, &str) -> bool) -> Vec<String> {
+/// The words as a shell takes them, except some options of gosandbox's own with their values; and the place of the first
+/// that is no option, which is a command or a subcommand.
+fn without(words: &[OsString], is_cut: impl Fn(&Flag, &str) -> bool) -> (Vec<String>, usize) {
     let mut left = Vec::new();
+    let mut command = None;
     let mut rest = words.iter().map(|word| word.to_string_lossy());
     while let Some(text) = rest.next() {
         if text == "--" || text == "go" {
+            command.get_or_insert(left.len());
             left.push(text.into_owned());
             break;
         }
         let Some(flag) = named(&text) else {
+            command.get_or_insert(left.len());
             left.push(shell_word(&text));
             continue;
         };
@@ -88,7 +97,8 @@ fn without(words: &[OsString], is_cut: impl Fn(&Flag, &str) -> bool) -> Vec<Stri
         left.extend(next.as_ref().map(shown));
     }
     left.extend(rest.map(|word| shell_word(&word)));
-    left
+    let command = command.unwrap_or(left.len());
+    (left, command)
 }
 
 #[cfg(test)]
@@ -133,6 +143,21 @@ mod tests {
         let variable = Help::Without("--env LD_PRELOAD".to_owned());
         let said = again(variable, "--env A=b --env LD_PRELOAD=x go build");
         assert_eq!(said.as_deref(), Some("gosandbox --env A=\"$A\" go build"));
+    }
+
+    #[test]
+    fn a_word_is_put_before_the_command() {
+        for (given, expected) in [
+            ("build -o app .", "gosandbox go build -o app ."),
+            (
+                "--ro /x -C dir test ./...",
+                "gosandbox --ro /x -C dir go test ./...",
+            ),
+            ("--ro=/x vet", "gosandbox --ro=/x go vet"),
+        ] {
+            let said = again(Help::Before("go".to_owned()), given);
+            assert_eq!(said.as_deref(), Some(expected));
+        }
     }
 
     #[test]

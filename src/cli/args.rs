@@ -19,7 +19,9 @@ pub use super::usage::UsageError;
 
 use self::values::Values;
 use super::flags::{FLAGS, Flag, LATER, SUBS, Sub};
+use crate::go::command::COMMANDS;
 use crate::profile::nearest;
+use crate::refusal::Help;
 
 /// Parses the command line, without the program's own name.
 pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Request, UsageError> {
@@ -111,9 +113,21 @@ impl Found {
         }
         // Short words are near to everything: `make` is not a misspelt `man`.
         let near = nearest(&text, SUBS.iter().map(|sub| sub.name)).filter(|_| text.len() > 4);
+        let (meant, help) = match near {
+            _ if COMMANDS.contains(&&*text) => {
+                let meant = format!("gosandbox go {text}");
+                (Some(meant), Help::Before("go".to_owned()))
+            }
+            Some(near) => {
+                let help = Help::Words(format!("gosandbox {near}"));
+                (Some(near.to_owned()), help)
+            }
+            None => (None, Help::Before("--".to_owned())),
+        };
         Err(UsageError::NeedsDashes {
-            hint: near.map_or_else(String::new, |near| format!(" (did you mean `{near}`?)")),
+            hint: meant.map_or_else(String::new, |meant| format!(" (did you mean `{meant}`?)")),
             word: text.into_owned(),
+            help,
         })
     }
 

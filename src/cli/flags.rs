@@ -248,7 +248,7 @@ pub const FLAGS: [Flag; 29] = [
         Id::Report,
         "report",
         RUN,
-        "Write what was enforced to this file as JSON; - is standard output",
+        "Write what was enforced to this file as JSON; with --dry-run, - is standard output",
     )
     .takes("FILE"),
     flag(
@@ -299,7 +299,7 @@ pub const FLAGS: [Flag; 29] = [
         UNINSTALL,
         "With `profile auto`, as root: take back what --install loaded",
     ),
-    flag(Id::Verbose, "verbose", RUN, "Say what is done")
+    flag(Id::Verbose, "verbose", RUN, "Say by which rules, as whom, with which Go and caches the command runs")
         .short('v')
         .many(),
     flag(

@@ -1,7 +1,15 @@
 //! Why a command line makes no sense, and what to write instead.
 
 use crate::profile::Problem;
-use crate::refusal::{Code, Help, Refuse, shell_word};
+use crate::refusal::{Code, Help, Refuse};
+
+/// What a newcomer tries first.
+const EXAMPLES: [&str; 4] = [
+    "gosandbox go test ./...       # tests that you did not write",
+    "gosandbox go build -o app .   # the same bytes as without gosandbox",
+    "gosandbox doctor              # what this machine can enforce",
+    "gosandbox --help",
+];
 
 /// Why a command line makes no sense.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +40,11 @@ pub enum UsageError {
     #[error("there is no command")]
     NoCommand,
     #[error("`{word}` is neither go nor a subcommand{hint}")]
-    NeedsDashes { word: String, hint: String },
+    NeedsDashes {
+        word: String,
+        hint: String,
+        help: Help,
+    },
     #[error("this version of gosandbox does not have `{name}`")]
     Later { name: &'static str },
     #[error("`{sub}` takes {arguments}, and was given `{word}`")]
@@ -97,8 +109,12 @@ impl Refuse for UsageError {
     fn help(&self) -> Vec<Help> {
         let words = match self {
             UsageError::Misplaced { help, .. } => help.clone(),
-            UsageError::NeedsDashes { word, .. } => format!("gosandbox -- {}", shell_word(word)),
+            UsageError::NeedsDashes { help, .. } => return vec![help.clone()],
+            UsageError::NoCommand => {
+                return EXAMPLES.map(|line| Help::Words(line.to_owned())).into();
+            }
             UsageError::Later { name } => format!("gosandbox -- {name}"),
+            UsageError::Argument { sub: "help", .. } => "gosandbox --help".to_owned(),
             UsageError::Argument { sub, .. } | UsageError::NoArgument { sub, .. } => {
                 format!("gosandbox help {sub}")
             }

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-pub use self::table::OWN_TOOLS;
 use self::table::TABLE;
+pub use self::table::{COMMANDS, OWN_TOOLS};
 use super::flag_error::FlagError;
 use super::flags::{self, Judge, Parsed};
 use super::toolchain::Toolchain;

@@ -31,6 +31,8 @@ pub enum Help {
     Option(String),
     /// An option to be taken out of the command line.
     Without(String),
+    /// A word to be put before the command: `go` or `--`.
+    Before(String),
     /// A line of a profile.
     Profile(String),
     /// A command, or what is to be done outside gosandbox.
@@ -55,6 +57,7 @@ impl Help {
         match self {
             Help::Option(text) | Help::Profile(text) | Help::Words(text) => text.clone(),
             Help::Without(option) => format!("leave out {option}"),
+            Help::Before(word) => format!("put {word} before the command"),
         }
     }
 }

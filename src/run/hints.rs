@@ -1,4 +1,6 @@
-//! What is said about the way out when a command failed for want of one, or with -v.
+//! What is said with -v before a command starts, and about the way out when it failed for want of one.
+
+use std::ffi::OsString;
 
 use super::plan::Prepared;
 use super::{Project, way};
@@ -13,6 +15,57 @@ pub(super) fn before(project: &Project<'_>, toolchain: &Toolchain) {
     if let Some(text) = other_proxy(project, toolchain) {
         project.session.console.note(&text);
     }
+}
+
+/// With -v: by what rules, as whom, with which Go and which caches the command starts, and what it does not get.
+pub(super) fn start(project: &Project<'_>, prepared: &Prepared<'_>, plan: &Plan) {
+    let Some(toolchain) = prepared.callers() else {
+        return;
+    };
+    let console = project.session.console;
+    let (who, inside) = (prepared.who(), &plan.command.environment);
+    console.note(&format!(
+        "profile {}; as {} (user {}); Go {} in {}",
+        project.policy.name,
+        who.name,
+        who.identity.uid,
+        toolchain.version,
+        toolchain.goroot.display()
+    ));
+    let value = |name: &str| {
+        let found = inside.iter().find(|(known, _)| known == name);
+        found.map_or("none".into(), |(_, value)| value.to_string_lossy())
+    };
+    let caches = (value("GOCACHE"), value("GOMODCACHE"));
+    console.note(&format!("caches: {} and {}", caches.0, caches.1));
+    let left = left_aside(&project.session.environment, inside);
+    if !left.is_empty() {
+        console.note(&format!(
+            "of the caller's variables, these have another value inside or none: {}; --env NAME passes one on",
+            left.join(", ")
+        ));
+    }
+}
+
+/// The names of variables that steer the go command or a compiler.
+fn left_aside(caller: &[(OsString, OsString)], inside: &[(OsString, OsString)]) -> Vec<String> {
+    const COMPILERS: [&str; 6] = ["AR", "CC", "CXX", "FC", "GCCGO", "PKG_CONFIG"];
+    let steers = |name: &str| {
+        name.starts_with("GO") || name.starts_with("CGO_") || COMPILERS.contains(&name)
+    };
+    let mut left: Vec<String> = caller
+        .iter()
+        .filter(|(name, value)| {
+            !value.is_empty()
+                && !inside
+                    .iter()
+                    .any(|pair| (&pair.0, &pair.1) == (name, value))
+        })
+        .filter_map(|(name, _)| name.to_str().filter(|name| steers(name)))
+        .map(str::to_owned)
+        .collect();
+    left.sort();
+    left
 }
 
 /// After a command that failed.
@@ -95,6 +148,20 @@ fn without_credentials(address: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn variables_that_steer_go_and_are_not_passed_on_are_named() {
+        let pairs = |text: &str| -> Vec<(OsString, OsString)> {
+            let pairs = text.split(' ').filter_map(|pair| pair.split_once('='));
+            pairs
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect()
+        };
+        let caller = pairs("GOFLAGS=-v CC=gcc HOME=/h GOOS=linux GOBIN= CGO_CFLAGS=-O2 TERM=x");
+        let inside = pairs("GOFLAGS=-buildvcs=false GOOS=linux HOME=/run TERM=x");
+        let left = left_aside(&caller, &inside);
+        assert_eq!(left, ["CC", "CGO_CFLAGS", "GOFLAGS"]);
+    }
 
     #[test]
     fn credentials_of_a_proxy_are_not_shown() {

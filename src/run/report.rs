@@ -43,6 +43,8 @@ enum State {
 /// Writes what `--report` asks for, once.
 pub(super) struct Reporter<'a> {
     asked: Option<&'a Output>,
+    /// Whether a command writes to standard output.
+    runs: bool,
     state: State,
 }
 
@@ -51,6 +53,7 @@ impl<'a> Reporter<'a> {
     pub(super) fn new(request: &'a Request) -> Reporter<'a> {
         Reporter {
             asked: request.report.as_ref(),
+            runs: !request.dry_run,
             state: State::Unsettled,
         }
     }
@@ -58,11 +61,20 @@ impl<'a> Reporter<'a> {
     /// Settles the place, before the command can change what is there: it may write that folder.
     ///
     /// # Errors
-    /// There is no such folder; a link of the work tree's, or of another user's, leads there; it is protected.
+    /// There is no such folder; a link of the work tree's, or of another user's, leads there; it is protected; it is
+    /// standard output, which is the command's.
     pub(super) fn settle(&mut self, guarded: &Guarded<'_>) -> anyhow::Result<()> {
         self.state = State::Over;
         self.state = match self.asked {
             None => State::Over,
+            Some(Output::Standard) if self.runs => {
+                let text =
+                    "cannot write the report to standard output: it would mix with the command's";
+                return Err(Refused::new(Code::ReportRefused, text)
+                    .option("--report \"$HOME/report.json\"")
+                    .option("--dry-run")
+                    .into());
+            }
             Some(Output::Standard) => State::Settled(Place::Standard),
             Some(Output::File(path)) => {
                 let failed = || format!("cannot write the report {}", path.display());

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::require::require;
-use super::{Console, Ended, Project, events, identity, limits, plan, stage, tree_check};
+use super::{Console, Ended, Project, events, hints, identity, limits, plan, stage, tree_check};
 use crate::files;
 use crate::host::Host;
 use crate::launch::{self, ahead::Ahead, caller::Caller};
@@ -73,6 +73,7 @@ pub(super) fn start(
         let gate = prepared.gate(&plan, project.audit)?;
         let look = prepared.begin_look(&plan)?;
         let stage = prepared.begin_stage(&plan)?;
+        hints::start(project, prepared, &plan);
         // Signals wait until everything that the run has left is seen to.
         let caller = Caller::set_aside().context("cannot block signals")?;
         let ended = launch::run(&plan, gate, ahead.take(), caller);

@@ -272,6 +272,10 @@ fn the_callers_goproxy_is_not_used_and_that_is_said() {
     command.env("GOPROXY", "https://me:secret@mirror.example,direct");
     let ended = Ended::of(&mut command).says("GOPROXY (https://mirror.example) is not used");
     let ended = ended.says("upstreams under [modules]");
+    let ended = ended.says("profile ").says("; as ").says("; Go 1.");
+    let ended = ended
+        .says("caches: ")
+        .says("have another value inside or none: GOPROXY");
     assert!(!ended.stderr.contains("secret"));
 }
 

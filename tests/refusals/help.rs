@@ -39,6 +39,47 @@ fn a_command_that_help_shows_works_when_it_is_copied() {
 }
 
 #[test]
+fn a_command_of_gos_own_is_run_with_go_before_it() {
+    let site = site(nothing);
+    let words = ["--stage", "discard", "build", "-o", "out", "."];
+    let ended = Ended::of(&mut site.subcommand(&words)).expect(125);
+    let ended = ended.refused("command-unclear");
+    follow(&site, &ended, "gosandbox --stage discard go build ").expect(0);
+    assert!(site.work.join("out").exists());
+    let ended = Ended::of(&mut site.subcommand(&["sh", "-c", "exit 7"])).expect(125);
+    let ended = ended.refused("command-unclear");
+    follow(&site, &ended, "gosandbox -- sh -c 'exit 7'").expect(7);
+}
+
+#[test]
+fn gosandbox_alone_shows_what_can_be_run() {
+    let site = site(nothing);
+    let ended = Ended::of(&mut site.subcommand(&[])).expect(125);
+    for start in [
+        "gosandbox go test ",
+        "gosandbox go build ",
+        "gosandbox doctor ",
+        "gosandbox --help",
+    ] {
+        follow(&site, &ended, start).expect(0);
+    }
+}
+
+#[test]
+fn a_report_does_not_mix_with_what_the_command_prints() {
+    let site = site(nothing);
+    let words = ["--report", "-", "--", "true"];
+    let ended = Ended::of(&mut site.subcommand(&words)).expect(125);
+    let ended = ended.refused("report-refused");
+    assert_eq!(ended.stdout, "");
+    follow(&site, &ended, "gosandbox --report ").expect(0);
+    assert!(site.home.join("report.json").exists());
+    let plan =
+        Ended::of(&mut site.subcommand(&["--dry-run", "--report", "-", "--", "true"])).expect(0);
+    assert!(plan.stdout.starts_with('{'));
+}
+
+#[test]
 fn a_folder_that_help_makes_is_there_afterwards() {
     let site = site(nothing);
     let words = ["go", "test", "-coverprofile", "new/folder/cover.out", "."];

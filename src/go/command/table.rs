@@ -25,6 +25,29 @@ pub const OWN_TOOLS: &[&str] = &[
     "vet",
 ];
 
+/// What the go command calls its commands (`go help`), without `help`.
+pub const COMMANDS: [&str; 19] = [
+    "bug",
+    "build",
+    "clean",
+    "doc",
+    "env",
+    "fix",
+    "fmt",
+    "generate",
+    "get",
+    "install",
+    "list",
+    "mod",
+    "run",
+    "telemetry",
+    "test",
+    "tool",
+    "version",
+    "vet",
+    "work",
+];
+
 /// What the commands of these names do.
 pub(super) struct Row {
     pub(super) names: &'static [&'static str],

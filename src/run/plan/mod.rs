@@ -66,6 +66,11 @@ impl<'a> Prepared<'a> {
         &self.who
     }
 
+    /// The Go that the caller's own command runs with; `None` for another run that this one needs first.
+    pub fn callers(&self) -> Option<&Toolchain> {
+        (!self.is_errand).then_some(self.toolchain)
+    }
+
     /// Whether the command has no way to modules whatever the host offers: it is in the program cage.
     pub fn is_offline(&self) -> bool {
         match &self.what {
