@@ -33,7 +33,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
         run,
     } = *inputs;
     let namespaces = host.namespaces.is_ok();
-    let own = OwnFiles::new(namespaces, project);
+    let own = OwnFiles::new(namespaces, project, &policy.files);
     let system = if run.dynamic || run.wraps.is_some() || run.cage == Cage::Program {
         System::Dynamic
     } else {
@@ -83,7 +83,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
         supervision,
         checks: [
             checks(host, std::slice::from_ref(&project.goroot)),
-            closed.into_iter().collect(),
+            closed.into_iter().chain(granted(policy)).collect(),
             match run.cage {
                 Cage::Tool => Vec::new(),
                 Cage::Program => staged(inputs),
@@ -103,6 +103,19 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
     }
     plan.guarantees = guarantees::holdings(host, run.wraps.is_some());
     Ok(plan)
+}
+
+/// That what is granted by name is there.
+fn granted(policy: &Policy) -> Vec<Check> {
+    let check = |writes| {
+        move |path: &PathBuf| Check::Granted {
+            path: path.clone(),
+            writes,
+        }
+    };
+    let read = policy.files.read.iter().map(check(false));
+    read.chain(policy.files.write.iter().map(check(true)))
+        .collect()
 }
 
 /// The programs of the system that may be executed.

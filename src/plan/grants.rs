@@ -184,6 +184,15 @@ pub(super) fn contradictions(inputs: &Inputs<'_>, own: &OwnFiles) -> Result<(), 
         launcher: inputs.project.launcher.clone(),
         ..places(inputs, own)
     };
+    if let (Some(tree), true) = (places.tree, inputs.host.namespaces.is_err()) {
+        let holds = |writable: &&Path| *writable != tree && tree.starts_with(writable);
+        if let Some(writable) = places.write.iter().copied().find(holds) {
+            return Err(Error::HoldsTree {
+                writable: writable.to_owned(),
+                tree: tree.to_owned(),
+            });
+        }
+    }
     grants::contradictions(&places).map_err(|found| match found {
         Contradiction::Holds { writable, held } => Error::Contradiction { writable, held },
         Contradiction::LiesIn { writable, held } => Error::Held { writable, held },

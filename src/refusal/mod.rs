@@ -31,6 +31,13 @@ pub enum Help {
     Option(String),
     /// An option to be taken out of the command line.
     Without(String),
+    /// Options in the place of one that is in the way.
+    Instead {
+        /// The option that is taken out, with its value.
+        of: String,
+        /// What is added.
+        options: String,
+    },
     /// A line of a profile.
     Profile(String),
     /// A command, or what is to be done outside gosandbox.
@@ -55,6 +62,7 @@ impl Help {
         match self {
             Help::Option(text) | Help::Profile(text) | Help::Words(text) => text.clone(),
             Help::Without(option) => format!("leave out {option}"),
+            Help::Instead { of, options } => format!("{options} instead of {of}"),
         }
     }
 }

@@ -13,6 +13,7 @@ mod fetch;
 mod folders;
 mod foreign;
 mod git;
+mod grants;
 mod guarded;
 mod hints;
 mod identity;
@@ -116,6 +117,7 @@ fn steps(
             true => Ok(()),
             false => tree_check::finish_earlier(tree, console),
         })?;
+    grants::are_there(&policy)?;
     let project = Project {
         session,
         workspace: &workspace,

@@ -134,7 +134,7 @@ impl<'a> Prepared<'a> {
         if host.namespaces.is_err() && self.who.identity.switch {
             self.reach_without_view(&mut project)?;
         }
-        let own = OwnFiles::new(host.namespaces.is_ok(), &project);
+        let own = OwnFiles::new(host.namespaces.is_ok(), &project, &self.policy.files);
         let way = way::choose(self.policy, host, self.what.go(), self.what.cage());
         // The gateway reads them outside.
         let gateways = way == Some(Way::Modules) && way::has_upstreams(self.policy);

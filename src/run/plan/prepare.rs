@@ -19,7 +19,7 @@ use crate::go::vcs::Stamping;
 use crate::go::workspace::Workspace;
 use crate::plan::inputs::{Project, Protected};
 use crate::plan::outputs::{self, Outputs};
-use crate::policy::{Cage, Policy};
+use crate::policy::{Cage, Policy, is_device};
 use crate::refusal::{Code, Refused};
 
 impl<'a> Prepared<'a> {
@@ -150,7 +150,10 @@ fn mapped(who: &Who, policy: &Policy, tree: Option<&PathBuf>, outputs: &Outputs)
         return Vec::new();
     }
     let named = tree.into_iter().chain(&policy.files.write);
-    let mut mapped: Vec<PathBuf> = named.filter(|path| is_roots(path)).cloned().collect();
+    // Neither devices nor the kernel's own file systems can appear as another user's.
+    let can_be = |path: &Path| !is_device(path) && !path.starts_with("/sys");
+    let named = named.filter(|path| can_be(path) && is_roots(path));
+    let mut mapped: Vec<PathBuf> = named.cloned().collect();
     let outputs = outputs.paths().into_iter();
     mapped.extend(outputs.filter(|path| !look::exists(path) || is_roots(path)));
     mapped
