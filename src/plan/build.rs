@@ -10,7 +10,7 @@ use super::inputs::{Error, Inputs, Project, Run};
 use super::mounts::view;
 use super::own::{OWN_FOLDER, OwnFiles, TOOL_HOME};
 use super::program::{program as program_plan, staged};
-use super::system::{self, System};
+use super::system::{self, Found, System};
 use super::tree::Tree;
 use super::{
     Check, Command, Filter, Isolation, Limits, Plan, Rule, Scratch, guarantees,
@@ -46,10 +46,10 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
         // Nothing can be mounted over them.
         tree.placeholders.clear();
     }
-    let grants = of_command(inputs, &own, system, &execute, &tree);
+    let grants = of_command(inputs, &own, system, &execute.programs, &tree);
     let programs = run
         .wraps
-        .map(|_| of_programs(inputs, &own, &execute, &tree));
+        .map(|_| of_programs(inputs, &own, &execute.programs, &tree));
     let program = programs.as_ref();
     let program = program.map(|programs| program_plan(inputs, &own, programs, &tree));
     let program = program.transpose()?;
@@ -59,7 +59,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
         Isolation::Namespaces(view(
             inputs,
             &own,
-            system,
+            (system, &execute),
             &grants,
             programs.as_ref().zip(program.as_ref()),
             &tree,
@@ -119,13 +119,13 @@ fn granted(policy: &Policy) -> Vec<Check> {
 }
 
 /// The programs of the system that may be executed.
-fn executables(inputs: &Inputs<'_>) -> Vec<PathBuf> {
+fn executables(inputs: &Inputs<'_>) -> Found {
     let Inputs { policy, run, .. } = *inputs;
     let mut names = run.programs.clone();
     if run.wraps.is_some() || run.cage == Cage::Program {
         names.extend(policy.programs.execute.iter().cloned());
     }
-    system::programs(&names)
+    system::find(&names)
 }
 
 /// The policy's limits. Which of them cgroups hold is decided later.

@@ -7,7 +7,7 @@ use super::grants::Programs;
 use super::hidden::covers;
 use super::inputs::{Error, Inputs};
 use super::own::{OWN_FOLDER, OwnFiles, PROGRAM_ROOT};
-use super::system::{self, Account, System};
+use super::system::{self, Account, Found, System};
 use super::tree::Tree;
 use super::{Node, Overlay, PROGRAM_PLAN, ProgramPlan, ProgramRoot, Rule, View, is_below};
 use crate::files::look;
@@ -17,7 +17,7 @@ use crate::policy::{Access, Policy};
 pub(super) fn view(
     inputs: &Inputs<'_>,
     own: &OwnFiles,
-    system: System,
+    (system, found): (System, &Found),
     grants: &[Rule],
     program: Option<(&Programs, &ProgramPlan)>,
     tree: &Tree,
@@ -25,7 +25,7 @@ pub(super) fn view(
     let Inputs {
         identity, project, ..
     } = *inputs;
-    let mut nodes = system_nodes(inputs, own, system);
+    let mut nodes = system_nodes(inputs, own, system, found);
     nodes.extend(own_folders(inputs, own));
     let programs = program.map(|(programs, _)| programs);
     let binds = Binds::of(inputs, own, system, (grants, programs), tree);
@@ -83,7 +83,7 @@ fn homes(inputs: &Inputs<'_>, own: &OwnFiles) -> Vec<PathBuf> {
 }
 
 /// The system's own files.
-fn system_nodes(inputs: &Inputs<'_>, own: &OwnFiles, system: System) -> Vec<Node> {
+fn system_nodes(inputs: &Inputs<'_>, own: &OwnFiles, system: System, found: &Found) -> Vec<Node> {
     let Inputs {
         policy,
         host,
@@ -101,9 +101,10 @@ fn system_nodes(inputs: &Inputs<'_>, own: &OwnFiles, system: System) -> Vec<Node
     };
     let whole = host.landlock.is_ok();
     let mut nodes = system::nodes(system, &account, whole, run.terminal);
-    if system == System::Dynamic && !whole {
-        let names = [policy.programs.execute.clone(), run.programs.clone()].concat();
-        nodes.extend(system::links(&names));
+    match (system, whole) {
+        (System::Static, _) => {}
+        (System::Dynamic, true) => nodes.extend(system::folders(found, &policy.files)),
+        (System::Dynamic, false) => nodes.extend(system::links(found)),
     }
     // What is granted by name is shown instead of what the view would make there.
     nodes.retain(|node| {

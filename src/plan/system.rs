@@ -8,8 +8,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::libraries::{LOADERS, Resolver, libraries};
-pub use super::programs::{links, programs};
+use super::libraries::{LOADERS, Resolver, libraries, of_interpreters};
+pub use super::programs::{Found, find, folders, links};
 use super::{Node, Rule};
 use crate::policy::Access;
 
@@ -221,6 +221,8 @@ pub fn rules(system: System, execute: &[PathBuf], view: bool, terminal: bool) ->
             .into_iter()
             .map(|path| Rule::new(path, Access::Read)),
     );
+    let interpreted = of_interpreters(execute).into_iter();
+    rules.extend(interpreted.map(|path| Rule::new(path, Access::Read)));
     let executed = LOADERS.iter().chain(&["/usr/lib/git-core"]);
     rules.extend(
         executed

@@ -21,6 +21,7 @@ mod in_force;
 mod inputs;
 mod links;
 mod litter;
+mod looked_up;
 mod names;
 mod outputs;
 mod races;
