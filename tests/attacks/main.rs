@@ -20,6 +20,7 @@ mod hostile;
 mod in_force;
 mod inputs;
 mod links;
+mod linked;
 mod litter;
 mod looked_up;
 mod names;

@@ -14,6 +14,7 @@ use super::{Prepared, is_roots, written};
 use crate::files::Judged;
 use crate::files::look;
 use crate::go::command::{self, GoCommand};
+use crate::go::gitlinked;
 use crate::go::toolchain::Toolchain;
 use crate::go::vcs::Stamping;
 use crate::go::workspace::Workspace;
@@ -42,6 +43,8 @@ impl<'a> Prepared<'a> {
         let what = what(session, policy, toolchain, arguments, &caches, within)?;
         let (stamping, add_flags) = stamping(session, workspace, policy, &what)?;
         let mut read = also_read(workspace, &stamping, tree.as_ref());
+        let linked = linked(workspace, tree.as_deref());
+        read.extend(linked.clone());
         let led_to = led_to(session, policy, tree.as_deref(), &what)?;
         let protected = Protected::new(&policy.files.protected, &led_to);
         let outputs = match what.go() {
@@ -52,7 +55,7 @@ impl<'a> Prepared<'a> {
             }
             None => Outputs::default(),
         };
-        let beside_caches = mapped(&who, policy, tree.as_ref(), &outputs);
+        let beside_caches = mapped(&who, policy, (tree.as_ref(), linked.as_ref()), &outputs);
         let fetches = |go: &GoCommand| go.fetches && go.cage == Cage::Tool;
         let sumdb = match what.go().is_some_and(fetches) {
             true => caches::sumdb(&mut caches, &who, tree.as_deref(), Missing::Leave),
@@ -118,6 +121,13 @@ fn proxy_folders(policy: &Policy, own_modules: Option<PathBuf>) -> Vec<PathBuf> 
     folders
 }
 
+/// The repository of a linked work tree or a submodule, outside the work tree.
+fn linked(workspace: &Workspace, tree: Option<&Path>) -> Option<PathBuf> {
+    let top = workspace.repository.as_deref()?;
+    let git = gitlinked::linked(top)?;
+    (tree == Some(top) && !git.starts_with(top)).then_some(git)
+}
+
 /// Local modules, and what git needs where it stamps.
 fn also_read(workspace: &Workspace, stamping: &Stamping, tree: Option<&PathBuf>) -> Vec<PathBuf> {
     let mut read = workspace.local_modules.clone();
@@ -145,11 +155,16 @@ fn led_to(
 }
 
 /// What belongs to root on disk and appears as the sandbox user's, beside caches.
-fn mapped(who: &Who, policy: &Policy, tree: Option<&PathBuf>, outputs: &Outputs) -> Vec<PathBuf> {
+fn mapped(
+    who: &Who,
+    policy: &Policy,
+    (tree, linked): (Option<&PathBuf>, Option<&PathBuf>),
+    outputs: &Outputs,
+) -> Vec<PathBuf> {
     if !who.identity.switch {
         return Vec::new();
     }
-    let named = tree.into_iter().chain(&policy.files.write);
+    let named = tree.into_iter().chain(linked).chain(&policy.files.write);
     // Neither devices nor the kernel's own file systems can appear as another user's.
     let can_be = |path: &Path| !is_device(path) && !path.starts_with("/sys");
     let named = named.filter(|path| can_be(path) && is_roots(path));
