@@ -8,6 +8,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::FileType;
+
 use super::gitdirs::{line, read, settings};
 use crate::files::look;
 
@@ -20,7 +22,7 @@ pub fn linked(top: &Path) -> Option<PathBuf> {
 fn agreed(top: &Path) -> Option<PathBuf> {
     let file = top.join(".git");
     let found = look::symlink_metadata(&file).ok()?;
-    if !found.is_file() {
+    if FileType::from_raw_mode(found.mode()) != FileType::RegularFile {
         return None;
     }
     let text = read(&file).ok()??;
@@ -29,9 +31,12 @@ fn agreed(top: &Path) -> Option<PathBuf> {
     let repository = of_worktree(&file, &git).or_else(|| of_submodule(top, &git))?;
     let is_owners =
         |path: &Path| look::symlink_metadata(path).is_ok_and(|it| it.uid() == found.uid());
-    let is_repository = ["HEAD", "objects", "refs"]
-        .iter()
-        .all(|name| look::symlink_metadata(repository.join(name)).is_ok_and(|it| !it.is_symlink()));
+    // A link would show what it leads to in the place of the repository's own.
+    let is_own = |name| {
+        let found = look::symlink_metadata(repository.join(name));
+        found.is_ok_and(|it| FileType::from_raw_mode(it.mode()) != FileType::Symlink)
+    };
+    let is_repository = ["HEAD", "objects", "refs"].into_iter().all(is_own);
     (is_repository && is_owners(&git) && is_owners(&repository)).then_some(repository)
 }
 

@@ -42,6 +42,20 @@ const COPIED: [&str; 4] = [
     "/etc/protocols",
     "/etc/services",
 ];
+/// What dynamic programs read beside libraries.
+const READ: [&str; 11] = [
+    "/etc/alternatives",
+    "/etc/ld.so.cache",
+    "/usr/share/i18n",
+    "/usr/share/locale",
+    "/usr/lib/locale",
+    "/usr/share/mime",
+    "/usr/share/zoneinfo",
+    "/usr/share/terminfo",
+    "/usr/share/git-core",
+    "/lib/terminfo",
+    "/usr/share/misc",
+];
 /// Larger files are not what they are taken for.
 const LIMIT: u64 = 256 << 10;
 /// Larger files cost more to copy than a mount does.
@@ -197,35 +211,22 @@ pub fn rules(system: System, execute: &[PathBuf], view: bool, terminal: bool) ->
         rules.push(Rule::new("/dev/pts", Access::Write));
         rules.push(Rule::new("/dev/shm", Access::WriteExecute));
     }
-    let read = [
-        "/etc/alternatives",
-        "/etc/ld.so.cache",
-        "/usr/share/i18n",
-        "/usr/share/locale",
-        "/usr/lib/locale",
-        "/usr/share/mime",
-        "/usr/share/zoneinfo",
-        "/usr/share/terminfo",
-        "/usr/share/git-core",
-        "/lib/terminfo",
-        "/usr/share/misc",
-    ];
     let mut resolver = Resolver::default();
     rules.extend(
-        read.iter()
+        READ.iter()
             .filter_map(|path| resolver.real(path))
             .map(|path| Rule::new(path, Access::Read)),
     );
     rules.extend(
         libraries(&mut resolver)
             .into_iter()
+            .chain(of_interpreters(execute))
             .map(|path| Rule::new(path, Access::Read)),
     );
-    let interpreted = of_interpreters(execute).into_iter();
-    rules.extend(interpreted.map(|path| Rule::new(path, Access::Read)));
-    let executed = LOADERS.iter().chain(&["/usr/lib/git-core"]);
     rules.extend(
-        executed
+        LOADERS
+            .iter()
+            .chain(&["/usr/lib/git-core"])
             .filter_map(|path| resolver.real(path))
             .map(|path| Rule::new(path, Access::Execute)),
     );

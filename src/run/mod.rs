@@ -149,7 +149,7 @@ fn steps(
         return Ok(Ended::Planned);
     }
     fetch::missing(&project, &mut host, &prepared, &toolchain)?;
-    hints::before(&project, &toolchain);
+    hints::before(&project, &toolchain, &prepared);
     let (plan, ended) = start(&project, &mut host, &mut prepared, ahead)?;
     let Ran { outcome, changes } = ended.map_err(start::refused)?;
     hints::after(&project, &toolchain, &host, &prepared, (&plan, &outcome));

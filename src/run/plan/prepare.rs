@@ -42,9 +42,8 @@ impl<'a> Prepared<'a> {
         let within = tree.as_deref();
         let what = what(session, policy, toolchain, arguments, &caches, within)?;
         let (stamping, add_flags) = stamping(session, workspace, policy, &what)?;
-        let mut read = also_read(workspace, &stamping, tree.as_ref());
         let linked = linked(workspace, tree.as_deref());
-        read.extend(linked.clone());
+        let mut read = also_read(workspace, &stamping, (tree.as_ref(), linked.as_ref()));
         let led_to = led_to(session, policy, tree.as_deref(), &what)?;
         let protected = Protected::new(&policy.files.protected, &led_to);
         let outputs = match what.go() {
@@ -56,11 +55,7 @@ impl<'a> Prepared<'a> {
             None => Outputs::default(),
         };
         let beside_caches = mapped(&who, policy, (tree.as_ref(), linked.as_ref()), &outputs);
-        let fetches = |go: &GoCommand| go.fetches && go.cage == Cage::Tool;
-        let sumdb = match what.go().is_some_and(fetches) {
-            true => caches::sumdb(&mut caches, &who, tree.as_deref(), Missing::Leave),
-            false => None,
-        };
+        let sumdb = sumdb(&what, &mut caches, &who, tree.as_deref());
         let mut mapped = beside_caches.clone();
         mapped.extend(of_root(&caches, &who, sumdb.as_ref()));
         let own_modules = way::own_modules(session, &caches);
@@ -121,6 +116,13 @@ fn proxy_folders(policy: &Policy, own_modules: Option<PathBuf>) -> Vec<PathBuf> 
     folders
 }
 
+/// What go has seen of the checksum database, for a command that fetches.
+fn sumdb(what: &What, caches: &mut Caches, who: &Who, tree: Option<&Path>) -> Option<PathBuf> {
+    let fetches = |go: &GoCommand| go.fetches && go.cage == Cage::Tool;
+    let asks = what.go().is_some_and(fetches);
+    asks.then(|| caches::sumdb(caches, who, tree, Missing::Leave))?
+}
+
 /// The repository of a linked work tree or a submodule, outside the work tree.
 fn linked(workspace: &Workspace, tree: Option<&Path>) -> Option<PathBuf> {
     let top = workspace.repository.as_deref()?;
@@ -128,9 +130,14 @@ fn linked(workspace: &Workspace, tree: Option<&Path>) -> Option<PathBuf> {
     (tree == Some(top) && !git.starts_with(top)).then_some(git)
 }
 
-/// Local modules, and what git needs where it stamps.
-fn also_read(workspace: &Workspace, stamping: &Stamping, tree: Option<&PathBuf>) -> Vec<PathBuf> {
+/// Local modules, the repository of a linked work tree, and what git needs where it stamps.
+fn also_read(
+    workspace: &Workspace,
+    stamping: &Stamping,
+    (tree, linked): (Option<&PathBuf>, Option<&PathBuf>),
+) -> Vec<PathBuf> {
     let mut read = workspace.local_modules.clone();
+    read.extend(linked.cloned());
     if let Stamping::Safe { read: folders, .. } = stamping {
         read.extend(folders.iter().cloned());
         // What git does not see is missing to it, and the build is stamped as changed.
