@@ -1,6 +1,7 @@
 //! The command line once more, with the options that would help: what a user can copy.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use super::flags::{FLAGS, Flag, Id};
 use crate::refusal::{Help, shell_word};
@@ -26,11 +27,19 @@ pub(super) fn line(help: &Help, words: &[OsString]) -> Option<String> {
             });
             Some(format!("gosandbox {options} {}", left.join(" ")))
         }
+        Help::Instead { of, options } => {
+            let taken = Help::Without(of.clone());
+            let rest = line(&taken, words)?;
+            let rest = rest.strip_prefix("gosandbox ")?;
+            Some(format!("gosandbox {options} {rest}"))
+        }
         Help::Without(option) => {
             let (name, value) = option.split_once(' ').unwrap_or((option, ""));
             let flag = named(name)?;
             let (left, _) = without(words, |other, given| {
-                let is_meant = given.split('=').next() == Some(value);
+                let is_same_path =
+                    || std::path::absolute(given).is_ok_and(|it| it == Path::new(value));
+                let is_meant = given.split('=').next() == Some(value) || is_same_path();
                 other.id == flag.id && (value.is_empty() || is_meant)
             });
             (left.len() < words.len()).then(|| format!("gosandbox {}", left.join(" ")))
@@ -158,6 +167,30 @@ mod tests {
             let said = again(Help::Before("go".to_owned()), given);
             assert_eq!(said.as_deref(), Some(expected));
         }
+    }
+
+    #[test]
+    fn a_path_is_exchanged_however_it_was_written() {
+        let here = std::env::current_dir().unwrap();
+        let instead = |of: &str| Help::Instead {
+            of: format!("--ro {of}"),
+            options: "--ro /real".to_owned(),
+        };
+        let written = here.join("link").display().to_string();
+        for given in [
+            "--ro link",
+            "--ro=link",
+            "--ro ./link",
+            &format!("--ro {written}"),
+        ] {
+            let said = again(
+                instead(&written),
+                &format!("{given} --ro other -- go build"),
+            );
+            let expected = "gosandbox --ro /real --ro other -- go build";
+            assert_eq!(said.as_deref(), Some(expected), "{given}");
+        }
+        assert_eq!(again(instead("/absent"), "--ro link -- go build"), None);
     }
 
     #[test]

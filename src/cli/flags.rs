@@ -10,6 +10,7 @@ pub enum Id {
     ReadOnly,
     ReadWrite,
     AllowHost,
+    AllowProgram,
     Env,
     User,
     CacheDir,
@@ -138,7 +139,7 @@ impl Flag {
 }
 
 /// Every option.
-pub const FLAGS: [Flag; 29] = [
+pub const FLAGS: [Flag; 30] = [
     flag(
         Id::Profile,
         "profile",
@@ -177,6 +178,14 @@ pub const FLAGS: [Flag; 29] = [
         "Let the go command reach this host by name",
     )
     .takes("HOST[:PORT]")
+    .many(),
+    flag(
+        Id::AllowProgram,
+        "allow-program",
+        RULES,
+        "Let programs execute this one, by its name or path",
+    )
+    .takes("NAME|PATH")
     .many(),
     flag(Id::Env, "env", RULES, "Pass a variable on, or set it")
         .takes("NAME[=VALUE]")

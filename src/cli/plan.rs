@@ -113,6 +113,7 @@ fn describe(node: &Node) -> String {
             "cover     {target} ({} bytes, without secrets)",
             cover.content.len()
         ),
+        Node::Programs { links, .. } => format!("programs  {target} ({} names)", links.len()),
         Node::Tmpfs { size, .. } => format!("tmpfs     {target} ({} MiB)", size >> 20),
         Node::Proc { .. } => format!("proc      {target}"),
         Node::Staged(overlay) => format!(

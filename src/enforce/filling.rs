@@ -41,7 +41,11 @@ impl<'a> Filling<'a> {
                 self.parents(target)?;
                 fs::symlinkat(to, self.root, target)?;
             }
-            Node::Bind { .. } | Node::Tmpfs { .. } | Node::Proc { .. } | Node::Terminals { .. } => {
+            Node::Bind { .. }
+            | Node::Tmpfs { .. }
+            | Node::Programs { .. }
+            | Node::Proc { .. }
+            | Node::Terminals { .. } => {
                 let Some(mount) = mount else { return Ok(()) };
                 self.attach(target, &mount)?;
             }

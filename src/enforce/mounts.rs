@@ -13,6 +13,7 @@ use rustix::mount::{
 
 use super::open_without_links;
 use crate::files::Judged;
+use crate::plan::NamedProgram;
 use crate::sys::{self, MountAttr};
 
 /// Clones the tree at `source`, with the mounts below it, and sets its attributes.
@@ -71,6 +72,20 @@ pub(super) fn tmpfs(mode: u32, size: u64, owner: Option<(u32, u32)>) -> io::Resu
         options.extend([("uid", uid.as_str()), ("gid", gid)]);
     }
     special("tmpfs", &options)
+}
+
+/// A folder with a link for each name, which nobody can change.
+pub(super) fn programs(links: &[NamedProgram]) -> io::Result<OwnedFd> {
+    let folder = tmpfs(0o755, 1 << 20, None)?;
+    for NamedProgram { name, program } in links {
+        fs::symlinkat(program, &folder, name)?;
+    }
+    let attr = MountAttr {
+        set: libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_RDONLY,
+        ..MountAttr::default()
+    };
+    sys::mount_setattr(folder.as_fd(), c"", false, &attr)?;
+    Ok(folder)
 }
 
 pub(super) fn proc() -> io::Result<OwnedFd> {

@@ -3,7 +3,10 @@
 //! A layer that reports success and does not hold is worse than one that is missing: each check is
 //! one system call that must fail, made after every layer is in force and before the command starts.
 
-use rustix::fs::{self, Mode, OFlags};
+use std::io;
+use std::path::Path;
+
+use rustix::fs::{self, Access, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::{Context, Error};
@@ -25,6 +28,10 @@ pub fn run(checks: &[Check]) -> Result<(), Error> {
             ),
             Check::Staged(path) => (Layer::MountView, is_overlay(path)),
             Check::Filtered => (Layer::Seccomp, super::seccomp::is_in_force()),
+            Check::Granted { path, writes } => {
+                reach(path, *writes)?;
+                continue;
+            }
         };
         if !refused {
             return Err(Errno::PERM)
@@ -32,6 +39,57 @@ pub fn run(checks: &[Check]) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Opens what is granted by name. Where that fails, the grant is refused and not passed over.
+///
+/// # Errors
+/// The first that cannot be opened: its source is [`Unreachable`].
+pub fn reach_all(checks: &[Check]) -> Result<(), Error> {
+    checks.iter().try_for_each(|check| match check {
+        Check::Granted { path, writes } => reach(path, *writes),
+        _ => Ok(()),
+    })
+}
+
+fn reach(path: &Path, writes: bool) -> Result<(), Error> {
+    can_use(path, writes)
+        .map_err(|errno| io::Error::other(Unreachable(errno)))
+        .during(Layer::MountView, || path.display().to_string())
+}
+
+/// What is granted by name, and cannot be used inside.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Unreachable(Errno);
+
+impl Unreachable {
+    /// The error number, if an error is of this kind.
+    pub fn errno(error: &io::Error) -> Option<i32> {
+        let found = error.get_ref()?.downcast_ref::<Unreachable>()?;
+        Some(found.0.raw_os_error())
+    }
+}
+
+/// Only files and folders are opened: opening a device or a FIFO does something.
+fn can_use(path: &Path, writes: bool) -> Result<(), Errno> {
+    let kind = FileType::from_raw_mode(fs::stat(path)?.st_mode);
+    // access(2) knows modes and read-only mounts, and not Landlock. Opening shows the rest.
+    match (kind, writes) {
+        (FileType::Directory, true) => {
+            fs::access(path, Access::WRITE_OK | Access::EXEC_OK)?;
+            open(path, OFlags::DIRECTORY)
+        }
+        (FileType::Directory, false) => match fs::access(path, Access::READ_OK) {
+            Ok(()) => open(path, OFlags::DIRECTORY),
+            // What lies in it may be read by its name.
+            Err(_) => fs::access(path, Access::EXEC_OK),
+        },
+        (FileType::RegularFile, true) => open(path, OFlags::WRONLY),
+        (FileType::RegularFile, false) => open(path, OFlags::RDONLY),
+        (_, true) => fs::access(path, Access::WRITE_OK),
+        (_, false) => fs::access(path, Access::READ_OK),
+    }
 }
 
 fn open(path: &std::path::Path, access: OFlags) -> Result<(), Errno> {
@@ -68,6 +126,7 @@ fn object(check: &Check) -> String {
         Check::Unwritable(path) => format!("writing {}", path.display()),
         Check::Closed(path) => format!("listing {}", path.display()),
         Check::Staged(path) => format!("writing {} past the overlay", path.display()),
+        Check::Granted { path, .. } => path.display().to_string(),
         Check::Filtered => "a filtered system call".into(),
     }
 }

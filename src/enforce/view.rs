@@ -14,7 +14,7 @@ use rustix::mount::{
 use rustix::process;
 
 use super::filling::Filling;
-use super::mounts::{bind, proc, terminals, tmpfs};
+use super::mounts::{bind, proc, programs, terminals, tmpfs};
 use super::staged::{self, Folders, Staged};
 use super::{Context, Error, id_map};
 use crate::files::Judged;
@@ -165,6 +165,7 @@ fn detached(
         Node::Tmpfs {
             mode, size, owner, ..
         } => tmpfs(*mode, *size, *owner).map(Some),
+        Node::Programs { links, .. } => programs(links).map(Some),
         Node::Proc { .. } => proc().map(Some),
         Node::Terminals { .. } => terminals().map(Some),
         Node::Folder { .. }

@@ -61,6 +61,8 @@ pub struct Inputs<'a> {
     pub command: &'a str,
     /// go command flags that the profile lets through.
     pub allow_flags: &'a [String],
+    /// Whether the project has a vendor folder.
+    pub vendor: bool,
     /// Flags to add to GOFLAGS (`-buildvcs=false`).
     pub add_flags: &'a [String],
     /// What git needs.
@@ -248,6 +250,7 @@ impl Making {
             given.as_deref().unwrap_or_default(),
             inputs.command,
             inputs.allow_flags,
+            inputs.vendor,
         )?;
         let has_mod = flags
             .iter()

@@ -39,7 +39,11 @@ pub enum Instead {
 impl RefusedFlag {
     /// The name as a profile lists it.
     pub(super) fn name(&self) -> &str {
-        self.flag.split('=').next().unwrap_or(&self.flag)
+        match self.flag.as_str() {
+            // Other values of it need no leave.
+            "-mod=mod" => &self.flag,
+            flag => flag.split('=').next().unwrap_or(flag),
+        }
     }
 }
 

@@ -320,7 +320,7 @@ impl Judge<'_> {
     fn check_one(&self, flag: &Given) -> Result<(), RefusedFlag> {
         let value = flag.value.as_deref().unwrap_or_default().to_string_lossy();
         let name = flag.name.as_str();
-        if self.allow.iter().any(|a| a.trim_start_matches('-') == name) {
+        if self.allows(name, &value) {
             return Ok(());
         }
         match name {
@@ -349,6 +349,17 @@ impl Judge<'_> {
             "asmflags" => self.check_tool(name, Tool::Asm, &value),
             _ => Ok(()),
         }
+    }
+
+    /// Whether the profile lets a flag through: by its name (`-mod`), or with this value alone (`-mod=mod`).
+    pub fn allows(&self, name: &str, value: &str) -> bool {
+        self.allow.iter().any(|allowed| {
+            let allowed = allowed.trim_start_matches('-');
+            match allowed.split_once('=') {
+                Some(pair) => pair == (name, value),
+                None => allowed == name,
+            }
+        })
     }
 
     fn check_tool(&self, name: &str, tool: Tool, value: &str) -> Result<(), RefusedFlag> {

@@ -169,7 +169,7 @@ fn git_folder(top: &Path) -> Result<Option<PathBuf>, Unclear> {
 }
 
 /// Without the ends of lines, which git takes off.
-fn line(text: &[u8]) -> &[u8] {
+pub(super) fn line(text: &[u8]) -> &[u8] {
     let last = text.iter().rposition(|byte| !b"\r\n".contains(byte));
     &text[..last.map_or(0, |last| last + 1)]
 }

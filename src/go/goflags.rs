@@ -88,7 +88,14 @@ const EXPLAINED: &[&str] = &[
 ];
 
 /// The flags of `text` that go on for `command`.
-pub fn filter(text: &str, command: &str, allow: &[String]) -> Result<Vec<String>, GoFlagsError> {
+///
+/// `vendor`: whether the project has a vendor folder, which `-mod=mod` has go pass over.
+pub fn filter(
+    text: &str,
+    command: &str,
+    allow: &[String],
+    vendor: bool,
+) -> Result<Vec<String>, GoFlagsError> {
     let judge = Judge {
         command,
         place: "GOFLAGS",
@@ -129,6 +136,11 @@ pub fn filter(text: &str, command: &str, allow: &[String]) -> Result<Vec<String>
             kept.push(word);
             continue;
         }
+        // What the command does is the same without it, or it ends with an error that says what go.mod lacks.
+        let is_mod = name == "mod" && value == Some("mod") && !judge.allows("mod", "mod");
+        if is_mod && !(vendor && reads_vendor(command)) {
+            continue;
+        }
         let given = Given {
             name: name.to_owned(),
             value: value.map(Into::into),
@@ -148,6 +160,23 @@ pub fn filter(text: &str, command: &str, allow: &[String]) -> Result<Vec<String>
     .into())
 }
 
+/// Whether GOFLAGS holds a `-mod=mod` that is left aside though the command loads packages.
+pub fn leaves_mod_aside(text: &str, command: &str, allow: &[String], vendor: bool) -> bool {
+    let is_mod = |word: &String| word.trim_start_matches('-') == "mod=mod";
+    let has = |words: Vec<String>| words.iter().any(is_mod);
+    let kept = filter(text, command, allow, vendor).map(has);
+    reads_vendor(command) && quoted::split(text).is_ok_and(has) && kept == Ok(false)
+}
+
+/// Whether a command loads packages, from a vendor folder where there is one.
+fn reads_vendor(command: &str) -> bool {
+    const LOADS: [&str; 11] = [
+        "build", "doc", "fix", "generate", "install", "list", "run", "test", "tool", "vet",
+        "mod why",
+    ];
+    LOADS.contains(&command)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,7 +184,7 @@ mod tests {
     #[test]
     fn harmless_flags_go_on_as_they_are() {
         let text = "-mod=vendor -tags=a,b --trimpath -count=1 -v -buildvcs=false '-ldflags=-s -w -X main.v=1'";
-        let kept = filter(text, "build", &[]).expect("kept");
+        let kept = filter(text, "build", &[], false).expect("kept");
         assert_eq!(
             kept.last().map(String::as_str),
             Some("-ldflags=-s -w -X main.v=1")
@@ -171,14 +200,13 @@ mod tests {
             ("-vettool=x", "-vettool"),
             ("-overlay=x", "-overlay"),
             ("-modfile=x", "-modfile"),
-            ("-mod=mod", "-mod=mod"),
             ("'-ldflags=-s -extld=/tmp/x'", "-ldflags"),
             ("-race", "-race"),
             ("-o=/tmp/x", "-o"),
             ("-coverprofile=x", "-coverprofile"),
             ("-unheard-of", "-unheard-of"),
         ] {
-            match filter(text, "build", &[]) {
+            match filter(text, "build", &[], true) {
                 Err(GoFlagsError::Refused(e)) => {
                     let named = e.refused[0].flag.as_str();
                     assert_eq!((named, e.place.as_str()), (flag, "GOFLAGS"))
@@ -191,15 +219,38 @@ mod tests {
     #[test]
     fn what_is_no_flag_is_an_error() {
         for text in ["x", "-", "--", "---x", "-=x", "-tags a", "'-tags=a"] {
-            assert!(filter(text, "build", &[]).is_err(), "{text}");
+            assert!(filter(text, "build", &[], false).is_err(), "{text}");
         }
     }
 
     #[test]
-    fn mod_mod_is_left_to_commands_that_change_go_mod() {
-        assert!(filter("-mod=mod", "mod tidy", &[]).is_ok());
-        assert!(filter("-mod=mod", "get", &[]).is_ok());
-        assert!(filter("-mod=mod", "test", &[]).is_err());
-        assert!(filter("-mod=mod", "test", &["-mod".to_owned()]).is_ok());
+    fn mod_mod_is_left_to_commands_that_change_go_mod_and_to_profiles() {
+        let kept = |command, allow: &[&str], vendor| {
+            let allow: Vec<_> = allow.iter().map(|flag| (*flag).to_owned()).collect();
+            filter("-v -mod=mod", command, &allow, vendor).map(|words| words.len() == 2)
+        };
+        for command in ["mod tidy", "get"] {
+            assert_eq!(kept(command, &[], true), Ok(true), "{command}");
+        }
+        for allow in ["-mod", "-mod=mod", "mod=mod", "--mod=mod"] {
+            assert_eq!(kept("test", &[allow], true), Ok(true), "{allow}");
+        }
+        // Left aside, and refused where go would take other files without it.
+        for allow in [&[][..], &["-mod=vendor"]] {
+            assert_eq!(kept("test", allow, false), Ok(false));
+            assert!(kept("test", allow, true).is_err());
+        }
+        for command in ["version", "env", "help", ""] {
+            assert_eq!(kept(command, &[], true), Ok(false), "{command}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_aside_is_told_where_packages_are_loaded() {
+        let aside = |text, command, allow: &[String]| leaves_mod_aside(text, command, allow, false);
+        assert!(aside("-mod=mod", "build", &[]) && aside("-v --mod=mod", "test", &[]));
+        assert!(!aside("-mod=mod", "version", &[]) && !aside("-v", "build", &[]));
+        assert!(!aside("-mod=mod", "get", &[]));
+        assert!(!aside("-mod=mod", "build", &["-mod=mod".to_owned()]));
     }
 }

@@ -27,6 +27,7 @@ mod flag_error;
 mod gitconfig;
 mod gitdirs;
 mod gitkeys;
+pub mod gitlinked;
 mod gitwords;
 mod outputs;
 mod refusals;

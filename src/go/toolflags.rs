@@ -68,6 +68,8 @@ const LINK_VALUE: &[&str] = &[
     "buildid",
     "debugtextsize",
     "debugtramp",
+    // Read by the external linker alone, which does not run without cgo.
+    "extldflags",
     "funcalign",
     "k",
     "linkmode",
@@ -185,9 +187,7 @@ fn refused(flag: &str, why: &'static str) -> ToolFlagError {
 fn why(tool: Tool, name: &str) -> &'static str {
     match (tool, name) {
         (Tool::Link, "extld" | "extar") => "runs a program",
-        (Tool::Link, "extldflags" | "libgcc") => {
-            "is for a C linker, which the sandbox does not have"
-        }
+        (Tool::Link, "libgcc") => "is for a C linker, which the sandbox does not have",
         (_, "race" | "msan" | "asan") => "needs cgo, which is off in the sandbox",
         (
             _,
@@ -213,6 +213,8 @@ mod tests {
             (Tool::Link, "-X=main.v=-extld=cc"),
             (Tool::Link, "-X -extld=cc"),
             (Tool::Link, "-linkmode=internal"),
+            (Tool::Link, "-s -w -extldflags '-static -fpic'"),
+            (Tool::Link, "all=-extldflags=-static"),
             (Tool::Compile, "all=-N -l"),
             (Tool::Compile, "-m=2 -d=ssa/check/on"),
             (Tool::Compile, "-trimpath=/home/x"),
@@ -227,7 +229,12 @@ mod tests {
         for (tool, value, name) in [
             (Tool::Link, "-extld=/tmp/x", "-extld"),
             (Tool::Link, "-s --extld /tmp/x", "-extld"),
-            (Tool::Link, "all=-extldflags=-static", "-extldflags"),
+            (
+                Tool::Link,
+                "-linkmode=external -extldflags=-static",
+                "-linkmode=external",
+            ),
+            (Tool::Link, "-extldflags=-static -extld=cc", "-extld"),
             (Tool::Link, "-linkmode=external", "-linkmode=external"),
             (Tool::Link, "-linkmode external", "-linkmode=external"),
             (Tool::Link, "@/tmp/flags", "@/tmp/flags"),

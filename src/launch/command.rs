@@ -28,6 +28,11 @@ pub(super) fn execute(start: Start<'_>, mut done: Enforcement, handover: Option<
         ..
     } = start;
     if let Err(errno) = process::chdir(&plan.command.folder) {
+        // A folder above it that is granted by name may be closed to the sandbox user.
+        if let Err(error) = enforce::self_check::reach_all(&plan.checks) {
+            message::send(socket, &failed(&error));
+            sys::exit_now(125);
+        }
         message::send(
             socket,
             &Message::Failed {

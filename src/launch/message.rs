@@ -39,6 +39,13 @@ pub enum Message {
         /// The error number.
         errno: i32,
     },
+    /// What is granted by name cannot be used inside.
+    NotGranted {
+        /// The path.
+        path: String,
+        /// The error number.
+        errno: i32,
+    },
     /// A context to reconfigure the staged work tree's overlay with comes with this.
     Overlay,
     /// execve(2) failed.
@@ -230,6 +237,11 @@ pub fn send(socket: &OwnedFd, message: &Message) {
             frame.extend(errno.to_le_bytes());
             frame.extend(action.bytes().take(LONGEST - frame.len()));
         }
+        Message::NotGranted { path, errno } => {
+            frame.push(b'R');
+            frame.extend(errno.to_le_bytes());
+            frame.extend(path.bytes().take(LONGEST - frame.len()));
+        }
         Message::Overlay => frame.push(b'V'),
         Message::NotExecuted { errno } => {
             frame.push(b'X');
@@ -250,6 +262,13 @@ pub fn send(socket: &OwnedFd, message: &Message) {
     let _sent_or_launcher_gone = rustix::io::write(socket, &frame);
 }
 
+/// An error number, and what it was about.
+fn in_words(content: &[u8]) -> Option<(i32, String)> {
+    let (errno, text) = content.split_first_chunk()?;
+    let text = String::from_utf8_lossy(text).into_owned();
+    Some((i32::from_le_bytes(*errno), text))
+}
+
 fn decode(kind: u8, content: &[u8]) -> Option<Message> {
     match kind {
         b'E' => Some(Message::Enforced(Enforcement::from_bytes(
@@ -264,13 +283,8 @@ fn decode(kind: u8, content: &[u8]) -> Option<Message> {
                 errno: i32::from_le_bytes(*errno),
             })
         }
-        b'N' => {
-            let (errno, action) = content.split_first_chunk()?;
-            Some(Message::NotStaged {
-                action: String::from_utf8_lossy(action).into_owned(),
-                errno: i32::from_le_bytes(*errno),
-            })
-        }
+        b'N' => in_words(content).map(|(errno, action)| Message::NotStaged { action, errno }),
+        b'R' => in_words(content).map(|(errno, path)| Message::NotGranted { path, errno }),
         b'V' => Some(Message::Overlay),
         b'X' => Some(Message::NotExecuted {
             errno: i32::from_le_bytes(content.try_into().ok()?),
@@ -306,6 +320,10 @@ mod tests {
             Message::NotStaged {
                 action: "stage a tree".into(),
                 errno: 22,
+            },
+            Message::NotGranted {
+                path: "/srv/data".into(),
+                errno: 13,
             },
             Message::NotExecuted { errno: 13 },
             Message::Stopped(20),

@@ -5,17 +5,14 @@
 
 use std::io;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
 
 use rustix::process::{Pid, set_child_subreaper};
 
+use crate::enforce::Enforcement;
 use crate::enforce::cgroup;
-use crate::enforce::staged::CannotStage;
-use crate::enforce::{self, Enforcement};
 use crate::files;
 use crate::gateway;
 use crate::plan::{Isolation, Plan};
-use crate::policy::Layer;
 use crate::sys::descriptors;
 
 pub mod ahead;
@@ -25,6 +22,7 @@ mod command;
 pub mod descendants;
 pub mod direct;
 mod door;
+mod error;
 pub mod gate;
 pub mod init;
 pub mod message;
@@ -46,6 +44,8 @@ use ahead::Ahead;
 use caller::Caller;
 use child::Child;
 use descendants::Children;
+pub use error::Error;
+use error::failed;
 use gate::{Gate, Watch};
 use message::Message;
 pub use supervisor::Ending;
@@ -65,104 +65,6 @@ pub struct Outcome {
     pub ending: Option<Ending>,
     /// What passed the gateway, or why nothing could; `None` where the plan has no way out.
     pub gateway: Option<Result<gateway::Summary, gateway::Error>>,
-}
-
-/// A run that did not start, or could not be looked after.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A layer could not be put in force; nothing was executed.
-    #[error("cannot {action}: {}", io::Error::from_raw_os_error(*errno))]
-    Layer {
-        /// Which.
-        layer: Layer,
-        /// What was being done.
-        action: String,
-        /// The error number.
-        errno: i32,
-    },
-    /// The host cannot stage the work tree; nothing was executed.
-    #[error("cannot {action}: {}", io::Error::from_raw_os_error(*errno))]
-    NotStaged {
-        /// What was being done.
-        action: String,
-        /// The error number.
-        errno: i32,
-    },
-    /// The command could not be executed.
-    #[error("cannot execute {}: {}", path.display(), io::Error::from_raw_os_error(*errno))]
-    Execute {
-        /// The file.
-        path: PathBuf,
-        /// The error number.
-        errno: i32,
-    },
-    /// The launcher itself failed.
-    #[error("cannot {action}")]
-    Launcher {
-        /// What was being done.
-        action: String,
-        /// Why it failed.
-        #[source]
-        source: io::Error,
-    },
-    /// A file or folder that the command is to write cannot be made.
-    #[error("cannot make {} for the command: {source}", path.display())]
-    Output {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Init ended before the command started, and said nothing.
-    #[error(
-        "cannot start the sandbox: its init ended before the command started, with status {status}"
-    )]
-    InitLost {
-        /// Its exit status.
-        status: i32,
-    },
-}
-
-impl Error {
-    /// Whether the host refuses namespaces or the mount view, so that another plan may do.
-    pub fn is_about_namespaces(&self) -> bool {
-        let refusals = [
-            libc::EPERM,
-            libc::EACCES,
-            libc::ENOSYS,
-            libc::EINVAL,
-            libc::ENOSPC,
-            libc::EUSERS,
-        ];
-        matches!(
-            self,
-            Error::Layer { layer: Layer::Namespaces, errno, .. }
-                if refusals.contains(errno)
-        )
-    }
-
-    /// Whether the host refuses the supervisor that the plan has, so that a plan without may do.
-    pub fn is_about_supervision(&self, plan: &Plan) -> bool {
-        let seccomp = Layer::Seccomp;
-        plan.supervision.is_some()
-            && matches!(self, Error::Layer { layer, .. } if *layer == seccomp)
-    }
-
-    fn layer(error: enforce::Error) -> Error {
-        let (action, errno) = in_words(&error);
-        Error::Layer {
-            layer: error.layer,
-            action,
-            errno,
-        }
-    }
-
-    fn launcher(action: impl Into<String>, source: impl Into<io::Error>) -> Error {
-        Error::Launcher {
-            action: action.into(),
-            source: source.into(),
-        }
-    }
 }
 
 /// Before anything else: descriptors 0, 1 and 2 are open, and none above is handed on by execve.
@@ -342,6 +244,10 @@ fn outcome(plan: &Plan, ended: supervisor::Ended) -> Result<Outcome, Error> {
             Message::NotStaged { action, errno } => {
                 return Err(Error::NotStaged { action, errno });
             }
+            Message::NotGranted { path, errno } => {
+                let path = path.into();
+                return Err(Error::NotGranted { path, errno });
+            }
             Message::NotExecuted { errno } => {
                 return Err(Error::Execute {
                     path: plan.command.path.clone(),
@@ -370,29 +276,4 @@ fn outcome(plan: &Plan, ended: supervisor::Ended) -> Result<Outcome, Error> {
             status: ended.status,
         }),
     }
-}
-
-/// Puts a failed layer into words for the launcher.
-fn failed(error: &enforce::Error) -> Message {
-    if let Some(errno) = CannotStage::errno(&error.source) {
-        let action = error.action.clone();
-        return Message::NotStaged { action, errno };
-    }
-    let (action, errno) = in_words(error);
-    Message::Failed {
-        layer: error.layer,
-        action,
-        errno,
-    }
-}
-
-/// What was being done, and the error number.
-fn in_words(error: &enforce::Error) -> (String, i32) {
-    let cause = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source()).last();
-    let errno = error.source.raw_os_error();
-    let action = match (errno, cause) {
-        (None, Some(cause)) => format!("{}: {cause}", error.action),
-        _ => error.action.clone(),
-    };
-    (action, errno.unwrap_or(libc::EPERM))
 }

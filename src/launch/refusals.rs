@@ -9,6 +9,7 @@ impl Refuse for Error {
             Error::Execute { errno, .. } if *errno == libc::ENOENT => Code::NotFound,
             Error::Execute { .. } => Code::NotExecutable,
             Error::Output { .. } => Code::OutputRefused,
+            Error::NotGranted { .. } => Code::GrantRefused,
             _ => Code::SandboxFailed,
         }
     }
@@ -18,6 +19,9 @@ impl Refuse for Error {
             Error::Output { path, .. } => {
                 let folder = path.parent().unwrap_or(path);
                 vec![Help::Words(format!("ls -ld {}", shell_path(folder)))]
+            }
+            Error::NotGranted { path, .. } => {
+                vec![Help::Words(format!("ls -ld {}", shell_path(path)))]
             }
             // A file that exists and cannot be found has an interpreter that does not.
             Error::Execute { path, errno } if *errno == libc::ENOENT => {

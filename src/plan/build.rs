@@ -10,7 +10,7 @@ use super::inputs::{Error, Inputs, Project, Run};
 use super::mounts::view;
 use super::own::{OWN_FOLDER, OwnFiles, TOOL_HOME};
 use super::program::{program as program_plan, staged};
-use super::system::{self, System};
+use super::system::{self, Found, System};
 use super::tree::Tree;
 use super::{
     Check, Command, Filter, Isolation, Limits, Plan, Rule, Scratch, guarantees,
@@ -33,7 +33,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
         run,
     } = *inputs;
     let namespaces = host.namespaces.is_ok();
-    let own = OwnFiles::new(namespaces, project);
+    let own = OwnFiles::new(namespaces, project, &policy.files);
     let system = if run.dynamic || run.wraps.is_some() || run.cage == Cage::Program {
         System::Dynamic
     } else {
@@ -46,10 +46,10 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
         // Nothing can be mounted over them.
         tree.placeholders.clear();
     }
-    let grants = of_command(inputs, &own, system, &execute, &tree);
+    let grants = of_command(inputs, &own, system, &execute.programs, &tree);
     let programs = run
         .wraps
-        .map(|_| of_programs(inputs, &own, &execute, &tree));
+        .map(|_| of_programs(inputs, &own, &execute.programs, &tree));
     let program = programs.as_ref();
     let program = program.map(|programs| program_plan(inputs, &own, programs, &tree));
     let program = program.transpose()?;
@@ -59,7 +59,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
         Isolation::Namespaces(view(
             inputs,
             &own,
-            system,
+            (system, &execute),
             &grants,
             programs.as_ref().zip(program.as_ref()),
             &tree,
@@ -83,7 +83,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
         supervision,
         checks: [
             checks(host, std::slice::from_ref(&project.goroot)),
-            closed.into_iter().collect(),
+            closed.into_iter().chain(granted(policy)).collect(),
             match run.cage {
                 Cage::Tool => Vec::new(),
                 Cage::Program => staged(inputs),
@@ -105,14 +105,27 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
     Ok(plan)
 }
 
+/// That what is granted by name is there.
+fn granted(policy: &Policy) -> Vec<Check> {
+    let check = |writes| {
+        move |path: &PathBuf| Check::Granted {
+            path: path.clone(),
+            writes,
+        }
+    };
+    let read = policy.files.read.iter().map(check(false));
+    read.chain(policy.files.write.iter().map(check(true)))
+        .collect()
+}
+
 /// The programs of the system that may be executed.
-fn executables(inputs: &Inputs<'_>) -> Vec<PathBuf> {
+fn executables(inputs: &Inputs<'_>) -> Found {
     let Inputs { policy, run, .. } = *inputs;
     let mut names = run.programs.clone();
     if run.wraps.is_some() || run.cage == Cage::Program {
         names.extend(policy.programs.execute.iter().cloned());
     }
-    system::programs(&names)
+    system::find(&names)
 }
 
 /// The policy's limits. Which of them cgroups hold is decided later.

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::inputs::{Error, Inputs, Wraps};
+use super::libraries::of_interpreters;
 use super::own::{OWN_FOLDER, OwnFiles};
+use super::programs::host_folder;
 use super::system::{self, System};
 use super::tree::{Tree, program_access};
 use super::{PROGRAM_PLAN, Rule, Ruleset, Way};
@@ -119,8 +121,17 @@ pub(super) fn of_programs(
     let mut rules = system::rules(System::Dynamic, &[], view, true);
     // The tool cage's domain holds the list of executables already; domains only ever narrow.
     rules.push(Rule::new("/usr", Access::Execute));
+    if view && inputs.host.landlock.is_ok() {
+        // The same files, as the folders of PATH show them: their way to the root does not pass `/usr`.
+        rules.push(Rule::optional(host_folder(), Access::Execute));
+    }
+    let apart = execute
+        .iter()
+        .filter(|path| !view || !path.starts_with("/usr"));
+    rules.extend(apart.map(|path| Rule::new(path, Access::Execute)));
     if !view {
-        rules.extend(execute.iter().map(|path| Rule::new(path, Access::Execute)));
+        let interpreted = of_interpreters(execute).into_iter();
+        rules.extend(interpreted.map(|path| Rule::new(path, Access::Read)));
     }
     let subject = match inputs.run.wraps {
         Some(Wraps::Tests) => Subject::Test,
@@ -184,6 +195,15 @@ pub(super) fn contradictions(inputs: &Inputs<'_>, own: &OwnFiles) -> Result<(), 
         launcher: inputs.project.launcher.clone(),
         ..places(inputs, own)
     };
+    if let (Some(tree), true) = (places.tree, inputs.host.namespaces.is_err()) {
+        let holds = |writable: &&Path| *writable != tree && tree.starts_with(writable);
+        if let Some(writable) = places.write.iter().copied().find(holds) {
+            return Err(Error::HoldsTree {
+                writable: writable.to_owned(),
+                tree: tree.to_owned(),
+            });
+        }
+    }
     grants::contradictions(&places).map_err(|found| match found {
         Contradiction::Holds { writable, held } => Error::Contradiction { writable, held },
         Contradiction::LiesIn { writable, held } => Error::Held { writable, held },

@@ -128,6 +128,18 @@ pub enum Error {
         /// What lies in it.
         held: PathBuf,
     },
+    /// A writable folder that holds the work tree, where nothing can be mounted over protected paths.
+    #[error(
+        "cannot grant {} for writing: it holds the work tree {}, and without a mount view its protected paths \
+         could be written",
+        writable.display(), tree.display()
+    )]
+    HoldsTree {
+        /// The folder.
+        writable: PathBuf,
+        /// The work tree.
+        tree: PathBuf,
+    },
     /// A path that no quotes of Go's hold.
     #[error(
         "cannot name {} in -exec: it has blanks and both kinds of quotes",
@@ -168,7 +180,9 @@ impl Refuse for Error {
         match self {
             Error::Look(error) => error.code(),
             Error::Output { .. } => Code::OutputRefused,
-            Error::Contradiction { .. } | Error::Held { .. } => Code::GrantRefused,
+            Error::Contradiction { .. } | Error::Held { .. } | Error::HoldsTree { .. } => {
+                Code::GrantRefused
+            }
             Error::Unquotable(_) | Error::Written(_) => Code::SystemError,
         }
     }
@@ -186,7 +200,7 @@ impl Refuse for Error {
                     Instead::Grant => vec![Help::grant("--rw", path)],
                 }
             }
-            Error::Contradiction { .. } => {
+            Error::Contradiction { .. } | Error::HoldsTree { .. } => {
                 words("name a folder below it that does not hold this path")
             }
             Error::Held { .. } => Vec::new(),

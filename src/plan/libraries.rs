@@ -44,6 +44,92 @@ pub(super) const LOADERS: [&str; 5] = [
     "/lib/ld-musl-aarch64.so.1",
 ];
 
+/// Folders and files in which an interpreter has its own library, by the beginning of the interpreter's name. Each entry may end
+/// with `*`, for a version that is part of the folder's name.
+const INTERPRETERS: [(&str, &[&str]); 8] = [
+    ("guile", &["/usr/share/guile", "/usr/lib/guile"]),
+    ("lua", &["/usr/share/lua", "/usr/local/share/lua"]),
+    (
+        "node",
+        &[
+            "/usr/share/nodejs",
+            "/usr/share/node_modules",
+            "/usr/lib/node_modules",
+            "/usr/local/lib/node_modules",
+        ],
+    ),
+    ("openssl", &["/usr/lib/ssl", "/etc/ssl/openssl.cnf"]),
+    (
+        "perl",
+        &[
+            "/usr/share/perl*",
+            "/usr/lib/perl*",
+            "/usr/local/share/perl*",
+            "/usr/local/lib/perl*",
+            "/etc/perl",
+        ],
+    ),
+    ("php", &["/usr/share/php", "/usr/lib/php*", "/etc/php*"]),
+    (
+        "python",
+        &[
+            "/usr/lib/python*",
+            "/usr/lib64/python*",
+            "/usr/local/lib/python*",
+            "/etc/python*",
+        ],
+    ),
+    (
+        "ruby",
+        &[
+            "/usr/lib/ruby",
+            "/usr/share/ruby",
+            "/usr/share/rubygems*",
+            "/var/lib/gems",
+        ],
+    ),
+];
+
+/// The library folders of the interpreters among these programs, where they are there.
+pub(super) fn of_interpreters(programs: &[PathBuf]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for (interpreter, folders) in INTERPRETERS {
+        let is_named = |program: &PathBuf| {
+            let name = program.file_name().and_then(|name| name.to_str());
+            let rest = name.and_then(|name| name.strip_prefix(interpreter));
+            rest.is_some_and(|rest| {
+                rest.bytes()
+                    .all(|byte| byte.is_ascii_digit() || b".-".contains(&byte))
+            })
+        };
+        if programs.iter().any(is_named) {
+            found.extend(folders.iter().flat_map(|folder| matching(folder)));
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// The folders that a pattern of [`INTERPRETERS`] stands for.
+fn matching(pattern: &str) -> Vec<PathBuf> {
+    let Some(beginning) = pattern.strip_suffix('*').map(Path::new) else {
+        return fs::canonicalize(pattern).into_iter().collect();
+    };
+    let (Some(folder), Some(name)) = (beginning.parent(), beginning.file_name()) else {
+        return Vec::new();
+    };
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let entries = entries.filter(|entry| {
+        let entry = entry.file_name();
+        entry
+            .as_encoded_bytes()
+            .starts_with(name.as_encoded_bytes())
+    });
+    let real = entries.filter_map(|entry| fs::canonicalize(entry.path()).ok());
+    real.collect()
+}
+
 /// Makes paths canonical that lie in few folders: the way to each of these is looked at once.
 #[derive(Default)]
 pub(super) struct Resolver(BTreeMap<PathBuf, Option<PathBuf>>);

@@ -37,7 +37,7 @@ pub use links::{ends_of_links, steps};
 pub use on_disk::{Placeholder, PlaceholderKind, Scratch};
 pub use ruleset::{Check, Rule, Ruleset};
 pub use tree::protected_at_top;
-pub use view::{Cover, Node, Overlay, ProgramRoot, View};
+pub use view::{Cover, NamedProgram, Node, Overlay, ProgramRoot, View};
 pub use way::Way;
 
 /// The word that makes the launcher act as the `-exec` wrapper.

@@ -7,17 +7,17 @@ use super::grants::Programs;
 use super::hidden::covers;
 use super::inputs::{Error, Inputs};
 use super::own::{OWN_FOLDER, OwnFiles, PROGRAM_ROOT};
-use super::system::{self, Account, System};
+use super::system::{self, Account, Found, System};
 use super::tree::Tree;
 use super::{Node, Overlay, PROGRAM_PLAN, ProgramPlan, ProgramRoot, Rule, View, is_below};
 use crate::files::look;
-use crate::policy::Access;
+use crate::policy::{Access, Policy};
 
 /// The view: every granted path at its own place, and nothing else.
 pub(super) fn view(
     inputs: &Inputs<'_>,
     own: &OwnFiles,
-    system: System,
+    (system, found): (System, &Found),
     grants: &[Rule],
     program: Option<(&Programs, &ProgramPlan)>,
     tree: &Tree,
@@ -25,7 +25,7 @@ pub(super) fn view(
     let Inputs {
         identity, project, ..
     } = *inputs;
-    let mut nodes = system_nodes(inputs, own, system);
+    let mut nodes = system_nodes(inputs, own, system, found);
     nodes.extend(own_folders(inputs, own));
     let programs = program.map(|(programs, _)| programs);
     let binds = Binds::of(inputs, own, system, (grants, programs), tree);
@@ -51,6 +51,7 @@ pub(super) fn view(
         });
     }
     nodes.extend(covers(inputs, &nodes));
+    add_links(&mut nodes, &inputs.policy.files.links);
     let overlay = overlay(inputs);
     let programs = match (&overlay, program) {
         (Some(tree), Some((_, program))) => Some(ProgramRoot {
@@ -82,7 +83,7 @@ fn homes(inputs: &Inputs<'_>, own: &OwnFiles) -> Vec<PathBuf> {
 }
 
 /// The system's own files.
-fn system_nodes(inputs: &Inputs<'_>, own: &OwnFiles, system: System) -> Vec<Node> {
+fn system_nodes(inputs: &Inputs<'_>, own: &OwnFiles, system: System, found: &Found) -> Vec<Node> {
     let Inputs {
         policy,
         host,
@@ -100,11 +101,39 @@ fn system_nodes(inputs: &Inputs<'_>, own: &OwnFiles, system: System) -> Vec<Node
     };
     let whole = host.landlock.is_ok();
     let mut nodes = system::nodes(system, &account, whole, run.terminal);
-    if system == System::Dynamic && !whole {
-        let names = [policy.programs.execute.clone(), run.programs.clone()].concat();
-        nodes.extend(system::links(&names));
+    match (system, whole) {
+        (System::Static, _) => {}
+        (System::Dynamic, true) => nodes.extend(system::folders(found, &policy.files)),
+        (System::Dynamic, false) => nodes.extend(system::links(found)),
     }
+    // What is granted by name is shown instead of what the view would make there.
+    nodes.retain(|node| {
+        let is_made = matches!(node, Node::File { .. } | Node::Symlink { .. });
+        !is_made || !named(policy).any(|path| is_below(node.target(), path))
+    });
     nodes
+}
+
+/// What is granted by name.
+fn named(policy: &Policy) -> impl Iterator<Item = &PathBuf> {
+    policy.files.read.iter().chain(&policy.files.write)
+}
+
+/// Puts the links into the view by which granted paths were named, where no mount shows them.
+fn add_links(nodes: &mut Vec<Node>, links: &[(PathBuf, PathBuf)]) {
+    for (target, to) in links {
+        let is_shown = |node: &Node| match node {
+            Node::Bind { .. } => is_below(target, node.target()),
+            Node::Symlink { target: other, .. } => other == target,
+            _ => false,
+        };
+        if nodes.iter().any(is_shown) {
+            continue;
+        }
+        nodes.retain(|node| node.target() != target);
+        let (target, to) = (target.clone(), to.clone());
+        nodes.push(Node::Symlink { target, to });
+    }
 }
 
 /// HOME, `$WORK` and the temporary folder, which belong to the run.
@@ -154,7 +183,13 @@ impl Binds {
         (grants, programs): (&[Rule], Option<&Programs>),
         tree: &Tree,
     ) -> Binds {
-        let Inputs { host, run, .. } = *inputs;
+        let Inputs {
+            policy, host, run, ..
+        } = *inputs;
+        let is_named = |path: &Path| {
+            !is_below(path, "/proc")
+                && named(policy).any(|named| named.as_os_str() == path.as_os_str())
+        };
         let whole_usr = system == System::Dynamic && host.landlock.is_ok();
         // What programs are granted and the command is not, or only as a part of something else.
         let programs = programs.into_iter().flat_map(|programs| &programs.grants);
@@ -165,12 +200,17 @@ impl Binds {
             .map(|rule| (&rule.path, rule.access, rule.optional))
             .chain(programs);
         let mut paths: Vec<(PathBuf, bool)> = granted
-            .filter(|(path, ..)| run.outputs.contains(path) || !is_inside_view(path, own))
+            .filter(|(path, ..)| {
+                run.outputs.contains(path) || is_named(path) || !is_inside_view(path, own)
+            })
             // Bound as a whole, and rarely written to: what is, is a mount of its own.
             .filter(|(path, access, _)| !(whole_usr && is_below(path, "/usr") && is_read(*access)))
             .filter(|(path, _, may_be_missing)| !may_be_missing || look::exists(path))
             .map(|(path, access, _)| (path.clone(), !is_read(access)))
             .collect();
+        // A path that is granted twice, such as a cache that is named for reading too.
+        paths.sort_unstable_by(|a, b| a.0.as_os_str().cmp(b.0.as_os_str()).then(b.1.cmp(&a.1)));
+        paths.dedup_by(|a, b| a.0.as_os_str() == b.0.as_os_str());
         paths.extend(tree.protected.iter().map(|path| (path.clone(), false)));
         paths.extend(
             tree.placeholders

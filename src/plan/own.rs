@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::inputs::Project;
-use crate::policy::Cage;
+use crate::policy::{Cage, Files};
 
 /// Where the sandbox keeps its own files inside.
 pub const OWN_FOLDER: &str = "/run/gosandbox";
@@ -35,7 +35,8 @@ pub struct OwnFiles {
 
 impl OwnFiles {
     /// With a view they have fixed places, without they are where they are on disk.
-    pub fn new(view: bool, project: &Project) -> OwnFiles {
+    /// `files`: what is granted by name.
+    pub fn new(view: bool, project: &Project, files: &Files) -> OwnFiles {
         let own = if view {
             Path::new(OWN_FOLDER)
         } else {
@@ -51,7 +52,9 @@ impl OwnFiles {
             .tree
             .iter()
             .chain(&project.read)
-            .chain(&project.write);
+            .chain(&project.write)
+            .chain(&files.read)
+            .chain(&files.write);
         let in_tmp = granted
             .into_iter()
             .chain(named)

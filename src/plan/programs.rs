@@ -1,16 +1,28 @@
-//! The programs that a policy names: where they are, and the links by whose names they are called.
+//! The programs that a policy names: where they are, and the names by which they are looked up.
+//!
+//! Where the view shows `/usr` as a whole, Landlock alone decides what runs. A program that may not run would still be
+//! found: `exec.LookPath` and `command -v` look at modes. So each folder of PATH is shown as a folder of links to what
+//! may run ([`folders`]). The host's folder lies apart ([`host_folder`]), where the links lead.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::Node;
+use super::libraries::of_interpreters;
+use super::own::OWN_FOLDER;
+use super::{NamedProgram, Node, is_below};
 use crate::files::look;
+use crate::policy::Files;
 use crate::policy::compilers::is_compiler;
 
 /// Where the names of programs are looked up, in the order of the PATH inside.
 const PROGRAM_FOLDERS: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
+
+/// Below it are the host's folders of programs.
+pub(super) fn host_folder() -> PathBuf {
+    Path::new(OWN_FOLDER).join("host")
+}
 
 /// A folder that programs are looked up in.
 struct ProgramFolder {
@@ -43,51 +55,129 @@ impl ProgramFolder {
     }
 }
 
-/// Finds the programs that a policy names: canonical paths, sorted, each once. Missing ones are left out.
-pub fn programs(names: &[PathBuf]) -> Vec<PathBuf> {
+/// The programs that names stand for, where they are there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Canonical paths, sorted, each once.
+    pub programs: Vec<PathBuf>,
+    /// By which path in a folder of PATH each is looked up, with the canonical path.
+    names: BTreeMap<PathBuf, PathBuf>,
+    /// The folders of PATH.
+    folders: Vec<PathBuf>,
+}
+
+/// Finds the programs that a policy names. Missing ones are left out, and compilers always.
+pub fn find(names: &[PathBuf]) -> Found {
     let mut folders: Vec<ProgramFolder> = PROGRAM_FOLDERS
         .iter()
         .filter_map(|path| fs::canonicalize(path).ok())
         .map(ProgramFolder::look)
         .collect();
     folders.dedup_by(|a, b| a.path == b.path);
-    let mut found: Vec<PathBuf> = names
-        .iter()
-        .flat_map(|name| match name.is_absolute() {
-            true => Vec::from_iter(look::canonicalize(name)),
-            false => folders
-                .iter()
-                .filter(|folder| folder.may_hold(name))
-                .filter_map(|folder| canonical(&folder.path.join(name)))
-                .collect(),
-        })
-        .filter(|path| !is_compiler(path))
-        .collect();
-    found.sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
-    found.dedup();
+    let mut found = Found::default();
+    let mut elsewhere = Vec::new();
+    for name in names {
+        if name.is_absolute() {
+            elsewhere.extend(look::canonicalize(name).ok().map(|real| (name, real)));
+            continue;
+        }
+        for folder in folders.iter().filter(|folder| folder.may_hold(name)) {
+            let path = folder.path.join(name);
+            if let Some(real) = canonical(&path) {
+                found.names.insert(path, real);
+            }
+        }
+    }
+    found.names.retain(|_, real| !is_compiler(real));
+    elsewhere.retain(|(_, real)| !is_compiler(real));
+    found.programs = found.names.values().cloned().collect();
+    found
+        .programs
+        .extend(elsewhere.iter().map(|(_, real)| real.clone()));
+    found
+        .programs
+        .sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
+    found.programs.dedup();
+    found.folders = folders.into_iter().map(|folder| folder.path).collect();
+    // What is named by its path is found by its name too, unless another program has that.
+    for (name, real) in elsewhere {
+        let (Some(name), Some(folder)) = (name.file_name(), found.folders.first()) else {
+            continue;
+        };
+        if !found
+            .folders
+            .iter()
+            .any(|folder| found.names.contains_key(&folder.join(name)))
+        {
+            found.names.insert(folder.join(name), real);
+        }
+    }
     found
 }
 
 /// Links by whose names programs are called (`sh`, `awk`), for a view that does not hold their folder.
-pub fn links(names: &[PathBuf]) -> Vec<Node> {
-    let folders: Vec<PathBuf> = PROGRAM_FOLDERS
+pub fn links(found: &Found) -> Vec<Node> {
+    let names = found.names.iter().filter(|(name, real)| name != real);
+    names
+        .map(|(target, to)| Node::Symlink {
+            target: target.clone(),
+            to: to.clone(),
+        })
+        .collect()
+}
+
+/// The folders of PATH for a view that shows `/usr` as a whole: in each only what may run. A folder in which something
+/// is granted by name for writing, or as a whole, stays as it is.
+pub fn folders(found: &Found, files: &Files) -> Vec<Node> {
+    let is_whole = |folder: &Path| {
+        let holds = |path: &PathBuf| is_below(path, folder);
+        files
+            .read
+            .iter()
+            .chain(&files.write)
+            .any(|path| is_below(folder, path))
+            || files.write.iter().any(holds)
+    };
+    let covered: Vec<&PathBuf> = found
+        .folders
         .iter()
-        .filter_map(|path| fs::canonicalize(path).ok())
+        .filter(|folder| !is_whole(folder))
         .collect();
-    let mut found = BTreeMap::new();
-    for name in names.iter().filter(|name| !name.is_absolute()) {
-        for target in folders.iter().map(|folder| folder.join(name)) {
-            let is_link = fs::symlink_metadata(&target).is_ok_and(|found| found.is_symlink());
-            if let (true, Ok(to)) = (is_link, fs::canonicalize(&target)) {
-                found.insert(target, to);
+    let host = |path: &Path| host_folder().join(path.strip_prefix("/").unwrap_or(path));
+    let inside = |real: &Path| match covered.iter().any(|folder| is_below(real, folder)) {
+        true => host(real),
+        false => real.to_owned(),
+    };
+    let of_etc = |path: &PathBuf| !path.starts_with("/usr");
+    let libraries = of_interpreters(&found.programs).into_iter().filter(of_etc);
+    let mut nodes: Vec<Node> = libraries.map(|path| Node::bind(path, false)).collect();
+    for folder in &covered {
+        let mut names: BTreeMap<&Path, &Path> = BTreeMap::new();
+        let granted = files.read.iter().map(|path| (path, path));
+        let programs = found.programs.iter().map(|path| (path, path));
+        for (name, real) in found.names.iter().chain(programs).chain(granted) {
+            if let (Some(above), Some(last)) = (name.parent(), name.file_name())
+                && above == folder.as_path()
+            {
+                names.insert(Path::new(last), real);
             }
         }
+        let link = |(name, real): (&Path, &Path)| NamedProgram {
+            name: name.to_owned(),
+            program: inside(real),
+        };
+        nodes.push(Node::Bind {
+            source: (*folder).clone(),
+            target: host(folder),
+            writable: false,
+            id_map: false,
+        });
+        nodes.push(Node::Programs {
+            target: (*folder).clone(),
+            links: names.into_iter().map(link).collect(),
+        });
     }
-    found
-        .into_iter()
-        .filter(|(_, to)| !is_compiler(to))
-        .map(|(target, to)| Node::Symlink { target, to })
-        .collect()
+    nodes
 }
 
 /// The canonical path of a program in a canonical folder: one system call unless it is a link.

@@ -63,7 +63,7 @@ impl Rule {
     }
 }
 
-/// An access that must fail before the command starts.
+/// What is shown before the command starts: an access that must fail, or one that must not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Check {
@@ -73,6 +73,14 @@ pub enum Check {
     Closed(#[serde(with = "crate::paths")] PathBuf),
     /// The work tree must be an overlay, so that what is written there is staged.
     Staged(#[serde(with = "crate::paths")] PathBuf),
+    /// What is granted by name must be there: it is opened.
+    Granted {
+        /// Where.
+        #[serde(with = "crate::paths")]
+        path: PathBuf,
+        /// Whether it is to be written.
+        writes: bool,
+    },
     /// A system call that the filter refuses must be refused.
     Filtered,
 }

@@ -8,8 +8,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::libraries::{LOADERS, Resolver, libraries};
-pub use super::programs::{links, programs};
+use super::libraries::{LOADERS, Resolver, libraries, of_interpreters};
+pub use super::programs::{Found, find, folders, links};
 use super::{Node, Rule};
 use crate::policy::Access;
 
@@ -41,6 +41,20 @@ const COPIED: [&str; 4] = [
     "/etc/mime.types",
     "/etc/protocols",
     "/etc/services",
+];
+/// What dynamic programs read beside libraries.
+const READ: [&str; 11] = [
+    "/etc/alternatives",
+    "/etc/ld.so.cache",
+    "/usr/share/i18n",
+    "/usr/share/locale",
+    "/usr/lib/locale",
+    "/usr/share/mime",
+    "/usr/share/zoneinfo",
+    "/usr/share/terminfo",
+    "/usr/share/git-core",
+    "/lib/terminfo",
+    "/usr/share/misc",
 ];
 /// Larger files are not what they are taken for.
 const LIMIT: u64 = 256 << 10;
@@ -197,33 +211,22 @@ pub fn rules(system: System, execute: &[PathBuf], view: bool, terminal: bool) ->
         rules.push(Rule::new("/dev/pts", Access::Write));
         rules.push(Rule::new("/dev/shm", Access::WriteExecute));
     }
-    let read = [
-        "/etc/alternatives",
-        "/etc/ld.so.cache",
-        "/usr/share/i18n",
-        "/usr/share/locale",
-        "/usr/lib/locale",
-        "/usr/share/mime",
-        "/usr/share/zoneinfo",
-        "/usr/share/terminfo",
-        "/usr/share/git-core",
-        "/lib/terminfo",
-        "/usr/share/misc",
-    ];
     let mut resolver = Resolver::default();
     rules.extend(
-        read.iter()
+        READ.iter()
             .filter_map(|path| resolver.real(path))
             .map(|path| Rule::new(path, Access::Read)),
     );
     rules.extend(
         libraries(&mut resolver)
             .into_iter()
+            .chain(of_interpreters(execute))
             .map(|path| Rule::new(path, Access::Read)),
     );
-    let executed = LOADERS.iter().chain(&["/usr/lib/git-core"]);
     rules.extend(
-        executed
+        LOADERS
+            .iter()
+            .chain(&["/usr/lib/git-core"])
             .filter_map(|path| resolver.real(path))
             .map(|path| Rule::new(path, Access::Execute)),
     );

@@ -52,6 +52,14 @@ pub enum Node {
         /// User and group that own its root; `None`: whoever mounts it.
         owner: Option<(u32, u32)>,
     },
+    /// A read-only folder of links to the programs that may run, in the place of the host's folder.
+    Programs {
+        /// Where.
+        #[serde(with = "crate::paths")]
+        target: PathBuf,
+        /// The names in it, each with the program.
+        links: Vec<NamedProgram>,
+    },
     /// A part of the host's file system, with the mounts below it.
     Bind {
         /// The host's path.
@@ -91,6 +99,7 @@ impl Node {
             | Node::File { target, .. }
             | Node::Symlink { target, .. }
             | Node::Tmpfs { target, .. }
+            | Node::Programs { target, .. }
             | Node::Bind { target, .. }
             | Node::Staged(Overlay { target, .. })
             | Node::Cover(Cover { target, .. })
@@ -113,6 +122,18 @@ impl Node {
             id_map: false,
         }
     }
+}
+
+/// A program, by the name that it is looked up by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct NamedProgram {
+    /// Its name, without a folder.
+    #[serde(with = "crate::paths")]
+    pub name: PathBuf,
+    /// Where it is inside.
+    #[serde(with = "crate::paths")]
+    pub program: PathBuf,
 }
 
 /// A file that stands over one of the host's, whose content is not for code of the source.

@@ -89,6 +89,7 @@ impl Policy {
             files: Files {
                 read: Vec::new(),
                 write: Vec::new(),
+                links: Vec::new(),
                 protected: protected::names(),
                 test: TreeAccess::Read,
                 run: TreeAccess::Read,
@@ -151,6 +152,9 @@ pub struct Files {
     /// Absolute paths that both cages may write.
     #[serde(with = "crate::paths")]
     pub write: Vec<PathBuf>,
+    /// Symbolic links that lead to what is granted, as its path was written, each with what it says. A run finds them.
+    #[serde(skip)]
+    pub links: Vec<(PathBuf, PathBuf)>,
     /// Names, patterns and relative paths that are never writable in the work tree, as
     /// [`protected::Matcher`] takes them.
     #[serde(with = "crate::paths")]

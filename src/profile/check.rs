@@ -98,7 +98,7 @@ pub(super) fn protected(text: &str) -> Result<PathBuf, Problem> {
 }
 
 /// A program: a name or an absolute path, and no C compiler, assembler or linker.
-pub(super) fn program(text: &str) -> Result<PathBuf, Problem> {
+pub fn program(text: &str) -> Result<PathBuf, Problem> {
     let found = if text.contains('/') {
         path(Path::new(text))?
     } else if text.is_empty() || text.contains('\0') || text == "." || text == ".." {

@@ -193,6 +193,7 @@ impl Key {
             Key::Read => "--ro",
             Key::Write => "--rw",
             Key::Stage | Key::Direct => "--stage",
+            Key::Execute => "--allow-program",
             Key::Allow => "--allow-host",
             Key::Pass | Key::Set => "--env",
             Key::Timeout => "--timeout",

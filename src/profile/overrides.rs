@@ -16,6 +16,8 @@ pub struct Overrides {
     pub write: Vec<PathBuf>,
     /// `--allow-host`.
     pub allow_host: Vec<String>,
+    /// `--allow-program`: names, or absolute paths.
+    pub allow_program: Vec<PathBuf>,
     /// `--env NAME`.
     pub pass: Vec<String>,
     /// `--env NAME=VALUE`.
@@ -51,6 +53,12 @@ impl Overrides {
             say(
                 "--allow-host",
                 Value::Allow(Edit::add(self.allow_host.iter().cloned())),
+            );
+        }
+        if !self.allow_program.is_empty() {
+            say(
+                "--allow-program",
+                Value::Execute(Edit::add(self.allow_program.iter().cloned())),
             );
         }
         if !self.pass.is_empty() {

@@ -164,7 +164,7 @@ codes! {
         "a path that is to be granted does not exist or cannot be reached"
         "leave out the path, or make it first"
     GrantRefused "grant-refused"
-        "a path cannot be granted for writing, because something that must not change lies there"
+        "a path cannot be granted as it is asked for"
         "name another folder"
     OutputRefused "output-refused"
         "the command cannot write where a flag says"

@@ -33,6 +33,13 @@ pub enum Help {
     Without(String),
     /// A word to be put before the command: `go` or `--`.
     Before(String),
+    /// Options in the place of one that is in the way.
+    Instead {
+        /// The option that is taken out, with its value.
+        of: String,
+        /// What is added.
+        options: String,
+    },
     /// A line of a profile.
     Profile(String),
     /// A command, or what is to be done outside gosandbox.
@@ -58,6 +65,7 @@ impl Help {
             Help::Option(text) | Help::Profile(text) | Help::Words(text) => text.clone(),
             Help::Without(option) => format!("leave out {option}"),
             Help::Before(word) => format!("put {word} before the command"),
+            Help::Instead { of, options } => format!("{options} instead of {of}"),
         }
     }
 }

@@ -10,8 +10,11 @@ use crate::host::Host;
 use crate::launch::Outcome;
 use crate::plan::{Plan, Way};
 
-/// With -v, before the command starts: that the caller's own GOPROXY is left aside.
-pub(super) fn before(project: &Project<'_>, toolchain: &Toolchain) {
+/// Before the command starts: that a flag in GOFLAGS is left aside, and with -v the caller's own GOPROXY.
+pub(super) fn before(project: &Project<'_>, toolchain: &Toolchain, prepared: &Prepared<'_>) {
+    if let Some(text) = prepared.flags_left_aside() {
+        project.session.console.warn(&text);
+    }
     if let Some(text) = other_proxy(project, toolchain) {
         project.session.console.note(&text);
     }

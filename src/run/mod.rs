@@ -13,6 +13,7 @@ mod fetch;
 mod folders;
 mod foreign;
 mod git;
+mod grants;
 mod guarded;
 mod hints;
 mod identity;
@@ -116,6 +117,7 @@ fn steps(
             true => Ok(()),
             false => tree_check::finish_earlier(tree, console),
         })?;
+    grants::are_there(&policy)?;
     let project = Project {
         session,
         workspace: &workspace,
@@ -147,7 +149,7 @@ fn steps(
         return Ok(Ended::Planned);
     }
     fetch::missing(&project, &mut host, &prepared, &toolchain)?;
-    hints::before(&project, &toolchain);
+    hints::before(&project, &toolchain, &prepared);
     let (plan, ended) = start(&project, &mut host, &mut prepared, ahead)?;
     let Ran { outcome, changes } = ended.map_err(start::refused)?;
     hints::after(&project, &toolchain, &host, &prepared, (&plan, &outcome));

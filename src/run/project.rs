@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::audit::Audit;
-use super::{Command, Session, request};
+use super::{Command, Session, grants, request};
 use crate::files::look;
 use crate::go::command;
 use crate::go::workspace::{self, Workspace};
@@ -36,7 +36,9 @@ pub(super) fn resolve(
     command: &Command,
     first: impl FnOnce(&Path) -> anyhow::Result<()>,
 ) -> anyhow::Result<(Workspace, Policy)> {
-    let granted = [overrides.read.as_slice(), &overrides.write].concat();
+    let granted = overrides.read.iter().chain(&overrides.write);
+    let real = |path: &PathBuf| look::canonicalize(path).unwrap_or_else(|_| path.clone());
+    let granted: Vec<PathBuf> = granted.map(real).collect();
     let workspace = workspace::discover(&workspace::Start {
         cwd: &go_folder(session, command)?,
         gowork: session.variable("GOWORK").map(OsString::as_os_str),
@@ -46,12 +48,14 @@ pub(super) fn resolve(
     if !workspace.none {
         first(&workspace.root)?;
     }
-    let policy = profile::policy(&profile::Request {
+    let mut policy = profile::policy(&profile::Request {
         profile: &session.request.profile,
         work_tree: Some(&workspace.root),
         overrides,
         caller: &request::caller(Some(&workspace)),
     })?;
+    let tree = (!workspace.none).then_some(workspace.root.as_path());
+    grants::settle(&mut policy, overrides, tree)?;
     Ok((workspace, policy))
 }
 

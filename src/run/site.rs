@@ -42,7 +42,7 @@ pub fn find(request: &Request, console: &dyn Console) -> anyhow::Result<(Policy,
     let mut caches = caches::find(&session, &who, tree.as_deref(), Missing::Leave)?;
     // There or not: what is generated is the same before the first run and after it.
     let sumdb = caches::sumdb(&mut caches, &who, tree.as_deref(), Missing::Leave);
-    let programs = system::programs(&policy.programs.execute);
+    let programs = system::find(&policy.programs.execute).programs;
     let with_kind = |paths: &[PathBuf]| -> Vec<(PathBuf, bool)> {
         let real = paths
             .iter()

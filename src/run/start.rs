@@ -149,7 +149,7 @@ fn settle(
 /// Why a run did not start. What the kernel says of the command itself is not the sandbox's.
 pub(super) fn refused(error: launch::Error) -> anyhow::Error {
     match error {
-        launch::Error::Execute { .. } => error.into(),
+        launch::Error::Execute { .. } | launch::Error::NotGranted { .. } => error.into(),
         _ => anyhow::Error::from(error).context("cannot start the sandbox"),
     }
 }

@@ -111,7 +111,7 @@ pub const LOOKING_METHODS: [(&str, usize); 23] = [
     ("launch/wrapper.rs", 2),
     ("plan/libraries.rs", 3),
     ("plan/links.rs", 3),
-    ("plan/programs.rs", 3),
+    ("plan/programs.rs", 2),
     ("plan/system.rs", 2),
     ("plan/tree.rs", 1),
     ("profile/load.rs", 3),

@@ -50,7 +50,7 @@ fn options_after_the_dashes_or_after_go_belong_to_the_command() {
 #[test]
 fn every_option_of_the_contract_is_read() {
     let args = options(
-        "--profile=ci -Cdir --ro a --ro /b --rw c --allow-host Example.org:443 --env A --env B=c=d \
+        "--profile=ci -Cdir --ro a --ro /b --rw c --allow-host Example.org:443 --allow-program unzip --env A --env B=c=d \
          --user build --cache-dir k --goroot g --stage review --timeout 1h30m --memory 4GiB --pids 99 \
          --require landlock --best-effort --dry-run --report - --audit-log l -vv -- true",
     );
@@ -60,6 +60,7 @@ fn every_option_of_the_contract_is_read() {
     assert_eq!(rules.read, [PathBuf::from("a"), "/b".into()]);
     assert_eq!(rules.write, [PathBuf::from("c")]);
     assert_eq!(rules.allow_host, ["example.org:443"]);
+    assert_eq!(rules.allow_program, [PathBuf::from("unzip")]);
     assert_eq!(rules.pass, ["A"]);
     assert_eq!(rules.set, [("B".to_owned(), "c=d".to_owned())]);
     assert_eq!(rules.user.as_deref(), Some("build"));
@@ -107,25 +108,25 @@ fn subcommands_take_their_own_options_before_and_after_their_name() {
 const FORMS: [(&str, &str); 20] = [
     (
         "@ -- true",
-        "profile C ro rw allow-host env user cache-dir goroot stage timeout memory pids require best-effort dry-run report \
+        "profile C ro rw allow-host allow-program env user cache-dir goroot stage timeout memory pids require best-effort dry-run report \
          audit-log verbose quiet",
     ),
     ("doctor @", "json"),
     (
         "policy show @",
-        "profile C ro rw allow-host env user stage timeout memory pids require best-effort json",
+        "profile C ro rw allow-host allow-program env user stage timeout memory pids require best-effort json",
     ),
     ("policy list @", "json"),
     (
         "profile apparmor @",
-        "profile C ro rw allow-host env user cache-dir goroot stage timeout memory pids require best-effort output mode format \
+        "profile C ro rw allow-host allow-program env user cache-dir goroot stage timeout memory pids require best-effort output mode format \
          quiet",
     ),
     // `--install` and `--uninstall` make another form of it.
     ("profile auto @", "C install uninstall"),
     (
         "profile auto --install @",
-        "profile C ro rw allow-host env user cache-dir goroot stage timeout memory pids require best-effort mode format quiet",
+        "profile C ro rw allow-host allow-program env user cache-dir goroot stage timeout memory pids require best-effort mode format quiet",
     ),
     ("profile auto --uninstall @", "C quiet"),
     ("changes @", "json"),

@@ -60,6 +60,7 @@ impl Values {
             Id::ReadOnly => rules.read.push(text.into()),
             Id::ReadWrite => rules.write.push(text.into()),
             Id::AllowHost => rules.allow_host.push(profile::host(&utf8(text)?)?),
+            Id::AllowProgram => rules.allow_program.push(profile::program(&utf8(text)?)?),
             Id::Env => {
                 let text = utf8(text)?;
                 match text.split_once('=') {

@@ -38,6 +38,7 @@ fn make(
         policy,
         command: "build",
         allow_flags: &[],
+        vendor: false,
         add_flags: &["-buildvcs=false".to_owned()],
         stamping: &Stamping::None,
     })

@@ -20,6 +20,7 @@ use super::{Session, programs, request, scratch, way};
 use crate::files::look;
 use crate::go::command::{self, Programs};
 use crate::go::environment::{self, Environment};
+use crate::go::goflags;
 use crate::go::toolchain::Toolchain;
 use crate::go::vcs::Stamping;
 use crate::go::workspace::Workspace;
@@ -85,6 +86,21 @@ impl<'a> Prepared<'a> {
         matches!(&self.what, What::Go(go) if go.fetches && go.cage == Cage::Tool)
     }
 
+    /// What of the caller's GOFLAGS is left aside, for a warning.
+    pub fn flags_left_aside(&self) -> Option<String> {
+        let go = self.what.go()?;
+        let flags = self.session.variable("GOFLAGS")?.to_string_lossy();
+        let allow = &self.policy.programs.allow_flags;
+        let aside = goflags::leaves_mod_aside(&flags, &go.subcommand, allow, self.workspace.vendor);
+        aside.then(|| {
+            format!(
+                "-mod=mod in GOFLAGS is left aside, so that go {} leaves go.mod as it is; to let it change go.mod, \
+                 have a profile of your own say: programs.allow-flags = [\"-mod=mod\"]",
+                go.subcommand
+            )
+        })
+    }
+
     /// GOMODCACHE.
     pub fn module_cache(&self) -> &Path {
         &self.caches.gomodcache
@@ -139,7 +155,7 @@ impl<'a> Prepared<'a> {
         if host.namespaces.is_err() && self.who.identity.switch {
             self.reach_without_view(&mut project)?;
         }
-        let own = OwnFiles::new(host.namespaces.is_ok(), &project);
+        let own = OwnFiles::new(host.namespaces.is_ok(), &project, &self.policy.files);
         let way = way::choose(self.policy, host, self.what.go(), self.what.cage());
         // The gateway reads them outside.
         let gateways = way == Some(Way::Modules) && way::has_upstreams(self.policy);
@@ -259,6 +275,7 @@ impl<'a> Prepared<'a> {
                 _ => "",
             },
             allow_flags: &self.policy.programs.allow_flags,
+            vendor: self.workspace.vendor,
             add_flags: &self.add_flags,
             stamping: &self.stamping,
         })?;

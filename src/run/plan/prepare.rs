@@ -14,12 +14,13 @@ use super::{Prepared, is_roots, written};
 use crate::files::Judged;
 use crate::files::look;
 use crate::go::command::{self, GoCommand};
+use crate::go::gitlinked;
 use crate::go::toolchain::Toolchain;
 use crate::go::vcs::Stamping;
 use crate::go::workspace::Workspace;
 use crate::plan::inputs::{Project, Protected};
 use crate::plan::outputs::{self, Outputs};
-use crate::policy::{Cage, Policy};
+use crate::policy::{Cage, Policy, is_device};
 use crate::refusal::{Code, Refused};
 
 impl<'a> Prepared<'a> {
@@ -41,7 +42,8 @@ impl<'a> Prepared<'a> {
         let within = tree.as_deref();
         let what = what(session, policy, toolchain, arguments, &caches, within)?;
         let (stamping, add_flags) = stamping(session, workspace, policy, &what)?;
-        let mut read = also_read(workspace, &stamping, tree.as_ref());
+        let linked = linked(workspace, tree.as_deref());
+        let mut read = also_read(workspace, &stamping, (tree.as_ref(), linked.as_ref()));
         let led_to = led_to(session, policy, tree.as_deref(), &what)?;
         let protected = Protected::new(&policy.files.protected, &led_to);
         let outputs = match what.go() {
@@ -52,12 +54,8 @@ impl<'a> Prepared<'a> {
             }
             None => Outputs::default(),
         };
-        let beside_caches = mapped(&who, policy, tree.as_ref(), &outputs);
-        let fetches = |go: &GoCommand| go.fetches && go.cage == Cage::Tool;
-        let sumdb = match what.go().is_some_and(fetches) {
-            true => caches::sumdb(&mut caches, &who, tree.as_deref(), Missing::Leave),
-            false => None,
-        };
+        let beside_caches = mapped(&who, policy, (tree.as_ref(), linked.as_ref()), &outputs);
+        let sumdb = sumdb(&what, &mut caches, &who, tree.as_deref());
         let mut mapped = beside_caches.clone();
         mapped.extend(of_root(&caches, &who, sumdb.as_ref()));
         let own_modules = way::own_modules(session, &caches);
@@ -118,9 +116,28 @@ fn proxy_folders(policy: &Policy, own_modules: Option<PathBuf>) -> Vec<PathBuf> 
     folders
 }
 
-/// Local modules, and what git needs where it stamps.
-fn also_read(workspace: &Workspace, stamping: &Stamping, tree: Option<&PathBuf>) -> Vec<PathBuf> {
+/// What go has seen of the checksum database, for a command that fetches.
+fn sumdb(what: &What, caches: &mut Caches, who: &Who, tree: Option<&Path>) -> Option<PathBuf> {
+    let fetches = |go: &GoCommand| go.fetches && go.cage == Cage::Tool;
+    let asks = what.go().is_some_and(fetches);
+    asks.then(|| caches::sumdb(caches, who, tree, Missing::Leave))?
+}
+
+/// The repository of a linked work tree or a submodule, outside the work tree.
+fn linked(workspace: &Workspace, tree: Option<&Path>) -> Option<PathBuf> {
+    let top = workspace.repository.as_deref()?;
+    let git = gitlinked::linked(top)?;
+    (tree == Some(top) && !git.starts_with(top)).then_some(git)
+}
+
+/// Local modules, the repository of a linked work tree, and what git needs where it stamps.
+fn also_read(
+    workspace: &Workspace,
+    stamping: &Stamping,
+    (tree, linked): (Option<&PathBuf>, Option<&PathBuf>),
+) -> Vec<PathBuf> {
     let mut read = workspace.local_modules.clone();
+    read.extend(linked.cloned());
     if let Stamping::Safe { read: folders, .. } = stamping {
         read.extend(folders.iter().cloned());
         // What git does not see is missing to it, and the build is stamped as changed.
@@ -145,12 +162,20 @@ fn led_to(
 }
 
 /// What belongs to root on disk and appears as the sandbox user's, beside caches.
-fn mapped(who: &Who, policy: &Policy, tree: Option<&PathBuf>, outputs: &Outputs) -> Vec<PathBuf> {
+fn mapped(
+    who: &Who,
+    policy: &Policy,
+    (tree, linked): (Option<&PathBuf>, Option<&PathBuf>),
+    outputs: &Outputs,
+) -> Vec<PathBuf> {
     if !who.identity.switch {
         return Vec::new();
     }
-    let named = tree.into_iter().chain(&policy.files.write);
-    let mut mapped: Vec<PathBuf> = named.filter(|path| is_roots(path)).cloned().collect();
+    let named = tree.into_iter().chain(linked).chain(&policy.files.write);
+    // Neither devices nor the kernel's own file systems can appear as another user's.
+    let can_be = |path: &Path| !is_device(path) && !path.starts_with("/sys");
+    let named = named.filter(|path| can_be(path) && is_roots(path));
+    let mut mapped: Vec<PathBuf> = named.cloned().collect();
     let outputs = outputs.paths().into_iter();
     mapped.extend(outputs.filter(|path| !look::exists(path) || is_roots(path)));
     mapped
