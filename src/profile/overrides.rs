@@ -16,6 +16,10 @@ pub struct Overrides {
     pub write: Vec<PathBuf>,
     /// `--allow-host`.
     pub allow_host: Vec<String>,
+    /// `--service`: as [`crate::policy::Service`] writes them.
+    pub services: Vec<String>,
+    /// `--publish`.
+    pub publish: Vec<String>,
     /// `--env NAME`.
     pub pass: Vec<String>,
     /// `--env NAME=VALUE`.
@@ -51,6 +55,18 @@ impl Overrides {
             say(
                 "--allow-host",
                 Value::Allow(Edit::add(self.allow_host.iter().cloned())),
+            );
+        }
+        if !self.services.is_empty() {
+            say(
+                "--service",
+                Value::Services(Edit::add(self.services.iter().cloned())),
+            );
+        }
+        if !self.publish.is_empty() {
+            say(
+                "--publish",
+                Value::Publish(Edit::add(self.publish.iter().cloned())),
             );
         }
         if !self.pass.is_empty() {

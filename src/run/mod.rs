@@ -21,6 +21,7 @@ mod links;
 mod mandatory;
 mod place;
 mod plan;
+mod ports;
 mod programs;
 mod project;
 mod protected;
@@ -31,6 +32,7 @@ mod require;
 mod scratch;
 mod session;
 mod site;
+mod sockets;
 mod stage;
 mod start;
 mod token;
@@ -116,6 +118,8 @@ fn steps(
             true => Ok(()),
             false => tree_check::finish_earlier(tree, console),
         })?;
+    sockets::refuse(session, &policy)?;
+    ports::check(session, &policy, &overrides, command)?;
     let project = Project {
         session,
         workspace: &workspace,
