@@ -11,6 +11,7 @@ mod count;
 mod escape;
 mod hello;
 mod peer;
+mod relay;
 mod request;
 mod route;
 mod rules;
@@ -23,6 +24,7 @@ mod tunnel;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
+pub use self::relay::{Passed, Program, Relay, RelayConfig, RelayHandle};
 use self::server::Shared;
 use crate::policy::{Modules, Network};
 use crate::record::Log;

@@ -78,6 +78,7 @@ fn plan(base: &Path, namespaces: bool) -> Plan {
         terminal: false,
         program_environment: (BTreeMap::new(), Vec::new()),
         program_hosts: Vec::new(),
+        ports: Default::default(),
         stage: None,
     };
     let identity = Identity {

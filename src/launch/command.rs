@@ -123,12 +123,12 @@ impl Execution {
 /// this Landlock domain, whose processes reach no abstract socket outside it.
 fn open_door(plan: &Plan, socket: &OwnedFd) -> Result<(), enforce::Error> {
     let own_network = matches!(plan.isolation, Isolation::Namespaces(_));
-    if !plan.programs_reach_hosts() || !own_network {
+    if !plan.programs_have_door() || !own_network {
         return Ok(());
     }
     door::open()
         .and_then(|door| Ok(message::send_door(socket, door.as_fd())?))
         .during(Layer::Namespaces, || {
-            "make a way to hosts for the programs of the command".into()
+            "make a way out for the programs of the command".into()
         })
 }

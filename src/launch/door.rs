@@ -1,9 +1,10 @@
-//! How the `-exec` wrapper hands out the listening socket of a program that may reach hosts by name.
+//! How the `-exec` wrapper hands out the sockets of a program that may reach hosts or services, or
+//! publishes ports.
 //!
 //! The door is an abstract unix socket in the tool cage's net namespace and Landlock domain: the wrapper
 //! reaches it before it makes a net namespace for the program, and nobody can from in there. The launcher
-//! has the door's own end, serves the tunnel and nothing else on what is handed out, and lets go of it
-//! when the program ends, so that what it leaves behind has no way out.
+//! has the door's own end, serves the tunnel and the relay and nothing else on what is handed out, and lets
+//! go of it when the program ends, so that what it leaves behind has no way out.
 
 use std::io;
 use std::net::TcpListener;
@@ -17,9 +18,9 @@ use rustix::net::{self, AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, S
 use rustix::process::{PidfdFlags, pidfd_open};
 
 use super::gate;
-use super::message;
-use crate::gateway::{Gateway, Service};
-use crate::plan::way;
+use super::sockets;
+use crate::gateway::{self, Gateway, RelayHandle, Service};
+use crate::plan::{Ports, way};
 
 /// Its name in the net namespace.
 const NAME: &[u8] = b"gosandbox-programs";
@@ -44,6 +45,25 @@ pub(super) fn open() -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
+/// The sockets for services and published ports, made in the current net namespace: a listening one for
+/// each service, and unconnected ones with which the launcher connects to what is served here.
+pub(super) fn of_ports(ports: &Ports) -> io::Result<Vec<OwnedFd>> {
+    let services = ports
+        .services
+        .iter()
+        .map(|service| gate::listen(service.port));
+    let pool = match ports.publish.is_empty() {
+        true => 0,
+        false => way::POOL,
+    };
+    let unconnected = || {
+        let (kind, flags) = (SocketType::STREAM, SocketFlags::CLOEXEC);
+        Ok(net::socket_with(AddressFamily::INET, kind, flags, None)?)
+    };
+    let pool = std::iter::repeat_with(unconnected).take(pool);
+    services.chain(pool).collect()
+}
+
 /// The wrapper's way to the launcher, for as long as it is in the tool cage's net namespace.
 pub(super) struct Visit(OwnedFd);
 
@@ -55,12 +75,16 @@ impl Visit {
         Ok(Visit(socket))
     }
 
-    /// In the program's net namespace: makes its listening socket and hands it out; done when the launcher
-    /// has it.
-    pub(super) fn hand_out(self) -> io::Result<()> {
-        let listening = gate::listen(way::PROGRAMS_PORT)?;
-        message::send_listening(&self.0, listening.as_fd())?;
-        drop(listening);
+    /// In the program's net namespace: makes its sockets and hands them out; done when the launcher has
+    /// them. `tunnel`: with the one for hosts by name.
+    pub(super) fn hand_out(self, tunnel: bool, ports: &Ports) -> io::Result<()> {
+        let mut made = of_ports(ports)?;
+        if tunnel {
+            made.push(gate::listen(way::PROGRAMS_PORT)?);
+        }
+        let all: Vec<_> = made.iter().map(AsFd::as_fd).collect();
+        sockets::send(&self.0, &all)?;
+        drop(made);
         sockopt::set_socket_timeout(&self.0, Timeout::Recv, Some(PATIENCE))?;
         let mut answer = [0];
         match rustix::io::read(&self.0, &mut answer)? {
@@ -70,14 +94,24 @@ impl Visit {
     }
 }
 
+/// What serves programs' sockets.
+#[derive(Debug)]
+pub(super) struct Served {
+    /// Hosts by name.
+    pub(super) gateway: Option<Gateway>,
+    /// Services and published ports.
+    pub(super) relay: Option<RelayHandle>,
+}
+
 /// A program's listening socket, for as long as the program runs.
+#[derive(Debug)]
 struct Program {
     listener: TcpListener,
     process: OwnedFd,
 }
 
 /// In a thread of the launcher's: serves all programs, until the door is shut.
-pub(super) fn attend(door: &OwnedFd, gateway: &Gateway) {
+pub(super) fn attend(door: &OwnedFd, served: &Served) {
     let mut wrappers: Vec<OwnedFd> = Vec::new();
     let mut programs: Vec<Program> = Vec::new();
     loop {
@@ -103,7 +137,7 @@ pub(super) fn attend(door: &OwnedFd, gateway: &Gateway) {
         let mut ended = ended.iter().map(|it| !it.is_empty());
         let called = called.iter().map(|it| !it.is_empty());
         for (program, _) in programs.iter().zip(called).filter(|(_, called)| *called) {
-            if let Ok((stream, _)) = program.listener.accept() {
+            if let (Ok((stream, _)), Some(gateway)) = (program.listener.accept(), &served.gateway) {
                 gateway.admit(stream, Service::Programs { user: None });
             }
         }
@@ -114,7 +148,8 @@ pub(super) fn attend(door: &OwnedFd, gateway: &Gateway) {
             .partition(|_| handed.next() == Some(true));
         wrappers = waiting;
         // One that is not answered starts no program.
-        programs.extend(Vec::into_iter(done).filter_map(|wrapper| receive(&wrapper).ok()));
+        let received = Vec::into_iter(done).filter_map(|wrapper| receive(&wrapper, served).ok());
+        programs.extend(received.flatten());
         if events[0].intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
             return;
         }
@@ -124,23 +159,28 @@ pub(super) fn attend(door: &OwnedFd, gateway: &Gateway) {
     }
 }
 
-/// Takes a program's socket from its wrapper.
-fn receive(wrapper: &OwnedFd) -> io::Result<Program> {
-    let socket = message::receive_listening(wrapper)?;
-    let is_tcp = sockopt::socket_domain(&socket)? == AddressFamily::INET
-        && sockopt::socket_type(&socket)? == SocketType::STREAM
-        && sockopt::socket_acceptconn(&socket)?;
-    if !is_tcp {
-        return Err(io::ErrorKind::InvalidData.into());
+/// Takes a program's sockets from its wrapper. The relay has those of services and published ports; the one
+/// for hosts by name is left.
+fn receive(wrapper: &OwnedFd, served: &Served) -> io::Result<Option<Program>> {
+    let mut ports = gateway::Program::default();
+    for socket in sockets::receive(wrapper)? {
+        ports.add(socket)?;
     }
     // The program will be the same process. It waits for the answer, so that the number is still its own.
     let pid = sockopt::socket_peercred(wrapper)?.pid;
     let process = pidfd_open(pid, PidfdFlags::empty())?;
-    let listener = TcpListener::from(socket);
+    let is_tunnel = |(port, _): &(u16, TcpListener)| *port == way::PROGRAMS_PORT;
+    let tunnel = ports.listeners.iter().position(is_tunnel);
+    let tunnel = tunnel.map(|index| ports.listeners.swap_remove(index).1);
+    if let Some(relay) = &served.relay {
+        ports.process = Some(process.try_clone()?);
+        relay.serve(ports);
+    }
     // A caller that is gone when it is accepted must not hold up the others.
-    listener.set_nonblocking(true)?;
+    let prepare = |listener: TcpListener| listener.set_nonblocking(true).map(|()| listener);
+    let tunnel = tunnel.map(prepare).transpose()?;
     net::send(wrapper, b"S", SendFlags::NOSIGNAL)?;
-    Ok(Program { listener, process })
+    Ok(tunnel.map(|listener| Program { listener, process }))
 }
 
 #[cfg(test)]
@@ -157,16 +197,20 @@ mod tests {
         let door = socket().unwrap().0;
         net::bind(&door, &name).unwrap();
         net::listen(&door, 1).unwrap();
+        let served = Served {
+            gateway: None,
+            relay: None,
+        };
         let visit = |handed: &dyn AsFd| {
             let wrapper = socket().unwrap().0;
             net::connect(&wrapper, &name).unwrap();
-            message::send_listening(&wrapper, handed.as_fd()).unwrap();
-            receive(&net::accept(&door).unwrap())
-                .map(|program| program.listener.local_addr().unwrap().port())
+            sockets::send(&wrapper, &[handed.as_fd()]).unwrap();
+            receive(&net::accept(&door).unwrap(), &served)
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        assert_eq!(visit(&listener).unwrap(), address.port());
+        // A listening socket that is not the tunnel's is the relay's.
+        assert!(visit(&listener).unwrap().is_none());
         let _ = visit(&TcpStream::connect(address).unwrap()).unwrap_err();
         let _ = visit(&std::net::UdpSocket::bind("127.0.0.1:0").unwrap()).unwrap_err();
         let _ = visit(&std::fs::File::open("/dev/null").unwrap()).unwrap_err();

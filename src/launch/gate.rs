@@ -1,11 +1,12 @@
-//! The gateway's listening socket, and who serves it.
+//! The sockets by which something leads out of the sandbox, and who serves them.
 //!
-//! In a net namespace of the run's own init makes it and hands it out; else the launcher makes it
-//! itself. Programs that may reach hosts by name have sockets of their own, which come by the
-//! [`door`]. Nothing is served, and no thread exists, before somebody connects.
+//! In a net namespace of the run's own init makes the gateway's listening socket and hands it out; else
+//! the launcher makes it itself. Programs that may reach hosts or services, or publish ports, have
+//! sockets of their own, which come by the [`door`]. No thread of the gateway exists before somebody
+//! connects, and none of the relay where there are neither services nor published ports.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -14,8 +15,8 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use serde::{Deserialize, Serialize};
 
 use super::door;
-use crate::gateway::{Config, Error, Gateway, Service, Summary};
-use crate::plan::{Way, way};
+use crate::gateway::{self, Config, Error, Gateway, Passed, Relay, RelayConfig, Service, Summary};
+use crate::plan::{Isolation, Plan, Ports, Way, way};
 
 /// So many connections may wait for the launcher to wake up.
 const BACKLOG: i32 = 1024;
@@ -44,50 +45,80 @@ pub(super) fn one_thread() -> io::Result<()> {
     Ok(())
 }
 
-/// A gateway that is not served yet.
+/// A gateway and a relay that are not served yet.
 #[derive(Debug)]
 pub struct Gate {
-    gateway: Gateway,
+    gateway: Option<Gateway>,
     token: String,
+    ports: Ports,
+    /// The host's side of published ports.
+    published: Vec<(u16, TcpListener)>,
 }
 
 impl Gate {
-    /// Checks the configuration; reads and connects nothing.
+    /// Checks the configuration, and takes the host's ports that are published; reads and connects
+    /// nothing. A plan without namespaces publishes by itself: what is served there is on the host's own
+    /// loopback.
     ///
     /// # Errors
-    /// As for [`Gateway::new`].
-    pub fn new(config: Config) -> Result<Gate, Error> {
-        let token = config.token.clone();
+    /// As for [`Gateway::new`]; a published port is taken.
+    pub fn new(config: Option<Config>, plan: &Plan) -> Result<Gate, NoGate> {
+        let token = config.as_ref().map(|config| config.token.clone());
+        let ports = Ports {
+            services: plan.ports.services.clone(),
+            publish: match plan.isolation {
+                Isolation::Namespaces(_) => plan.ports.publish.clone(),
+                Isolation::Shared => Vec::new(),
+            },
+        };
+        let publish = |port: &u16| {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, *port));
+            let listener = listener.map_err(|source| NoGate::Port(*port, source))?;
+            Ok((*port, listener))
+        };
         Ok(Gate {
-            gateway: Gateway::new(config)?,
-            token,
+            gateway: config.map(Gateway::new).transpose()?,
+            token: token.unwrap_or_default(),
+            published: ports
+                .publish
+                .iter()
+                .map(publish)
+                .collect::<Result<_, NoGate>>()?,
+            ports,
         })
     }
+}
 
-    fn key(&self, ports: Ports) -> Key<'_> {
-        Key {
-            port: ports.gateway,
-            programs: ports.programs,
-            token: &self.token,
-        }
-    }
+/// Nothing can be served.
+#[derive(Debug, thiserror::Error)]
+pub enum NoGate {
+    /// The gateway cannot.
+    #[error(transparent)]
+    Gateway(#[from] Error),
+    /// A published port cannot be listened on.
+    #[error("cannot publish port {0} on the host's loopback: {1}")]
+    Port(u16, #[source] io::Error),
 }
 
 /// What a client of the gateway needs.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub struct Key<'a> {
-    /// The port on the loopback.
-    pub port: u16,
+    /// The gateway's port on the loopback, where there is a gateway.
+    pub port: Option<u16>,
     /// The port of the programs' tunnel on the host's loopback, where they have one there.
     pub programs: Option<u16>,
     /// The token.
     pub token: &'a str,
+    /// Ports of services, and the ports on the host's loopback where the launcher listens for them: where
+    /// there are no namespaces. An init that was cloned ahead has namespaces.
+    #[serde(skip)]
+    pub services: &'a [(u16, u16)],
 }
 
 impl Key<'_> {
     /// Address and port.
     pub(super) fn address(&self) -> String {
-        format!("{}:{}", Ipv4Addr::LOCALHOST, self.port)
+        format!("{}:{}", Ipv4Addr::LOCALHOST, self.port.unwrap_or_default())
     }
 }
 
@@ -116,41 +147,84 @@ enum Kind {
 }
 
 /// The ports on the loopback at which a run finds the gateway.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ports {
-    gateway: u16,
+#[derive(Clone, Debug)]
+struct Found {
+    gateway: Option<u16>,
     programs: Option<u16>,
+    services: Vec<(u16, u16)>,
 }
 
 /// The gate as the launcher's wait has it: each socket waits for its first client.
 pub(super) struct Watch {
-    gate: Gate,
-    ports: Ports,
+    gateway: Option<Gateway>,
+    token: String,
+    found: Found,
     service: Service,
     entrances: Vec<Entrance>,
+    relay: Option<Relay>,
+    /// The host's side of published ports, until the relay starts.
+    published: Vec<(u16, TcpListener)>,
+    /// Sockets for services and ports that do not come by the door, until the relay starts.
+    command: gateway::Program,
     /// The door that is attended.
     door: Option<OwnedFd>,
     failed: Option<Error>,
 }
 
 impl Watch {
+    /// That of a plan from which anything leads out. Without a net namespace of the run's own the launcher
+    /// listens on the host's loopback, before init is there.
+    ///
+    /// # Errors
+    /// Nothing can be listened on.
+    pub(super) fn open(plan: &Plan, gate: Gate) -> io::Result<Watch> {
+        match plan.isolation {
+            Isolation::Namespaces(_) => Watch::inside(gate, plan.way, None),
+            Isolation::Shared => {
+                let tunnel = plan.programs_reach_hosts();
+                Watch::on_host(gate, plan.way, plan.identity.uid, tunnel)
+            }
+        }
+    }
+
     /// In a net namespace of the run's own, from which the sockets are still to come.
-    pub(super) fn inside(gate: Gate, way: Way) -> Watch {
-        let ports = Ports {
-            gateway: way::PORT,
-            programs: None,
-        };
-        Watch {
-            gate,
+    ///
+    /// # Errors
+    /// No pipe can be made.
+    fn inside(gate: Gate, way: Option<Way>, user: Option<u32>) -> io::Result<Watch> {
+        let Gate {
+            gateway,
+            token,
             ports,
+            published,
+        } = gate;
+        let relay = match ports.is_none() {
+            true => None,
+            false => Some(Relay::new(RelayConfig {
+                services: ports.services,
+                published: ports.publish,
+                user,
+            })?),
+        };
+        Ok(Watch {
+            found: Found {
+                gateway: gateway.as_ref().map(|_| way::PORT),
+                programs: None,
+                services: Vec::new(),
+            },
+            gateway,
+            token,
             service: match way {
-                Way::Modules => Service::ModulesAndTunnel,
-                Way::Hosts => Service::Tunnel,
+                Some(Way::Modules) => Service::ModulesAndTunnel,
+                Some(Way::Hosts) | None => Service::Tunnel,
             },
             entrances: Vec::new(),
+            relay,
+            published,
+            command: gateway::Program::default(),
             door: None,
             failed: None,
-        }
+        })
     }
 
     /// On the host's loopback, at whatever ports are free, with a tunnel for this user's programs where
@@ -158,35 +232,83 @@ impl Watch {
     ///
     /// # Errors
     /// Nothing can be listened on.
-    pub(super) fn on_host(gate: Gate, way: Way, programs: Option<u32>) -> io::Result<Watch> {
-        let mut watch = Watch::inside(gate, way);
-        let mut entrance = |service| {
+    fn on_host(gate: Gate, way: Option<Way>, user: u32, tunnel: bool) -> io::Result<Watch> {
+        let services: Vec<u16> = gate.ports.services.iter().map(|it| it.port).collect();
+        let mut watch = Watch::inside(gate, way, Some(user))?;
+        let free = || {
             let socket = listen(0)?;
             let listener = TcpListener::from(socket.try_clone()?);
+            let port = listener.local_addr()?.port();
+            io::Result::Ok((socket, listener, port))
+        };
+        let mut entrance = |service| {
+            let (socket, _, port) = free()?;
             let kind = Kind::Gateway(service);
             watch.entrances.push(Entrance { socket, kind });
-            listener.local_addr().map(|address| address.port())
+            io::Result::Ok(port)
         };
-        watch.ports.gateway = entrance(watch.service)?;
-        let user = programs.map(|user| Service::Programs { user: Some(user) });
-        watch.ports.programs = user.map(entrance).transpose()?;
+        if watch.gateway.is_some() {
+            watch.found.gateway = Some(entrance(watch.service)?);
+            let service = Service::Programs { user: Some(user) };
+            watch.found.programs = tunnel.then(|| entrance(service)).transpose()?;
+        }
+        for asked in services {
+            let (_, listener, port) = free()?;
+            watch.found.services.push((asked, port));
+            watch.command.listeners.push((asked, listener));
+        }
         Ok(watch)
     }
 
     /// In init, which has a copy: the sockets are the launcher's alone.
     pub(super) fn leave(&mut self) {
         self.entrances.clear();
+        self.published.clear();
+        self.command = gateway::Program::default();
     }
 
     /// What the command needs.
     pub(super) fn key(&self) -> Key<'_> {
-        self.gate.key(self.ports)
+        Key {
+            port: self.found.gateway,
+            programs: self.found.programs,
+            token: &self.token,
+            services: &self.found.services,
+        }
     }
 
-    /// The gateway's socket has come from inside.
+    /// A socket has come from inside: the gateway's, or one of a command that is a program itself.
     pub(super) fn take(&mut self, socket: OwnedFd) {
-        let kind = Kind::Gateway(self.service);
-        self.entrances.push(Entrance { socket, kind });
+        let port = rustix::net::getsockname(&socket).ok();
+        let port = port.and_then(|address| SocketAddr::try_from(address).ok());
+        let is_gateways = port.is_some_and(|address| address.port() == way::PORT);
+        if is_gateways && self.gateway.is_some() {
+            let kind = Kind::Gateway(self.service);
+            self.entrances.push(Entrance { socket, kind });
+        } else {
+            // Init's own. What cannot be told apart is not served.
+            let _or_not_served = self.command.add(socket);
+        }
+    }
+
+    /// The command is about to run: from now on there may be threads.
+    pub(super) fn begin(&mut self) {
+        let Some(relay) = &mut self.relay else {
+            return;
+        };
+        SERVED.store(true, Ordering::Relaxed);
+        if let Err(error) = relay.start() {
+            let failed = Error(format!("services are not served: {error}"));
+            self.failed = self.failed.take().or(Some(failed));
+        }
+        let handle = relay.handle();
+        for (port, listener) in self.published.drain(..) {
+            handle.publish(port, listener);
+        }
+        let command = std::mem::take(&mut self.command);
+        if !command.listeners.is_empty() || !command.pool.is_empty() {
+            handle.serve(command);
+        }
     }
 
     /// The door has come from inside.
@@ -216,7 +338,8 @@ impl Watch {
             let served = match entrance.kind {
                 Kind::Gateway(service) => {
                     let listener = TcpListener::from(entrance.socket);
-                    self.gate.gateway.serve(listener, service)
+                    let gateway = self.gateway.as_ref();
+                    gateway.map_or(Ok(()), |gateway| gateway.serve(listener, service))
                 }
                 Kind::Door => self.attend(entrance.socket),
             };
@@ -227,25 +350,36 @@ impl Watch {
     fn attend(&mut self, door: OwnedFd) -> Result<(), Error> {
         let failed = |error: io::Error| Error(format!("programs' sockets are not served: {error}"));
         self.door = Some(door.try_clone().map_err(failed)?);
-        let gateway = self.gate.gateway.clone();
+        let served = door::Served {
+            gateway: self.gateway.clone(),
+            relay: self.relay.as_ref().map(Relay::handle),
+        };
         std::thread::Builder::new()
             .name("door".to_owned())
             .stack_size(64 * 1024)
-            .spawn(move || door::attend(&door, &gateway))
+            .spawn(move || door::attend(&door, &served))
             .map(drop)
             .map_err(failed)
     }
 
-    /// Ends the gateway; what passed, or why nothing could.
-    pub(super) fn finish(self) -> Result<Summary, Error> {
+    /// Ends gateway and relay; what passed each, or why nothing could.
+    pub(super) fn finish(self) -> Left {
         if let Some(door) = &self.door {
             // Wakes the thread that waits for it.
             let _ended = rustix::net::shutdown(door, rustix::net::Shutdown::Both);
         }
-        let summary = self.gate.gateway.finish();
-        match self.failed {
-            Some(error) => Err(error),
-            None => Ok(summary),
-        }
+        let ports = self.relay.map(Relay::finish).unwrap_or_default();
+        let summary = self.gateway.map(Gateway::finish);
+        let gateway = match self.failed {
+            Some(error) => Some(Err(error)),
+            None => summary.map(Ok),
+        };
+        Left { gateway, ports }
     }
+}
+
+/// What gateway and relay have to say at the end.
+pub(super) struct Left {
+    pub(super) gateway: Option<Result<Summary, Error>>,
+    pub(super) ports: Vec<Passed>,
 }

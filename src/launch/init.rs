@@ -16,13 +16,13 @@ use super::gate::{self, Key};
 use super::message::{self, Message};
 use super::processors::Processors;
 use super::running::{self, Running};
-use super::{Caller, command, failed, supervised};
+use super::{Caller, command, door, failed, supervised};
 use crate::enforce::landlock::Domain;
 use crate::enforce::staged::Staged;
 use crate::enforce::{self, Begun, Context as _, Enforcement};
 use crate::notify::Handover;
 use crate::plan::{Identity, Isolation, Plan, Setting, way};
-use crate::policy::{Access, Layer};
+use crate::policy::{Access, Cage, Layer};
 use crate::sys::descriptors::go_on_with;
 use crate::sys::{self, Cloned, Namespaces};
 
@@ -109,16 +109,27 @@ fn settle(settings: &[Setting]) -> Result<(), enforce::Error> {
 }
 
 /// Makes the gateway's listening socket in this net namespace, while nothing else is in it, and hands
-/// it out: nothing inside ever has it.
+/// it out: nothing inside ever has it. A command that is a program itself has its ports there too.
 fn open_gate(start: &Start<'_>) -> Result<(), enforce::Error> {
     let own_network = matches!(start.plan.isolation, Isolation::Namespaces(_));
-    if start.key.is_none() || !own_network {
+    if !own_network {
         return Ok(());
     }
-    gate::listen(way::PORT)
-        .and_then(|listening| Ok(message::send_listening(&start.socket, listening.as_fd())?))
+    let hand_out = |socket: OwnedFd| Ok(message::send_listening(&start.socket, socket.as_fd())?);
+    if start.plan.way.is_some() {
+        gate::listen(way::PORT)
+            .and_then(hand_out)
+            .during(Layer::Namespaces, || {
+                "make the module gateway's listening socket".into()
+            })?;
+    }
+    if start.plan.cage != Cage::Program {
+        return Ok(());
+    }
+    door::of_ports(&start.plan.ports)
+        .and_then(|sockets| sockets.into_iter().try_for_each(hand_out))
         .during(Layer::Namespaces, || {
-            "make the module gateway's listening socket".into()
+            "make the sockets of services and published ports".into()
         })
 }
 

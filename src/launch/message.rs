@@ -163,8 +163,8 @@ fn receive_with<'a>(
     Ok((bytes.get(..received.bytes).unwrap_or_default(), descriptor))
 }
 
-/// In init, before it is under any filter: hands the gateway's listening socket to the launcher. The
-/// wrapper hands out a program's in the same way.
+/// In init, before it is under any filter: hands the gateway's listening socket to the launcher, or one
+/// of a command that is a program itself.
 ///
 /// # Errors
 /// As sendmsg(2).
@@ -186,18 +186,6 @@ pub fn send_door(socket: &OwnedFd, door: BorrowedFd<'_>) -> Result<(), Errno> {
 /// As sendmsg(2).
 pub fn send_overlay(socket: &OwnedFd, context: BorrowedFd<'_>) -> Result<(), Errno> {
     send_with(socket, b"V", context)
-}
-
-/// What [`send_listening`] has sent.
-///
-/// # Errors
-/// As recvmsg(2); EPROTO where something else has come.
-pub fn receive_listening(socket: &OwnedFd) -> Result<OwnedFd, Errno> {
-    let mut bytes = [0; LONGEST];
-    match receive_with(socket, &mut bytes)? {
-        (b"L", Some(descriptor)) => Ok(descriptor),
-        _ => Err(Errno::PROTO),
-    }
 }
 
 fn send_with(socket: &OwnedFd, frame: &[u8], descriptor: BorrowedFd<'_>) -> Result<(), Errno> {

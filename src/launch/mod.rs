@@ -25,6 +25,7 @@ mod door;
 mod error;
 pub mod gate;
 pub mod init;
+mod listening;
 pub mod message;
 pub mod placeholder;
 pub mod probe;
@@ -34,6 +35,7 @@ mod refusals;
 pub mod remove;
 mod running;
 pub mod scratch;
+mod sockets;
 pub mod streams;
 mod supervised;
 pub mod supervisor;
@@ -65,6 +67,10 @@ pub struct Outcome {
     pub ending: Option<Ending>,
     /// What passed the gateway, or why nothing could; `None` where the plan has no way out.
     pub gateway: Option<Result<gateway::Summary, gateway::Error>>,
+    /// What passed to services and published ports.
+    pub ports: Vec<gateway::Passed>,
+    /// Where programs of a run that was stopped have listened, out of the host's reach.
+    pub listening: Vec<u16>,
 }
 
 /// Before anything else: descriptors 0, 1 and 2 are open, and none above is handed on by execve.
@@ -169,7 +175,9 @@ fn start(
     ahead: Option<Ahead>,
 ) -> Result<Outcome, Error> {
     gate::one_thread().map_err(|e| Error::launcher("end the downloads before this", e))?;
-    let mut gate = open(plan, gate)?;
+    let gate = gate.map(|gate| Watch::open(plan, gate)).transpose();
+    let mut gate =
+        gate.map_err(|e| Error::launcher("listen on the loopback for what leads out", e))?;
     let own_pid_namespace = matches!(plan.isolation, Isolation::Namespaces(_));
     let mut spared = Vec::new();
     if !own_pid_namespace {
@@ -200,28 +208,15 @@ fn start(
         }
     };
     let ended = init
-        .wait(plan.limits.timeout, made, &mut gate)
+        .wait(plan, made, &mut gate)
         .map_err(|e| Error::launcher("wait for the command", e))?;
-    let gateway = gate.map(Watch::finish);
+    let left = gate.map(Watch::finish);
+    let (gateway, ports) = left.map_or((None, Vec::new()), |left| (left.gateway, left.ports));
     Ok(Outcome {
         gateway,
+        ports,
         ..outcome(plan, ended)?
     })
-}
-
-/// The gate of a plan that has a way out. Without a net namespace of the run's own the launcher listens
-/// on the host's loopback, before init is there.
-fn open(plan: &Plan, gate: Option<Gate>) -> Result<Option<Watch>, Error> {
-    let (Some(way), Some(gate)) = (plan.way, gate) else {
-        return Ok(None);
-    };
-    if matches!(plan.isolation, Isolation::Namespaces(_)) {
-        return Ok(Some(Watch::inside(gate, way)));
-    }
-    let programs = plan.programs_reach_hosts().then_some(plan.identity.uid);
-    Watch::on_host(gate, way, programs)
-        .map(Some)
-        .map_err(|e| Error::launcher("listen on the loopback for the module gateway", e))
 }
 
 /// What init told, and how it ended, as the outcome of the run.
@@ -271,6 +266,8 @@ fn outcome(plan: &Plan, ended: supervisor::Ended) -> Result<Outcome, Error> {
             exceeded: Exceeded::default(),
             ending: ended.ending,
             gateway: None,
+            ports: Vec::new(),
+            listening: ended.listening,
         }),
         None => Err(Error::InitLost {
             status: ended.status,

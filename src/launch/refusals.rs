@@ -1,5 +1,6 @@
 //! The code of each error of this room, and what helps.
 
+use super::gate::NoGate;
 use super::{Error, streams, wrapper};
 use crate::refusal::{Code, Help, Refuse, shell_path};
 
@@ -56,5 +57,26 @@ impl Refuse for streams::Error {
             streams::Error::Socket(_) => "cat | gosandbox -- go build ./... 2>&1 | cat",
         };
         vec![Help::Words(words.to_owned())]
+    }
+}
+
+impl Refuse for NoGate {
+    fn code(&self) -> Code {
+        match self {
+            NoGate::Gateway(error) => error.code(),
+            NoGate::Port(..) => Code::PortUnusable,
+        }
+    }
+
+    fn help(&self) -> Vec<Help> {
+        match self {
+            NoGate::Gateway(error) => error.help(),
+            NoGate::Port(port, _) => vec![
+                Help::Without(format!("--publish {port}")),
+                Help::Words(format!(
+                    "find out who listens there: ss -tlnp 'sport = :{port}'"
+                )),
+            ],
+        }
     }
 }

@@ -74,8 +74,10 @@ pub(super) fn take(
         program_writes: supervision.program_writes.clone(),
         testdata_in: supervision.testdata_in.clone(),
         filters: 0,
-        gateway: key.map(|key| key.port),
+        gateway: key.and_then(|key| key.port),
         tunnel: key.and_then(|key| Some((way::PROGRAMS_PORT, key.programs?))),
+        services: key.map(|key| key.services.to_vec()).unwrap_or_default(),
+        command_is_program: plan.cage == Cage::Program,
     });
     let rules = rules.unwrap_or_default();
     raise_limit();

@@ -15,12 +15,17 @@ use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use super::Made;
 use super::descendants::Children;
 use super::gate::Watch;
+use super::listening::Listening;
 use super::message::{self, Message};
 use super::refresh::Refresh;
+use crate::plan::Plan;
 use crate::sys::{self, signal};
 
 /// Between SIGTERM to the command and SIGKILL to everything, when the time has run out.
 pub const GRACE: Duration = Duration::from_secs(2);
+
+/// Signals by which a person or a manager of services ends a run.
+const ENDS: [i32; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT];
 
 /// How init ended, and what it told.
 #[derive(Debug, Default)]
@@ -35,6 +40,8 @@ pub struct Ended {
     pub told: Vec<Message>,
     /// Init, where only the kernel has work to do with it.
     pub ending: Option<Ending>,
+    /// Where programs of a run that was stopped have listened.
+    pub listening: Vec<u16>,
 }
 
 /// What init has told so far.
@@ -45,6 +52,7 @@ struct Told {
     /// The command's status, once nothing runs inside any more.
     over: Option<i32>,
     refresh: Refresh,
+    listening: Listening,
     ended: Ended,
 }
 
@@ -100,15 +108,18 @@ impl Init<'_> {
     /// before.
     pub(super) fn wait(
         self,
-        timeout: Option<u64>,
+        plan: &Plan,
         made: Made,
         gate: &mut Option<Watch>,
     ) -> io::Result<Ended> {
         // Its memory and environment are nobody's business, where nothing else keeps them apart.
         set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
         let signals = signal::descriptor()?;
-        let mut clock = Clock::new(timeout);
-        let mut told = Told::default();
+        let mut clock = Clock::new(plan.limits.timeout);
+        let mut told = Told {
+            listening: Listening::of(plan),
+            ..Told::default()
+        };
         let mut hung_up = false;
         loop {
             let mut ready = vec![
@@ -125,10 +136,12 @@ impl Init<'_> {
                 .filter(|_| told.started)
                 .flat_map(Watch::sockets);
             ready.extend(open.map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN)));
-            let left = clock.left().into_iter().chain(told.refresh.left()).min();
+            let looks = told.refresh.left().into_iter().chain(told.listening.left());
+            let left = clock.left().into_iter().chain(looks).min();
             let left = left.and_then(|left| Timespec::try_from(left).ok());
             poll(&mut ready, left.as_ref())?;
             told.refresh.tick();
+            told.listening.tick(self.pid);
             // Whatever else is ready.
             let due = clock.left() == Some(Duration::ZERO);
             let init_ended = !ready[1].revents().is_empty();
@@ -145,12 +158,16 @@ impl Init<'_> {
                 if number == libc::SIGCHLD {
                     reap_others(self.pid)?;
                 } else {
+                    if ENDS.contains(&number) {
+                        told.listening.stopped(self.pid);
+                    }
                     message::pass_on(&self.socket, number);
                 }
             }
             self.hear(&mut told, &made, gate.as_mut(), continued)?;
             if let (Some(status), false) = (told.over, init_ended) {
                 told.ended.status = status;
+                told.ended.listening = told.listening.of_stopped();
                 told.ended.ending = Some(Ending {
                     pid: self.pid,
                     made: made.begin_to_remove(),
@@ -159,9 +176,11 @@ impl Init<'_> {
                 return Ok(told.ended);
             }
             if init_ended {
+                told.ended.listening = told.listening.of_stopped();
                 return self.finish(told.ended, signals.as_fd());
             }
             if due {
+                told.listening.stopped(self.pid);
                 told.ended.timed_out = true;
                 self.end(&mut clock)?;
             }
@@ -199,6 +218,9 @@ impl Init<'_> {
                     told.ended.told.push(message);
                     if !told.started {
                         made.tidy();
+                        if let Some(gate) = gate.as_deref_mut() {
+                            gate.begin();
+                        }
                     }
                     told.started = true;
                 }

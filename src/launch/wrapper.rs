@@ -135,20 +135,23 @@ fn confine(words: &[OsString]) -> Result<Execution, Error> {
     Ok((path, argv, environment))
 }
 
-/// Confines this process. Where the program may reach hosts by name, the socket by which it does so is
-/// handed out on the way; without a net namespace of its own, who decides its connects shows it another.
+/// Confines this process. Where the program may reach hosts or services, or publishes ports, the sockets
+/// for that are handed out on the way; without a net namespace of its own, who decides its connects shows it another.
 fn restrict(
     plan: &ProgramPlan,
     ruleset: Option<&Ruleset>,
     writable: &[PathBuf],
     folder: &Path,
 ) -> Result<(), Error> {
-    let action = || "hand the program's way to hosts to the launcher".to_owned();
-    let visit = (plan.nest && !plan.hosts.is_empty()).then(Visit::new);
+    let action =
+        || "hand the program's sockets for hosts, services and ports to the launcher".to_owned();
+    let visit = (plan.nest && (!plan.hosts.is_empty() || !plan.ports.is_none())).then(Visit::new);
     let visit = visit.transpose().during(Layer::Namespaces, action)?;
     let hand_out = || {
         visit
-            .map_or(Ok(()), Visit::hand_out)
+            .map_or(Ok(()), |visit| {
+                visit.hand_out(!plan.hosts.is_empty(), &plan.ports)
+            })
             .during(Layer::Namespaces, action)
     };
     Ok(nested::restrict(plan, ruleset, writable, folder, hand_out)?)

@@ -7,7 +7,7 @@ use super::caller::Caller;
 use super::names::{self, Opened};
 use super::ports::{self, Owner};
 use super::supervisor::Supervisor;
-use super::{Errno, Held};
+use super::{Errno, Held, Rules};
 
 /// A checked destination: the bytes for the kernel, and what they name by descriptor.
 pub(super) struct Destination {
@@ -42,14 +42,16 @@ impl Supervisor {
             Address::Internet(ip, _) if !address::is_loopback(ip) => return Err(libc::ENETUNREACH),
             Address::Internet(ip, port) => match ports::owner(held.kind, port, ours)? {
                 Owner::Inside => {}
-                Owner::Elsewhere | Owner::Nobody if self.is_tunnel(held, ip, port) => {
-                    let bytes = self.to_tunnel(bytes);
-                    return Ok(Some(Destination { bytes, named: None }));
-                }
-                Owner::Elsewhere
-                    if self.is_gateway(held, ip, port) && !caller.is_program(&self.rules)? => {}
-                Owner::Elsewhere => return Err(libc::ECONNREFUSED),
-                Owner::Nobody => return Ok(None),
+                found => match self.led_to(held, caller, ip, port)? {
+                    Some(to) => {
+                        let bytes = with_port(bytes, to);
+                        return Ok(Some(Destination { bytes, named: None }));
+                    }
+                    None if found == Owner::Nobody => return Ok(None),
+                    None if self.is_gateway(held, ip, port)
+                        && !caller.is_program(&self.rules)? => {}
+                    None => return Err(libc::ECONNREFUSED),
+                },
             },
             Address::Path(path) => {
                 let named = self.names.find(&caller.path(&path))?;
@@ -69,19 +71,41 @@ impl Supervisor {
         self.rules.gateway == Some(port) && is_local_stream(held, ip)
     }
 
-    /// Whether this is the address at which the tunnel is to be found.
-    fn is_tunnel(&self, held: &Held, ip: IpAddr, port: u16) -> bool {
-        let asked = self.rules.tunnel.map(|(asked, _)| asked);
-        asked == Some(port) && is_local_stream(held, ip)
-    }
-
-    /// The same address with the tunnel's port, which both families have in the same place.
-    fn to_tunnel(&self, mut bytes: Vec<u8>) -> Vec<u8> {
-        if let (Some((_, port)), Some(place)) = (self.rules.tunnel, bytes.get_mut(2..4)) {
-            place.copy_from_slice(&port.to_be_bytes());
+    /// The port on which the launcher listens for what is to be found at this address.
+    fn led_to(
+        &self,
+        held: &Held,
+        caller: &Caller<'_>,
+        ip: IpAddr,
+        port: u16,
+    ) -> Result<Option<u16>, Errno> {
+        let Rules {
+            tunnel, services, ..
+        } = &self.rules;
+        if !is_local_stream(held, ip) {
+            return Ok(None);
         }
-        bytes
+        if let Some((asked, to)) = tunnel
+            && *asked == port
+        {
+            return Ok(Some(*to));
+        }
+        let service = services.iter().find(|(asked, _)| *asked == port);
+        match service {
+            Some((_, to)) if self.rules.command_is_program || caller.is_program(&self.rules)? => {
+                Ok(Some(*to))
+            }
+            _ => Ok(None),
+        }
     }
+}
+
+/// The same address with another port, which both families have in the same place.
+fn with_port(mut bytes: Vec<u8>, port: u16) -> Vec<u8> {
+    if let Some(place) = bytes.get_mut(2..4) {
+        place.copy_from_slice(&port.to_be_bytes());
+    }
+    bytes
 }
 
 /// Whether this is a stream to where the launcher listens.

@@ -48,6 +48,11 @@ pub struct Rules {
     /// A port of the loopback that leads to the tunnel, unless somebody inside listens on it, and the port
     /// that this has.
     pub tunnel: Option<(u16, u16)>,
+    /// Ports of the loopback that lead to services, unless somebody inside listens on them, and the ports at
+    /// which the launcher listens for these. For programs alone.
+    pub services: Vec<(u16, u16)>,
+    /// Whether the command itself is a program.
+    pub command_is_program: bool,
 }
 
 impl Rules {

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::grants::{contradictions, of_command, of_programs, ruleset};
-use super::inputs::{Error, Inputs, Project, Run};
+use super::inputs::{Error, Inputs, Project, Run, Wraps};
 use super::mounts::view;
 use super::own::{OWN_FOLDER, OwnFiles, TOOL_HOME};
 use super::program::{program as program_plan, staged};
@@ -71,6 +71,8 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
         command: run.command.clone(),
         cage: run.cage,
         way: run.way,
+        ports: run.ports.clone(),
+        serves: run.wraps == Some(Wraps::Run) || run.cage == Cage::Program,
         identity: identity.clone(),
         isolation,
         limits: limits(policy),
@@ -81,15 +83,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
             options: filter(host, run.wraps.is_some()),
         },
         supervision,
-        checks: [
-            checks(host, std::slice::from_ref(&project.goroot)),
-            closed.into_iter().chain(granted(policy)).collect(),
-            match run.cage {
-                Cage::Tool => Vec::new(),
-                Cage::Program => staged(inputs),
-            },
-        ]
-        .concat(),
+        checks: checks_of_command(inputs, closed),
         scratch: Some(scratch(inputs)),
         program,
         staged: project.tree.clone().filter(|_| run.stage.is_some()),
@@ -116,6 +110,21 @@ fn granted(policy: &Policy) -> Vec<Check> {
     let read = policy.files.read.iter().map(check(false));
     read.chain(policy.files.write.iter().map(check(true)))
         .collect()
+}
+
+/// Accesses that must fail before the command starts.
+fn checks_of_command(inputs: &Inputs<'_>, closed: Option<Check>) -> Vec<Check> {
+    let goroot = std::slice::from_ref(&inputs.project.goroot);
+    let staged = match inputs.run.cage {
+        Cage::Tool => Vec::new(),
+        Cage::Program => staged(inputs),
+    };
+    [
+        checks(inputs.host, goroot),
+        closed.into_iter().chain(granted(inputs.policy)).collect(),
+        staged,
+    ]
+    .concat()
 }
 
 /// The programs of the system that may be executed.

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{Command, Cover, Identity, Placeholder, Way};
+use super::{Command, Cover, Identity, Placeholder, Ports, Way};
 use crate::files::Judged;
 use crate::host::Host;
 use crate::paths::clean;
@@ -250,6 +250,8 @@ pub struct Run {
     pub program_environment: (BTreeMap<String, String>, Vec<String>),
     /// Hosts that programs which the wrapper starts reach by name.
     pub program_hosts: Vec<String>,
+    /// Services that programs reach, and ports that they publish.
+    pub ports: Ports,
     /// Where what programs write in the work tree goes. `None`: they write the work tree itself.
     pub stage: Option<StageFolders>,
 }

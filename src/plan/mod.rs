@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::changes::look::Before;
-use crate::policy::{Cage, Guarantee, Layer};
+use crate::policy::{Cage, Guarantee, Layer, Service};
 
 pub mod build;
 mod grants;
@@ -70,6 +70,10 @@ pub struct Plan {
     pub cage: Cage,
     /// What it reaches through the gateway, where it reaches anything.
     pub way: Option<Way>,
+    /// What programs reach beside it, and what they serve.
+    pub ports: Ports,
+    /// Whether a program may be a server that a person wants to reach: no test is.
+    pub serves: bool,
     /// Who it runs as.
     pub identity: Identity,
     /// Namespaces and the mount view, where they can be had.
@@ -126,6 +130,12 @@ impl Plan {
             .is_some_and(|program| !program.hosts.is_empty())
     }
 
+    /// Whether programs that the `-exec` wrapper starts hand sockets to the launcher.
+    pub fn programs_have_door(&self) -> bool {
+        let ports = self.program.as_ref().is_some_and(|it| !it.ports.is_none());
+        self.programs_reach_hosts() || ports
+    }
+
     /// Whether a node of the view binds what the launcher makes for the run, or needs it.
     pub fn is_made(&self, node: &Node) -> bool {
         let Node::Bind { source, id_map, .. } = node else {
@@ -175,6 +185,23 @@ fn is_below(path: &Path, folder: impl AsRef<Path>) -> bool {
     let rest = path.as_os_str().as_bytes().strip_prefix(folder);
     let ends = |rest: &[u8]| rest.first().is_none_or(|byte| *byte == b'/');
     rest.is_some_and(|rest| ends(rest) || folder == b"/")
+}
+
+/// Ports of programs that lead out of their own loopback.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Ports {
+    /// Services that programs reach on their loopback.
+    pub services: Vec<Service>,
+    /// What programs serve on their loopback, and the host reaches.
+    pub publish: Vec<u16>,
+}
+
+impl Ports {
+    /// Whether there is none.
+    pub fn is_none(&self) -> bool {
+        self.services.is_empty() && self.publish.is_empty()
+    }
 }
 
 /// What init goes by where it decides calls for the processes inside.
@@ -303,6 +330,8 @@ pub struct ProgramPlan {
     pub unset: Vec<String>,
     /// Hosts that programs reach by name.
     pub hosts: Vec<String>,
+    /// Services that they reach, and ports that they publish.
+    pub ports: Ports,
     /// The filter.
     pub filter: Filter,
     /// Accesses that must fail before the program starts.

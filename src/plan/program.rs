@@ -46,6 +46,7 @@ pub(super) fn program(
         set: run.program_environment.0.clone(),
         unset: run.program_environment.1.clone(),
         hosts: run.program_hosts.clone(),
+        ports: run.ports.clone(),
         filter: Filter {
             cage: Cage::Program,
             options,

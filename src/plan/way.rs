@@ -25,6 +25,14 @@ pub const PORT: u16 = 9419;
 /// same too. Where they have none of their own, who decides their connects knows it by that.
 pub const PROGRAMS_PORT: u16 = 9420;
 
+/// How many sockets a program has for connections of the host's to ports that it publishes.
+pub const POOL: usize = 32;
+
+/// Whether a port on the loopback inside is gosandbox's own.
+pub fn is_own_port(port: u16) -> bool {
+    port == PORT || port == PROGRAMS_PORT
+}
+
 /// Stands for the gateway's address and port.
 const ADDRESS: &str = "{gateway}";
 /// Stands for the token.

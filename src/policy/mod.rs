@@ -18,7 +18,7 @@ pub mod syscalls;
 mod tree;
 
 pub use self::guarantee::{Guarantee, Layer, Requirement};
-pub use self::modules::{Modules, Network, Pin};
+pub use self::modules::{Modules, Network, Pin, Reach, Service};
 pub use self::tree::{Runs, Staging, TreeAccess};
 
 /// Which of the two cages a rule is for.

@@ -1,6 +1,7 @@
 //! Where modules come from, which may, and which hosts are reached beside them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -109,6 +110,86 @@ pub enum Pin {
 pub struct Network {
     /// `HOST[:PORT]` reachable from the tool cage by name.
     pub allow: Vec<String>,
-    /// Whether programs may reach the allowed hosts too.
-    pub programs: bool,
+    /// What programs may reach of what is named here.
+    pub programs: Reach,
+    /// `PORT` or `HOST:PORT` of services that programs reach, as [`Service`] writes them.
+    #[serde(default)]
+    pub services: Vec<String>,
+    /// Ports that programs serve, reachable on the host's loopback.
+    #[serde(default)]
+    pub publish: Vec<String>,
+}
+
+impl Network {
+    /// The services, parsed. What is no service was refused when the profile was read.
+    pub fn services(&self) -> Vec<Service> {
+        let services = self.services.iter();
+        services.filter_map(|text| Service::parse(text)).collect()
+    }
+
+    /// The published ports.
+    pub fn published(&self) -> Vec<u16> {
+        let ports = self.publish.iter();
+        ports.filter_map(|text| text.parse().ok()).collect()
+    }
+}
+
+/// How far programs reach beyond their own loopback. Each includes those before it.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reach {
+    /// Their own loopback only.
+    #[default]
+    Loopback,
+    /// The named services.
+    Services,
+    /// The named hosts, and the host reaches published ports.
+    Hosts,
+}
+
+impl Reach {
+    /// All, the tightest first.
+    pub const ALL: [Reach; 3] = [Reach::Loopback, Reach::Services, Reach::Hosts];
+
+    /// The word that a profile writes.
+    pub fn word(self) -> &'static str {
+        match self {
+            Reach::Loopback => "loopback",
+            Reach::Services => "services",
+            Reach::Hosts => "hosts",
+        }
+    }
+}
+
+/// A service outside that programs reach on their own loopback, at the same port.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Service {
+    /// Its host; `None`: the host's loopback.
+    pub host: Option<String>,
+    /// Its port, and the one that programs connect to.
+    pub port: u16,
+}
+
+impl Service {
+    /// Reads `PORT` or `HOST:PORT`, as [`Service`] is displayed.
+    pub fn parse(text: &str) -> Option<Service> {
+        let (host, port) = match text.rsplit_once(':') {
+            Some((host, port)) => (Some(host.to_owned()), port),
+            None => (None, text),
+        };
+        let port = port.parse().ok()?;
+        Some(Service { host, port })
+    }
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            Some(host) => write!(f, "{host}:{}", self.port),
+            None => write!(f, "{}", self.port),
+        }
+    }
 }

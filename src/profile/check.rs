@@ -1,5 +1,6 @@
 //! Values checked at the edge, so that what is inside cannot be wrong.
 
+use std::net::Ipv4Addr;
 use std::path::{Component, Path, PathBuf};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -163,6 +164,43 @@ pub fn host(text: &str) -> Result<String, Problem> {
             _ => Err(wrong()),
         },
     }
+}
+
+/// A port, as its number is written.
+pub fn port(text: &str) -> Result<String, Problem> {
+    match text.parse::<u16>() {
+        Ok(port) if port > 0 => Ok(port.to_string()),
+        _ => problem(format!(
+            "`{text}` is not a port: write a number from 1 to 65535"
+        )),
+    }
+}
+
+/// `PORT` or `HOST:PORT`. The host's loopback is written as the port alone.
+pub fn service(text: &str) -> Result<String, Problem> {
+    let Some((name, number)) = text.rsplit_once(':') else {
+        return port(text).map_err(|_| {
+            Problem(format!(
+                "`{text}` is not a service: write PORT or HOST:PORT"
+            ))
+        });
+    };
+    let name = host(name).map_err(|_| {
+        Problem(format!(
+            "`{text}` is not a service: write PORT or HOST:PORT"
+        ))
+    })?;
+    let number = port(number)?;
+    match name.as_str() {
+        "localhost" | "127.0.0.1" => Ok(number),
+        _ => Ok(format!("{name}:{number}")),
+    }
+}
+
+/// Whether a host, without its port, is this one's loopback.
+pub fn is_own_host(name: &str) -> bool {
+    let is_loopback = |address: Ipv4Addr| address.is_loopback() || address.is_unspecified();
+    name == "localhost" || name.ends_with(".localhost") || name.parse().is_ok_and(is_loopback)
 }
 
 /// The name of an environment variable.

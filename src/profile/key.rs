@@ -35,6 +35,8 @@ pub enum Key {
     Toolchains,
     Allow,
     Programs,
+    Services,
+    Publish,
     Pass,
     Set,
     Timeout,
@@ -61,7 +63,7 @@ impl Key {
         "guarantees",
     ];
 
-    const FIXED: [Key; 34] = [
+    const FIXED: [Key; 36] = [
         Key::User,
         Key::Read,
         Key::Write,
@@ -88,6 +90,8 @@ impl Key {
         Key::Toolchains,
         Key::Allow,
         Key::Programs,
+        Key::Services,
+        Key::Publish,
         Key::Pass,
         Key::Set,
         Key::Timeout,
@@ -109,6 +113,11 @@ impl Key {
     /// The key of that name in that section.
     pub fn find(section: &str, name: &str) -> Option<Key> {
         Key::all().find(|key| key.section() == section && key.name() == name)
+    }
+
+    /// Whether its items may be written as numbers: ports.
+    pub(super) fn takes_numbers(self) -> bool {
+        matches!(self, Key::Services | Key::Publish)
     }
 
     /// The section that the key lies in.
@@ -136,7 +145,7 @@ impl Key {
             | Key::Credentials
             | Key::ModFlag
             | Key::Toolchains => "modules",
-            Key::Allow | Key::Programs => "network",
+            Key::Allow | Key::Programs | Key::Services | Key::Publish => "network",
             Key::Pass | Key::Set => "environment",
             Key::Timeout | Key::Memory | Key::Pids | Key::OpenFiles => "limits",
             Key::Apparmor | Key::Selinux | Key::Layer(_) => "layers",
@@ -173,6 +182,8 @@ impl Key {
             Key::Toolchains => "toolchains",
             Key::Allow => "allow",
             Key::Programs => "programs",
+            Key::Services => "services",
+            Key::Publish => "publish",
             Key::Pass => "pass",
             Key::Set => "set",
             Key::Timeout => "timeout",
@@ -195,6 +206,8 @@ impl Key {
             Key::Stage | Key::Direct => "--stage",
             Key::Execute => "--allow-program",
             Key::Allow => "--allow-host",
+            Key::Services => "--service",
+            Key::Publish => "--publish",
             Key::Pass | Key::Set => "--env",
             Key::Timeout => "--timeout",
             Key::Memory => "--memory",

@@ -54,6 +54,8 @@ pub(super) fn apply(resolved: &mut Resolved, setting: &Setting, source: &Source)
             }
         }
         Value::Allow(edit) => merge(&mut policy.network.allow, edit, key, origins, source),
+        Value::Services(edit) => merge(&mut policy.network.services, edit, key, origins, source),
+        Value::Publish(edit) => merge(&mut policy.network.publish, edit, key, origins, source),
         Value::Pass(edit) => merge(&mut policy.environment.pass, edit, key, origins, source),
         Value::Set(items) => {
             for Item { value, line } in items {
@@ -105,7 +107,7 @@ fn replace(policy: &mut Policy, value: &Value) {
         Value::Credentials(file) => policy.modules.credentials.clone_from(file),
         Value::ModFlag(flag) => policy.modules.mod_flag.clone_from(flag),
         Value::Toolchains(range) => policy.modules.toolchains.clone_from(range),
-        Value::Programs(on) => policy.network.programs = *on,
+        Value::Programs(reach) => policy.network.programs = *reach,
         Value::Timeout(limit) => policy.limits.timeout = *limit,
         Value::Memory(limit) => policy.limits.memory = *limit,
         Value::Pids(limit) => policy.limits.pids = *limit,
@@ -132,6 +134,8 @@ fn replace(policy: &mut Policy, value: &Value) {
         | Value::Ca(_)
         | Value::Pins(_)
         | Value::Allow(_)
+        | Value::Services(_)
+        | Value::Publish(_)
         | Value::Pass(_)
         | Value::Set(_) => {}
     }
@@ -238,6 +242,8 @@ pub(super) fn canonical(policy: &mut Policy) {
         &mut policy.modules.deny,
         &mut policy.modules.private,
         &mut policy.network.allow,
+        &mut policy.network.services,
+        &mut policy.network.publish,
         &mut policy.environment.pass,
     ] {
         words.sort_unstable();

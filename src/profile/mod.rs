@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use self::builtin::{BUILT_IN, BuiltIn};
-pub use self::check::{Problem, host, path, program, user, variable};
+pub use self::check::{Problem, host, is_own_host, path, port, program, service, user, variable};
 pub use self::error::Error;
 pub use self::key::Key;
 pub use self::load::{Listed, list};

@@ -18,6 +18,10 @@ pub struct Overrides {
     pub allow_host: Vec<String>,
     /// `--allow-program`: names, or absolute paths.
     pub allow_program: Vec<PathBuf>,
+    /// `--service`: as [`crate::policy::Service`] writes them.
+    pub services: Vec<String>,
+    /// `--publish`.
+    pub publish: Vec<String>,
     /// `--env NAME`.
     pub pass: Vec<String>,
     /// `--env NAME=VALUE`.
@@ -59,6 +63,18 @@ impl Overrides {
             say(
                 "--allow-program",
                 Value::Execute(Edit::add(self.allow_program.iter().cloned())),
+            );
+        }
+        if !self.services.is_empty() {
+            say(
+                "--service",
+                Value::Services(Edit::add(self.services.iter().cloned())),
+            );
+        }
+        if !self.publish.is_empty() {
+            say(
+                "--publish",
+                Value::Publish(Edit::add(self.publish.iter().cloned())),
             );
         }
         if !self.pass.is_empty() {

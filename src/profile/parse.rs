@@ -194,7 +194,9 @@ impl Reader<'_> {
             })?),
             Key::Toolchains => Value::Toolchains(self.range(key, node)?),
             Key::Allow => Value::Allow(words(check::host)?),
-            Key::Programs => Value::Programs(self.switch(key, node)?),
+            Key::Programs => Value::Programs(self.reach(key, node)?),
+            Key::Services => Value::Services(self.list(key, node, check::service)?),
+            Key::Publish => Value::Publish(self.list(key, node, check::port)?),
             Key::Pass => Value::Pass(words(check::variable)?),
             Key::Set => Value::Set(self.variables(key, node)?),
             Key::Timeout => Value::Timeout(self.amount(key, node, units::duration)?),
@@ -223,16 +225,18 @@ impl Reader<'_> {
         self.wrong(key, node, format!("must be {what}, and is of type {found}"))
     }
 
+    /// A text; a whole number stands for its digits, as in `services = [5432]`.
     fn text<T>(
         &self,
         key: Key,
         node: &Node<'_>,
         check: impl Fn(&str) -> Result<T, Problem>,
     ) -> Result<T, Error> {
-        let text = node
-            .get_ref()
-            .as_str()
-            .ok_or_else(|| self.expected(key, node, "a text"))?;
+        let text = match node.get_ref() {
+            DeValue::Integer(number) if key.takes_numbers() => Some(number.as_str()),
+            value => value.as_str(),
+        };
+        let text = text.ok_or_else(|| self.expected(key, node, "a text"))?;
         check(text).map_err(|problem| self.wrong(key, node, problem))
     }
 

@@ -114,7 +114,9 @@ fn values(policy: &Policy, key: Key) -> Values {
             None => "none".to_owned(),
         }),
         Key::Allow => words(&policy.network.allow),
-        Key::Programs => switch(policy.network.programs),
+        Key::Programs => one(policy.network.programs.word()),
+        Key::Services => words(&policy.network.services),
+        Key::Publish => words(&policy.network.publish),
         Key::Pass => words(&policy.environment.pass),
         Key::Set => {
             let each =

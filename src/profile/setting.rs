@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Key;
-use crate::policy::{Guarantee, Layer, Pin, Requirement, Runs, Staging, TreeAccess};
+use crate::policy::{Guarantee, Layer, Pin, Reach, Requirement, Runs, Staging, TreeAccess};
 
 /// A value, and the line it stands on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +77,9 @@ pub(super) enum Value {
     ModFlag(Option<String>),
     Toolchains(Option<(String, String)>),
     Allow(Edit<String>),
-    Programs(bool),
+    Programs(Reach),
+    Services(Edit<String>),
+    Publish(Edit<String>),
     Pass(Edit<String>),
     Set(Vec<Item<(String, String)>>),
     Timeout(Option<u64>),
@@ -119,6 +121,8 @@ impl Value {
             Value::Toolchains(_) => Key::Toolchains,
             Value::Allow(_) => Key::Allow,
             Value::Programs(_) => Key::Programs,
+            Value::Services(_) => Key::Services,
+            Value::Publish(_) => Key::Publish,
             Value::Pass(_) => Key::Pass,
             Value::Set(_) => Key::Set,
             Value::Timeout(_) => Key::Timeout,
@@ -154,6 +158,8 @@ impl Value {
             | Value::Deny(edit)
             | Value::Private(edit)
             | Value::Allow(edit)
+            | Value::Services(edit)
+            | Value::Publish(edit)
             | Value::Pass(edit) => find(added(edit), |word| word == item),
             Value::Direct(edit) => find(added(edit), |runs| runs.word() == item),
             Value::Set(items) => find(items, |(name, _)| name == item),

@@ -268,9 +268,11 @@ impl Pair<'_> {
             }
             Key::Allow => self.word(&new.network.allow, &base.network.allow, "opens"),
             Key::Programs => self.scalar(
-                new.network.programs && !base.network.programs,
-                "lets programs reach the allowed hosts".to_owned(),
+                new.network.programs > base.network.programs,
+                format!("lets programs reach `{}`", new.network.programs.word()),
             ),
+            Key::Services => self.word(&new.network.services, &base.network.services, "opens"),
+            Key::Publish => self.word(&new.network.publish, &base.network.publish, "publishes"),
             Key::Pass => self.word(&new.environment.pass, &base.environment.pass, "passes"),
             Key::Set => {
                 let set = &base.environment.set;

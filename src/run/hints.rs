@@ -9,6 +9,7 @@ use crate::go::toolchain::Toolchain;
 use crate::host::Host;
 use crate::launch::Outcome;
 use crate::plan::{Plan, Way};
+use crate::policy::Reach;
 
 /// Before the command starts: that a flag in GOFLAGS is left aside, and with -v the caller's own GOPROXY.
 pub(super) fn before(project: &Project<'_>, toolchain: &Toolchain, prepared: &Prepared<'_>) {
@@ -79,10 +80,34 @@ pub(super) fn after(
     prepared: &Prepared<'_>,
     (plan, outcome): (&Plan, &Outcome),
 ) {
+    if let Some(port) = outcome.listening.first() {
+        let ports: Vec<_> = outcome.listening.iter().map(u16::to_string).collect();
+        project.session.console.warn(&format!(
+            "a program listened on port {}, which the host does not reach; {}--publish {port} shows it",
+            ports.join(", "),
+            match project.policy.network.programs {
+                Reach::Hosts => "",
+                _ => "--profile dev with ",
+            }
+        ));
+    }
     if outcome.status == 0 {
         return;
     }
     let console = project.session.console;
+    for passed in outcome.ports.iter().filter(|passed| passed.failed > 0) {
+        let kind = match passed.is_published {
+            true => "published port",
+            false => "service",
+        };
+        let reason = passed.reason.as_deref().unwrap_or("unknown");
+        console.warn(&format!(
+            "{} of {} connections to {kind} {} could not be passed on: {reason}",
+            passed.failed,
+            passed.failed + passed.connections,
+            passed.name
+        ));
+    }
     if let (Err(reason), true) = (way::can(host), prepared.fetches()) {
         if let Some(module) = missing::first(project.workspace, prepared.module_cache()) {
             console.warn(&format!(

@@ -22,6 +22,7 @@ mod links;
 mod mandatory;
 mod place;
 mod plan;
+mod ports;
 mod programs;
 mod project;
 mod protected;
@@ -32,6 +33,7 @@ mod require;
 mod scratch;
 mod session;
 mod site;
+mod sockets;
 mod stage;
 mod start;
 mod token;
@@ -118,6 +120,8 @@ fn steps(
             false => tree_check::finish_earlier(tree, console),
         })?;
     grants::are_there(&policy)?;
+    sockets::refuse(session, &policy)?;
+    ports::check(session, &policy, &overrides, command)?;
     let project = Project {
         session,
         workspace: &workspace,

@@ -36,7 +36,7 @@ fn known(error: &anyhow::Error) -> Option<Refused> {
     fn of<E: Refuse + Send + Sync + 'static>(error: &anyhow::Error) -> Option<Refused> {
         error.downcast_ref::<E>().map(Refused::of)
     }
-    let kinds: [fn(&anyhow::Error) -> Option<Refused>; 14] = [
+    let kinds: [fn(&anyhow::Error) -> Option<Refused>; 15] = [
         of::<CommandError>,
         of::<EnvironmentError>,
         of::<SelectError>,
@@ -48,6 +48,7 @@ fn known(error: &anyhow::Error) -> Option<Refused> {
         of::<changes::Error>,
         of::<gateway::Error>,
         of::<launch::Error>,
+        of::<launch::gate::NoGate>,
         of::<launch::wrapper::Error>,
         of::<launch::streams::Error>,
         of::<super::NotFound>,

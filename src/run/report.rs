@@ -11,6 +11,7 @@ use super::guarded::{self, Guarded};
 use super::{Command, Console, Output, Request, stage};
 use crate::changes::look::Report;
 use crate::files::{self, Keeper};
+use crate::gateway::Passed;
 use crate::launch::Outcome;
 use crate::paths::Paths as _;
 use crate::plan::{Holding, Plan};
@@ -224,8 +225,26 @@ fn enforced(policy: &Policy, plan: &Plan, (outcome, changes): (&Outcome, &stage:
             "refused": summary.refused,
         }),
     };
+    report["ports"] = ports(&outcome.ports);
     report["refused"] = Value::Null;
     report
+}
+
+/// What passed to each service and published port.
+fn ports(passed: &[Passed]) -> Value {
+    let one = |passed: &Passed| {
+        let kind = match passed.is_published {
+            true => "published",
+            false => "service",
+        };
+        json!({
+            kind: passed.name,
+            "connections": passed.connections,
+            "failed": passed.failed,
+            "reason": passed.reason,
+        })
+    };
+    passed.iter().map(one).collect()
 }
 
 fn planned(policy: &Policy, plan: &Plan) -> Value {
@@ -245,6 +264,8 @@ fn planned(policy: &Policy, plan: &Plan) -> Value {
         "folder": plan.command.folder.ones(),
         "cage": plan.cage,
         "way": plan.way,
+        "services": plan.ports.services.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "published": plan.ports.publish,
         "identity": plan.identity,
         "isolation": plan.isolation,
         "landlock": plan.landlock,

@@ -12,7 +12,7 @@ use crate::launch::gate::Gate;
 use crate::paths;
 use crate::plan::inputs::Project;
 use crate::plan::{Plan, Way};
-use crate::policy::{Cage, Modules, Policy};
+use crate::policy::{Cage, Modules, Policy, Reach};
 use crate::record::Log;
 
 /// What the command reaches; `None` where it needs nothing, or nothing can be had.
@@ -27,7 +27,9 @@ pub(super) fn choose(
         Cage::Tool => go
             .filter(|go| go.fetches && (has_upstreams(policy) || names_hosts))
             .map(|_| Way::Modules),
-        Cage::Program => (policy.network.programs && names_hosts).then_some(Way::Hosts),
+        Cage::Program => {
+            (policy.network.programs == Reach::Hosts && names_hosts).then_some(Way::Hosts)
+        }
     };
     wanted.filter(|_| can(host).is_ok())
 }
@@ -36,7 +38,7 @@ pub(super) fn choose(
 /// keeps the wrapper from the launcher.
 pub(super) fn of_programs(policy: &Policy) -> Vec<String> {
     let labelled = !policy.mandatory.labels(Cage::Tool).is_empty();
-    match policy.network.programs && !labelled {
+    match policy.network.programs == Reach::Hosts && !labelled {
         true => policy.network.allow.clone(),
         false => Vec::new(),
     }
@@ -61,7 +63,7 @@ pub(super) fn can(host: &Host) -> Result<(), &str> {
     }
 }
 
-/// The gateway of a plan that has a way out.
+/// What serves a plan from which anything leads out.
 pub(super) fn gate(
     session: &Session<'_>,
     policy: &Policy,
@@ -69,18 +71,21 @@ pub(super) fn gate(
     modules: Modules,
     audit: Log,
 ) -> anyhow::Result<Option<Gate>> {
-    if plan.way.is_none() {
+    if plan.way.is_none() && plan.ports.is_none() {
         return Ok(None);
     }
-    let config = Config {
-        modules,
-        network: policy.network.clone(),
-        token: token::choose(session, plan)?,
-        caller: caller(session),
-        audit,
-        progress: session.console.progress(),
+    let config = match plan.way {
+        None => None,
+        Some(_) => Some(Config {
+            modules,
+            network: policy.network.clone(),
+            token: token::choose(session, plan)?,
+            caller: caller(session),
+            audit,
+            progress: session.console.progress(),
+        }),
     };
-    Ok(Some(Gate::new(config)?))
+    Ok(Some(Gate::new(config, plan)?))
 }
 
 /// What the caller's environment says about the way out. It goes no further than the gateway.

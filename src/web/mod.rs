@@ -17,8 +17,9 @@ pub(crate) mod tls;
 mod transport;
 pub(crate) mod upstream;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How the caller's environment reaches the network.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +53,19 @@ impl Default for Limits {
             response: Duration::from_secs(180),
             pace: Duration::from_secs(60),
         }
+    }
+}
+
+/// The addresses of a service's host, which may be of a private network. A name must not lead to a
+/// cloud's metadata service; an address that is written out is meant.
+pub(crate) fn service_addresses(host: &str, by: Instant) -> Result<Vec<IpAddr>, String> {
+    let mut found = names::addresses(host, by).map_err(|error| error.to_string())?;
+    if host.parse::<IpAddr>().is_err() {
+        found.retain(|one| !address::is_link_local(*one));
+    }
+    match found.is_empty() {
+        true => Err("its name leads to link-local addresses only".to_owned()),
+        false => Ok(found),
     }
 }
 

@@ -21,6 +21,7 @@ mod network;
 mod profiles;
 mod protected;
 mod refusals;
+mod services;
 mod speed;
 
 use std::fs;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use gosandbox::gateway::{Caller, Limits, Service};
-use gosandbox::policy::{Modules, Network};
+use gosandbox::policy::{Modules, Network, Reach};
 use rustix::net::{AddressFamily, SocketType};
 
 use crate::inside::{Inside, TOKEN, modules, of};
@@ -205,7 +205,8 @@ fn a_connection_that_nobody_takes_is_given_up() {
     // And by a tunnel.
     let network = Network {
         allow: vec![address.to_string()],
-        programs: true,
+        programs: Reach::Hosts,
+        ..Network::default()
     };
     let service = Service::ModulesAndTunnel;
     let inside = Inside::limited(modules("off"), network, Caller::default(), service, limits);
@@ -246,7 +247,8 @@ fn a_callers_proxy_that_does_not_answer_is_given_up() {
         };
         let network = Network {
             allow: vec!["host.example.invalid:9000".to_owned()],
-            programs: true,
+            programs: Reach::Hosts,
+            ..Network::default()
         };
         let upstream = modules(&format!("https://{NAME}"));
         let service = Service::ModulesAndTunnel;

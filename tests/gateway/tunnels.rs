@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use gosandbox::gateway::{Caller, Service};
-use gosandbox::policy::Network;
+use gosandbox::policy::{Network, Reach};
 
 use crate::inside::{Inside, TOKEN, modules};
 use crate::proxy::{Answer, Proxy};
@@ -15,7 +15,8 @@ use crate::reachable::wait::found;
 fn inside(allow: &[&str], service: Service) -> Inside {
     let network = Network {
         allow: allow.iter().map(|one| (*one).to_owned()).collect(),
-        programs: true,
+        programs: Reach::Hosts,
+        ..Network::default()
     };
     Inside::with(modules("off"), network, Caller::default(), service)
 }

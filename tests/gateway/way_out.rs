@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use gosandbox::gateway::{Caller, Service};
-use gosandbox::policy::{Modules, Network};
+use gosandbox::policy::{Modules, Network, Reach};
 
 use crate::inside::{Inside, TOKEN, modules};
 use crate::modules::Tree;
@@ -152,7 +152,8 @@ fn tunnels_go_through_it() {
     let way = Way::new(port);
     let network = Network {
         allow: vec!["host.example.invalid:9000".to_owned()],
-        programs: true,
+        programs: Reach::Hosts,
+        ..Network::default()
     };
     let service = Service::Tunnel;
     let inside = Inside::with(modules("off"), network, way.caller(""), service);

@@ -63,7 +63,7 @@ pub const CHANGE_PATHS: [(&str, &str); 11] = [
 /// Where paths are opened or looked at outside `files`, and why nobody else decides what they lead
 /// to.
 #[rustfmt::skip]
-pub const LOOK_AT_PATHS: [(&str, &str); 30] = [
+pub const LOOK_AT_PATHS: [(&str, &str); 31] = [
     ("changes/", "records in the folder of all runs, or as the tree's owner"),
     ("cli/auto/", "/sys, and what is installed for the machine in /etc"),
     ("cli/doctor.rs", "/proc/sys"),
@@ -85,6 +85,7 @@ pub const LOOK_AT_PATHS: [(&str, &str); 30] = [
     ("host/notification.rs", "/proc/sys"),
     ("launch/descendants.rs", "/proc"),
     ("launch/gate.rs", "/proc"),
+    ("launch/listening.rs", "/proc"),
     ("launch/placeholder/", "records, in the folder of all runs"),
     ("launch/streams.rs", "/dev/tty"),
     ("launch/wrapper.rs", "the sandbox user's process"),

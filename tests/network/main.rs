@@ -287,8 +287,10 @@ fn hosts_by_name_are_for_commands_where_the_profile_says_so_and_no_secret_is_for
         let upstream = fs::read_to_string(&scene.profile).unwrap();
         let words = ["sh", "-c", "echo \"<$HTTPS_PROXY>\""];
         let host = ["--allow-host", "host.example"];
-        let strict = scene.run(&host, &words).expect(0);
-        assert_eq!(strict.stdout, "<>\n");
+        // An option that would mean nothing is refused.
+        let strict = scene.run(&host, &words).expect(125);
+        strict.refused("service-refused").says("--profile dev");
+        assert_eq!(scene.run(&[], &words).expect(0).stdout, "<>\n");
         write(&scene.profile, &upstream.replace("strict", "dev"));
         assert_eq!(scene.run(&[], &words).expect(0).stdout, "<>\n");
         let dev = scene.run(&host, &words).expect(0).stdout;

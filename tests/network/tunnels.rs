@@ -89,19 +89,15 @@ fn a_named_host_is_reached_through_the_tunnel_where_the_profile_lets_programs_an
         let named = format!("127.0.0.1:{named}");
         let other = format!("127.0.0.1:{other}");
         let words = ["./client", named.as_str(), &other];
-        let run = |profile: &str| -> Ended {
-            let profile = format!("--profile={profile}");
-            scene
-                .site
-                .run(&[&profile, "--allow-host", &named], &words)
-                .expect(0)
-        };
-        let ended = run("dev");
+        let run = |options: &[&str]| -> Ended { scene.site.run(options, &words).expect(0) };
+        let ended = run(&["--profile=dev", "--allow-host", &named]);
         assert!(!ended.stdout.contains("REACHED"), "{env:?}: {ended:?}");
         let ended = ended.says(&format!("{named} HTTP/1.1 200"));
         let ended = ended.says(&format!("{named} echo hello"));
         ended.says(&format!("{other} HTTP/1.1 403"));
-        let ended = run("strict");
+        let strict = format!("extends = \"strict\"\n\n[network]\nallow = [{named:?}]\n");
+        let strict = scene.site.profile(&strict);
+        let ended = run(&["--profile", strict.to_str().unwrap()]);
         assert!(!ended.stdout.contains("REACHED"), "{env:?}: {ended:?}");
         ended.says(&format!("no proxy for {named}"));
     }

@@ -52,6 +52,8 @@ fn plan(script: &str) -> Plan {
         },
         cage: Cage::Program,
         way: None,
+        ports: Default::default(),
+        serves: false,
         identity: Identity {
             uid: rustix::process::geteuid().as_raw(),
             gid: rustix::process::getegid().as_raw(),

@@ -108,25 +108,25 @@ fn subcommands_take_their_own_options_before_and_after_their_name() {
 const FORMS: [(&str, &str); 20] = [
     (
         "@ -- true",
-        "profile C ro rw allow-host allow-program env user cache-dir goroot stage timeout memory pids require best-effort dry-run report \
+        "profile C ro rw allow-host allow-program service publish env user cache-dir goroot stage timeout memory pids require best-effort dry-run report \
          audit-log verbose quiet",
     ),
     ("doctor @", "json"),
     (
         "policy show @",
-        "profile C ro rw allow-host allow-program env user stage timeout memory pids require best-effort json",
+        "profile C ro rw allow-host allow-program service publish env user stage timeout memory pids require best-effort json",
     ),
     ("policy list @", "json"),
     (
         "profile apparmor @",
-        "profile C ro rw allow-host allow-program env user cache-dir goroot stage timeout memory pids require best-effort output mode format \
+        "profile C ro rw allow-host allow-program service publish env user cache-dir goroot stage timeout memory pids require best-effort output mode format \
          quiet",
     ),
     // `--install` and `--uninstall` make another form of it.
     ("profile auto @", "C install uninstall"),
     (
         "profile auto --install @",
-        "profile C ro rw allow-host allow-program env user cache-dir goroot stage timeout memory pids require best-effort mode format quiet",
+        "profile C ro rw allow-host allow-program service publish env user cache-dir goroot stage timeout memory pids require best-effort mode format quiet",
     ),
     ("profile auto --uninstall @", "C quiet"),
     ("changes @", "json"),
@@ -158,7 +158,7 @@ fn every_option_is_used_or_refused_by_every_form() {
                 continue;
             }
             let value = match flag.id {
-                Id::Timeout | Id::Memory | Id::Pids => "9",
+                Id::Timeout | Id::Memory | Id::Pids | Id::Service | Id::Publish => "9",
                 Id::Require => "landlock",
                 Id::Stage => "review",
                 Id::Mode => "complain",

@@ -61,6 +61,8 @@ impl Values {
             Id::ReadWrite => rules.write.push(text.into()),
             Id::AllowHost => rules.allow_host.push(profile::host(&utf8(text)?)?),
             Id::AllowProgram => rules.allow_program.push(profile::program(&utf8(text)?)?),
+            Id::Service => rules.services.push(profile::service(&utf8(text)?)?),
+            Id::Publish => rules.publish.push(profile::port(&utf8(text)?)?),
             Id::Env => {
                 let text = utf8(text)?;
                 match text.split_once('=') {

@@ -7,6 +7,7 @@ use super::path::literal;
 use super::{ALONE, Abi, AppArmor, LAUNCHED, LAUNCHER};
 use crate::generate::rules::{Kind, Rights, Role, Rule, Subject};
 use crate::generate::{Error, Mode, Model};
+use crate::policy::Reach;
 
 /// Which of the two families of profiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -285,7 +286,7 @@ fn rest(lines: &mut Vec<String>, model: &Model<'_>, family: Family, abi: Abi, su
     let name = family.name();
     let inside = family == Family::Launched;
     let hosts = !model.policy.network.allow.is_empty()
-        && (subject == Subject::Tool || model.policy.network.programs);
+        && (subject == Subject::Tool || model.policy.network.programs == Reach::Hosts);
     if inside || hosts {
         lines.push("network inet stream,".into());
         lines.push("network inet6 stream,".into());

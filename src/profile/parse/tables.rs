@@ -8,10 +8,19 @@ use super::super::error::did_you_mean;
 use super::super::setting::{Edit, Item, Private, Value};
 use super::super::{Error, Key, nearest};
 use super::{Node, Reader};
-use crate::policy::Pin;
 use crate::policy::protected::is_always;
+use crate::policy::{Pin, Reach};
 
 impl Reader<'_> {
+    /// How far programs reach: a word. `true` and `false` stand for the two ends.
+    pub(super) fn reach(&self, key: Key, node: &Node<'_>) -> Result<Reach, Error> {
+        match node.get_ref().as_bool() {
+            Some(true) => Ok(Reach::Hosts),
+            Some(false) => Ok(Reach::Loopback),
+            None => self.word(key, node, &Reach::ALL, Reach::word),
+        }
+    }
+
     /// A list of patterns, an edit of it, or a table of patterns and what holds for each.
     pub(super) fn private(&self, key: Key, node: &Node<'_>) -> Result<Value, Error> {
         let Some(table) = node.get_ref().as_table() else {

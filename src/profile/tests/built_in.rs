@@ -9,22 +9,28 @@ fn the_built_in_profiles_say_what_the_table_of_the_contract_says() {
             "strict",
             TreeAccess::Testdata,
             TreeAccess::Write,
-            false,
+            Reach::Loopback,
             &[][..],
         ),
-        ("ci", TreeAccess::Write, TreeAccess::Write, false, &[]),
+        (
+            "ci",
+            TreeAccess::Write,
+            TreeAccess::Write,
+            Reach::Services,
+            &[],
+        ),
         (
             "dev",
             TreeAccess::Write,
             TreeAccess::Write,
-            true,
+            Reach::Hosts,
             &["-mod=mod"],
         ),
         (
             "airgap",
             TreeAccess::Testdata,
             TreeAccess::Testdata,
-            false,
+            Reach::Loopback,
             &[],
         ),
     ] {
@@ -43,6 +49,7 @@ fn the_built_in_profiles_say_what_the_table_of_the_contract_says() {
         assert_eq!(modules.upstreams == "off", profile == "airgap");
         assert_eq!(network.programs, programs, "{profile}");
         assert!(network.allow.is_empty(), "{profile}");
+        assert!(network.services.is_empty() && network.publish.is_empty());
         assert_eq!(executed.allow_flags, flags, "{profile}");
         let need = if profile == "dev" {
             Requirement::Preferred

@@ -22,11 +22,21 @@ fn lines() -> impl Strategy<Value = String> {
         direct,
         prop::sample::select(vec!["", "add", "remove"]),
     );
-    let rest = (access, need, limit, source, any::<bool>(), stage);
+    let reach = prop::sample::select(vec!["loopback", "services", "hosts"]);
+    let ports = prop::sample::subsequence(vec!["1", "2", "h:1"], 0..4);
+    let rest = (
+        access,
+        need,
+        limit,
+        source,
+        any::<bool>(),
+        stage,
+        (reach, ports),
+    );
     let values = (list, rest);
-    (values, prop::collection::vec(any::<bool>(), 20)).prop_map(|((list, rest), keep)| {
+    (values, prop::collection::vec(any::<bool>(), 22)).prop_map(|((list, rest), keep)| {
         let (paths, words, hosts, direct, verb) = list;
-        let (access, need, limit, source, on, stage) = rest;
+        let (access, need, limit, source, on, stage, (reach, ports)) = rest;
         let list = |items: &[&str]| match verb {
             "" => format!("{items:?}"),
             verb => format!("{{ {verb} = {items:?} }}"),
@@ -46,7 +56,9 @@ fn lines() -> impl Strategy<Value = String> {
             format!("programs.stamping = {on}"),
             format!("modules.upstreams = \"{source}\""),
             format!("network.allow = {}", list(&hosts)),
-            format!("network.programs = {on}"),
+            format!("network.programs = \"{reach}\""),
+            format!("network.services = {}", list(&ports)),
+            format!("network.publish = {}", list(&ports).replace("h:", "")),
             format!("modules.deny = {}", list(&hosts)),
             format!("modules.allow = {}", list(&hosts)),
             format!("modules.min-age = {limit}"),
@@ -73,7 +85,12 @@ fn granted(policy: &Policy) -> Vec<bool> {
     }
     for host in ["a.example", "b.example:1"].map(str::to_owned) {
         let tool = policy.network.allow.contains(&host);
-        all.extend([tool, tool && policy.network.programs]);
+        all.extend([tool, tool && policy.network.programs == Reach::Hosts]);
+    }
+    for port in ["1", "2", "h:1"].map(str::to_owned) {
+        let (reach, network) = (policy.network.programs, &policy.network);
+        all.push(network.services.contains(&port) && reach >= Reach::Services);
+        all.push(network.publish.contains(&port) && reach == Reach::Hosts);
     }
     for host in ["a.example", "b.example", "c.example"] {
         let one_of = |list: &[String]| {

@@ -5,7 +5,7 @@ use crate::refusal::Help;
 
 /// What a file in the work tree says, and how the error about it begins.
 #[rustfmt::skip]
-const LOOSENING: [(&str, &str); 29] = [
+const LOOSENING: [(&str, &str); 32] = [
     ("[files]\nread = { add = [\n\"/x\"] }", "3: `files.read` grants `/x`, "),
     ("files.write = [\"/x\"]", "1: `files.write` grants `/x`, "),
     ("files.test = \"write\"", "1: `files.test` grants `write`, "),
@@ -26,7 +26,10 @@ const LOOSENING: [(&str, &str); 29] = [
     ("modules.mod-flag = \"mod\"", "1: `modules.mod-flag` sets `mod`, "),
     ("modules.toolchains = [\"1.1\", \"1.99\"]", "1: `modules.toolchains` allows more versions of Go, "),
     ("network.allow = [\"evil.example\"]", "1: `network.allow` opens `evil.example`, "),
-    ("network.programs = true", "1: `network.programs` lets programs reach the allowed hosts, "),
+    ("network.programs = true", "1: `network.programs` lets programs reach `hosts`, "),
+    ("network.programs = \"services\"", "1: `network.programs` lets programs reach `services`, "),
+    ("network.services = [\n5432]", "2: `network.services` opens `5432`, "),
+    ("network.publish = [8080]", "1: `network.publish` publishes `8080`, "),
     ("environment.pass = { add = [\"GITHUB_TOKEN\"] }", "1: `environment.pass` passes `GITHUB_TOKEN`, "),
     ("environment.set.GODEBUG = \"x\"", "1: `environment.set` sets `GODEBUG`, "),
     ("limits.timeout = \"2h\"", "1: `limits.timeout` allows 2h, "),

@@ -16,7 +16,7 @@ use super::audit::Audit;
 use super::caches::Caches;
 use super::identity::Who;
 use super::what::What;
-use super::{Session, programs, request, scratch, way};
+use super::{Session, ports, programs, request, scratch, way};
 use crate::files::look;
 use crate::go::command::{self, Programs};
 use crate::go::environment::{self, Environment};
@@ -211,6 +211,7 @@ impl<'a> Prepared<'a> {
                 program_way.as_deref(),
             ),
             program_hosts,
+            ports: ports::of_run(self.policy, host, wraps.is_some() || cage == Cage::Program)?,
             command: Command {
                 path: match &self.what {
                     What::Go(_) => self.toolchain.go.clone(),
