@@ -10,6 +10,7 @@ mod connection;
 mod count;
 mod escape;
 mod hello;
+mod outside;
 mod peer;
 mod request;
 mod route;
@@ -23,6 +24,7 @@ mod tunnel;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
+pub use self::outside::ChecksumDatabase;
 use self::server::Shared;
 use crate::policy::{Modules, Network};
 use crate::record::Log;

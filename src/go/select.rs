@@ -220,7 +220,11 @@ fn wanted(request: &Request<'_>) -> Result<Option<(Version, String)>, SelectErro
     Ok(wanted)
 }
 
-fn check_range(
+/// Whether the policy lets a version be used.
+///
+/// # Errors
+/// It does not.
+pub fn check_range(
     version: &Version,
     place: &str,
     range: Option<&(String, String)>,

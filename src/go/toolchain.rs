@@ -31,21 +31,45 @@ pub struct Toolchain {
     pub linked: Vec<PathBuf>,
     /// The settings of `$GOROOT/go.env`, which `GOENV=off` does not switch off.
     pub settings: Vec<(String, String)>,
+    /// Where its files lie, if they are only shown at GOROOT: the same Go at its own place.
+    pub copy: Option<Box<Toolchain>>,
 }
 
 /// The first Go whose `go tool` builds tools that are not there.
 const BUILDS_TOOLS: &str = "1.25";
 
 impl Toolchain {
+    /// This Go, shown at another place than its own.
+    pub fn shown_at(self, goroot: &Path) -> Toolchain {
+        let moved = |path: &Path| match path.strip_prefix(&self.goroot) {
+            Ok(inner) => goroot.join(inner),
+            Err(_) => path.to_owned(),
+        };
+        Toolchain {
+            go: moved(&self.go),
+            goroot: goroot.to_owned(),
+            version: self.version.clone(),
+            tool_dir: moved(&self.tool_dir),
+            linked: self.linked.clone(),
+            settings: self.settings.clone(),
+            copy: Some(Box::new(self)),
+        }
+    }
+
+    /// This Go where its files lie.
+    pub fn on_disk(&self) -> &Toolchain {
+        self.copy.as_deref().unwrap_or(self)
+    }
+
     /// Whether a tool is there, built.
     pub fn has_built(&self, tool: &OsStr) -> bool {
-        look::exists(self.tool_dir.join(tool))
+        look::exists(self.on_disk().tool_dir.join(tool))
     }
 
     /// Whether `go tool` builds a tool, from GOROOT's source.
     pub fn builds(&self, tool: &OsStr) -> bool {
         let first = BUILDS_TOOLS.parse::<Version>();
-        let source = look::read_dir(self.goroot.join("src/cmd").join(tool));
+        let source = look::read_dir(self.on_disk().goroot.join("src/cmd").join(tool));
         let mut files = source.into_iter().flatten();
         first.is_ok_and(|first| self.version >= first)
             && files.any(|file| file.path().extension().is_some_and(|it| it == "go"))
@@ -237,6 +261,7 @@ pub fn open(go: &Path, trust: &Trust<'_>) -> Result<Toolchain, ToolchainError> {
         version,
         tool_dir,
         linked,
+        copy: None,
     })
 }
 

@@ -48,6 +48,7 @@ fn plan(base: &Path, namespaces: bool) -> Plan {
         read: Vec::new(),
         write: Vec::new(),
         goroot: base.join("goroot"),
+        goroot_copy: None,
         goroot_linked: Vec::new(),
         gocache: base.join("gocache"),
         gomodcache: base.join("gomodcache"),

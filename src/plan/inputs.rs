@@ -31,6 +31,8 @@ pub struct Project {
     pub write: Vec<PathBuf>,
     /// GOROOT.
     pub goroot: PathBuf,
+    /// Where its files lie, if GOROOT is a place at which they are only shown.
+    pub goroot_copy: Option<PathBuf>,
     /// Folders outside GOROOT that links in it lead to.
     pub goroot_linked: Vec<PathBuf>,
     /// GOCACHE.

@@ -33,6 +33,7 @@ pub enum Key {
     Credentials,
     ModFlag,
     Toolchains,
+    Loose,
     Allow,
     Programs,
     Pass,
@@ -49,11 +50,12 @@ pub enum Key {
 
 impl Key {
     /// The sections, in the order in which they are shown.
-    pub const SECTIONS: [&'static str; 9] = [
+    pub const SECTIONS: [&'static str; 10] = [
         "identity",
         "files",
         "programs",
         "modules",
+        "toolchain",
         "network",
         "environment",
         "limits",
@@ -61,7 +63,7 @@ impl Key {
         "guarantees",
     ];
 
-    const FIXED: [Key; 34] = [
+    const FIXED: [Key; 35] = [
         Key::User,
         Key::Read,
         Key::Write,
@@ -86,6 +88,7 @@ impl Key {
         Key::Credentials,
         Key::ModFlag,
         Key::Toolchains,
+        Key::Loose,
         Key::Allow,
         Key::Programs,
         Key::Pass,
@@ -136,6 +139,7 @@ impl Key {
             | Key::Credentials
             | Key::ModFlag
             | Key::Toolchains => "modules",
+            Key::Loose => "toolchain",
             Key::Allow | Key::Programs => "network",
             Key::Pass | Key::Set => "environment",
             Key::Timeout | Key::Memory | Key::Pids | Key::OpenFiles => "limits",
@@ -171,6 +175,7 @@ impl Key {
             Key::Credentials => "credentials",
             Key::ModFlag => "mod-flag",
             Key::Toolchains => "toolchains",
+            Key::Loose => "loose",
             Key::Allow => "allow",
             Key::Programs => "programs",
             Key::Pass => "pass",

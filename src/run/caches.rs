@@ -208,6 +208,21 @@ fn layout(session: &Session<'_>, who: &Who) -> anyhow::Result<Layout> {
     })
 }
 
+/// Where the launcher keeps what nothing inside may write. `None` where no home is known.
+pub(super) fn launchers(session: &Session<'_>) -> Option<PathBuf> {
+    if let Some(folder) = &session.request.cache_dir {
+        return std::path::absolute(folder).ok();
+    }
+    if session.host.is_root() {
+        return Some(SYSTEM.into());
+    }
+    let named = session.variable("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = named
+        .filter(|path| path.is_absolute())
+        .or_else(|| Some(session.home.as_ref()?.join(".cache")))?;
+    Some(cache.join("gosandbox"))
+}
+
 /// `$XDG_CACHE_HOME` is the caller's own, not that of a user it changes to.
 fn cache_home(session: &Session<'_>, who: &Who, home: &Path) -> PathBuf {
     let named = session

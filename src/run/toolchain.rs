@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::caches::{self, Missing};
 use super::identity::Who;
-use super::{Command, Project, Session, fetch, verify};
+use super::{Command, Project, Session, fetch, loose, verify};
 use crate::files::look;
 use crate::go::select::{self, SelectError};
 use crate::go::toolchain::{self, Toolchain, ToolchainError};
@@ -24,7 +24,7 @@ pub(super) fn choose(
     command: &Command,
 ) -> anyhow::Result<Toolchain> {
     let session = project.session;
-    let search = Search::new(project, command)?;
+    let search = Search::new(project, command, true)?;
     let own = caches::module_cache(session);
     match search.select(own.as_deref(), session.trust()) {
         Err(error) if may_be_theirs(session, &error) => {}
@@ -72,7 +72,7 @@ pub(super) fn at_hand(
     command: &Command,
 ) -> anyhow::Result<Toolchain> {
     let session = project.session;
-    let search = Search::new(project, command)?;
+    let search = Search::new(project, command, false)?;
     let own = caches::module_cache(session);
     match search.select(own.as_deref(), session.trust()) {
         Err(error) if may_be_theirs(session, &error) => {
@@ -101,8 +101,12 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(project: &'a Project<'a>, command: &Command) -> anyhow::Result<Search<'a>> {
-        let found = discover(project, command)?;
+    fn new(
+        project: &'a Project<'a>,
+        command: &Command,
+        fetches: bool,
+    ) -> anyhow::Result<Search<'a>> {
+        let found = loose::settle(project, discover(project, command)?, fetches)?;
         let wish = wish(project.session, &found)?;
         Ok(Search {
             project,
@@ -138,7 +142,7 @@ fn trust(session: &Session<'_>, who: &Who) -> Trust<'static> {
     }
 }
 
-fn discover(project: &Project<'_>, command: &Command) -> anyhow::Result<Toolchain> {
+fn discover(project: &Project<'_>, command: &Command) -> anyhow::Result<loose::Found> {
     let Project {
         session, workspace, ..
     } = *project;
@@ -149,12 +153,13 @@ fn discover(project: &Project<'_>, command: &Command) -> anyhow::Result<Toolchai
         .map(std::path::absolute)
         .transpose()?
         .or(named_goroot(&command.program));
-    Ok(toolchain::discover(&toolchain::Choice {
+    let choice = toolchain::Choice {
         goroot: goroot.as_deref(),
         path: session.variable("PATH").map(OsString::as_os_str),
         trust: session.trust(),
         work_tree: (!workspace.none).then_some(workspace.root.as_path()),
-    })?)
+    };
+    Ok(loose::find(&choice)?)
 }
 
 /// The caller's GOTOOLCHAIN, else that of `$GOROOT/go.env`.

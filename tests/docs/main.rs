@@ -22,6 +22,7 @@ mod profiles;
 mod protected;
 mod refusals;
 mod speed;
+mod toolchains;
 
 use std::fs;
 use std::path::PathBuf;

@@ -25,6 +25,7 @@ impl Scene {
                 tool_dir: PathBuf::from("/go/pkg/tool"),
                 linked: Vec::new(),
                 settings: Vec::new(),
+                copy: None,
             },
             lines: Lines {
                 go: go.map(line),
@@ -49,6 +50,7 @@ impl Scene {
                 uid,
                 gid: u32::MAX,
                 below: &self.below,
+                noted: None,
             },
             range: self.range.as_ref(),
         })

@@ -22,11 +22,12 @@ fn lines() -> impl Strategy<Value = String> {
         direct,
         prop::sample::select(vec!["", "add", "remove"]),
     );
-    let rest = (access, need, limit, source, any::<bool>(), stage);
+    let loose = prop::sample::select(vec!["refuse", "verify", "allow"]);
+    let rest = (access, need, limit, source, any::<bool>(), stage, loose);
     let values = (list, rest);
-    (values, prop::collection::vec(any::<bool>(), 20)).prop_map(|((list, rest), keep)| {
+    (values, prop::collection::vec(any::<bool>(), 21)).prop_map(|((list, rest), keep)| {
         let (paths, words, hosts, direct, verb) = list;
-        let (access, need, limit, source, on, stage) = rest;
+        let (access, need, limit, source, on, stage, loose) = rest;
         let list = |items: &[&str]| match verb {
             "" => format!("{items:?}"),
             verb => format!("{{ {verb} = {items:?} }}"),
@@ -45,6 +46,7 @@ fn lines() -> impl Strategy<Value = String> {
             ),
             format!("programs.stamping = {on}"),
             format!("modules.upstreams = \"{source}\""),
+            format!("toolchain.loose = \"{loose}\""),
             format!("network.allow = {}", list(&hosts)),
             format!("network.programs = {on}"),
             format!("modules.deny = {}", list(&hosts)),
@@ -123,6 +125,7 @@ fn granted(policy: &Policy) -> Vec<bool> {
     ] {
         all.push(policy.modules.upstreams == source);
     }
+    all.extend(Loose::ALL.map(|loose| policy.toolchain.loose >= loose));
     all.push(policy.programs.stamping);
     all
 }

@@ -152,6 +152,11 @@ impl<'a> Prepared<'a> {
     pub fn plan(&self, host: &Host) -> anyhow::Result<Plan> {
         self.look_at_links(host)?;
         let mut project = self.project.clone();
+        if host.namespaces.is_err() {
+            // Nothing can be shown at another place than its own.
+            project.goroot = self.toolchain.on_disk().goroot.clone();
+            project.goroot_copy = None;
+        }
         if host.namespaces.is_err() && self.who.identity.switch {
             self.reach_without_view(&mut project)?;
         }
@@ -213,8 +218,8 @@ impl<'a> Prepared<'a> {
             program_hosts,
             command: Command {
                 path: match &self.what {
-                    What::Go(_) => self.toolchain.go.clone(),
-                    What::Gofmt => self.toolchain.goroot.join("bin/gofmt"),
+                    What::Go(_) => self.seen(project).go.clone(),
+                    What::Gofmt => project.goroot.join("bin/gofmt"),
                     What::Other(path) => path.clone(),
                 },
                 argv: self.argv(),
@@ -240,6 +245,14 @@ impl<'a> Prepared<'a> {
         })
     }
 
+    /// The toolchain as the plan's project has it.
+    fn seen(&self, project: &Project) -> &Toolchain {
+        match project.goroot == self.toolchain.goroot {
+            true => self.toolchain,
+            false => self.toolchain.on_disk(),
+        }
+    }
+
     fn environment(
         &self,
         own: &OwnFiles,
@@ -255,7 +268,7 @@ impl<'a> Prepared<'a> {
         let (home, tmp) = own.of_cage(cage);
         let mut made = environment::rebuild(&environment::Inputs {
             caller: &self.session.environment,
-            toolchain: self.toolchain,
+            toolchain: self.seen(project),
             build_cache: if cage == Cage::Tool {
                 &self.caches.gocache
             } else {

@@ -48,9 +48,8 @@ impl<'a> Prepared<'a> {
         let protected = Protected::new(&policy.files.protected, &led_to);
         let outputs = match what.go() {
             Some(go) => {
-                let tree = tree.as_deref();
-                read.extend(links::inputs(&go.inputs, workspace, policy, tree)?);
-                outputs_of(go, policy, tree, &protected)?
+                read.extend(links::inputs(&go.inputs, workspace, policy, within)?);
+                outputs_of(go, policy, within, &protected)?
             }
             None => Outputs::default(),
         };
@@ -72,6 +71,7 @@ impl<'a> Prepared<'a> {
             read,
             write: Vec::new(),
             goroot: toolchain.goroot.clone(),
+            goroot_copy: toolchain.copy.as_ref().map(|it| it.goroot.clone()),
             goroot_linked: toolchain.linked.clone(),
             gocache: caches.gocache.clone(),
             gomodcache: caches.gomodcache.clone(),
