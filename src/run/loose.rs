@@ -40,13 +40,23 @@ pub(super) struct Found {
 /// There is none.
 pub(super) fn find(choice: &Choice<'_>) -> Result<Found, ToolchainError> {
     let noted = RefCell::default();
-    let toolchain = toolchain::discover(&Choice {
+    let discovered = toolchain::discover(&Choice {
         trust: choice.trust.noting(&noted),
         ..*choice
-    })?;
+    });
     let mut open: Vec<Untrusted> = noted.take();
     open.sort_by(|a, b| a.path().cmp(b.path()));
     open.dedup_by(|a, b| a.path() == b.path());
+    let toolchain = match discovered {
+        Ok(toolchain) => toolchain,
+        // What others could have put there need not be looked at further.
+        Err(_) if !open.is_empty() => {
+            let source = open.remove(0);
+            let path = source.path().to_owned();
+            return Err(ToolchainError::Untrusted { path, source });
+        }
+        Err(error) => return Err(error),
+    };
     Ok(Found { toolchain, open })
 }
 
@@ -74,44 +84,41 @@ impl Found {
             self.why()
         );
         let code = self.open.first().map_or(Code::GorootWritable, Refuse::code);
-        Refused::new(code, text)
-            .words(self.command())
+        let refused = Refused::new(code, text);
+        let refused = self.command().into_iter().fold(refused, Refused::words);
+        refused
             .option("--goroot /usr/local/go")
             .profile("toolchain.loose = \"allow\"")
     }
 
-    /// The command that closes it.
-    pub fn command(&self) -> String {
+    /// The command that closes it. There is none where another user owns a part of it: what that user has put there
+    /// is no better for another owner.
+    pub fn command(&self) -> Option<String> {
         let goroot = &self.toolchain.goroot;
+        if self
+            .open
+            .iter()
+            .any(|one| matches!(one, Untrusted::Owner { .. }))
+        {
+            return None;
+        }
+        let paths = self.open.iter().map(Untrusted::path);
+        let (within, above): (Vec<_>, Vec<_>) = paths.partition(|path| path.starts_with(goroot));
+        let above: Vec<_> = above.into_iter().map(shell_path).collect();
         let mut commands = Vec::new();
-        let is_within = |one: &Untrusted| one.path().starts_with(goroot);
-        let is_foreign = |one: &Untrusted| matches!(one, Untrusted::Owner { .. });
-        let above = |foreign: bool| {
-            let mut paths: Vec<_> = self.open.iter().collect();
-            paths.retain(|one| !is_within(one) && is_foreign(one) == foreign);
-            let paths = paths.into_iter().map(|one| shell_path(one.path()));
-            paths.collect::<Vec<_>>().join(" ")
-        };
-        let below = |foreign: bool| {
-            let mut within = self.open.iter().filter(|one| is_within(one));
-            within.any(|one| is_foreign(one) == foreign)
-        };
-        let goroot = shell_path(goroot);
-        let (owners, modes) = (above(true), above(false));
-        if !owners.is_empty() {
-            commands.push(format!("chown root: {owners}"));
+        if !above.is_empty() {
+            commands.push(format!("chmod go-w {}", above.join(" ")));
         }
-        if below(true) {
-            commands.push(format!("chown -R root: {goroot}"));
+        if !within.is_empty() {
+            commands.push(format!("chmod -R go-w {}", shell_path(goroot)));
         }
-        if !modes.is_empty() {
-            commands.push(format!("chmod go-w {modes}"));
-        }
-        // A folder that was another user's may hold more that others can write.
-        if below(false) || below(true) {
-            commands.push(format!("chmod -R go-w {goroot}"));
-        }
-        commands.join(" && ")
+        Some(commands.join(" && "))
+    }
+
+    /// What is said of it in a line, with what closes it.
+    fn in_words(&self) -> String {
+        let closes = self.command().map(|it| format!(" ({it} closes it)"));
+        format!("{}{}", self.why(), closes.unwrap_or_default())
     }
 }
 
@@ -136,9 +143,8 @@ pub fn here() -> Result<String, String> {
     match found.is_closed() {
         true => Ok(format!("{name}; nobody else could change it")),
         false => Ok(format!(
-            "{name}; other users could change it: {}; runs use a verified copy ({} closes it)",
-            found.why(),
-            found.command()
+            "{name}; runs use a verified copy, since other users could change it: {}",
+            found.in_words()
         )),
     }
 }
@@ -171,8 +177,8 @@ pub(super) fn settle(
         Loose::Verify => {
             let copy = verified(project, &found)?;
             console.warn(&format!(
-                "other users could change the Go in {goroot}: a verified copy of it runs ({})",
-                found.command()
+                "a verified copy of the Go in {goroot} runs, since other users could change it: {}",
+                found.in_words()
             ));
             Ok(copy)
         }

@@ -1,7 +1,7 @@
 //! The toolchain that runs: the one found, or the one that the project's lines ask for, which is
 //! fetched where it is not at hand.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::caches::{self, Missing};
@@ -162,7 +162,8 @@ fn discover(project: &Project<'_>, command: &Command) -> anyhow::Result<loose::F
     Ok(loose::find(&choice)?)
 }
 
-/// The caller's GOTOOLCHAIN, else that of `$GOROOT/go.env`.
+/// The caller's GOTOOLCHAIN, in the environment or by `go env -w`, else that of `$GOROOT/go.env`. Which Go it may
+/// choose the policy bounds.
 fn wish(session: &Session<'_>, found: &Toolchain) -> Result<select::Wish, SelectError> {
     let own = || {
         let setting = found
@@ -171,8 +172,9 @@ fn wish(session: &Session<'_>, found: &Toolchain) -> Result<select::Wish, Select
             .find(|(name, _)| name == "GOTOOLCHAIN");
         setting.map(|(_, value)| value.as_str())
     };
-    let named = session.variable("GOTOOLCHAIN").map(OsString::as_os_str);
-    match named.and_then(OsStr::to_str).or_else(own) {
+    let named = session.go_variable("GOTOOLCHAIN");
+    let named = named.map(|value| value.to_string_lossy().into_owned());
+    match named.as_deref().or_else(own) {
         Some(value) => select::Wish::parse(value),
         None => Ok(select::Wish::Auto),
     }

@@ -14,6 +14,7 @@ use support::{Ended, Env, Site, checkout, copy_tree, goroot, write};
 mod outputs;
 mod places;
 mod programs;
+mod toolchains;
 
 const MODULE: &str = "module example.com/m\n\ngo 1.21\n";
 

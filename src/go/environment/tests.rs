@@ -18,6 +18,7 @@ fn make(
             .iter()
             .map(|(n, v)| (n.to_string(), v.to_string()))
             .collect(),
+        is_dynamic: false,
         copy: None,
     };
     let modules = policy::Modules {

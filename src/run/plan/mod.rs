@@ -230,7 +230,7 @@ impl<'a> Prepared<'a> {
             cage,
             way,
             wraps,
-            dynamic: is_stamped,
+            dynamic: is_stamped || self.toolchain.is_dynamic,
             outputs: self.outputs.paths(),
             placeholders: self.outputs.placeholders(),
             stage: self.stage(host).ok(),
