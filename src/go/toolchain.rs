@@ -347,14 +347,9 @@ fn linked(
     let mut linked = Vec::new();
     for folder in WITH_LINKS {
         let folder = goroot.join(folder);
-        let is_folder = look::symlink_metadata(&folder).is_ok_and(|found| found.is_dir());
-        if !is_folder {
+        let Ok(entries) = look::read_dir(&folder) else {
             continue;
-        }
-        let entries = look::read_dir(&folder).map_err(|source| ToolchainError::Read {
-            path: folder.clone(),
-            source,
-        })?;
+        };
         for entry in entries {
             // A link that leads nowhere (documentation that is not installed) grants nothing.
             if entry.kind().is_symlink() && look::exists(entry.path()) {

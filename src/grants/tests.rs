@@ -49,6 +49,7 @@ fn plan(base: &Path, namespaces: bool) -> Plan {
         write: Vec::new(),
         goroot: base.join("goroot"),
         goroot_copy: None,
+        links: Vec::new(),
         goroot_linked: Vec::new(),
         gocache: base.join("gocache"),
         gomodcache: base.join("gomodcache"),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::build::has_one_folder;
 use super::grants::Programs;
 use super::hidden::covers;
-use super::inputs::{Error, Inputs};
+use super::inputs::{Error, Inputs, Link, Project};
 use super::own::{OWN_FOLDER, OwnFiles, PROGRAM_ROOT};
 use super::system::{self, Account, Found, System};
 use super::tree::Tree;
@@ -50,6 +50,7 @@ pub(super) fn view(
             content,
         });
     }
+    nodes.extend(links(project, &nodes));
     nodes.extend(covers(inputs, &nodes));
     add_links(&mut nodes, &inputs.policy.files.links);
     let overlay = overlay(inputs);
@@ -74,6 +75,29 @@ pub(super) fn view(
     };
     view.sort();
     Ok(view)
+}
+
+/// The caller's links that lie where the view has nothing of its own: what a mount shows has its links.
+fn links(project: &Project, nodes: &[Node]) -> Vec<Node> {
+    let is_free = |link: &&Link| {
+        let mut targets = nodes.iter().map(|node| (node, node.target()));
+        !targets.any(|(node, target)| {
+            is_below(target, &link.path) || is_mount(node) && is_below(&link.path, target)
+        })
+    };
+    let free = project.links.iter().filter(is_free);
+    let nodes = free.map(|link| Node::Symlink {
+        target: link.path.clone(),
+        to: link.to.clone(),
+    });
+    nodes.collect()
+}
+
+fn is_mount(node: &Node) -> bool {
+    matches!(
+        node,
+        Node::Bind { .. } | Node::Tmpfs { .. } | Node::Proc { .. } | Node::Terminals { .. }
+    )
 }
 
 /// HOME of each cage.

@@ -18,6 +18,7 @@ mod grants;
 mod guarded;
 mod hints;
 mod identity;
+mod led;
 mod limits;
 mod links;
 mod loose;

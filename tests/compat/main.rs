@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use support::{Ended, Env, Site, checkout, copy_tree, goroot, write};
 
+mod callers;
 mod outputs;
 mod places;
 mod programs;

@@ -1,5 +1,6 @@
 //! From the project and the command to what [`crate::plan::build`] decides from.
 
+mod callers;
 mod folders;
 mod prepare;
 mod tree;
@@ -292,6 +293,7 @@ impl<'a> Prepared<'a> {
             add_flags: &self.add_flags,
             stamping: &self.stamping,
         })?;
+        self.add_callers_own(&mut made, project);
         if cage == Cage::Tool {
             // Apart from the programs' temporary folder: what go builds there is not theirs to write.
             made.pairs.retain(|(name, _)| name != "GOTMPDIR");

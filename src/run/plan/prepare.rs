@@ -9,7 +9,7 @@ use anyhow::Context;
 use super::super::caches::{self, Caches, Missing};
 use super::super::identity::Who;
 use super::super::what::{What, stamping, what};
-use super::super::{Command, Session, git, identity, links, protected, scratch, stage, way};
+use super::super::{Command, Session, git, identity, led, links, protected, scratch, stage, way};
 use super::{Prepared, is_roots, written};
 use crate::files::Judged;
 use crate::files::look;
@@ -63,6 +63,7 @@ impl<'a> Prepared<'a> {
         let (judged, opened) = judged(&caches, &who, policy, tree.as_deref(), is_mapped)?;
         let scratch = scratch::choose(session, written(tree.as_ref(), policy), run)?;
         let project = Project {
+            links: led::links(session, arguments, within),
             tree,
             judged,
             mapped,
