@@ -13,6 +13,7 @@ use crate::host::{Host, mandatory, notification};
 use crate::launch::probe;
 use crate::plan::{Holding, Identity, guarantees};
 use crate::policy::{Guarantee, Layer};
+use crate::run;
 
 /// One line about a mechanism.
 struct Mechanism {
@@ -149,7 +150,17 @@ fn mechanisms(
         remedy: None,
     });
     mechanisms.extend(mandatory());
+    mechanisms.push(go());
     mechanisms
+}
+
+/// The Go that a run would use.
+fn go() -> Mechanism {
+    Mechanism {
+        what: "go",
+        state: run::go_here(),
+        remedy: Some("install Go (https://go.dev/doc/install), or name one with --goroot"),
+    }
 }
 
 /// AppArmor and SELinux: whether a profile's `[layers]` can name them here.

@@ -10,6 +10,7 @@ mod connection;
 mod count;
 mod escape;
 mod hello;
+mod outside;
 mod peer;
 mod relay;
 mod request;
@@ -24,6 +25,7 @@ mod tunnel;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
+pub use self::outside::ChecksumDatabase;
 pub use self::relay::{Passed, Program, Relay, RelayConfig, RelayHandle};
 use self::server::Shared;
 use crate::policy::{Modules, Network};

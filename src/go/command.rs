@@ -78,6 +78,8 @@ pub struct GoCommand {
     pub runs_cached_tool: bool,
     /// What it is asked to write, sorted.
     pub outputs: Vec<Output>,
+    /// Where `go install` puts programs.
+    pub installs_to: Option<PathBuf>,
     /// What it is asked to read by path (`-pgo`, files given as arguments), sorted.
     pub inputs: Vec<PathBuf>,
     /// The folder that `-C` changes to.
@@ -91,6 +93,13 @@ pub struct GoCommand {
     pub fuzzes: bool,
     /// What `-buildvcs` on the command line asks for, unless that is `auto`.
     pub buildvcs: Option<bool>,
+}
+
+impl GoCommand {
+    /// Whether the go command itself may fetch modules.
+    pub fn fetches_itself(&self) -> bool {
+        self.fetches && self.cage == Cage::Tool
+    }
 }
 
 /// A go command line and what it depends on.
@@ -198,6 +207,7 @@ pub fn classify(call: &Call<'_>) -> Result<GoCommand, CommandError> {
         runs_cached_tool: tool
             .is_some_and(|tool| own_tool && !call.toolchain.is_some_and(|it| it.has_built(tool))),
         outputs: outputs::outputs(&place),
+        installs_to: call.gobin.filter(|_| name == "install").map(Path::to_owned),
         inputs: outputs::inputs(&place),
         changed_dir: head.chdir.is_some().then_some(cwd.clone()),
         exec_position: head.end,

@@ -48,8 +48,8 @@ type Files = BTreeMap<String, (PathBuf, Metadata)>;
 /// # Errors
 /// What cannot be read, and what a module cannot hold: links, devices, a `go.mod` that differs.
 pub fn h1(folder: &Path, module: &str) -> Result<String, HashError> {
-    let files = files(folder)?;
-    let mut summary = Sha256::new();
+    let files = files(folder, &|_| true)?;
+    let mut digests = BTreeMap::new();
     for (name, (path, _)) in &files {
         if let Some(original) = original(name, &files) {
             if digest(path)? != digest(original)? {
@@ -58,9 +58,18 @@ pub fn h1(folder: &Path, module: &str) -> Result<String, HashError> {
             }
             continue;
         }
-        summary.update(format!("{}  {module}/{name}\n", hex(&digest(path)?)));
+        digests.insert(name.clone(), digest(path)?);
     }
-    Ok(format!("h1:{}", BASE64_STANDARD.encode(summary.finalize())))
+    Ok(summary(&digests, module))
+}
+
+/// The `h1:` hash of a module whose files have these names and SHA-256 digests.
+pub fn summary(digests: &BTreeMap<String, [u8; 32]>, module: &str) -> String {
+    let mut summary = Sha256::new();
+    for (name, digest) in digests {
+        summary.update(format!("{}  {module}/{name}\n", hex(digest)));
+    }
+    format!("h1:{}", BASE64_STANDARD.encode(summary.finalize()))
 }
 
 /// A digest that changes when any file is written, exchanged, added or taken away: of each file its place
@@ -69,8 +78,16 @@ pub fn h1(folder: &Path, module: &str) -> Result<String, HashError> {
 /// # Errors
 /// As those of [`h1`].
 pub fn fingerprint(folder: &Path) -> Result<String, HashError> {
+    fingerprint_of(folder, &|_| true)
+}
+
+/// The same of the files and folders whose names in the folder are `wanted`.
+///
+/// # Errors
+/// As those of [`h1`].
+pub fn fingerprint_of(folder: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<String, HashError> {
     let mut summary = Sha256::new();
-    for (name, (_, found)) in files(folder)? {
+    for (name, (_, found)) in files(folder, wanted)? {
         summary.update(name.as_bytes());
         summary.update([0]);
         let numbers = [found.dev(), found.ino(), found.size()];
@@ -103,7 +120,7 @@ fn digest(path: &Path) -> Result<[u8; 32], HashError> {
     }
 }
 
-fn files(folder: &Path) -> Result<Files, HashError> {
+fn files(folder: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Files, HashError> {
     let mut files = Files::new();
     let mut folders = vec![(folder.to_owned(), String::new())];
     while let Some((folder, prefix)) = folders.pop() {
@@ -111,14 +128,17 @@ fn files(folder: &Path) -> Result<Files, HashError> {
         for entry in entries {
             let entry = entry.map_err(|source| unreadable(&folder, source))?;
             let path = entry.path();
-            let found = entry
-                .metadata()
-                .map_err(|source| unreadable(&path, source))?;
             let name = entry.file_name();
             let Ok(name) = std::str::from_utf8(name.as_bytes()) else {
                 return Err(foreign(&path, "has a name that no module holds"));
             };
             let name = format!("{prefix}{name}");
+            if !wanted(&name) {
+                continue;
+            }
+            let found = entry
+                .metadata()
+                .map_err(|source| unreadable(&path, source))?;
             if found.is_dir() {
                 folders.push((path, name + "/"));
             } else if found.is_file() && !name.contains('\n') {

@@ -116,7 +116,8 @@ pub(super) fn outputs(place: &Place<'_>) -> Vec<Output> {
 }
 
 fn install(place: &Place<'_>, sink: &mut Sink<'_>) {
-    if let Some(gobin) = place.call.gobin {
+    // Go itself refuses one that is not absolute.
+    if let Some(gobin) = place.call.gobin.filter(|gobin| gobin.is_absolute()) {
         sink.add(place.cwd, gobin.as_os_str(), Kind::Folder, "GOBIN");
     }
 }

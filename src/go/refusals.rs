@@ -207,7 +207,6 @@ impl Refuse for SelectError {
         match self {
             SelectError::Line { .. } => Vec::new(),
             SelectError::Missing { why, wanted, .. } => match why {
-                NoOther::Local => vec![words("unset GOTOOLCHAIN")],
                 NoOther::NoRelease => vec![words(format!("go mod edit -go={wanted}.0"))],
             },
             SelectError::Absent { wanted, .. } => absent(wanted),

@@ -55,9 +55,6 @@ impl Wish {
 /// Why no other toolchain than the one found can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum NoOther {
-    /// The caller forbids it.
-    #[error("GOTOOLCHAIN=local forbids another")]
-    Local,
     /// What is asked for is a language version.
     #[error("no release has this name")]
     NoRelease,
@@ -157,9 +154,6 @@ pub fn select(request: &Request<'_>) -> Result<Toolchain, SelectError> {
         goroot: request.found.goroot.clone(),
         why,
     };
-    if *request.wish == Wish::Local {
-        return Err(missing(NoOther::Local));
-    }
     if version.is_language() {
         return Err(missing(NoOther::NoRelease));
     }
@@ -185,19 +179,21 @@ pub fn select(request: &Request<'_>) -> Result<Toolchain, SelectError> {
 /// The version that is asked for and is not the one found, and who asks.
 fn wanted(request: &Request<'_>) -> Result<Option<(Version, String)>, SelectError> {
     let found = &request.found.version;
-    if let Wish::Exactly(version) = request.wish {
+    let named = |version: &Version| (version.clone(), "GOTOOLCHAIN".to_owned());
+    let mut wanted = match request.wish {
         // Whether the project's lines are content with it, go itself says.
-        return Ok((version != found).then(|| (version.clone(), "GOTOOLCHAIN".to_owned())));
-    }
-    let mut wanted: Option<(Version, String)> = None;
+        Wish::Local => return Ok(None),
+        Wish::Exactly(version) => return Ok((version != found).then(|| named(version))),
+        Wish::Auto => None,
+        // Also one that is older than the one found.
+        Wish::AtLeast(version) => Some(named(version)),
+    };
     let mut ask = |version: Version, place: String| {
-        if version > *found && wanted.as_ref().is_none_or(|(w, _)| version > *w) {
+        let least = wanted.as_ref().map_or(found, |(version, _)| version);
+        if version > *least {
             wanted = Some((version, place));
         }
     };
-    if let Wish::AtLeast(version) = request.wish {
-        ask(version.clone(), "GOTOOLCHAIN".to_owned());
-    }
     if let Some(line) = &request.lines.go {
         let place = line.place("go");
         let version = line.text.parse().map_err(|source| SelectError::Line {
@@ -206,8 +202,8 @@ fn wanted(request: &Request<'_>) -> Result<Option<(Version, String)>, SelectErro
         })?;
         ask(version, place);
     }
-    // Under GOTOOLCHAIN=local bare go leaves toolchain lines aside; `default` asks for nothing.
-    if let (Some(line), true) = (&request.lines.toolchain, *request.wish != Wish::Local)
+    // `default` asks for nothing.
+    if let Some(line) = &request.lines.toolchain
         && line.text != "default"
     {
         let place = line.place("toolchain");
@@ -217,10 +213,14 @@ fn wanted(request: &Request<'_>) -> Result<Option<(Version, String)>, SelectErro
         })?;
         ask(version, place);
     }
-    Ok(wanted)
+    Ok(wanted.filter(|(version, _)| version != found))
 }
 
-fn check_range(
+/// Whether the policy lets a version be used.
+///
+/// # Errors
+/// It does not.
+pub fn check_range(
     version: &Version,
     place: &str,
     range: Option<&(String, String)>,

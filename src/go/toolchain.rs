@@ -31,21 +31,48 @@ pub struct Toolchain {
     pub linked: Vec<PathBuf>,
     /// The settings of `$GOROOT/go.env`, which `GOENV=off` does not switch off.
     pub settings: Vec<(String, String)>,
+    /// Whether the go command or a tool of it needs the system's libraries, as those of some distributions do.
+    pub is_dynamic: bool,
+    /// Where its files lie, if they are only shown at GOROOT: the same Go at its own place.
+    pub copy: Option<Box<Toolchain>>,
 }
 
 /// The first Go whose `go tool` builds tools that are not there.
 const BUILDS_TOOLS: &str = "1.25";
 
 impl Toolchain {
+    /// This Go, shown at another place than its own.
+    pub fn shown_at(self, goroot: &Path) -> Toolchain {
+        let moved = |path: &Path| match path.strip_prefix(&self.goroot) {
+            Ok(inner) => goroot.join(inner),
+            Err(_) => path.to_owned(),
+        };
+        Toolchain {
+            go: moved(&self.go),
+            goroot: goroot.to_owned(),
+            version: self.version.clone(),
+            tool_dir: moved(&self.tool_dir),
+            linked: self.linked.clone(),
+            settings: self.settings.clone(),
+            is_dynamic: self.is_dynamic,
+            copy: Some(Box::new(self)),
+        }
+    }
+
+    /// This Go where its files lie.
+    pub fn on_disk(&self) -> &Toolchain {
+        self.copy.as_deref().unwrap_or(self)
+    }
+
     /// Whether a tool is there, built.
     pub fn has_built(&self, tool: &OsStr) -> bool {
-        look::exists(self.tool_dir.join(tool))
+        look::exists(self.on_disk().tool_dir.join(tool))
     }
 
     /// Whether `go tool` builds a tool, from GOROOT's source.
     pub fn builds(&self, tool: &OsStr) -> bool {
         let first = BUILDS_TOOLS.parse::<Version>();
-        let source = look::read_dir(self.goroot.join("src/cmd").join(tool));
+        let source = look::read_dir(self.on_disk().goroot.join("src/cmd").join(tool));
         let mut files = source.into_iter().flatten();
         first.is_ok_and(|first| self.version >= first)
             && files.any(|file| file.path().extension().is_some_and(|it| it == "go"))
@@ -197,7 +224,7 @@ pub fn open(go: &Path, trust: &Trust<'_>) -> Result<Toolchain, ToolchainError> {
         },
     };
     let go = trust.resolve(go).map_err(|source| refuse(go, source))?;
-    check_elf(&go)?;
+    let mut is_dynamic = check_elf(&go)?;
     let goroot = go
         .parent()
         .filter(|bin| bin.ends_with("bin"))
@@ -222,7 +249,7 @@ pub fn open(go: &Path, trust: &Trust<'_>) -> Result<Toolchain, ToolchainError> {
     let version = read_version(goroot, &resolve(&version_path)?)?;
     let tool_dir = resolve(&goroot.join(format!("pkg/tool/linux_{}", host_arch())))?;
     for tool in ["compile", "link", "asm"] {
-        resolve(&tool_dir.join(tool))?;
+        is_dynamic |= check_elf(&resolve(&tool_dir.join(tool))?)?;
     }
     resolve(&goroot.join("src/runtime"))?;
     let mut linked = linked(goroot, &resolve)?;
@@ -237,6 +264,8 @@ pub fn open(go: &Path, trust: &Trust<'_>) -> Result<Toolchain, ToolchainError> {
         version,
         tool_dir,
         linked,
+        is_dynamic,
+        copy: None,
     })
 }
 
@@ -257,17 +286,18 @@ fn not_goroot(go: &Path, missing: &Path) -> ToolchainError {
     }
 }
 
-fn check_elf(go: &Path) -> Result<(), ToolchainError> {
-    let mut magic = [0; 4];
+/// Makes sure that it is a program. Whether it is linked dynamically.
+fn check_elf(go: &Path) -> Result<bool, ToolchainError> {
+    let mut start = [0; 4096];
     let read = |source| ToolchainError::Read {
         path: go.to_owned(),
         source,
     };
     let got = look::open(go)
-        .and_then(|mut f| f.read(&mut magic))
+        .and_then(|mut f| f.read(&mut start))
         .map_err(read)?;
-    let what = match &magic[..got] {
-        b"\x7fELF" => return Ok(()),
+    let what = match &start[..got] {
+        [0x7f, b'E', b'L', b'F', ..] => return Ok(has_interpreter(&start[..got])),
         [b'#', b'!', ..] => "a script",
         _ => "no ELF program",
     };
@@ -275,6 +305,24 @@ fn check_elf(go: &Path) -> Result<(), ToolchainError> {
         go: go.to_owned(),
         what,
     })
+}
+
+/// Whether the start of a 64-bit ELF file asks for a dynamic loader (elf(5): PT_INTERP).
+fn has_interpreter(start: &[u8]) -> bool {
+    const INTERP: u64 = 3;
+    let number = |at: usize, length: usize| {
+        let bytes = start.get(at..at.checked_add(length)?)?;
+        let bytes = bytes.iter().rev();
+        Some(bytes.fold(0, |number: u64, byte| number << 8 | u64::from(*byte)))
+    };
+    let found = || {
+        let table = usize::try_from(number(0x20, 8)?).ok()?;
+        let size = usize::try_from(number(0x36, 2)?).ok()?;
+        let count = usize::try_from(number(0x38, 2)?).ok()?;
+        let kind = |entry: usize| number(table.checked_add(entry * size)?, 4);
+        Some((0..count).any(|entry| kind(entry) == Some(INTERP)))
+    };
+    found().unwrap_or(false)
 }
 
 fn read_version(goroot: &Path, path: &Path) -> Result<Version, ToolchainError> {
@@ -289,21 +337,26 @@ fn read_version(goroot: &Path, path: &Path) -> Result<Version, ToolchainError> {
     })
 }
 
+/// Folders of GOROOT in which distributions have links: Debian has `src` and `pkg/include` below /usr/share.
+const WITH_LINKS: [&str; 7] = ["", "bin", "lib", "pkg", "pkg/include", "pkg/tool", "src"];
+
 fn linked(
     goroot: &Path,
     resolve: &dyn Fn(&Path) -> Result<PathBuf, ToolchainError>,
 ) -> Result<Vec<PathBuf>, ToolchainError> {
-    let read = |source| ToolchainError::Read {
-        path: goroot.to_owned(),
-        source,
-    };
     let mut linked = Vec::new();
-    for entry in look::read_dir(goroot).map_err(read)? {
-        // A link that leads nowhere (documentation that is not installed) grants nothing.
-        if entry.kind().is_symlink() && look::exists(entry.path()) {
-            let target = resolve(&entry.path())?;
-            if !target.starts_with(goroot) {
-                linked.push(target);
+    for folder in WITH_LINKS {
+        let folder = goroot.join(folder);
+        let Ok(entries) = look::read_dir(&folder) else {
+            continue;
+        };
+        for entry in entries {
+            // A link that leads nowhere (documentation that is not installed) grants nothing.
+            if entry.kind().is_symlink() && look::exists(entry.path()) {
+                let target = resolve(&entry.path())?;
+                if !target.starts_with(goroot) {
+                    linked.push(target);
+                }
             }
         }
     }

@@ -3,8 +3,9 @@
 //! A path is resolved one component at a time and each folder and link on the way is judged, so
 //! that nobody but root and the caller can decide what the result is. It reads metadata only.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -57,6 +58,19 @@ pub enum Untrusted {
     Loop(PathBuf),
 }
 
+impl Untrusted {
+    /// The component in question.
+    pub fn path(&self) -> &Path {
+        match self {
+            Untrusted::Unreadable { path, .. }
+            | Untrusted::WorldWritable { path, .. }
+            | Untrusted::GroupWritable { path, .. }
+            | Untrusted::Owner { path, .. }
+            | Untrusted::Loop(path) => path,
+        }
+    }
+}
+
 /// For whom paths are judged.
 #[derive(Clone, Copy, Debug)]
 pub struct Trust<'a> {
@@ -66,6 +80,8 @@ pub struct Trust<'a> {
     pub gid: u32,
     /// Folders above this one are not judged; `/` but in tests.
     pub(super) below: &'a Path,
+    /// Where what others could change is noted, instead of being refused.
+    pub(super) noted: Option<&'a RefCell<Vec<Untrusted>>>,
 }
 
 impl Trust<'static> {
@@ -75,6 +91,17 @@ impl Trust<'static> {
             uid,
             gid,
             below: Path::new("/"),
+            noted: None,
+        }
+    }
+}
+
+impl<'a> Trust<'a> {
+    /// The same, which notes what others could change and refuses nothing for it.
+    pub fn noting(self, noted: &'a RefCell<Vec<Untrusted>>) -> Trust<'a> {
+        Trust {
+            noted: Some(noted),
+            ..self
         }
     }
 }
@@ -109,6 +136,7 @@ impl Trust<'_> {
                     source,
                 })?;
                 at.pop();
+                self.judge_link(&at, &next, &meta)?;
                 if target.is_absolute() {
                     at = PathBuf::from("/");
                 }
@@ -120,32 +148,58 @@ impl Trust<'_> {
         Ok(at)
     }
 
+    /// A link in a folder where everybody may make one is worth no more than who made it.
+    fn judge_link(&self, folder: &Path, name: &OsStr, link: &Metadata) -> Result<(), Untrusted> {
+        if look_at(folder)?.mode() & 0o022 == 0 {
+            return Ok(());
+        }
+        self.judge_owner(&folder.join(name), link)
+    }
+
+    fn judge_owner(&self, path: &Path, meta: &Metadata) -> Result<(), Untrusted> {
+        let owner = meta.uid();
+        match owner == 0 || owner == self.uid {
+            true => Ok(()),
+            false => self.note(Untrusted::Owner {
+                path: path.to_owned(),
+                owner,
+            }),
+        }
+    }
+
     fn judge(&self, path: &Path, meta: &Metadata) -> Result<(), Untrusted> {
         if self.below != path && self.below.starts_with(path) {
             return Ok(());
         }
-        let (owner, gid, mode) = (meta.uid(), meta.gid(), meta.mode() & 0o7777);
+        self.judge_owner(path, meta)?;
+        let (gid, mode) = (meta.gid(), meta.mode() & 0o7777);
+        // In a sticky folder others can add names, and not replace those of root and the caller, whose owners are
+        // judged (/tmp, /nix/store).
+        if meta.is_dir() && mode & 0o1000 != 0 {
+            return Ok(());
+        }
         let path = || path.to_owned();
-        if owner != 0 && owner != self.uid {
-            return Err(Untrusted::Owner {
-                path: path(),
-                owner,
-            });
-        }
         if mode & 0o002 != 0 {
-            return Err(Untrusted::WorldWritable { path: path(), mode });
+            return self.note(Untrusted::WorldWritable { path: path(), mode });
         }
-        // In a sticky folder the group can add names but not replace the ones judged here
-        // (/nix/store is such a folder).
-        let sticky = meta.is_dir() && mode & 0o1000 != 0;
-        if mode & 0o020 != 0 && !sticky && gid != 0 && gid != self.gid && !empty_staff(gid) {
-            return Err(Untrusted::GroupWritable {
+        if mode & 0o020 != 0 && gid != 0 && gid != self.gid && !empty_staff(gid) {
+            return self.note(Untrusted::GroupWritable {
                 path: path(),
                 gid,
                 mode,
             });
         }
         Ok(())
+    }
+
+    fn note(&self, found: Untrusted) -> Result<(), Untrusted> {
+        match self.noted {
+            Some(noted) => {
+                noted.borrow_mut().push(found);
+                Ok(())
+            }
+            None => Err(found),
+        }
     }
 }
 
@@ -206,6 +260,7 @@ mod tests {
             uid,
             gid: u32::MAX,
             below: &base,
+            noted: None,
         };
         assert_eq!(
             trust.resolve(&base.join("a/far/file")).expect("resolved"),
@@ -220,19 +275,54 @@ mod tests {
             uid,
             gid: u32::MAX,
             below: &base,
+            noted: None,
         };
-        for mode in [0o777, 0o1777] {
-            chmod(&base.join("a"), mode);
-            assert!(matches!(
-                trust.resolve(&base.join("a/b/file")),
-                Err(Untrusted::WorldWritable { .. })
-            ));
-        }
+        chmod(&base.join("a"), 0o777);
+        assert!(matches!(
+            trust.resolve(&base.join("a/b/file")),
+            Err(Untrusted::WorldWritable { .. })
+        ));
+        let noted = RefCell::default();
+        assert!(trust.noting(&noted).resolve(&base.join("a/b/file")).is_ok());
+        assert!(matches!(
+            noted.take().as_slice(),
+            [Untrusted::WorldWritable { path, .. }] if *path == base.join("a")
+        ));
         symlink("a/b/file", base.join("link")).expect("link");
         assert!(matches!(
             trust.resolve(&base.join("link")),
             Err(Untrusted::WorldWritable { .. })
         ));
+    }
+
+    #[test]
+    fn in_a_sticky_folder_what_others_have_made_is_refused() {
+        let (_dir, base, uid) = scene();
+        let trust = Trust {
+            uid,
+            gid: u32::MAX,
+            below: &base,
+            noted: None,
+        };
+        chmod(&base.join("a"), 0o1777);
+        symlink("b/file", base.join("a/link")).expect("link");
+        assert!(trust.resolve(&base.join("a/b/file")).is_ok());
+        assert!(trust.resolve(&base.join("a/link")).is_ok());
+        let stranger = Trust {
+            uid: uid + 1,
+            ..trust
+        };
+        if uid == 0 {
+            // What root has made anybody may use.
+            std::os::unix::fs::lchown(base.join("a/link"), Some(4242), None).expect("chown");
+            let error = trust.resolve(&base.join("a/link"));
+            assert!(matches!(error, Err(Untrusted::Owner { owner: 4242, .. })));
+            std::os::unix::fs::chown(base.join("a/b"), Some(4242), None).expect("chown");
+            let error = trust.resolve(&base.join("a/b/file"));
+            assert!(matches!(error, Err(Untrusted::Owner { owner: 4242, .. })));
+        } else {
+            assert!(stranger.resolve(&base.join("a/link")).is_err());
+        }
     }
 
     #[test]
@@ -244,6 +334,7 @@ mod tests {
                 uid: uid + 1,
                 gid: u32::MAX,
                 below: &base,
+                noted: None,
             };
             assert!(matches!(trust.resolve(&file), Err(Untrusted::Owner { .. })));
             return;
@@ -253,6 +344,7 @@ mod tests {
             uid,
             gid,
             below: &base,
+            noted: None,
         };
         assert!(matches!(
             trust(0, 0).resolve(&file),
@@ -276,6 +368,7 @@ mod tests {
             uid,
             gid: 0,
             below: &base,
+            noted: None,
         };
         assert!(matches!(
             trust.resolve(&base.join("one")),

@@ -48,6 +48,8 @@ fn plan(base: &Path, namespaces: bool) -> Plan {
         read: Vec::new(),
         write: Vec::new(),
         goroot: base.join("goroot"),
+        goroot_copy: None,
+        links: Vec::new(),
         goroot_linked: Vec::new(),
         gocache: base.join("gocache"),
         gomodcache: base.join("gomodcache"),

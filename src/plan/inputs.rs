@@ -12,6 +12,15 @@ use crate::policy::protected::Matcher;
 use crate::policy::{Cage, Policy, is_device};
 use crate::refusal::{Code, Help, Refuse, shell_path};
 
+/// A symbolic link outside the work tree by which the caller has named a place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Link {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it says.
+    pub to: PathBuf,
+}
+
 /// Everything that is known about the project and its toolchain. All paths are canonical.
 #[derive(Clone, Debug)]
 pub struct Project {
@@ -31,8 +40,12 @@ pub struct Project {
     pub write: Vec<PathBuf>,
     /// GOROOT.
     pub goroot: PathBuf,
+    /// Where its files lie, if GOROOT is a place at which they are only shown.
+    pub goroot_copy: Option<PathBuf>,
     /// Folders outside GOROOT that links in it lead to.
     pub goroot_linked: Vec<PathBuf>,
+    /// Links by which the caller names places.
+    pub links: Vec<Link>,
     /// GOCACHE.
     pub gocache: PathBuf,
     /// GOMODCACHE.

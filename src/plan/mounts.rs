@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::build::has_one_folder;
 use super::grants::Programs;
 use super::hidden::covers;
-use super::inputs::{Error, Inputs};
+use super::inputs::{Error, Inputs, Link, Project};
 use super::own::{OWN_FOLDER, OwnFiles, PROGRAM_ROOT};
 use super::system::{self, Account, Found, System};
 use super::tree::Tree;
@@ -50,6 +50,7 @@ pub(super) fn view(
             content,
         });
     }
+    nodes.extend(links(project, &nodes));
     nodes.extend(covers(inputs, &nodes));
     add_links(&mut nodes, &inputs.policy.files.links);
     let overlay = overlay(inputs);
@@ -74,6 +75,29 @@ pub(super) fn view(
     };
     view.sort();
     Ok(view)
+}
+
+/// The caller's links that lie where the view has nothing of its own: what a mount shows has its links.
+fn links(project: &Project, nodes: &[Node]) -> Vec<Node> {
+    let is_free = |link: &&Link| {
+        let mut targets = nodes.iter().map(|node| (node, node.target()));
+        !targets.any(|(node, target)| {
+            is_below(target, &link.path) || is_mount(node) && is_below(&link.path, target)
+        })
+    };
+    let free = project.links.iter().filter(is_free);
+    let nodes = free.map(|link| Node::Symlink {
+        target: link.path.clone(),
+        to: link.to.clone(),
+    });
+    nodes.collect()
+}
+
+fn is_mount(node: &Node) -> bool {
+    matches!(
+        node,
+        Node::Bind { .. } | Node::Tmpfs { .. } | Node::Proc { .. } | Node::Terminals { .. }
+    )
 }
 
 /// HOME of each cage.
@@ -204,7 +228,10 @@ impl Binds {
                 run.outputs.contains(path) || is_named(path) || !is_inside_view(path, own)
             })
             // Bound as a whole, and rarely written to: what is, is a mount of its own.
-            .filter(|(path, access, _)| !(whole_usr && is_below(path, "/usr") && is_read(*access)))
+            .filter(|(path, access, _)| {
+                let is_shown = whole_usr && is_below(path, "/usr") && is_read(*access);
+                !is_shown || copy_of(inputs, path).is_some()
+            })
             .filter(|(path, _, may_be_missing)| !may_be_missing || look::exists(path))
             .map(|(path, access, _)| (path.clone(), !is_read(access)))
             .collect();
@@ -230,14 +257,15 @@ impl Binds {
         for (path, writable) in &self.paths {
             let needs_own = needs_own_mount(inputs, tree, path, *writable);
             let is_corpus = run.fuzzes && path.ends_with("fuzz");
-            if !needs_own && !is_corpus && self.shows(path, *writable) {
+            let copy = copy_of(inputs, path);
+            if !needs_own && !is_corpus && copy.is_none() && self.shows(path, *writable) {
                 continue;
             }
             // A placeholder holds nothing that its owner would have to read.
             let id_map = project.mapped.iter().any(|mapped| is_below(path, mapped))
                 && !tree.placeholders.iter().any(|own| own.path == *path);
             nodes.push(Node::Bind {
-                source: path.clone(),
+                source: copy.unwrap_or(path).clone(),
                 target: path.clone(),
                 writable: *writable,
                 id_map,
@@ -256,6 +284,13 @@ impl Binds {
             None => self.whole_usr && is_below(path, "/usr") && !writable,
         }
     }
+}
+
+/// Where the files of a path lie that is only shown at its place.
+fn copy_of<'a>(inputs: &Inputs<'a>, path: &Path) -> Option<&'a PathBuf> {
+    let project = inputs.project;
+    let copy = project.goroot_copy.as_ref();
+    copy.filter(|_| path == project.goroot)
 }
 
 /// What a program may write less of than the go command beside it needs a mount of its own. So does what is

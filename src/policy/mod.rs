@@ -15,10 +15,12 @@ pub mod pattern;
 pub mod protected;
 pub mod secrets;
 pub mod syscalls;
+mod toolchain;
 mod tree;
 
 pub use self::guarantee::{Guarantee, Layer, Requirement};
 pub use self::modules::{Modules, Network, Pin, Reach, Service};
+pub use self::toolchain::{Loose, Toolchain};
 pub use self::tree::{Runs, Staging, TreeAccess};
 
 /// Which of the two cages a rule is for.
@@ -64,6 +66,9 @@ pub struct Policy {
     pub programs: Programs,
     /// Where modules come from.
     pub modules: Modules,
+    /// Which Go may run.
+    #[serde(default)]
+    pub toolchain: Toolchain,
     /// What is reachable beyond the own loopback.
     pub network: Network,
     /// What of the caller's environment passes.
@@ -104,6 +109,7 @@ impl Policy {
                 allow_flags: Vec::new(),
             },
             modules: Modules::closed(),
+            toolchain: Toolchain::default(),
             network: Network::default(),
             environment: Environment::default(),
             limits: Limits::default(),

@@ -33,6 +33,7 @@ pub enum Key {
     Credentials,
     ModFlag,
     Toolchains,
+    Loose,
     Allow,
     Programs,
     Services,
@@ -51,11 +52,12 @@ pub enum Key {
 
 impl Key {
     /// The sections, in the order in which they are shown.
-    pub const SECTIONS: [&'static str; 9] = [
+    pub const SECTIONS: [&'static str; 10] = [
         "identity",
         "files",
         "programs",
         "modules",
+        "toolchain",
         "network",
         "environment",
         "limits",
@@ -63,7 +65,7 @@ impl Key {
         "guarantees",
     ];
 
-    const FIXED: [Key; 36] = [
+    const FIXED: [Key; 37] = [
         Key::User,
         Key::Read,
         Key::Write,
@@ -88,6 +90,7 @@ impl Key {
         Key::Credentials,
         Key::ModFlag,
         Key::Toolchains,
+        Key::Loose,
         Key::Allow,
         Key::Programs,
         Key::Services,
@@ -145,6 +148,7 @@ impl Key {
             | Key::Credentials
             | Key::ModFlag
             | Key::Toolchains => "modules",
+            Key::Loose => "toolchain",
             Key::Allow | Key::Programs | Key::Services | Key::Publish => "network",
             Key::Pass | Key::Set => "environment",
             Key::Timeout | Key::Memory | Key::Pids | Key::OpenFiles => "limits",
@@ -180,6 +184,7 @@ impl Key {
             Key::Credentials => "credentials",
             Key::ModFlag => "mod-flag",
             Key::Toolchains => "toolchains",
+            Key::Loose => "loose",
             Key::Allow => "allow",
             Key::Programs => "programs",
             Key::Services => "services",

@@ -107,6 +107,7 @@ fn replace(policy: &mut Policy, value: &Value) {
         Value::Credentials(file) => policy.modules.credentials.clone_from(file),
         Value::ModFlag(flag) => policy.modules.mod_flag.clone_from(flag),
         Value::Toolchains(range) => policy.modules.toolchains.clone_from(range),
+        Value::Loose(loose) => policy.toolchain.loose = *loose,
         Value::Programs(reach) => policy.network.programs = *reach,
         Value::Timeout(limit) => policy.limits.timeout = *limit,
         Value::Memory(limit) => policy.limits.memory = *limit,

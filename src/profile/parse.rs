@@ -12,7 +12,7 @@ use super::error::did_you_mean;
 use super::origin::Source;
 use super::setting::{Edit, Item, Setting, Value};
 use super::{Error, Key, Origin, nearest, units};
-use crate::policy::{Requirement, Staging, TreeAccess};
+use crate::policy::{Loose, Requirement, Staging, TreeAccess};
 
 /// A profile as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,6 +193,7 @@ impl Reader<'_> {
                 )))
             })?),
             Key::Toolchains => Value::Toolchains(self.range(key, node)?),
+            Key::Loose => Value::Loose(self.word(key, node, &Loose::ALL, Loose::word)?),
             Key::Allow => Value::Allow(words(check::host)?),
             Key::Programs => Value::Programs(self.reach(key, node)?),
             Key::Services => Value::Services(self.list(key, node, check::service)?),

@@ -113,6 +113,7 @@ fn values(policy: &Policy, key: Key) -> Values {
             Some((oldest, newest)) => format!("{oldest} to {newest}"),
             None => "none".to_owned(),
         }),
+        Key::Loose => one(policy.toolchain.loose.word()),
         Key::Allow => words(&policy.network.allow),
         Key::Programs => one(policy.network.programs.word()),
         Key::Services => words(&policy.network.services),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Key;
-use crate::policy::{Guarantee, Layer, Pin, Reach, Requirement, Runs, Staging, TreeAccess};
+use crate::policy::{Guarantee, Layer, Loose, Pin, Reach, Requirement, Runs, Staging, TreeAccess};
 
 /// A value, and the line it stands on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +76,7 @@ pub(super) enum Value {
     Credentials(Option<PathBuf>),
     ModFlag(Option<String>),
     Toolchains(Option<(String, String)>),
+    Loose(Loose),
     Allow(Edit<String>),
     Programs(Reach),
     Services(Edit<String>),
@@ -119,6 +120,7 @@ impl Value {
             Value::Credentials(_) => Key::Credentials,
             Value::ModFlag(_) => Key::ModFlag,
             Value::Toolchains(_) => Key::Toolchains,
+            Value::Loose(_) => Key::Loose,
             Value::Allow(_) => Key::Allow,
             Value::Programs(_) => Key::Programs,
             Value::Services(_) => Key::Services,

@@ -281,6 +281,10 @@ impl Pair<'_> {
                 self.found(Some(name.clone()), format!("sets `{name}`"))
             }
             // Which profile is the tighter one only the kernel knows.
+            Key::Loose => self.scalar(
+                new.toolchain.loose > base.toolchain.loose,
+                format!("sets `{}`", new.toolchain.loose.word()),
+            ),
             Key::Apparmor => self.scalar(
                 new.mandatory.apparmor != base.mandatory.apparmor,
                 "chooses another AppArmor profile".to_owned(),

@@ -102,7 +102,7 @@ codes! {
         "gosandbox --goroot /usr/local/go -- go build ./..."
     GorootWritable "goroot-writable"
         "somebody else could change the toolchain"
-        "chmod go-w the path, or use a Go that root owns"
+        "gosandbox --goroot /usr/local/go -- go build ./..."
     GorootInWorkTree "goroot-in-work-tree"
         "the toolchain lies in the work tree, so that the source could change it"
         "gosandbox --goroot /usr/local/go -- go build ./..."

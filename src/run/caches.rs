@@ -148,6 +148,7 @@ struct Layout {
 
 /// `--cache-dir`, else what the caller's GOCACHE and GOMODCACHE say, else the user's own places.
 fn layout(session: &Session<'_>, who: &Who) -> anyhow::Result<Layout> {
+    check_gopath(session)?;
     if let Some(folder) = &session.request.cache_dir {
         let folder = std::path::absolute(folder)?;
         return Ok(Layout {
@@ -208,6 +209,21 @@ fn layout(session: &Session<'_>, who: &Who) -> anyhow::Result<Layout> {
     })
 }
 
+/// Where the launcher keeps what nothing inside may write. `None` where no home is known.
+pub(super) fn launchers(session: &Session<'_>) -> Option<PathBuf> {
+    if let Some(folder) = &session.request.cache_dir {
+        return std::path::absolute(folder).ok();
+    }
+    if session.host.is_root() {
+        return Some(SYSTEM.into());
+    }
+    let named = session.variable("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = named
+        .filter(|path| path.is_absolute())
+        .or_else(|| Some(session.home.as_ref()?.join(".cache")))?;
+    Some(cache.join("gosandbox"))
+}
+
 /// `$XDG_CACHE_HOME` is the caller's own, not that of a user it changes to.
 fn cache_home(session: &Session<'_>, who: &Who, home: &Path) -> PathBuf {
     let named = session
@@ -217,6 +233,24 @@ fn cache_home(session: &Session<'_>, who: &Who, home: &Path) -> PathBuf {
     named
         .filter(|path| path.is_absolute())
         .unwrap_or_else(|| home.join(".cache"))
+}
+
+/// As go refuses it.
+fn check_gopath(session: &Session<'_>) -> anyhow::Result<()> {
+    let list = session.go_variable("GOPATH").unwrap_or_default();
+    let mut entries = std::env::split_paths(&list);
+    let is_relative = |entry: &PathBuf| !entry.as_os_str().is_empty() && !entry.is_absolute();
+    let Some(entry) = entries.find(is_relative) else {
+        return Ok(());
+    };
+    let text = format!(
+        "cannot use GOPATH: its entry {} is not absolute",
+        entry.display()
+    );
+    let whole = std::path::absolute(&entry).unwrap_or(entry);
+    Err(Refused::new(Code::CacheUnusable, text)
+        .words(format!("export GOPATH={}", shell_path(&whole)))
+        .into())
 }
 
 fn gopath_of(session: &Session<'_>, who: &Who) -> Option<PathBuf> {
@@ -229,19 +263,23 @@ fn gopath_of(session: &Session<'_>, who: &Who) -> Option<PathBuf> {
         .filter(|path| path.is_absolute())
 }
 
+/// The first entry of the caller's GOPATH; it may not exist.
+pub(super) fn own_gopath(session: &Session<'_>) -> Option<PathBuf> {
+    let list = session.go_variable("GOPATH");
+    let first = list.and_then(|list| std::env::split_paths(&list).next());
+    first
+        .or_else(|| Some(session.home.as_ref()?.join("go")))
+        .filter(|path| path.is_absolute())
+}
+
 /// The caller's GOMODCACHE, where a toolchain may lie; it may not exist.
 pub(super) fn module_cache(session: &Session<'_>) -> Option<PathBuf> {
     if let Some(folder) = &session.request.cache_dir {
         return Some(std::path::absolute(folder).ok()?.join("mod"));
     }
     let named = session.go_variable("GOMODCACHE").map(PathBuf::from);
-    let gopath = || {
-        let list = session.go_variable("GOPATH");
-        list.and_then(|list| std::env::split_paths(&list).next())
-            .or_else(|| Some(session.home.as_ref()?.join("go")))
-    };
     named
-        .or_else(|| Some(gopath()?.join("pkg/mod")))
+        .or_else(|| Some(own_gopath(session)?.join("pkg/mod")))
         .filter(|path| path.is_absolute())
 }
 

@@ -53,12 +53,17 @@ pub(super) fn state(session: &Session<'_>) -> Option<PathBuf> {
 /// Opens a folder of the launcher's own, and makes it and those above it where they are missing. `None` where others than
 /// root and the caller decide what lies there.
 pub(super) fn open(path: &Path) -> Option<Step> {
+    open_with(path, 0o700)
+}
+
+/// As [`open`], with another mode for what is made.
+pub(super) fn open_with(path: &Path, mode: u32) -> Option<Step> {
     let mut step = Step::start(path).ok()?;
     loop {
         match step.walk(Follow::Kept(Keeper::caller()), None).ok()? {
             Stop::There => return Keeper::caller().closes(step.found()).then_some(step),
             Stop::NotKept => return None,
-            Stop::Missing => match step.make_folder(0o700) {
+            Stop::Missing => match step.make_folder(mode) {
                 // A run beside this one was first.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 made => made.ok()?,

@@ -1,12 +1,12 @@
 //! The toolchain that runs: the one found, or the one that the project's lines ask for, which is
 //! fetched where it is not at hand.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::caches::{self, Missing};
 use super::identity::Who;
-use super::{Command, Project, Session, fetch, verify};
+use super::{Command, Project, Session, fetch, loose, verify};
 use crate::files::look;
 use crate::go::select::{self, SelectError};
 use crate::go::toolchain::{self, Toolchain, ToolchainError};
@@ -24,7 +24,7 @@ pub(super) fn choose(
     command: &Command,
 ) -> anyhow::Result<Toolchain> {
     let session = project.session;
-    let search = Search::new(project, command)?;
+    let search = Search::new(project, command, true)?;
     let own = caches::module_cache(session);
     match search.select(own.as_deref(), session.trust()) {
         Err(error) if may_be_theirs(session, &error) => {}
@@ -72,7 +72,7 @@ pub(super) fn at_hand(
     command: &Command,
 ) -> anyhow::Result<Toolchain> {
     let session = project.session;
-    let search = Search::new(project, command)?;
+    let search = Search::new(project, command, false)?;
     let own = caches::module_cache(session);
     match search.select(own.as_deref(), session.trust()) {
         Err(error) if may_be_theirs(session, &error) => {
@@ -101,8 +101,12 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(project: &'a Project<'a>, command: &Command) -> anyhow::Result<Search<'a>> {
-        let found = discover(project, command)?;
+    fn new(
+        project: &'a Project<'a>,
+        command: &Command,
+        fetches: bool,
+    ) -> anyhow::Result<Search<'a>> {
+        let found = loose::settle(project, discover(project, command)?, fetches)?;
         let wish = wish(project.session, &found)?;
         Ok(Search {
             project,
@@ -138,7 +142,7 @@ fn trust(session: &Session<'_>, who: &Who) -> Trust<'static> {
     }
 }
 
-fn discover(project: &Project<'_>, command: &Command) -> anyhow::Result<Toolchain> {
+fn discover(project: &Project<'_>, command: &Command) -> anyhow::Result<loose::Found> {
     let Project {
         session, workspace, ..
     } = *project;
@@ -149,15 +153,17 @@ fn discover(project: &Project<'_>, command: &Command) -> anyhow::Result<Toolchai
         .map(std::path::absolute)
         .transpose()?
         .or(named_goroot(&command.program));
-    Ok(toolchain::discover(&toolchain::Choice {
+    let choice = toolchain::Choice {
         goroot: goroot.as_deref(),
         path: session.variable("PATH").map(OsString::as_os_str),
         trust: session.trust(),
         work_tree: (!workspace.none).then_some(workspace.root.as_path()),
-    })?)
+    };
+    Ok(loose::find(&choice)?)
 }
 
-/// The caller's GOTOOLCHAIN, else that of `$GOROOT/go.env`.
+/// The caller's GOTOOLCHAIN, in the environment or by `go env -w`, else that of `$GOROOT/go.env`. Which Go it may
+/// choose the policy bounds.
 fn wish(session: &Session<'_>, found: &Toolchain) -> Result<select::Wish, SelectError> {
     let own = || {
         let setting = found
@@ -166,8 +172,9 @@ fn wish(session: &Session<'_>, found: &Toolchain) -> Result<select::Wish, Select
             .find(|(name, _)| name == "GOTOOLCHAIN");
         setting.map(|(_, value)| value.as_str())
     };
-    let named = session.variable("GOTOOLCHAIN").map(OsString::as_os_str);
-    match named.and_then(OsStr::to_str).or_else(own) {
+    let named = session.go_variable("GOTOOLCHAIN");
+    let named = named.map(|value| value.to_string_lossy().into_owned());
+    match named.as_deref().or_else(own) {
         Some(value) => select::Wish::parse(value),
         None => Ok(select::Wish::Auto),
     }

@@ -158,15 +158,18 @@ fn read_hash(file: &Path) -> std::io::Result<String> {
     String::from_utf8(content).map_err(std::io::Error::other)
 }
 
+/// Of a fingerprint, and the name of a copy.
+const LONGEST_RECORD: u64 = 1024;
+
 /// Where it is noted that a toolchain was compared: out of reach of what runs inside.
-struct Record {
+pub(super) struct Record {
     folder: OwnedFd,
     name: String,
 }
 
 impl Record {
     /// `None` where there can be none. Where the work tree has it, whoever may write that could have written it.
-    fn open(session: &Session<'_>, goroot: &Path, tree: &Path) -> Option<Record> {
+    pub fn open(session: &Session<'_>, goroot: &Path, tree: &Path) -> Option<Record> {
         let digest = Sha256::digest(goroot.as_os_str().as_encoded_bytes());
         let name = crate::text::hex(&digest[..16]);
         let folder = token::open(&token::state(session)?.join("toolchains"))?;
@@ -180,20 +183,24 @@ impl Record {
     }
 
     fn says(&self, uid: u32, fingerprint: &str) -> bool {
+        self.read(uid).is_some_and(|text| text == fingerprint)
+    }
+
+    /// What was noted, if nobody else could have.
+    pub fn read(&self, uid: u32) -> Option<String> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let Ok(file) = openat(&self.folder, &self.name, flags, Mode::empty()) else {
-            return false;
-        };
+        let file = openat(&self.folder, &self.name, flags, Mode::empty()).ok()?;
         let file = File::from(file);
         let own = file
             .metadata()
             .is_ok_and(|found| found.is_file() && found.uid() == uid && found.mode() & 0o022 == 0);
         let mut text = String::new();
-        let longest = fingerprint.len() as u64 + 1;
-        own && file.take(longest).read_to_string(&mut text).is_ok() && text == fingerprint
+        let read = own && file.take(LONGEST_RECORD).read_to_string(&mut text).is_ok();
+        read.then_some(text)
     }
 
-    fn write(&self, fingerprint: &str) -> std::io::Result<()> {
+    /// Notes it.
+    pub fn write(&self, fingerprint: &str) -> std::io::Result<()> {
         let new = format!("{}.{}", self.name, std::process::id());
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let file = openat(&self.folder, &new, flags, Mode::RUSR | Mode::WUSR)?;

@@ -78,14 +78,23 @@ pub(super) fn gate(
         None => None,
         Some(_) => Some(Config {
             modules,
-            network: policy.network.clone(),
-            token: token::choose(session, plan)?,
-            caller: caller(session),
             audit,
-            progress: session.console.progress(),
+            ..config(session, policy, token::choose(session, plan)?)
         }),
     };
     Ok(Some(Gate::new(config, plan)?))
+}
+
+/// What a gateway goes by that writes nothing down.
+pub(super) fn config(session: &Session<'_>, policy: &Policy, token: String) -> Config {
+    Config {
+        modules: policy.modules.clone(),
+        network: policy.network.clone(),
+        token,
+        caller: caller(session),
+        audit: Log::default(),
+        progress: session.console.progress(),
+    }
 }
 
 /// What the caller's environment says about the way out. It goes no further than the gateway.

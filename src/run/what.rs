@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::caches::Caches;
+use super::caches::{self, Caches};
 use super::{Command, Session};
 use crate::files::look;
+use crate::go;
 use crate::go::command::{self, GoCommand, Programs};
 use crate::go::toolchain::Toolchain;
 use crate::go::vcs::{self, Stamping};
@@ -74,10 +75,7 @@ pub(super) fn what(
 ) -> anyhow::Result<What> {
     let program = Path::new(&arguments.program);
     if program.file_name().is_some_and(|name| name == "go") {
-        let gobin = session
-            .variable("GOBIN")
-            .map(PathBuf::from)
-            .unwrap_or_else(|| caches.gopath.join("bin"));
+        let gobin = gobin(session, caches);
         return Ok(What::Go(command::classify(&command::Call {
             words: &arguments.arguments,
             cwd: &session.folder,
@@ -102,6 +100,24 @@ pub(super) fn what(
             .into());
     }
     Ok(What::Other(path))
+}
+
+/// Where `go install` puts programs: where the caller's own go would, also if the sandbox user has another GOPATH.
+fn gobin(session: &Session<'_>, caches: &Caches) -> PathBuf {
+    if let Some(named) = session.go_variable("GOBIN") {
+        return named.into();
+    }
+    // That of the sandbox user, or of --cache-dir, is not where the caller looks for programs.
+    let is_other = session.host.is_root() || session.request.cache_dir.is_some();
+    let own = is_other.then(|| caches::own_gopath(session));
+    let gopath = own.flatten().filter(|_| !is_cross(session));
+    gopath.as_ref().unwrap_or(&caches.gopath).join("bin")
+}
+
+/// Whether go builds for another platform than this one. Such programs go installs below GOPATH alone.
+fn is_cross(session: &Session<'_>) -> bool {
+    let is_other = |name: &str, here: &str| session.variable(name).is_some_and(|it| it != here);
+    is_other("GOOS", "linux") || is_other("GOARCH", go::host_arch())
 }
 
 /// Where a command is found: by its path, else in the PATH that holds inside, and then in the caller's, as

@@ -11,9 +11,11 @@ use std::time::{Duration, SystemTime};
 
 use support::{Ended, Env, Site, checkout, copy_tree, goroot, write};
 
+mod callers;
 mod outputs;
 mod places;
 mod programs;
+mod toolchains;
 
 const MODULE: &str = "module example.com/m\n\ngo 1.21\n";
 

@@ -23,6 +23,7 @@ mod protected;
 mod refusals;
 mod services;
 mod speed;
+mod toolchains;
 
 use std::fs;
 use std::path::PathBuf;

@@ -13,6 +13,7 @@ mod dns;
 mod graph;
 mod loading;
 mod lookups;
+mod loose;
 #[allow(dead_code)]
 #[path = "../gateway/modules.rs"]
 mod modules;

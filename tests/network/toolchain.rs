@@ -50,8 +50,8 @@ fn program() -> &'static [u8] {
     })
 }
 
-/// The module that holds it, with this text in a file of it.
-fn tree(text: &str) -> Tree {
+/// The files of it, with this text in one of them.
+pub fn honest_files(text: &str) -> Vec<(String, Vec<u8>)> {
     let version = version();
     let (_, platform) = version.rsplit_once(".linux-").unwrap();
     let tool = format!("pkg/tool/linux_{platform}");
@@ -59,16 +59,38 @@ fn tree(text: &str) -> Tree {
         ("VERSION".to_owned(), b"go1.98.7\n".to_vec()),
         ("bin/go".to_owned(), program().to_vec()),
         ("src/runtime/runtime.go".to_owned(), text.into()),
+        ("src/go.mod".to_owned(), b"module std\n".to_vec()),
+        ("go.env".to_owned(), b"# c\nGOTOOLCHAIN=auto\n".to_vec()),
     ];
     files.extend(
         ["asm", "compile", "link"].map(|name| (format!("{tool}/{name}"), program().into())),
     );
+    files
+}
+
+/// The same under the names that the module has.
+pub fn module_of(files: &[(String, Vec<u8>)]) -> Vec<(String, Vec<u8>)> {
+    let renamed = files.iter().map(|(name, content)| {
+        let name = name.replace("go.mod", "_go.mod");
+        (name, content.clone())
+    });
+    renamed.collect()
+}
+
+/// The module that holds it, with this text in a file of it.
+fn tree(text: &str) -> Tree {
+    tree_of(&module_of(&honest_files(text)))
+}
+
+/// A module of these files.
+pub fn tree_of(files: &[(String, Vec<u8>)]) -> Tree {
+    let version = version();
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default();
     for (name, content) in files {
         zip.start_file(format!("{MODULE}@{version}/{name}"), options)
             .unwrap();
-        zip.write_all(&content).unwrap();
+        zip.write_all(content).unwrap();
     }
     let base = format!("/{MODULE}/@v/{version}");
     let info = format!(r#"{{"Version":"{version}","Time":"{OLD}"}}"#);
@@ -81,7 +103,7 @@ fn tree(text: &str) -> Tree {
     Tree(files.into())
 }
 
-fn database(tree: &Tree) -> Database {
+pub fn database(tree: &Tree) -> Database {
     Database::new(tree, &[(MODULE, &version())])
 }
 
@@ -179,7 +201,7 @@ fn served(files: &Tree, known: &Tree) -> (Database, Tree) {
     (database, served)
 }
 
-fn serve(tree: Tree) -> Proxy {
+pub fn serve(tree: Tree) -> Proxy {
     Proxy::https(move |asked| tree.answer(asked))
 }
 

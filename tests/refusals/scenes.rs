@@ -84,11 +84,14 @@ pub(super) const SCENES: [Scene; 28] = [
         fs::set_permissions(go, fs::Permissions::from_mode(0o777)).unwrap();
     }, &["--goroot", "../outside/go"], BUILD),
     scene("goroot-unusable", nothing, &["--goroot", "/etc"], BUILD),
-    scene("toolchain-version", |site| module(site, "go 1.x"), &[], BUILD),
-    scene("toolchain-out-of-range", |site| {
-        module(site, "go 1.99.0");
-        profile(site, "modules.toolchains = [\"1.21\", \"1.22\"]\n");
-    }, &["--profile", "./p.toml"], BUILD),
+    variable("toolchain-version", &[("GOTOOLCHAIN", "/opt/go")], BUILD),
+    Scene {
+        variables: &[("GOTOOLCHAIN", "auto")],
+        ..scene("toolchain-out-of-range", |site| {
+            module(site, "go 1.99.0");
+            profile(site, "modules.toolchains = [\"1.21\", \"1.22\"]\n");
+        }, &["--profile", "./p.toml"], BUILD)
+    },
     scene("not-found", nothing, &[], &["no-such-command"]),
     scene("not-executable", |site| drop(site.file("text", "text")), &[], &["./text"]),
     scene("flag-refused", nothing, &[], &["go", "build", "-toolexec=x", "-overlay=y", "."]),

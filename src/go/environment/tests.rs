@@ -18,6 +18,8 @@ fn make(
             .iter()
             .map(|(n, v)| (n.to_string(), v.to_string()))
             .collect(),
+        is_dynamic: false,
+        copy: None,
     };
     let modules = policy::Modules {
         upstreams: "https://proxy.golang.org".to_owned(),

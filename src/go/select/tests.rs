@@ -25,6 +25,8 @@ impl Scene {
                 tool_dir: PathBuf::from("/go/pkg/tool"),
                 linked: Vec::new(),
                 settings: Vec::new(),
+                is_dynamic: false,
+                copy: None,
             },
             lines: Lines {
                 go: go.map(line),
@@ -49,6 +51,7 @@ impl Scene {
                 uid,
                 gid: u32::MAX,
                 below: &self.below,
+                noted: None,
             },
             range: self.range.as_ref(),
         })
@@ -126,12 +129,11 @@ fn the_range_of_the_policy_holds() {
 }
 
 #[test]
-fn under_local_a_toolchain_line_counts_for_nothing_and_a_newer_go_line_fails() {
-    let mut scene = Scene::new(Some("1.26"), Some("go1.27.3"));
+fn under_local_the_one_found_runs_and_says_itself_what_it_is_not_content_with() {
+    let mut scene = Scene::new(Some("1.27.0"), Some("go1.27.3"));
     scene.wish = Wish::parse("local").expect("wish");
-    assert!(scene.select().is_ok());
-    scene.lines.go.as_mut().expect("line").text = "1.27.0".to_owned();
-    assert!(matches!(scene.select(), Err(SelectError::Missing { .. })));
+    let selected = scene.select().expect("selected");
+    assert_eq!(selected.version.as_str(), "1.26.8");
 }
 
 #[test]
@@ -159,7 +161,18 @@ fn a_toolchain_named_by_the_caller_is_that_one() {
             "{older}"
         );
     }
+    // One that is older than the one found is run all the same, unless a line asks for a newer one.
     scene.wish = Wish::parse("go1.25.1+auto").expect("wish");
-    scene.lines = Lines::default();
+    for (go, toolchain, wanted) in [
+        (None, None, "1.25.1"),
+        (Some("1.21"), Some("go1.25.0"), "1.25.1"),
+        (Some("1.25.2"), None, "1.25.2"),
+        (Some("1.25.2"), Some("go1.27.3"), "1.27.3"),
+    ] {
+        scene.lines = Scene::new(go, toolchain).lines;
+        let error = scene.select().expect_err("absent").to_string();
+        assert!(error.contains(&format!("asks for go{wanted},")), "{error}");
+    }
+    scene.lines = Scene::new(Some("1.26.8"), None).lines;
     assert!(scene.select().is_ok());
 }

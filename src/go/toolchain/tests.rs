@@ -51,6 +51,7 @@ impl Scene {
             uid: self.uid,
             gid: u32::MAX,
             below: &self.base,
+            noted: None,
         };
         discover(&Choice {
             goroot,

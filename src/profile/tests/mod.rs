@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use super::*;
-use crate::policy::{Guarantee, Layer, Reach, Requirement, Runs, Staging, TreeAccess};
+use crate::policy::{Guarantee, Layer, Loose, Reach, Requirement, Runs, Staging, TreeAccess};
 
 mod built_in;
 mod merging;

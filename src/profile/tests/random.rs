@@ -24,6 +24,7 @@ fn lines() -> impl Strategy<Value = String> {
     );
     let reach = prop::sample::select(vec!["loopback", "services", "hosts"]);
     let ports = prop::sample::subsequence(vec!["1", "2", "h:1"], 0..4);
+    let loose = prop::sample::select(vec!["refuse", "verify", "allow"]);
     let rest = (
         access,
         need,
@@ -31,12 +32,12 @@ fn lines() -> impl Strategy<Value = String> {
         source,
         any::<bool>(),
         stage,
-        (reach, ports),
+        (reach, ports, loose),
     );
     let values = (list, rest);
-    (values, prop::collection::vec(any::<bool>(), 22)).prop_map(|((list, rest), keep)| {
+    (values, prop::collection::vec(any::<bool>(), 23)).prop_map(|((list, rest), keep)| {
         let (paths, words, hosts, direct, verb) = list;
-        let (access, need, limit, source, on, stage, (reach, ports)) = rest;
+        let (access, need, limit, source, on, stage, (reach, ports, loose)) = rest;
         let list = |items: &[&str]| match verb {
             "" => format!("{items:?}"),
             verb => format!("{{ {verb} = {items:?} }}"),
@@ -55,6 +56,7 @@ fn lines() -> impl Strategy<Value = String> {
             ),
             format!("programs.stamping = {on}"),
             format!("modules.upstreams = \"{source}\""),
+            format!("toolchain.loose = \"{loose}\""),
             format!("network.allow = {}", list(&hosts)),
             format!("network.programs = \"{reach}\""),
             format!("network.services = {}", list(&ports)),
@@ -140,6 +142,7 @@ fn granted(policy: &Policy) -> Vec<bool> {
     ] {
         all.push(policy.modules.upstreams == source);
     }
+    all.extend(Loose::ALL.map(|loose| policy.toolchain.loose >= loose));
     all.push(policy.programs.stamping);
     all
 }

@@ -5,7 +5,7 @@ use crate::refusal::Help;
 
 /// What a file in the work tree says, and how the error about it begins.
 #[rustfmt::skip]
-const LOOSENING: [(&str, &str); 32] = [
+const LOOSENING: [(&str, &str); 33] = [
     ("[files]\nread = { add = [\n\"/x\"] }", "3: `files.read` grants `/x`, "),
     ("files.write = [\"/x\"]", "1: `files.write` grants `/x`, "),
     ("files.test = \"write\"", "1: `files.test` grants `write`, "),
@@ -25,6 +25,7 @@ const LOOSENING: [(&str, &str); 32] = [
     ("modules.credentials = \"/x\"", "1: `modules.credentials` reads credentials from elsewhere, "),
     ("modules.mod-flag = \"mod\"", "1: `modules.mod-flag` sets `mod`, "),
     ("modules.toolchains = [\"1.1\", \"1.99\"]", "1: `modules.toolchains` allows more versions of Go, "),
+    ("toolchain.loose = \"allow\"", "1: `toolchain.loose` sets `allow`, "),
     ("network.allow = [\"evil.example\"]", "1: `network.allow` opens `evil.example`, "),
     ("network.programs = true", "1: `network.programs` lets programs reach `hosts`, "),
     ("network.programs = \"services\"", "1: `network.programs` lets programs reach `services`, "),

@@ -1,5 +1,6 @@
 //! From the project and the command to what [`crate::plan::build`] decides from.
 
+mod callers;
 mod folders;
 mod prepare;
 mod tree;
@@ -152,6 +153,11 @@ impl<'a> Prepared<'a> {
     pub fn plan(&self, host: &Host) -> anyhow::Result<Plan> {
         self.look_at_links(host)?;
         let mut project = self.project.clone();
+        if host.namespaces.is_err() {
+            // Nothing can be shown at another place than its own.
+            project.goroot = self.toolchain.on_disk().goroot.clone();
+            project.goroot_copy = None;
+        }
         if host.namespaces.is_err() && self.who.identity.switch {
             self.reach_without_view(&mut project)?;
         }
@@ -214,8 +220,8 @@ impl<'a> Prepared<'a> {
             ports: ports::of_run(self.policy, host, wraps.is_some() || cage == Cage::Program)?,
             command: Command {
                 path: match &self.what {
-                    What::Go(_) => self.toolchain.go.clone(),
-                    What::Gofmt => self.toolchain.goroot.join("bin/gofmt"),
+                    What::Go(_) => self.seen(project).go.clone(),
+                    What::Gofmt => project.goroot.join("bin/gofmt"),
                     What::Other(path) => path.clone(),
                 },
                 argv: self.argv(),
@@ -226,7 +232,7 @@ impl<'a> Prepared<'a> {
             cage,
             way,
             wraps,
-            dynamic: is_stamped,
+            dynamic: is_stamped || self.toolchain.is_dynamic,
             outputs: self.outputs.paths(),
             placeholders: self.outputs.placeholders(),
             stage: self.stage(host).ok(),
@@ -239,6 +245,14 @@ impl<'a> Prepared<'a> {
             fuzzes: go.is_some_and(|go| go.fuzzes),
             terminal: (wraps.is_some() || cage == Cage::Program) && streams::has_terminal(),
         })
+    }
+
+    /// The toolchain as the plan's project has it.
+    fn seen(&self, project: &Project) -> &Toolchain {
+        match project.goroot == self.toolchain.goroot {
+            true => self.toolchain,
+            false => self.toolchain.on_disk(),
+        }
     }
 
     fn environment(
@@ -256,7 +270,7 @@ impl<'a> Prepared<'a> {
         let (home, tmp) = own.of_cage(cage);
         let mut made = environment::rebuild(&environment::Inputs {
             caller: &self.session.environment,
-            toolchain: self.toolchain,
+            toolchain: self.seen(project),
             build_cache: if cage == Cage::Tool {
                 &self.caches.gocache
             } else {
@@ -280,6 +294,7 @@ impl<'a> Prepared<'a> {
             add_flags: &self.add_flags,
             stamping: &self.stamping,
         })?;
+        self.add_callers_own(&mut made, project);
         if cage == Cage::Tool {
             // Apart from the programs' temporary folder: what go builds there is not theirs to write.
             made.pairs.retain(|(name, _)| name != "GOTMPDIR");

@@ -9,7 +9,7 @@ use anyhow::Context;
 use super::super::caches::{self, Caches, Missing};
 use super::super::identity::Who;
 use super::super::what::{What, stamping, what};
-use super::super::{Command, Session, git, identity, links, protected, scratch, stage, way};
+use super::super::{Command, Session, git, identity, led, links, protected, scratch, stage, way};
 use super::{Prepared, is_roots, written};
 use crate::files::Judged;
 use crate::files::look;
@@ -48,9 +48,8 @@ impl<'a> Prepared<'a> {
         let protected = Protected::new(&policy.files.protected, &led_to);
         let outputs = match what.go() {
             Some(go) => {
-                let tree = tree.as_deref();
-                read.extend(links::inputs(&go.inputs, workspace, policy, tree)?);
-                outputs_of(go, policy, tree, &protected)?
+                read.extend(links::inputs(&go.inputs, workspace, policy, within)?);
+                outputs_of(go, policy, within, &protected)?
             }
             None => Outputs::default(),
         };
@@ -64,6 +63,7 @@ impl<'a> Prepared<'a> {
         let (judged, opened) = judged(&caches, &who, policy, tree.as_deref(), is_mapped)?;
         let scratch = scratch::choose(session, written(tree.as_ref(), policy), run)?;
         let project = Project {
+            links: led::links(session, arguments, within),
             tree,
             judged,
             mapped,
@@ -72,6 +72,7 @@ impl<'a> Prepared<'a> {
             read,
             write: Vec::new(),
             goroot: toolchain.goroot.clone(),
+            goroot_copy: toolchain.copy.as_ref().map(|it| it.goroot.clone()),
             goroot_linked: toolchain.linked.clone(),
             gocache: caches.gocache.clone(),
             gomodcache: caches.gomodcache.clone(),
