@@ -3,6 +3,7 @@
 mod callers;
 mod folders;
 mod prepare;
+mod reach;
 mod tree;
 
 use std::borrow::Cow;
@@ -32,9 +33,8 @@ use crate::plan::inputs::{Inputs, Project, Run, Wraps};
 use crate::plan::outputs::Outputs;
 use crate::plan::own::OwnFiles;
 use crate::plan::{self, build};
-use crate::plan::{Command, EXEC_PLACE, Identity, Plan, Way};
+use crate::plan::{Command, EXEC_PLACE, Plan, Way};
 use crate::policy::{Cage, Policy};
-use crate::refusal::{Code, Refused, shell_path};
 
 /// Everything that does not depend on which layers can be had.
 pub(super) struct Prepared<'a> {
@@ -305,50 +305,6 @@ impl<'a> Prepared<'a> {
         Ok(made)
     }
 
-    /// Without a mount view the sandbox user walks the host's own folders, with its own rights, and
-    /// root's files are root's.
-    fn reach_without_view(&self, project: &mut Project) -> anyhow::Result<()> {
-        let identity = &self.who.identity;
-        project.proxy_folders.retain(|path| reaches(identity, path));
-        let must =
-            project
-                .tree
-                .iter()
-                .chain([&project.goroot, &project.gocache, &project.gomodcache]);
-        for path in must {
-            if !reaches(identity, path) {
-                let text = format!(
-                    "cannot reach {} as user {}: a folder on the way to it is closed to others, and without \
-                     namespaces it cannot be shown elsewhere",
-                    path.display(),
-                    identity.uid
-                );
-                return Err(Refused::new(Code::PathUnreachable, text)
-                    .words(open_the_way(identity, path))
-                    .into());
-            }
-        }
-        let writes = matches!(&self.what, What::Go(go) if go.writes_tree);
-        if let (true, Some(tree)) = (
-            writes,
-            project
-                .tree
-                .iter()
-                .find(|tree| project.mapped.contains(tree)),
-        ) {
-            let text = format!(
-                "cannot let user {} write {}, which belongs to root: that takes an id-mapped mount, and mounts are \
-                 refused here",
-                identity.uid,
-                tree.display()
-            );
-            return Err(Refused::new(Code::TreeOfRoot, text)
-                .words(format!("chown -R {} {}", identity.uid, shell_path(tree)))
-                .into());
-        }
-        Ok(())
-    }
-
     /// The folder in which the command starts: go in the one that its own `-C` names, for there may be no other
     /// inside.
     fn folder(&self) -> PathBuf {
@@ -379,35 +335,6 @@ impl<'a> Prepared<'a> {
 /// Folders that code of the source may write.
 fn written<'p>(tree: Option<&'p PathBuf>, policy: &'p Policy) -> impl Iterator<Item = &'p PathBuf> {
     tree.into_iter().chain(&policy.files.write)
-}
-
-/// Whether the sandbox user can walk to a path and open it for reading, by the permission bits.
-fn reaches(identity: &Identity, path: &Path) -> bool {
-    let mut above = path.ancestors().skip(1);
-    above.all(|folder| reaches_in(identity, folder, 1)) && reaches_in(identity, path, 5)
-}
-
-fn reaches_in(identity: &Identity, path: &Path, bits: u32) -> bool {
-    look::metadata(path).is_ok_and(|found| {
-        let shift = match (found.uid() == identity.uid, found.gid() == identity.gid) {
-            (true, _) => 6,
-            (false, true) => 3,
-            (false, false) => 0,
-        };
-        found.mode() >> shift & bits == bits
-    })
-}
-
-/// The command that lets the sandbox user walk to a path.
-fn open_the_way(identity: &Identity, path: &Path) -> String {
-    let is_closed = |folder: &&Path| !reaches_in(identity, folder, 1);
-    let mut closed: Vec<_> = path.ancestors().skip(1).filter(is_closed).collect();
-    closed.reverse();
-    let closed: Vec<_> = closed.into_iter().map(shell_path).collect();
-    match closed.is_empty() {
-        true => format!("chmod o+rx {}", shell_path(path)),
-        false => format!("chmod o+x {}", closed.join(" ")),
-    }
 }
 
 pub(super) fn is_roots(path: &Path) -> bool {
