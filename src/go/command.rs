@@ -144,6 +144,11 @@ pub fn changed_dir(words: &[OsString], cwd: &Path) -> Option<PathBuf> {
     Some(clean(&cwd.join(Head::of(words).chdir?)))
 }
 
+/// The words after the name of the command, among those after `go`.
+pub fn after_name(words: &[OsString]) -> &[OsString] {
+    words.get(Head::of(words).end..).unwrap_or_default()
+}
+
 /// Has `-C`, which is there, name another folder.
 pub fn set_changed_dir(words: &mut [OsString], folder: &Path) {
     let end = Head::of(words).end;

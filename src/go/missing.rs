@@ -17,8 +17,31 @@ const COMPLETE: &str = "1.17";
 
 /// One module of the project that is not there, as `path@version`; `None` where all are.
 pub fn first(workspace: &Workspace, module_cache: &Path) -> Option<String> {
+    let mut all = asked_for(workspace).into_iter();
+    let missing = all.find(|(module, version)| !is_there(module_cache, module, version));
+    missing.map(|(module, version)| visible(&format!("{module}@{version}")))
+}
+
+/// The modules of the project that are there: each as `path@version`, with its folder. And whether all are.
+pub fn extracted(workspace: &Workspace, module_cache: &Path) -> (Vec<(String, PathBuf)>, bool) {
+    let all = asked_for(workspace);
+    let there = all
+        .iter()
+        .filter(|(module, version)| is_there(module_cache, module, version));
+    let found: Vec<_> = there
+        .map(|(module, version)| {
+            let place = format!("{}@{}", escape_module(module), escape_module(version));
+            (format!("{module}@{version}"), module_cache.join(place))
+        })
+        .collect();
+    let is_complete = found.len() == all.len();
+    (found, is_complete)
+}
+
+/// The modules that the project may need, with their versions: those whose content go.sum knows.
+fn asked_for(workspace: &Workspace) -> Vec<(String, String)> {
     if workspace.vendor {
-        return None;
+        return Vec::new();
     }
     let modules = module_files(workspace);
     let sums: Vec<PathBuf> = modules
@@ -47,13 +70,11 @@ pub fn first(workspace: &Workspace, module_cache: &Path) -> Option<String> {
         |file: &&PathBuf| look::canonicalize(file).is_ok_and(|real| workspace.holds(&real));
     let texts = || sums.iter().filter(is_own).filter_map(|file| read(file));
     let texts: Vec<_> = look::with_rights_of(&workspace.root, || texts().collect());
-    texts.iter().find_map(|text| {
-        let mut lines = text.lines().filter_map(entry);
-        let missing = lines.find(|(module, version)| {
-            is_asked_for(module, version) && !is_there(module_cache, module, version)
-        });
-        missing.map(|(module, version)| visible(&format!("{module}@{version}")))
-    })
+    let lines = texts.iter().flat_map(|text| text.lines().filter_map(entry));
+    lines
+        .filter(|(module, version)| is_asked_for(module, version))
+        .map(|(module, version)| (module.to_owned(), version.to_owned()))
+        .collect()
 }
 
 /// The go.mod files of the modules that the project consists of.

@@ -4,6 +4,7 @@
 //! writes. Nothing here prints, and nothing here runs the go command: what a repository or a
 //! `PATH` says is read and judged, never executed.
 
+pub mod cgo;
 pub mod command;
 pub mod dirhash;
 pub mod environment;

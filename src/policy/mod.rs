@@ -105,6 +105,7 @@ impl Policy {
             },
             programs: Programs {
                 execute: Vec::new(),
+                cgo: Cgo::Refuse,
                 stamping: false,
                 allow_flags: Vec::new(),
             },
@@ -220,10 +221,39 @@ pub struct Programs {
     /// Names looked up in the base folders (`/usr/bin`, `/bin`) or absolute paths.
     #[serde(with = "crate::paths")]
     pub execute: Vec<PathBuf>,
+    /// What happens where a build leaves cgo files out.
+    #[serde(default)]
+    pub cgo: Cgo,
     /// Whether the tool cage may run git for version control stamping.
     pub stamping: bool,
     /// go command flags such as `-toolexec`, `-exec` or `-mod=mod` that the profile lets through.
     pub allow_flags: Vec<String>,
+}
+
+/// What happens where a build leaves out files that need cgo, which is off.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cgo {
+    /// It does not start.
+    Refuse,
+    /// A warning names the packages.
+    #[default]
+    Warn,
+}
+
+impl Cgo {
+    /// Both, the tighter one first.
+    pub const ALL: [Cgo; 2] = [Cgo::Refuse, Cgo::Warn];
+
+    /// The word used in profiles.
+    pub fn word(self) -> &'static str {
+        match self {
+            Cgo::Refuse => "refuse",
+            Cgo::Warn => "warn",
+        }
+    }
 }
 
 /// What of the caller's environment passes into the cages.

@@ -20,6 +20,7 @@ pub enum Key {
     Direct,
     KeepStaged,
     Execute,
+    Cgo,
     Stamping,
     AllowFlags,
     Upstreams,
@@ -65,7 +66,7 @@ impl Key {
         "guarantees",
     ];
 
-    const FIXED: [Key; 37] = [
+    const FIXED: [Key; 38] = [
         Key::User,
         Key::Read,
         Key::Write,
@@ -77,6 +78,7 @@ impl Key {
         Key::Direct,
         Key::KeepStaged,
         Key::Execute,
+        Key::Cgo,
         Key::Stamping,
         Key::AllowFlags,
         Key::Upstreams,
@@ -136,7 +138,7 @@ impl Key {
             | Key::Stage
             | Key::Direct
             | Key::KeepStaged => "files",
-            Key::Execute | Key::Stamping | Key::AllowFlags => "programs",
+            Key::Execute | Key::Cgo | Key::Stamping | Key::AllowFlags => "programs",
             Key::Upstreams
             | Key::ChecksumDatabase
             | Key::AllowModules
@@ -171,6 +173,7 @@ impl Key {
             Key::Direct => "direct",
             Key::KeepStaged => "keep-staged",
             Key::Execute => "execute",
+            Key::Cgo => "cgo",
             Key::Stamping => "stamping",
             Key::AllowFlags => "allow-flags",
             Key::Upstreams => "upstreams",

@@ -100,6 +100,7 @@ fn replace(policy: &mut Policy, value: &Value) {
         Value::Command(access) => policy.files.command = *access,
         Value::Stage(staging) => policy.files.stage = *staging,
         Value::KeepStaged(seconds) => policy.files.keep_staged = *seconds,
+        Value::Cgo(cgo) => policy.programs.cgo = *cgo,
         Value::Stamping(on) => policy.programs.stamping = *on,
         Value::Upstreams(text) => policy.modules.upstreams.clone_from(text),
         Value::ChecksumDatabase(text) => policy.modules.checksum_database.clone_from(text),

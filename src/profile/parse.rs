@@ -12,7 +12,7 @@ use super::error::did_you_mean;
 use super::origin::Source;
 use super::setting::{Edit, Item, Setting, Value};
 use super::{Error, Key, Origin, nearest, units};
-use crate::policy::{Loose, Requirement, Staging, TreeAccess};
+use crate::policy::{Cgo, Loose, Requirement, Staging, TreeAccess};
 
 /// A profile as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,6 +171,7 @@ impl Reader<'_> {
             Key::Direct => Value::Direct(self.list(key, node, check::runs)?),
             Key::KeepStaged => Value::KeepStaged(self.span(key, node)?),
             Key::Execute => Value::Execute(paths(check::program)?),
+            Key::Cgo => Value::Cgo(self.word(key, node, &Cgo::ALL, Cgo::word)?),
             Key::Stamping => Value::Stamping(self.switch(key, node)?),
             Key::AllowFlags => Value::AllowFlags(words(check::flag)?),
             Key::Upstreams => Value::Upstreams(self.text(key, node, check::upstreams)?),

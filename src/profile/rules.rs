@@ -83,6 +83,7 @@ fn values(policy: &Policy, key: Key) -> Values {
         }
         Key::KeepStaged => one(&show_duration(policy.files.keep_staged)),
         Key::Execute => paths(&policy.programs.execute),
+        Key::Cgo => one(policy.programs.cgo.word()),
         Key::Stamping => switch(policy.programs.stamping),
         Key::AllowFlags => words(&policy.programs.allow_flags),
         Key::Upstreams => one(&modules.upstreams),

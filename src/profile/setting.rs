@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use super::Key;
-use crate::policy::{Guarantee, Layer, Loose, Pin, Reach, Requirement, Runs, Staging, TreeAccess};
+use crate::policy::{
+    Cgo, Guarantee, Layer, Loose, Pin, Reach, Requirement, Runs, Staging, TreeAccess,
+};
 
 /// A value, and the line it stands on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +62,7 @@ pub(super) enum Value {
     Direct(Edit<Runs>),
     KeepStaged(u64),
     Execute(Edit<PathBuf>),
+    Cgo(Cgo),
     Stamping(bool),
     AllowFlags(Edit<String>),
     Upstreams(String),
@@ -107,6 +110,7 @@ impl Value {
             Value::Direct(_) => Key::Direct,
             Value::KeepStaged(_) => Key::KeepStaged,
             Value::Execute(_) => Key::Execute,
+            Value::Cgo(_) => Key::Cgo,
             Value::Stamping(_) => Key::Stamping,
             Value::AllowFlags(_) => Key::AllowFlags,
             Value::Upstreams(_) => Key::Upstreams,

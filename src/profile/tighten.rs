@@ -258,6 +258,10 @@ impl Pair<'_> {
                 let is_granted = |path: &PathBuf| base.programs.execute.contains(path);
                 self.path(&new.programs.execute, is_granted, "lets programs execute")
             }
+            Key::Cgo => self.scalar(
+                new.programs.cgo > base.programs.cgo,
+                "lets builds leave cgo files out".to_owned(),
+            ),
             Key::Stamping => self.scalar(
                 new.programs.stamping && !base.programs.stamping,
                 "lets git run".to_owned(),

@@ -15,6 +15,8 @@ pub(super) struct Errand<'a> {
     pub toolchain: &'a Toolchain,
     /// The words after `go`.
     pub words: &'a [&'a str],
+    /// Whether it is to see packages as with cgo. It builds nothing.
+    pub cgo: bool,
 }
 
 impl Errand<'_> {
@@ -43,6 +45,7 @@ impl Errand<'_> {
             // Its folders are its own: those of the run that needs it come later.
             &scratch::name()?,
         )?;
+        prepared.show_cgo(self.cgo);
         let (_, ended) = start(&self.project, host, &mut prepared, None)?;
         Ok(ended.context("cannot start the sandbox")?.outcome.status)
     }

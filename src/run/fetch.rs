@@ -43,6 +43,7 @@ pub(super) fn missing(
         who: prepared.who().clone(),
         toolchain,
         words: &["mod", "download"],
+        cgo: false,
     };
     let status = match way::can(host) {
         Ok(()) => match download.run(host) {
@@ -139,6 +140,7 @@ pub(super) fn download(
         who: identity::choose(&session, &policy, None)?,
         toolchain: found,
         words: &["mod", "download", module],
+        cgo: false,
     };
     download.run(host)
 }

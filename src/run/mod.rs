@@ -6,6 +6,7 @@
 
 mod audit;
 mod caches;
+mod cgo;
 mod console;
 mod copy;
 mod errand;
@@ -157,11 +158,21 @@ fn steps(
         return Ok(Ended::Planned);
     }
     fetch::missing(&project, &mut host, &prepared, &toolchain)?;
+    cgo::refuse(&project, &mut host, &prepared, &toolchain, command)?;
+    let was_complete = cgo::is_complete(&project, &prepared);
     hints::before(&project, &toolchain, &prepared);
     let (plan, ended) = start(&project, &mut host, &mut prepared, ahead)?;
     let Ran { outcome, changes } = ended.map_err(start::refused)?;
     hints::after(&project, &toolchain, &host, &prepared, (&plan, &outcome));
     report.write(&policy, &plan, (&outcome, &changes), console)?;
+    cgo::after(
+        &project,
+        &mut host,
+        &prepared,
+        &toolchain,
+        command,
+        was_complete,
+    )?;
     // What is dropped at the end waits until the kernel has taken the sandbox apart.
     Ok(start::ended(&outcome, &changes, &policy, console))
 }

@@ -77,7 +77,6 @@ fn goflags_cannot_swap_files_or_weaken_modules() {
     for value in [
         "-overlay=o.json",
         "-modfile=/tmp/other.mod",
-        "-mod=mod",
         "-ldflags=-extld=/bin/true",
         "-pkgdir=/tmp",
     ] {
@@ -86,6 +85,21 @@ fn goflags_cannot_swap_files_or_weaken_modules() {
         let ended = with(&site, "GOFLAGS", value, &["go", "build", "."]);
         assert_eq!(ended.status, 125, "{value}: {ended:?}");
     }
+    // Left aside: it changes nothing, and a project that needs it does not build.
+    let site = site();
+    site.file(
+        "main.go",
+        "package main\n\nimport _ \"other.example\"\n\nfunc main() {}\n",
+    );
+    site.settle();
+    let before = std::fs::read(site.work.join("go.mod")).unwrap();
+    let ended = with(&site, "GOFLAGS", "-mod=mod", &["go", "build", "."]);
+    assert_eq!(ended.status, 1, "{ended:?}");
+    assert!(
+        ended.stderr.contains("-mod=mod in GOFLAGS is left aside"),
+        "{ended:?}"
+    );
+    assert_eq!(std::fs::read(site.work.join("go.mod")).unwrap(), before);
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod tokens;
 mod arguments;
 mod between;
 mod caches;
+mod cgo;
 mod contained;
 mod disk;
 mod exchanges;

@@ -8,6 +8,7 @@ mod examples;
 mod generated;
 
 mod audit_log;
+mod cgo;
 mod changes;
 mod command_line;
 mod differences;

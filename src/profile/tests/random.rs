@@ -35,7 +35,7 @@ fn lines() -> impl Strategy<Value = String> {
         (reach, ports, loose),
     );
     let values = (list, rest);
-    (values, prop::collection::vec(any::<bool>(), 23)).prop_map(|((list, rest), keep)| {
+    (values, prop::collection::vec(any::<bool>(), 24)).prop_map(|((list, rest), keep)| {
         let (paths, words, hosts, direct, verb) = list;
         let (access, need, limit, source, on, stage, (reach, ports, loose)) = rest;
         let list = |items: &[&str]| match verb {
@@ -54,6 +54,7 @@ fn lines() -> impl Strategy<Value = String> {
                 "files.keep-staged = {}",
                 limit.replace("\"none\"", "\"30d\"")
             ),
+            format!("programs.cgo = \"{}\"", if on { "warn" } else { "refuse" }),
             format!("programs.stamping = {on}"),
             format!("modules.upstreams = \"{source}\""),
             format!("toolchain.loose = \"{loose}\""),
@@ -143,6 +144,7 @@ fn granted(policy: &Policy) -> Vec<bool> {
         all.push(policy.modules.upstreams == source);
     }
     all.extend(Loose::ALL.map(|loose| policy.toolchain.loose >= loose));
+    all.push(policy.programs.cgo == crate::policy::Cgo::Warn);
     all.push(policy.programs.stamping);
     all
 }

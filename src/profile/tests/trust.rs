@@ -5,13 +5,14 @@ use crate::refusal::Help;
 
 /// What a file in the work tree says, and how the error about it begins.
 #[rustfmt::skip]
-const LOOSENING: [(&str, &str); 33] = [
+const LOOSENING: [(&str, &str); 34] = [
     ("[files]\nread = { add = [\n\"/x\"] }", "3: `files.read` grants `/x`, "),
     ("files.write = [\"/x\"]", "1: `files.write` grants `/x`, "),
     ("files.test = \"write\"", "1: `files.test` grants `write`, "),
     ("files.protected = { remove = [\".vscode\"] }", "1: `files.protected` leaves `.vscode` unprotected, "),
     ("files.protected = []", "1: `files.protected` leaves `deploy` unprotected, "),
     ("programs.execute = { add = [\"perl\"] }", "1: `programs.execute` lets programs execute `perl`, "),
+    ("programs.cgo = \"warn\"", "1: `programs.cgo` lets builds leave cgo files out, "),
     ("programs.allow-flags = [\"-exec\"]", "1: `programs.allow-flags` allows `-exec`, "),
     ("modules.upstreams = \"https://evil.example\"", "1: `modules.upstreams` fetches from `https://evil.example`, "),
     ("modules.checksum-database = \"off\"", "1: `modules.checksum-database` trusts `off`, "),
@@ -46,7 +47,7 @@ fn a_file_in_the_work_tree_cannot_loosen() {
     let tail = "which the profile does not: a file in the work tree can only tighten";
     for (tree, start) in LOOSENING {
         let folder = Folder::new(
-            "files.protected = [\"deploy\"]\nlimits.timeout = \"1h\"\n\
+            "files.protected = [\"deploy\"]\nlimits.timeout = \"1h\"\nprograms.cgo = \"refuse\"\n\
              modules = { allow = [\"github.com\", \"a.example\"], deny = [\"evil.example\"], min-age = \"7d\" }",
             Some(tree),
         );

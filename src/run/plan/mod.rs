@@ -1,6 +1,7 @@
 //! From the project and the command to what [`crate::plan::build`] decides from.
 
 mod callers;
+mod environment;
 mod folders;
 mod prepare;
 mod reach;
@@ -20,9 +21,7 @@ use super::identity::Who;
 use super::what::What;
 use super::{Session, ports, programs, request, scratch, way};
 use crate::files::look;
-use crate::go::command::{self, Programs};
-use crate::go::environment::{self, Environment};
-use crate::go::goflags;
+use crate::go::command::{self, GoCommand, Programs};
 use crate::go::toolchain::Toolchain;
 use crate::go::vcs::Stamping;
 use crate::go::workspace::Workspace;
@@ -52,6 +51,8 @@ pub(super) struct Prepared<'a> {
     mapped: Vec<PathBuf>,
     stamping: Stamping,
     add_flags: Vec<String>,
+    /// Whether go sees packages as with cgo.
+    shows_cgo: bool,
     project: Project,
     /// The caller's own module cache, where the sandbox user has another.
     own_modules: Option<PathBuf>,
@@ -87,19 +88,9 @@ impl<'a> Prepared<'a> {
         matches!(&self.what, What::Go(go) if go.fetches && go.cage == Cage::Tool)
     }
 
-    /// What of the caller's GOFLAGS is left aside, for a warning.
-    pub fn flags_left_aside(&self) -> Option<String> {
-        let go = self.what.go()?;
-        let flags = self.session.variable("GOFLAGS")?.to_string_lossy();
-        let allow = &self.policy.programs.allow_flags;
-        let aside = goflags::leaves_mod_aside(&flags, &go.subcommand, allow, self.workspace.vendor);
-        aside.then(|| {
-            format!(
-                "-mod=mod in GOFLAGS is left aside, so that go {} leaves go.mod as it is; to let it change go.mod, \
-                 have a profile of your own say: programs.allow-flags = [\"-mod=mod\"]",
-                go.subcommand
-            )
-        })
+    /// The go command, if it is that.
+    pub fn go(&self) -> Option<&GoCommand> {
+        self.what.go()
     }
 
     /// GOMODCACHE.
@@ -253,56 +244,6 @@ impl<'a> Prepared<'a> {
             true => self.toolchain,
             false => self.toolchain.on_disk(),
         }
-    }
-
-    fn environment(
-        &self,
-        own: &OwnFiles,
-        cage: Cage,
-        way: Option<Way>,
-        hosts: Option<&str>,
-        project: &Project,
-    ) -> anyhow::Result<Environment> {
-        let proxy = match way {
-            Some(Way::Modules) if way::has_upstreams(self.policy) => plan::way::modules(),
-            _ => way::folders(project),
-        };
-        let (home, tmp) = own.of_cage(cage);
-        let mut made = environment::rebuild(&environment::Inputs {
-            caller: &self.session.environment,
-            toolchain: self.seen(project),
-            build_cache: if cage == Cage::Tool {
-                &self.caches.gocache
-            } else {
-                &self.caches.programs
-            },
-            module_cache: &self.caches.gomodcache,
-            gopath: &self.caches.gopath,
-            home: &home,
-            tmp: &tmp,
-            user: &self.who.name,
-            proxy: if cage == Cage::Tool { &proxy } else { "off" },
-            hosts,
-            modules: &self.policy.modules,
-            policy: &self.policy.environment,
-            command: match &self.what {
-                What::Go(go) => &go.subcommand,
-                _ => "",
-            },
-            allow_flags: &self.policy.programs.allow_flags,
-            vendor: self.workspace.vendor,
-            add_flags: &self.add_flags,
-            stamping: &self.stamping,
-        })?;
-        self.add_callers_own(&mut made, project);
-        if cage == Cage::Tool {
-            // Apart from the programs' temporary folder: what go builds there is not theirs to write.
-            made.pairs.retain(|(name, _)| name != "GOTMPDIR");
-            made.pairs
-                .push(("GOTMPDIR".into(), own.work.clone().into()));
-            made.pairs.sort();
-        }
-        Ok(made)
     }
 
     /// The folder in which the command starts: go in the one that its own `-C` names, for there may be no other

@@ -96,6 +96,7 @@ impl<'a> Prepared<'a> {
             mapped: beside_caches,
             stamping,
             add_flags,
+            shows_cgo: false,
             project,
             own_modules,
             outputs,
