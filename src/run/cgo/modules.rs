@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags, openat, renameat};
+use rustix::fs::{Mode, OFlags, fstat, openat, renameat};
 use sha2::{Digest, Sha256};
 
 use super::super::{Project, Session, token};
@@ -63,8 +62,10 @@ impl Kept {
             return BTreeMap::new();
         };
         let file = File::from(file);
-        let is_own = file.metadata().is_ok_and(|found| {
-            found.uid() == uid && found.mode() & 0o022 == 0 && found.size() < LONGEST
+        let is_own = fstat(&file).is_ok_and(|found| {
+            found.st_uid == uid
+                && found.st_mode & 0o022 == 0
+                && found.st_size < LONGEST.cast_signed()
         });
         let mut text = String::new();
         if !is_own || file.take(LONGEST).read_to_string(&mut text).is_err() {
