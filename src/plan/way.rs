@@ -4,6 +4,7 @@
 //! neither belongs into a report: the launcher fills them in when the command is executed.
 
 use std::ffi::{OsStr, OsString};
+use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,11 @@ pub const PROGRAMS_PORT: u16 = 9420;
 
 /// How many sockets a program has for connections of the host's to ports that it publishes.
 pub const POOL: usize = 32;
+
+/// An address on the loopback interface of a net namespace of the run's own, beside 127.0.0.1: tests that
+/// look for one that is no loopback address find it. It is one for documentation (RFC 5737), which nobody
+/// has.
+pub const OWN_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
 /// Whether a port on the loopback inside is gosandbox's own.
 pub fn is_own_port(port: u16) -> bool {

@@ -50,7 +50,7 @@ fn project(inside: &Inside, verifier: &str, module: &str) -> Project {
 /// The policy's database, by its name alone: it is asked through the upstream.
 fn with_database(proxy: &Proxy, database: &Database) -> Modules {
     Modules {
-        checksum_database: format!("{} https://127.0.0.1:9", database.verifier()),
+        checksum_database: database.verifier(),
         ..of(proxy)
     }
 }
