@@ -9,7 +9,7 @@ use super::inputs::{Error, Inputs, Link, Project};
 use super::own::{OWN_FOLDER, OwnFiles, PROGRAM_ROOT};
 use super::system::{self, Account, Found, System};
 use super::tree::Tree;
-use super::{Node, Overlay, PROGRAM_PLAN, ProgramPlan, ProgramRoot, Rule, View, is_below};
+use super::{Node, Overlay, PROGRAM_PLAN, ProgramPlan, ProgramRoot, Rule, View, is_below, way};
 use crate::files::look;
 use crate::host::kernel;
 use crate::policy::{Access, Policy};
@@ -142,6 +142,17 @@ fn system_nodes(inputs: &Inputs<'_>, own: &OwnFiles, system: System, found: &Fou
         let is_made = matches!(node, Node::File { .. } | Node::Symlink { .. });
         !is_made || !named(policy).any(|path| is_below(node.target(), path))
     });
+    let place = Path::new(way::CERTIFICATES);
+    if let Some(certificates) = &run.certificates
+        && !named(policy).any(|path| is_below(place, path))
+    {
+        nodes.push(Node::Bind {
+            source: certificates.clone(),
+            target: place.to_owned(),
+            writable: false,
+            id_map: false,
+        });
+    }
     nodes
 }
 

@@ -26,6 +26,10 @@ pub const PORT: u16 = 9419;
 /// same too. Where they have none of their own, who decides their connects knows it by that.
 pub const PROGRAMS_PORT: u16 = 9420;
 
+/// Where programs in a view find the certificates that hosts are judged by: Debian's place, at which Go
+/// and OpenSSL look by themselves.
+pub const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
+
 /// How many sockets a program has for connections of the host's to ports that it publishes.
 pub const POOL: usize = 32;
 

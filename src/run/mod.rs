@@ -6,6 +6,7 @@
 
 mod audit;
 mod caches;
+mod certificates;
 mod console;
 mod copy;
 mod errand;
