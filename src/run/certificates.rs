@@ -28,7 +28,6 @@ pub(super) fn find(session: &Session<'_>) -> Option<PathBuf> {
 
 /// Whether everybody may read a file of root's. A variable must not show the source another file.
 fn is_public(path: &Path) -> bool {
-    let is_it =
-        |found: std::fs::Metadata| found.is_file() && found.uid() == 0 && found.mode() & 0o004 != 0;
-    look::metadata(path).is_ok_and(is_it)
+    let is_public = |found: std::fs::Metadata| found.uid() == 0 && found.mode() & 0o004 != 0;
+    look::is_file(path) && look::metadata(path).is_ok_and(is_public)
 }
