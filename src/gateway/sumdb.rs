@@ -13,6 +13,8 @@ pub(super) struct Database {
     name: String,
     /// Where it answers itself.
     direct: Upstream,
+    /// Whether the policy names that address: it alone is asked then, as by the go command.
+    is_named: bool,
     /// Through which upstream, once that is known, and what stands before each path.
     base: Mutex<Option<(Upstream, String)>>,
 }
@@ -28,6 +30,7 @@ impl Database {
             return Ok(None);
         }
         let name = first.split('+').next().unwrap_or(first);
+        let is_named = address.is_some();
         let address = match address {
             Some(address) => address.trim_end_matches('/').to_owned(),
             // The mirror has the database's own key, and is called by another name.
@@ -42,6 +45,7 @@ impl Database {
             Ok([(direct @ (Upstream::Web(_) | Upstream::Folder(_)), _)]) => Ok(Some(Database {
                 name: name.to_owned(),
                 direct,
+                is_named,
                 base: Mutex::new(None),
             })),
             _ => Err(Error(format!(
@@ -75,8 +79,12 @@ impl Database {
     }
 
     /// Through which upstream the database is asked, decided once and as the go command does: the
-    /// first one that supports it; the database itself where all say that they do not.
+    /// first one that supports it; the database itself where all say that they do not, or the policy names
+    /// its address.
     fn base(&self, client: &Client, upstreams: &Upstreams) -> Result<(Upstream, String), Failure> {
+        if self.is_named {
+            return Ok((self.direct.clone(), String::new()));
+        }
         let mut base = self.base.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = &*base {
             return Ok(known.clone());

@@ -80,6 +80,7 @@ fn plan(base: &Path, namespaces: bool) -> Plan {
         terminal: false,
         program_environment: (BTreeMap::new(), Vec::new()),
         program_hosts: Vec::new(),
+        certificates: None,
         ports: Default::default(),
         stage: None,
     };

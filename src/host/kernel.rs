@@ -6,6 +6,12 @@ pub fn release() -> String {
     system.release().to_string_lossy().into_owned()
 }
 
+/// The machine's own name (uname(2)).
+pub fn node() -> String {
+    let system = rustix::system::uname();
+    system.nodename().to_string_lossy().into_owned()
+}
+
 /// The version, such as `(6, 8)`. `None` if the release does not begin with one.
 pub fn version() -> Option<(u32, u32)> {
     parse(&release())

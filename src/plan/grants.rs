@@ -69,6 +69,13 @@ fn uses(inputs: &Inputs<'_>) -> Uses {
     }
 }
 
+/// The system's certificates, where programs reach hosts. A view has them in its own `/etc`.
+fn certificates(inputs: &Inputs<'_>) -> Option<Rule> {
+    let certificates = inputs.run.certificates.as_ref()?;
+    let is_shared = inputs.host.namespaces.is_err();
+    is_shared.then(|| Rule::new(certificates, Access::Read))
+}
+
 /// The grants of the command's own cage.
 pub(super) fn of_command(
     inputs: &Inputs<'_>,
@@ -83,6 +90,7 @@ pub(super) fn of_command(
         Cage::Program => Subject::Program,
     };
     let mut rules = system::rules(system, execute, view, inputs.run.terminal);
+    rules.extend(certificates(inputs));
     let uses = uses(inputs);
     let places = places(inputs, own);
     let grants = grants::grants(subject, program_access(inputs), &places, uses);
@@ -119,6 +127,7 @@ pub(super) fn of_programs(
     let view = inputs.host.namespaces.is_ok();
     // Whatever this run's terminal, so that a result of a test is the same in each: the tool cage decides.
     let mut rules = system::rules(System::Dynamic, &[], view, true);
+    rules.extend(certificates(inputs));
     // The tool cage's domain holds the list of executables already; domains only ever narrow.
     rules.push(Rule::new("/usr", Access::Execute));
     if view && inputs.host.landlock.is_ok() {

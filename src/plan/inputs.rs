@@ -263,6 +263,8 @@ pub struct Run {
     pub program_environment: (BTreeMap<String, String>, Vec<String>),
     /// Hosts that programs which the wrapper starts reach by name.
     pub program_hosts: Vec<String>,
+    /// The certificates that hosts are judged by, where programs reach any: a file of the system's.
+    pub certificates: Option<PathBuf>,
     /// Services that programs reach, and ports that they publish.
     pub ports: Ports,
     /// Where what programs write in the work tree goes. `None`: they write the work tree itself.

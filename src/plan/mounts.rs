@@ -9,8 +9,9 @@ use super::inputs::{Error, Inputs, Link, Project};
 use super::own::{OWN_FOLDER, OwnFiles, PROGRAM_ROOT};
 use super::system::{self, Account, Found, System};
 use super::tree::Tree;
-use super::{Node, Overlay, PROGRAM_PLAN, ProgramPlan, ProgramRoot, Rule, View, is_below};
+use super::{Node, Overlay, PROGRAM_PLAN, ProgramPlan, ProgramRoot, Rule, View, is_below, way};
 use crate::files::look;
+use crate::host::kernel;
 use crate::policy::{Access, Policy};
 
 /// The view: every granted path at its own place, and nothing else.
@@ -116,12 +117,18 @@ fn system_nodes(inputs: &Inputs<'_>, own: &OwnFiles, system: System, found: &Fou
         run,
     } = *inputs;
     let homes = homes(inputs, own);
+    let services = run.ports.services.iter();
+    let name = kernel::node();
     let account = Account {
         name: &project.user_name,
         uid: identity.uid,
         gid: identity.gid,
         // Programs look it up.
         home: homes.last().unwrap_or(&own.home),
+        hosts: system::Hosts {
+            own: &name,
+            services: services.filter_map(|it| it.host.as_deref()).collect(),
+        },
     };
     let whole = host.landlock.is_ok();
     let mut nodes = system::nodes(system, &account, whole, run.terminal);
@@ -135,6 +142,17 @@ fn system_nodes(inputs: &Inputs<'_>, own: &OwnFiles, system: System, found: &Fou
         let is_made = matches!(node, Node::File { .. } | Node::Symlink { .. });
         !is_made || !named(policy).any(|path| is_below(node.target(), path))
     });
+    let place = Path::new(way::CERTIFICATES);
+    if let Some(certificates) = &run.certificates
+        && !named(policy).any(|path| is_below(place, path))
+    {
+        nodes.push(Node::Bind {
+            source: certificates.clone(),
+            target: place.to_owned(),
+            writable: false,
+            id_map: false,
+        });
+    }
     nodes
 }
 

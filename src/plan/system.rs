@@ -6,10 +6,12 @@
 //! (the dynamic loader would run what can be read).
 
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use super::libraries::{LOADERS, Resolver, libraries, of_interpreters};
 pub use super::programs::{Found, find, folders, links};
+use super::way::OWN_ADDRESS;
 use super::{Node, Rule};
 use crate::policy::Access;
 
@@ -33,6 +35,37 @@ pub struct Account<'a> {
     pub gid: u32,
     /// Home folder.
     pub home: &'a Path,
+    /// The machine's own name, and hosts of services, for `/etc/hosts`.
+    pub hosts: Hosts<'a>,
+}
+
+/// What is in `/etc/hosts` beside localhost.
+#[derive(Clone, Debug, Default)]
+pub struct Hosts<'a> {
+    /// The machine's own name.
+    pub own: &'a str,
+    /// Names of hosts whose services programs find on their own loopback.
+    pub services: Vec<&'a str>,
+}
+
+impl Hosts<'_> {
+    /// The file. A name that the file could not hold is left out.
+    fn text(&self) -> String {
+        let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+        let is_name = |name: &&&str| {
+            let named = !name.is_empty() && name.bytes().all(fits);
+            named && **name != "localhost" && name.parse::<IpAddr>().is_err()
+        };
+        let mut text = "127.0.0.1\tlocalhost\n::1\tlocalhost\n".to_owned();
+        for name in self.services.iter().filter(is_name) {
+            text += &format!("127.0.0.1\t{name}\n");
+        }
+        let is_service = self.services.contains(&self.own);
+        if let (Some(name), false) = (Some(&self.own).filter(is_name), is_service) {
+            text += &format!("{OWN_ADDRESS}\t{name}\n");
+        }
+        text
+    }
 }
 
 /// Files that the view's own `/etc` has where the host has them.
@@ -84,7 +117,7 @@ pub fn nodes(system: System, account: &Account<'_>, whole: bool, terminal: bool)
         },
         file("/etc/passwd", passwd(account)),
         file("/etc/group", group(account)),
-        file("/etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost\n"),
+        file("/etc/hosts", account.hosts.text()),
         file(
             "/etc/nsswitch.conf",
             "passwd: files\ngroup: files\nhosts: files dns\n",
@@ -272,6 +305,7 @@ fn passwd(account: &Account<'_>) -> String {
         uid,
         gid,
         home,
+        ..
     } = account;
     let mut text = "root:x:0:0:root:/root:/usr/sbin/nologin\n".to_owned();
     text += &format!("{name}:x:{uid}:{gid}::{}:/bin/sh\n", home.display());
@@ -288,4 +322,30 @@ fn group(account: &Account<'_>) -> String {
         text += "nogroup:x:65534:\n";
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_own_name_and_hosts_of_services_are_in_etc_hosts_and_nothing_that_breaks_it() {
+        let localhost = "127.0.0.1\tlocalhost\n::1\tlocalhost\n";
+        let text = |own, services: &[&'static str]| {
+            let services = services.to_vec();
+            Hosts { own, services }.text()
+        };
+        assert_eq!(text("", &[]), localhost);
+        assert_eq!(
+            text("box", &["redis"]),
+            format!("{localhost}127.0.0.1\tredis\n192.0.2.1\tbox\n")
+        );
+        assert_eq!(
+            text("redis", &["redis"]),
+            format!("{localhost}127.0.0.1\tredis\n")
+        );
+        for odd in ["localhost", "10.0.0.1", "a b", "a\nb", "a#", "\u{e9}"] {
+            assert_eq!(text(odd, &[odd]), localhost, "{odd:?}");
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //! neither belongs into a report: the launcher fills them in when the command is executed.
 
 use std::ffi::{OsStr, OsString};
+use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,8 +26,17 @@ pub const PORT: u16 = 9419;
 /// same too. Where they have none of their own, who decides their connects knows it by that.
 pub const PROGRAMS_PORT: u16 = 9420;
 
+/// Where programs in a view find the certificates that hosts are judged by: Debian's place, at which Go
+/// and OpenSSL look by themselves.
+pub const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
+
 /// How many sockets a program has for connections of the host's to ports that it publishes.
 pub const POOL: usize = 32;
+
+/// An address on the loopback interface of a net namespace of the run's own, beside 127.0.0.1: tests that
+/// look for one that is no loopback address find it. It is one for documentation (RFC 5737), which nobody
+/// has.
+pub const OWN_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
 /// Whether a port on the loopback inside is gosandbox's own.
 pub fn is_own_port(port: u16) -> bool {

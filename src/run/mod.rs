@@ -7,6 +7,7 @@
 mod audit;
 mod caches;
 mod cgo;
+mod certificates;
 mod console;
 mod copy;
 mod errand;

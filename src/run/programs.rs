@@ -23,12 +23,25 @@ pub(super) fn settings(own: &OwnFiles, cage: Cage, wraps: Option<Wraps>) -> Vec<
     all.collect()
 }
 
+/// The variable by which Go and OpenSSL find certificates.
+const CERTIFICATES: &str = "SSL_CERT_FILE";
+
+/// Shows a command that is a program itself where certificates are, unless the policy says so.
+pub(super) fn set_certificates(environment: &mut Environment, path: &Path) {
+    let pairs = &mut environment.pairs;
+    if pairs.iter().all(|(name, _)| name != CERTIFICATES) {
+        pairs.push((CERTIFICATES.into(), path.into()));
+        pairs.sort();
+    }
+}
+
 /// How the environment of programs differs from the command's: what is set, what is unset.
 pub(super) fn environment(
     environment: &Environment,
     cache: &Path,
     own: &OwnFiles,
     hosts: Option<&str>,
+    certificates: Option<&Path>,
 ) -> (BTreeMap<String, String>, Vec<String>) {
     let (home, tmp) = own.of_cage(Cage::Program);
     let programs = for_programs(environment, cache, &home, &tmp);
@@ -36,6 +49,10 @@ pub(super) fn environment(
     kept.retain(|_, value| !plan::way::is_secret(value));
     if let Some(hosts) = hosts {
         kept.extend(TO_HOSTS.map(|name| (name.into(), hosts.into())));
+    }
+    if let Some(certificates) = certificates {
+        let certificates = certificates.as_os_str().to_owned();
+        kept.entry(CERTIFICATES.into()).or_insert(certificates);
     }
     let had: BTreeMap<_, _> = environment.pairs.iter().cloned().collect();
     let text = |text: &OsString| text.to_string_lossy().into_owned();

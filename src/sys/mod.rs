@@ -26,7 +26,7 @@ mod wait;
 
 pub use capabilities::{clear_capability_sets, drop_from_bounding_set, has_capability};
 pub use mounts::{MountAttr, has_mount_setattr, mount_setattr};
-pub use namespaces::{Namespaces, loopback_up, unshare};
+pub use namespaces::{Namespaces, add_loopback_address, loopback_up, unshare};
 pub use process::{
     Cloned, c_string, clone_process, clone_sharing_descriptors, execve, exit_now, wipe_environment,
 };

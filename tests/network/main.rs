@@ -11,6 +11,7 @@ mod commands;
 mod database;
 mod dns;
 mod graph;
+mod https;
 mod loading;
 mod lookups;
 mod loose;

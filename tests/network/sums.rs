@@ -49,7 +49,7 @@ impl Imports {
         fs::copy(&proxy.ca, &ca).unwrap();
         fs::set_permissions(&ca, fs::Permissions::from_mode(0o644)).unwrap();
         let text = format!(
-            "extends = \"strict\"\n\n[modules]\nupstreams = \"{}\"\nca = [\"{}\"]\nchecksum-database = \"{} https://127.0.0.1:9\"\n{lines}\n",
+            "extends = \"strict\"\n\n[modules]\nupstreams = \"{}\"\nca = [\"{}\"]\nchecksum-database = \"{}\"\n{lines}\n",
             proxy.address,
             ca.display(),
             database.verifier()

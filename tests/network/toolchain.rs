@@ -148,7 +148,7 @@ impl Asks {
             chown(cache.path(), Some(owner), Some(owner)).unwrap();
         }
         let mut text = format!(
-            "extends = \"strict\"\n\n[modules]\nupstreams = \"{upstreams}\"\nchecksum-database = \"{} https://127.0.0.1:9\"\n",
+            "extends = \"strict\"\n\n[modules]\nupstreams = \"{upstreams}\"\nchecksum-database = \"{}\"\n",
             database.verifier()
         );
         if let Some(ca) = ca {
@@ -345,7 +345,7 @@ fn without_the_gateway_no_folder_vouches_for_a_toolchain() {
         let text = fs::read_to_string(&asks.scene.profile).unwrap();
         let upstream = format!("file://{}", folder.display());
         let text = text.replace(&proxy.address, &upstream);
-        let database = format!("{} https://127.0.0.1:9", database.verifier());
+        let database = database.verifier();
         for database_is in [database.as_str(), "off"] {
             write(&asks.scene.profile, &text.replace(&database, database_is));
             asks.scene.settle();

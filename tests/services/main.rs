@@ -5,6 +5,7 @@
 mod support;
 
 mod attacks;
+mod names;
 mod published;
 mod reached;
 mod real;

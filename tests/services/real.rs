@@ -4,7 +4,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{Ended, Env, Lacks, Site, base, is_root, skip, wait};
+use crate::support::{Ended, Env, Lacks, Site, base, is_root, needs_program, skip, wait};
 
 const TEST: &str = include_str!("../fixtures/services/databases_test.go");
 
@@ -78,8 +78,7 @@ fn postgres() -> Option<Server> {
 }
 
 fn redis() -> Option<Server> {
-    if Command::new("redis-server").arg("-v").output().is_err() {
-        skip(Lacks::Host, "Redis is not installed");
+    if !needs_program("redis-server", "redis-server") {
         return None;
     }
     let folder = folder("redis");

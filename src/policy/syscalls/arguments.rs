@@ -268,5 +268,10 @@ pub const SENDMMSG: &[Clause] = &[refuse(&[any_bit(3, FAST_OPEN)], libc::EOPNOTS
 /// sendto with a supervisor: it decides where there is an address.
 pub const SENDTO_NOTIFY: &[Clause] = &[SENDTO[0], allow(&[long(4, &[0])])];
 
-/// ioctl where the `-exec` wrapper nests: SIOCSIFFLAGS brings its loopback up.
-pub const IOCTL_NESTING: &[Clause] = &[allow(&[int(1, &[0x8914])]), IOCTL[0], IOCTL[1]];
+/// ioctl where the `-exec` wrapper nests: SIOCSIFFLAGS brings its loopback up, SIOCSIFADDR and
+/// SIOCSIFNETMASK give it one more address.
+pub const IOCTL_NESTING: &[Clause] = &[
+    allow(&[int(1, &[0x8914, 0x8916, 0x891c])]),
+    IOCTL[0],
+    IOCTL[1],
+];

@@ -19,7 +19,7 @@ use super::audit::Audit;
 use super::caches::Caches;
 use super::identity::Who;
 use super::what::What;
-use super::{Session, ports, programs, request, scratch, way};
+use super::{Session, certificates, ports, programs, request, scratch, way};
 use crate::files::look;
 use crate::go::command::{self, GoCommand, Programs};
 use crate::go::toolchain::Toolchain;
@@ -198,7 +198,17 @@ impl<'a> Prepared<'a> {
                 .filter(|_| !self.policy.network.allow.is_empty())
                 .map(|_| plan::way::hosts()),
         };
-        let environment = self.environment(own, cage, way, hosts.as_deref(), project)?;
+        let mut environment = self.environment(own, cage, way, hosts.as_deref(), project)?;
+        let reaches_hosts = way == Some(Way::Hosts) || program_way.is_some();
+        let certificates = reaches_hosts.then(|| certificates::find(self.session));
+        let certificates = certificates.flatten();
+        let shown = certificates.as_deref().map(|path| match host.namespaces {
+            Ok(()) => Path::new(plan::way::CERTIFICATES),
+            Err(_) => path,
+        });
+        if let (Some(Way::Hosts), Some(shown)) = (way, shown) {
+            programs::set_certificates(&mut environment, shown);
+        }
         let is_stamped = matches!(self.stamping, Stamping::Safe { .. });
         Ok(Run {
             program_environment: programs::environment(
@@ -206,8 +216,10 @@ impl<'a> Prepared<'a> {
                 &self.caches.programs,
                 own,
                 program_way.as_deref(),
+                shown.filter(|_| program_way.is_some()),
             ),
             program_hosts,
+            certificates: certificates.clone(),
             ports: ports::of_run(self.policy, host, wraps.is_some() || cage == Cage::Program)?,
             command: Command {
                 path: match &self.what {
