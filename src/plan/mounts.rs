@@ -51,7 +51,7 @@ pub(super) fn view(
             content,
         });
     }
-    nodes.extend(links(project, &nodes));
+    nodes.extend(links(project, own, &nodes));
     nodes.extend(covers(inputs, &nodes));
     add_links(&mut nodes, &inputs.policy.files.links);
     let overlay = overlay(inputs);
@@ -79,14 +79,20 @@ pub(super) fn view(
 }
 
 /// The caller's links that lie where the view has nothing of its own: what a mount shows has its links.
-fn links(project: &Project, nodes: &[Node]) -> Vec<Node> {
+fn links(project: &Project, own: &OwnFiles, nodes: &[Node]) -> Vec<Node> {
     let is_free = |link: &&Link| {
         let mut targets = nodes.iter().map(|node| (node, node.target()));
         !targets.any(|(node, target)| {
             is_below(target, &link.path) || is_mount(node) && is_below(&link.path, target)
         })
     };
-    let free = project.links.iter().filter(is_free);
+    // Programs know it by name, and it is as good a place for temporary files.
+    let second = Link {
+        path: "/var/tmp".into(),
+        to: own.tmp.clone(),
+    };
+    let all = project.links.iter().chain([&second]);
+    let free = all.filter(is_free);
     let nodes = free.map(|link| Node::Symlink {
         target: link.path.clone(),
         to: link.to.clone(),

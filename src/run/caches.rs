@@ -4,6 +4,7 @@
 //! a helper process walks, and makes what is missing, that has become the sandbox user.
 
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -13,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::identity::Who;
 use super::place::{Finder, Found};
 use super::{Session, foreign, refused};
-use crate::files::Judged;
+use crate::files::{Judged, look};
 use crate::refusal::{Code, Refused, shell_path};
 
 /// Caches of users without a home, when the launcher is root.
@@ -75,7 +76,9 @@ pub(super) fn find(
             true => foreign::refuse(variable, folder, opened, real, &named, tree),
             false => Ok(()),
         };
-        let unusable = |error| unusable(&error, folder);
+        let home = who.home.as_ref().map(|home| home.join(".cache/gosandbox"));
+        let is_home_usable = home.is_some_and(|home| can_make(&home, who));
+        let unusable = |error| unusable(&error, folder, is_home_usable);
         found.push(finder.find(folder, &check).map_err(unusable)?);
     }
     let of_root = found.iter().take(2).filter(|found| found.of_root);
@@ -99,11 +102,15 @@ pub(super) fn find(
 }
 
 /// The refusal of a folder that cannot be a cache, for whatever reason.
-fn unusable(error: &anyhow::Error, folder: &Path) -> Refused {
+fn unusable(error: &anyhow::Error, folder: &Path, is_home_usable: bool) -> Refused {
     let refused = refused(error).within(&format!("cannot use the cache {}", folder.display()));
     match refused.code() {
-        Code::SystemError => Refused::new(Code::CacheUnusable, refused.message())
-            .option("--cache-dir \"$HOME/.cache/gosandbox\""),
+        Code::SystemError => {
+            Refused::new(Code::CacheUnusable, refused.message()).option(match is_home_usable {
+                true => "--cache-dir \"$HOME/.cache/gosandbox\"",
+                false => "--cache-dir /var/tmp/gosandbox-cache",
+            })
+        }
         _ => refused,
     }
 }
@@ -201,11 +208,35 @@ fn layout(session: &Session<'_>, who: &Who) -> anyhow::Result<Layout> {
         gocache: chosen("GOCACHE")?.unwrap_or_else(|| base.join("go-build")),
         gomodcache: chosen("GOMODCACHE")?.unwrap_or(module_default),
         gopath,
-        programs: if is_system {
-            base.join("programs")
-        } else {
-            base.join("gosandbox/programs")
+        programs: match (is_system, chosen("GOCACHE")?) {
+            (true, _) => base.join("programs"),
+            // As in a container whose user has no home of its own, and caches that variables name.
+            (false, Some(named)) if !can_make(&base, who) => beside(&named),
+            (false, _) => base.join("gosandbox/programs"),
         },
+    })
+}
+
+/// A folder of the launcher's beside another one.
+fn beside(folder: &Path) -> PathBuf {
+    let mut name = folder.as_os_str().to_owned();
+    name.push("-gosandbox");
+    name.into()
+}
+
+/// Whether a user may make a folder, by the permission bits of what is there of the way to it.
+fn can_make(folder: &Path, who: &Who) -> bool {
+    let mut there = folder.ancestors().filter_map(|at| look::metadata(at).ok());
+    there.next().is_some_and(|found| {
+        let shift = match (
+            found.uid() == who.identity.uid,
+            found.gid() == who.identity.gid,
+        ) {
+            (true, _) => 6,
+            (false, true) => 3,
+            (false, false) => 0,
+        };
+        found.mode() >> shift & 3 == 3
     })
 }
 

@@ -111,3 +111,82 @@ fn go_install_puts_programs_where_the_callers_own_go_would() {
             .refused("cache-unusable");
     }
 }
+
+/// Files that a command line names in the work tree are written like the rest of it.
+#[test]
+fn files_that_the_command_line_names_are_written() {
+    const WIDE: &str = "package main\nfunc main(){println(1)}\n";
+    const NARROW: &str = "package main\n\nfunc main() { println(1) }\n";
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        // Without mounts root's files cannot be shown as the sandbox user's.
+        let site = Site::new(env);
+        site.file("go.mod", MODULE);
+        site.file(
+            "other.mod",
+            "module example.com/m\n\ngo 1.21\n\nrequire example.com/x v1.0.0\n",
+        );
+        site.file("main.go", WIDE);
+        fs::create_dir(site.work.join("sub")).unwrap();
+        site.settle();
+        let read = |name: &str| fs::read_to_string(site.work.join(name)).unwrap();
+        site.run(&[], &["go", "fmt", "main.go"]).expect(0);
+        assert_eq!(read("main.go"), NARROW, "{env:?}");
+        let tidy = ["go", "mod", "tidy", "-modfile=other.mod"];
+        site.run(&[], &tidy).expect(0);
+        assert_eq!(read("other.mod"), MODULE, "{env:?}");
+        let mut init = site.gosandbox(&[], &["go", "work", "init", ".."]);
+        Ended::of(init.current_dir(site.work.join("sub"))).expect(0);
+        assert!(read("sub/go.work").contains("use .."), "{env:?}");
+    }
+}
+
+/// As in `docker run -u`: the user has no home that can be written, and variables name the caches.
+#[test]
+fn a_home_that_cannot_be_written_is_not_needed_where_variables_name_the_caches() {
+    for env in [Env::User, Env::Restricted] {
+        let site = hello(env);
+        let run = |home: &str, names: bool| {
+            let mut command = site.gosandbox_apart(&[], &["go", "run", "."]);
+            command.env("HOME", home).env("GOFLAGS", "-buildvcs=false");
+            if names {
+                command.env("GOPATH", site.home.join("go"));
+                command.env("GOCACHE", site.home.join("build"));
+            }
+            Ended::of(&mut command)
+        };
+        for home in ["/", "/nonexistent"] {
+            if run("/", false).status == 0 {
+                // Whoever may write / has a home there.
+                continue;
+            }
+            let refused = run(home, false).expect(125).refused("cache-unusable");
+            refused.says("--cache-dir /var/tmp/");
+            let plain = Ended::of(&mut site.bare(&["go", "run", "."]));
+            assert_eq!(run(home, true).expect(0).stdout, plain.stdout, "{env:?}");
+        }
+    }
+}
+
+#[test]
+fn programs_find_the_second_folder_for_temporary_files() {
+    for env in [Env::User, Env::Root]
+        .into_iter()
+        .filter(|env| env.is_here())
+    {
+        let site = hello(env);
+        // The tests' own sites lie in /var/tmp, which is then what the view shows there.
+        let folder = Path::new("/tmp").join(site.root.file_name().unwrap());
+        fs::create_dir(&folder).unwrap();
+        if crate::support::is_root() {
+            std::os::unix::fs::chown(&folder, Some(site.caller()), None).unwrap();
+        }
+        let cache = folder.join("cache").display().to_string();
+        let words = ["sh", "-c", "echo x >/var/tmp/made && cat $TMPDIR/made"];
+        let mut command = site.gosandbox_apart(&["--cache-dir", &cache], &words);
+        command.current_dir(&folder).env("HOME", &folder);
+        let ended = Ended::of(&mut command);
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(ended.stdout, "x\n", "{env:?}: {ended:?}");
+        assert!(!Path::new("/var/tmp/made").exists());
+    }
+}

@@ -20,7 +20,7 @@ use crate::go::vcs::Stamping;
 use crate::go::workspace::Workspace;
 use crate::plan::inputs::{Project, Protected};
 use crate::plan::outputs::{self, Outputs};
-use crate::policy::{Cage, Policy, is_device};
+use crate::policy::{Policy, is_device};
 use crate::refusal::{Code, Refused};
 
 impl<'a> Prepared<'a> {
@@ -48,7 +48,10 @@ impl<'a> Prepared<'a> {
         let protected = Protected::new(&policy.files.protected, &led_to);
         let outputs = match what.go() {
             Some(go) => {
-                read.extend(links::inputs(&go.inputs, workspace, policy, within)?);
+                let inputs = links::inputs(&go.inputs, workspace, policy, within)?;
+                // What lies in the tree is granted with it: by itself it would be shown read-only.
+                let is_outside = |path: &PathBuf| within.is_none_or(|it| !path.starts_with(it));
+                read.extend(inputs.into_iter().filter(is_outside));
                 outputs_of(go, policy, within, &protected)?
             }
             None => Outputs::default(),
@@ -120,8 +123,7 @@ fn proxy_folders(policy: &Policy, own_modules: Option<PathBuf>) -> Vec<PathBuf> 
 
 /// What go has seen of the checksum database, for a command that fetches.
 fn sumdb(what: &What, caches: &mut Caches, who: &Who, tree: Option<&Path>) -> Option<PathBuf> {
-    let fetches = |go: &GoCommand| go.fetches && go.cage == Cage::Tool;
-    let asks = what.go().is_some_and(fetches);
+    let asks = what.go().is_some_and(GoCommand::fetches_itself);
     asks.then(|| caches::sumdb(caches, who, tree, Missing::Leave))?
 }
 
