@@ -36,7 +36,7 @@ impl Loose {
         fs::copy(&proxy.ca, &ca).unwrap();
         fs::set_permissions(&ca, Permissions::from_mode(0o644)).unwrap();
         let text = format!(
-            "extends = \"strict\"\n\n[modules]\nupstreams = \"{}\"\nca = [\"{}\"]\nchecksum-database = \"{} https://127.0.0.1:9\"\n",
+            "extends = \"strict\"\n\n[modules]\nupstreams = \"{}\"\nca = [\"{}\"]\nchecksum-database = \"{}\"\n",
             proxy.address,
             ca.display(),
             database.verifier()
