@@ -6,8 +6,8 @@
 
 mod audit;
 mod caches;
-mod cgo;
 mod certificates;
+mod cgo;
 mod console;
 mod copy;
 mod errand;

@@ -49,9 +49,7 @@ impl<'a> Prepared<'a> {
         let outputs = match what.go() {
             Some(go) => {
                 let inputs = links::inputs(&go.inputs, workspace, policy, within)?;
-                // What lies in the tree is granted with it: by itself it would be shown read-only.
-                let is_outside = |path: &PathBuf| within.is_none_or(|it| !path.starts_with(it));
-                read.extend(inputs.into_iter().filter(is_outside));
+                read.extend(inputs.into_iter().filter(|path| is_outside(path, within)));
                 outputs_of(go, policy, within, &protected)?
             }
             None => Outputs::default(),
@@ -107,6 +105,11 @@ impl<'a> Prepared<'a> {
             _opened: opened,
         })
     }
+}
+
+/// What lies in the tree is granted with it: by itself it would be shown read-only.
+fn is_outside(path: &Path, tree: Option<&Path>) -> bool {
+    tree.is_none_or(|tree| !path.starts_with(tree))
 }
 
 /// The launcher's own executable.
