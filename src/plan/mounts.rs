@@ -287,6 +287,7 @@ impl Binds {
             }
             // A placeholder holds nothing that its owner would have to read.
             let id_map = project.mapped.iter().any(|mapped| is_below(path, mapped))
+                && !is_anothers(inputs, path)
                 && !tree.placeholders.iter().any(|own| own.path == *path);
             nodes.push(Node::Bind {
                 source: copy.unwrap_or(path).clone(),
@@ -333,6 +334,19 @@ fn needs_own_mount(inputs: &Inputs<'_>, tree: &Tree, path: &Path, writable: bool
         || run.wraps.is_some() && apart.into_iter().any(|apart| apart == path)
         || run.outputs.iter().any(|output| output == path)
         || tree.testdata.iter().any(|own| own == path)
+        || is_anothers(inputs, path)
+}
+
+/// Whether a path is granted by name for writing, lies in a folder of root's that appears as the sandbox user's, and is
+/// not root's itself: it appears as it is on disk.
+fn is_anothers(inputs: &Inputs<'_>, path: &Path) -> bool {
+    let Inputs {
+        policy, project, ..
+    } = *inputs;
+    let mapped = &project.mapped;
+    policy.files.write.iter().any(|named| named == path)
+        && mapped.iter().any(|folder| is_below(path, folder))
+        && !mapped.iter().any(|folder| folder == path)
 }
 
 /// The staged work tree, where it is staged.

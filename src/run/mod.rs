@@ -43,6 +43,7 @@ mod stage;
 mod start;
 mod token;
 mod toolchain;
+mod tools;
 mod tree_check;
 mod verify;
 mod way;

@@ -1,5 +1,7 @@
 //! Programs and tests behave as they do bare.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use super::*;
 
 const PROGRAM: &str = r#"package main
@@ -81,6 +83,51 @@ fn a_command_in_the_callers_path_is_found() {
         };
         with(site.work.join("tools").to_str().unwrap()).expect(7);
         with("tools").expect(127).refused("not-found");
+    }
+}
+
+/// A program in a folder, which writes down its name.
+fn tool(folder: &Path, name: &str) {
+    let path = folder.join(name);
+    write(&path, &format!("#!/bin/sh\necho {name} >>generated.txt\n"));
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// In the caller's GOBIN and GOPATH/bin. Nothing else of these folders is shown.
+#[test]
+fn go_generate_finds_what_the_callers_go_has_installed() {
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let site = program(env);
+        tool(&site.home.join("go/bin"), "in-gopath");
+        tool(&site.outside, "in-gobin");
+        write(&site.outside.join("secret"), "decoysecret");
+        tool(&site.home.join(".ssh"), "in-secrets");
+        let secret = site.outside.join("secret").display().to_string();
+        let directives = format!(
+            "package main\n\n//go:generate in-gopath\n//go:generate in-gobin\n//go:generate sh -c \"! cat {secret}\"\n"
+        );
+        site.file("generate.go", &directives);
+        site.settle();
+        let generate = |gobin: &Path| {
+            let mut command = site.gosandbox(&[], &["go", "generate"]);
+            Ended::of(command.env("GOBIN", gobin))
+        };
+        match env {
+            // Without namespaces files cannot be made beside protected paths.
+            Env::Restricted | Env::Container => {
+                site.file("generated.txt", "");
+                site.settle();
+            }
+            _ => {}
+        }
+        let ended = generate(&site.outside).expect(0);
+        assert!(!ended.stdout.contains("decoysecret"), "{env:?}: {ended:?}");
+        let written = fs::read_to_string(site.work.join("generated.txt")).unwrap();
+        assert_eq!(written, "in-gopath\nin-gobin\n", "{env:?}");
+        site.file("generate.go", "package main\n\n//go:generate in-secrets\n");
+        site.settle();
+        let ended = generate(&site.home.join(".ssh"));
+        assert_ne!(ended.status, 0, "{env:?}: {ended:?}");
     }
 }
 

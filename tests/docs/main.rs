@@ -15,6 +15,7 @@ mod differences;
 mod environments;
 mod findings;
 mod gateway;
+mod generate;
 mod glossary;
 mod life_cycle;
 mod limits;

@@ -86,7 +86,8 @@ fn root_s_work_tree_is_written_and_stays_root_s() {
         "package main\n\nfunc main() {}\n",
     )
     .unwrap();
-    for path in [place.tree(), place.tree().join("go.mod")] {
+    let named = ["", "go.mod", "out"].map(|name| place.tree().join(name));
+    for path in named {
         std::os::unix::fs::chown(path, Some(0), Some(0)).unwrap();
     }
     let cache = place.tree().join("../cache/deep");

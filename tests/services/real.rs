@@ -13,13 +13,14 @@ struct Server {
     child: Child,
     port: u16,
     folder: PathBuf,
+    /// Ends it with all its processes, at once, and also where this process has it ignored.
+    signal: &'static str,
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // SIGQUIT has PostgreSQL end its own processes at once.
         let pid = self.child.id().to_string();
-        let _it_may_have_ended = Command::new("kill").args(["-QUIT", &pid]).status();
+        let _it_may_have_ended = Command::new("kill").args([self.signal, &pid]).status();
         let _reaped = self.child.wait();
         let _ = std::fs::remove_dir_all(&self.folder);
     }
@@ -74,7 +75,8 @@ fn postgres() -> Option<Server> {
     server.arg("-D").arg(&data);
     server.args(["-p", &port.to_string(), "-h", "127.0.0.1", "-F", "-k"]);
     server.arg(&folder).current_dir("/").env("LC_ALL", "C");
-    Some(start(server, port, folder))
+    // Its processes have a handler of their own for it.
+    Some(start(server, port, folder, "-QUIT"))
 }
 
 fn redis() -> Option<Server> {
@@ -87,10 +89,10 @@ fn redis() -> Option<Server> {
     server.args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
     server.args(["--save", "", "--appendonly", "no"]);
     server.current_dir(&folder);
-    Some(start(server, port, folder))
+    Some(start(server, port, folder, "-KILL"))
 }
 
-fn start(mut server: Command, port: u16, folder: PathBuf) -> Server {
+fn start(mut server: Command, port: u16, folder: PathBuf, signal: &'static str) -> Server {
     server.stdin(Stdio::null()).stdout(Stdio::null());
     let mut child = server.stderr(Stdio::null()).spawn().unwrap();
     wait::eventually("a server answers", || {
@@ -101,6 +103,7 @@ fn start(mut server: Command, port: u16, folder: PathBuf) -> Server {
         child,
         port,
         folder,
+        signal,
     }
 }
 

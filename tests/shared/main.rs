@@ -311,12 +311,18 @@ func main() {
     }
 }
 
+fn reported(file: &std::path::Path) -> serde_json::Value {
+    serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
+}
+
 #[test]
 fn the_report_says_what_holds_and_what_is_not_confined() {
     for site in sites() {
         site.settle();
-        let ended = site.run(&["--report=-"], &["true"]).expect(0);
-        let report: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+        let file = site.home.join("report.json");
+        let options = ["--report", file.to_str().unwrap()];
+        site.run(&options, &["true"]).expect(0);
+        let report = reported(&file);
         let held = &report["guarantees"]["network-contained"]["held-by"];
         assert!(held.to_string().contains("seccomp"), "{held}");
         assert_eq!(report["filter"]["options"]["network"], "notify");
@@ -329,10 +335,12 @@ fn the_report_says_what_holds_and_what_is_not_confined() {
 fn where_another_supervisor_is_a_run_goes_on_without_sockets_and_says_so() {
     for site in sites() {
         site.settle();
-        let mut command = site.gosandbox(&["--report=-"], &["true"]);
+        let file = site.home.join("report.json");
+        let options = ["--report", file.to_str().unwrap()];
+        let mut command = site.gosandbox(&options, &["true"]);
         confined::without_listener(&mut command, NoListener::Another);
-        let ended = Ended::of(&mut command).expect(0);
-        let report: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+        Ended::of(&mut command).expect(0);
+        let report = reported(&file);
         assert_eq!(report["filter"]["options"]["network"], "none");
         let gaps = report["not-confined"].to_string();
         assert!(

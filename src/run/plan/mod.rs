@@ -19,7 +19,7 @@ use super::audit::Audit;
 use super::caches::Caches;
 use super::identity::Who;
 use super::what::What;
-use super::{Session, certificates, ports, programs, request, scratch, way};
+use super::{Session, certificates, ports, programs, request, scratch, tools, way};
 use crate::files::look;
 use crate::go::command::{self, GoCommand, Programs};
 use crate::go::toolchain::Toolchain;
@@ -210,6 +210,10 @@ impl<'a> Prepared<'a> {
             programs::set_certificates(&mut environment, shown);
         }
         let is_stamped = matches!(self.stamping, Stamping::Safe { .. });
+        let named = self.named(project.tree.as_deref(), is_stamped);
+        if go.is_some() && host.namespaces.is_err() {
+            tools::add_to_path(&mut environment, &named);
+        }
         Ok(Run {
             program_environment: programs::environment(
                 &environment,
@@ -239,11 +243,7 @@ impl<'a> Prepared<'a> {
             outputs: self.outputs.paths(),
             placeholders: self.outputs.placeholders(),
             stage: self.stage(host).ok(),
-            programs: match &self.what {
-                What::Other(path) => vec![path.clone()],
-                _ if is_stamped => vec!["git".into()],
-                _ => Vec::new(),
-            },
+            programs: named,
             runs_cached: go.is_some_and(|go| go.runs_cached_tool) || wraps.is_some(),
             fuzzes: go.is_some_and(|go| go.fuzzes),
             terminal: (wraps.is_some() || cage == Cage::Program) && streams::has_terminal(),
@@ -255,6 +255,16 @@ impl<'a> Prepared<'a> {
         match project.goroot == self.toolchain.goroot {
             true => self.toolchain,
             false => self.toolchain.on_disk(),
+        }
+    }
+
+    /// What may be executed besides what the profile names.
+    fn named(&self, tree: Option<&Path>, is_stamped: bool) -> Vec<PathBuf> {
+        match &self.what {
+            What::Other(path) => vec![path.clone()],
+            What::Go(go) if go.subcommand == "generate" => tools::find(self.session, tree),
+            _ if is_stamped => vec!["git".into()],
+            _ => Vec::new(),
         }
     }
 
