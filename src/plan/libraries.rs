@@ -93,16 +93,22 @@ const INTERPRETERS: [(&str, &[&str]); 8] = [
 /// The library folders of the interpreters among these programs, where they are there.
 pub(super) fn of_interpreters(programs: &[PathBuf]) -> Vec<PathBuf> {
     let mut found = Vec::new();
+    // By bytes: each start asks this of some hundred programs.
+    let programs = programs
+        .iter()
+        .map(|path| path.as_os_str().as_encoded_bytes());
+    let names: Vec<&[u8]> = programs
+        .filter_map(|path| path.rsplit(|byte| *byte == b'/').next())
+        .collect();
     for (interpreter, folders) in INTERPRETERS {
-        let is_named = |program: &PathBuf| {
-            let name = program.file_name().and_then(|name| name.to_str());
-            let rest = name.and_then(|name| name.strip_prefix(interpreter));
+        let is_named = |name: &&[u8]| {
+            let rest = name.strip_prefix(interpreter.as_bytes());
             rest.is_some_and(|rest| {
-                rest.bytes()
-                    .all(|byte| byte.is_ascii_digit() || b".-".contains(&byte))
+                rest.iter()
+                    .all(|byte| byte.is_ascii_digit() || b".-".contains(byte))
             })
         };
-        if programs.iter().any(is_named) {
+        if names.iter().any(is_named) {
             found.extend(folders.iter().flat_map(|folder| matching(folder)));
         }
     }

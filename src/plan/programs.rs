@@ -5,8 +5,9 @@
 //! may run ([`folders`]). The host's folder lies apart ([`host_folder`]), where the links lead.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::libraries::of_interpreters;
@@ -60,8 +61,9 @@ impl ProgramFolder {
 pub struct Found {
     /// Canonical paths, sorted, each once.
     pub programs: Vec<PathBuf>,
-    /// By which path in a folder of PATH each is looked up, with the canonical path.
-    names: BTreeMap<PathBuf, PathBuf>,
+    /// By which path in a folder of PATH each is looked up, with the canonical path. In the order of their bytes: taking
+    /// paths apart to compare them is too slow for each start.
+    names: BTreeMap<OsString, PathBuf>,
     /// The folders of PATH.
     folders: Vec<PathBuf>,
 }
@@ -84,7 +86,7 @@ pub fn find(names: &[PathBuf]) -> Found {
         for folder in folders.iter().filter(|folder| folder.may_hold(name)) {
             let path = folder.path.join(name);
             if let Some(real) = canonical(&path) {
-                found.names.insert(path, real);
+                found.names.insert(path.into(), real);
             }
         }
     }
@@ -107,9 +109,9 @@ pub fn find(names: &[PathBuf]) -> Found {
         if !found
             .folders
             .iter()
-            .any(|folder| found.names.contains_key(&folder.join(name)))
+            .any(|folder| found.names.contains_key(folder.join(name).as_os_str()))
         {
-            found.names.insert(folder.join(name), real);
+            found.names.insert(folder.join(name).into(), real);
         }
     }
     found
@@ -117,10 +119,11 @@ pub fn find(names: &[PathBuf]) -> Found {
 
 /// Links by whose names programs are called (`sh`, `awk`), for a view that does not hold their folder.
 pub fn links(found: &Found) -> Vec<Node> {
-    let names = found.names.iter().filter(|(name, real)| name != real);
+    let names = found.names.iter();
     names
+        .filter(|(name, real)| name.as_os_str() != real.as_os_str())
         .map(|(target, to)| Node::Symlink {
-            target: target.clone(),
+            target: target.into(),
             to: to.clone(),
         })
         .collect()
@@ -152,18 +155,20 @@ pub fn folders(found: &Found, files: &Files) -> Vec<Node> {
     let libraries = of_interpreters(&found.programs).into_iter().filter(of_etc);
     let mut nodes: Vec<Node> = libraries.map(|path| Node::bind(path, false)).collect();
     for folder in &covered {
-        let mut names: BTreeMap<&Path, &Path> = BTreeMap::new();
-        let granted = files.read.iter().map(|path| (path, path));
-        let programs = found.programs.iter().map(|path| (path, path));
-        for (name, real) in found.names.iter().chain(programs).chain(granted) {
-            if let (Some(above), Some(last)) = (name.parent(), name.file_name())
-                && above == folder.as_path()
-            {
-                names.insert(Path::new(last), real);
+        let mut names: BTreeMap<&[u8], &Path> = BTreeMap::new();
+        let own = files.read.iter().chain(&found.programs);
+        let own = own.map(|path| (path.as_os_str(), path));
+        let named = found
+            .names
+            .iter()
+            .map(|(name, real)| (name.as_os_str(), real));
+        for (name, real) in named.chain(own) {
+            if let Some(last) = child_of(folder, name) {
+                names.insert(last, real);
             }
         }
-        let link = |(name, real): (&Path, &Path)| NamedProgram {
-            name: name.to_owned(),
+        let link = |(name, real): (&[u8], &Path)| NamedProgram {
+            name: OsStr::from_bytes(name).into(),
             program: inside(real),
         };
         nodes.push(Node::Bind {
@@ -178,6 +183,15 @@ pub fn folders(found: &Found, files: &Files) -> Vec<Node> {
         });
     }
     nodes
+}
+
+/// The name of what lies in a folder, by its path.
+fn child_of<'n>(folder: &Path, path: &'n OsStr) -> Option<&'n [u8]> {
+    let below = path
+        .as_bytes()
+        .strip_prefix(folder.as_os_str().as_bytes())?;
+    let name = below.strip_prefix(b"/")?;
+    (!name.is_empty() && !name.contains(&b'/')).then_some(name)
 }
 
 /// The canonical path of a program in a canonical folder: one system call unless it is a link.
