@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::FileType;
+
 use super::{Session, caches};
 use crate::files::look;
 use crate::go::environment::Environment;
@@ -32,7 +34,10 @@ pub(super) fn find(session: &Session<'_>, tree: Option<&Path>) -> Vec<PathBuf> {
 }
 
 fn is_program(path: &Path) -> bool {
-    look::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.mode() & 0o111 != 0)
+    let found = look::symlink_metadata(path);
+    found.is_ok_and(|found| {
+        FileType::from_raw_mode(found.mode()) == FileType::RegularFile && found.mode() & 0o111 != 0
+    })
 }
 
 /// Adds the folders of programs to PATH, where no view has them in another folder of it.
