@@ -17,6 +17,7 @@ fn the_own_name_has_an_address_that_is_no_loopback_one_and_leads_nowhere_else() 
         let test = include_str!("../fixtures/services/names_test.go");
         site.file("names_test.go", test);
         site.settle();
+        site.warm_own_cache();
         let words = ["go", "test", "-count=1", "-v", "-buildvcs=false", "."];
         let ended = site.run(&[], &words).expect(0);
         let ended = ended.says("OWN NAME [192.0.2.1] <nil>");
@@ -67,6 +68,7 @@ in_environments!(a_service_at_another_address_is_the_one_that_is_reached);
 #[test]
 fn a_host_that_cannot_be_resolved_is_named_where_the_command_fails() {
     let site = looks(Env::User, &["127.0.0.1:6379"]);
+    site.warm_own_cache();
     let script = "go build -buildvcs=false -o $TMPDIR/look . && $TMPDIR/look; exit 3";
     let options = ["--profile=ci", "--service=nowhere.invalid.:6379"];
     let ended = site.run(&options, &["sh", "-c", script]);

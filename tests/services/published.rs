@@ -19,6 +19,8 @@ fn serves(env: Env) -> Site {
     site.file("go.mod", "module example.test/main\n\ngo 1.21\n");
     site.file("main.go", SERVE);
     site.settle();
+    // A command that is a program runs go commands of its own.
+    site.warm_own_cache();
     site
 }
 

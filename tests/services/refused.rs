@@ -161,6 +161,7 @@ fn a_service_that_nobody_serves_is_named_where_the_command_fails() {
     };
     for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
         let site = looks(env, &[&format!("127.0.0.1:{port}")]);
+        site.warm_own_cache();
         let option = format!("--service={port}");
         let fails = [
             "sh",
