@@ -251,17 +251,22 @@ mod tests {
         (dir, base, uid)
     }
 
+    /// Of a user without a group.
+    fn trust(uid: u32, below: &Path) -> Trust<'_> {
+        Trust {
+            uid,
+            gid: u32::MAX,
+            below,
+            noted: None,
+        }
+    }
+
     #[test]
     fn links_are_followed_to_the_real_path() {
         let (_dir, base, uid) = scene();
         symlink("a", base.join("link")).expect("link");
         symlink(base.join("link/b/../b"), base.join("a/far")).expect("link");
-        let trust = Trust {
-            uid,
-            gid: u32::MAX,
-            below: &base,
-            noted: None,
-        };
+        let trust = trust(uid, &base);
         assert_eq!(
             trust.resolve(&base.join("a/far/file")).expect("resolved"),
             base.join("a/b/file")
@@ -271,12 +276,7 @@ mod tests {
     #[test]
     fn a_folder_on_the_way_that_others_can_write_is_refused() {
         let (_dir, base, uid) = scene();
-        let trust = Trust {
-            uid,
-            gid: u32::MAX,
-            below: &base,
-            noted: None,
-        };
+        let trust = trust(uid, &base);
         chmod(&base.join("a"), 0o777);
         assert!(matches!(
             trust.resolve(&base.join("a/b/file")),
@@ -298,12 +298,7 @@ mod tests {
     #[test]
     fn in_a_sticky_folder_what_others_have_made_is_refused() {
         let (_dir, base, uid) = scene();
-        let trust = Trust {
-            uid,
-            gid: u32::MAX,
-            below: &base,
-            noted: None,
-        };
+        let trust = trust(uid, &base);
         chmod(&base.join("a"), 0o1777);
         symlink("b/file", base.join("a/link")).expect("link");
         assert!(trust.resolve(&base.join("a/b/file")).is_ok());

@@ -16,6 +16,7 @@ mod cgo;
 mod contained;
 mod disk;
 mod exchanges;
+mod granted;
 mod grants;
 mod hostile;
 mod in_force;
