@@ -20,6 +20,7 @@ mod grants;
 mod guarded;
 mod hints;
 mod identity;
+mod kept_links;
 mod led;
 mod limits;
 mod links;

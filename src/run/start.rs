@@ -5,7 +5,9 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::require::require;
-use super::{Console, Ended, Project, events, hints, identity, limits, plan, stage, tree_check};
+use super::{
+    Console, Ended, Project, events, hints, identity, kept_links, limits, plan, stage, tree_check,
+};
 use crate::files;
 use crate::host::Host;
 use crate::launch::{self, ahead::Ahead, caller::Caller};
@@ -73,6 +75,7 @@ pub(super) fn start(
         let gate = prepared.gate(&plan, project.audit)?;
         let look = prepared.begin_look(&plan)?;
         let stage = prepared.begin_stage(&plan)?;
+        kept_links::keep(project.session, &mut plan);
         hints::start(project, prepared, &plan);
         // Signals wait until everything that the run has left is seen to.
         let caller = Caller::set_aside().context("cannot block signals")?;

@@ -135,3 +135,38 @@ fn a_program_is_allowed_by_its_name_or_path(env: Env) {
             .refused("option-value");
     }
 }
+
+/// The folders of links are made once, whole, and kept where nothing inside reaches them.
+#[test]
+fn folders_of_links_are_kept_out_of_reach() {
+    let env = Env::User;
+    if !env.is_here() {
+        return;
+    }
+    let site = site(env);
+    let kept = site.cache().join("path-links");
+    // Other tests use the same cache meanwhile.
+    let look = || {
+        let names = fs::read_dir(&kept).unwrap().map(|it| it.unwrap());
+        let whole = names.filter(|it| it.file_name().len() == 64);
+        let times = whole.map(|it| (it.file_name(), it.metadata().unwrap().modified().unwrap()));
+        times.collect::<Vec<_>>()
+    };
+    // `/usr/bin` is no file system of its own, as where the view makes the links.
+    let script = "stat -f -c %T /usr/bin; ls \"$1\" || test ! -e \"$1\"";
+    let words = ["sh", "-c", script, "sh", kept.to_str().unwrap()];
+    let ran = site.run(&[], &words).expect(0);
+    assert!(!ran.stdout.contains("tmpfs"), "{ran:?}");
+    let before = look();
+    assert!(!before.is_empty());
+    site.run(&[], &words).expect(0);
+    let after = look();
+    assert!(
+        before.iter().all(|it| after.contains(it)),
+        "{before:?} {after:?}"
+    );
+    // Who shows it to programs has links that are made for the run.
+    let granted = ["--rw", kept.to_str().unwrap()];
+    let ran = site.run(&granted, &words).expect(0);
+    assert!(ran.stdout.contains("tmpfs"), "{ran:?}");
+}

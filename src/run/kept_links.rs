@@ -1,0 +1,129 @@
+//! Folders of links to what may run, kept from run to run: making a hundred and fifty links anew costs each start half a
+//! millisecond.
+//!
+//! A folder's name is the digest of its links, so that what is there is what the plan says. Nothing inside can write it:
+//! it is bound read-only, and is left aside where a grant shows the folder around it.
+
+use std::ffi::OsStr;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, mkdirat, openat, renameat, statat, symlinkat};
+use rustix::io::Errno;
+use sha2::{Digest, Sha256};
+
+use super::{Session, caches, scratch, token};
+use crate::launch::remove;
+use crate::plan::{Isolation, NamedProgram, Node, Plan};
+
+/// Within the launcher's caches.
+const NAME: &str = "path-links";
+
+/// Has the view bind kept folders of links, and makes those that are missing. Where none can be had the view makes its own.
+pub(super) fn keep(session: &Session<'_>, plan: &mut Plan) {
+    let Isolation::Namespaces(view) = &mut plan.isolation else {
+        return;
+    };
+    let is_folder = |node: &Node| matches!(node, Node::Programs { .. });
+    if !view.nodes.iter().any(is_folder) {
+        return;
+    }
+    let Some(kept) = Kept::open(session, &view.nodes) else {
+        return;
+    };
+    for node in &mut view.nodes {
+        if let Node::Programs { target, links } = node
+            && let Some(source) = kept.folder(links)
+        {
+            *node = Node::Bind {
+                source,
+                target: std::mem::take(target),
+                writable: false,
+                id_map: false,
+            };
+        }
+    }
+}
+
+/// The folder of kept folders.
+struct Kept {
+    at: rustix::fd::OwnedFd,
+    real: PathBuf,
+    uid: u32,
+}
+
+impl Kept {
+    fn open(session: &Session<'_>, nodes: &[Node]) -> Option<Kept> {
+        // As root the sandbox user is another one, who follows the links.
+        let mode = if session.host.is_root() { 0o755 } else { 0o700 };
+        let path = caches::launchers(session)?.join(NAME);
+        let step = token::open_with(&path, mode)?;
+        let real = step.real().to_owned();
+        let shows = |node: &Node| match node {
+            Node::Bind { source, .. } => real.starts_with(source),
+            _ => false,
+        };
+        if nodes.iter().any(shows) {
+            return None;
+        }
+        let at = step.open_folder().ok()?;
+        let uid = session.host.uid;
+        Some(Kept { at, real, uid })
+    }
+
+    /// The kept folder with these links, which is made where it is missing.
+    fn folder(&self, links: &[NamedProgram]) -> Option<PathBuf> {
+        let name = digest(links);
+        if !self.has(&name) {
+            self.make(&name, links).ok()?;
+        }
+        Some(self.real.join(name))
+    }
+
+    fn has(&self, name: &str) -> bool {
+        let found = statat(&self.at, name, AtFlags::SYMLINK_NOFOLLOW);
+        found.is_ok_and(|found| {
+            let is_folder = FileType::from_raw_mode(found.st_mode) == FileType::Directory;
+            is_folder && found.st_uid == self.uid && found.st_mode & 0o022 == 0
+        })
+    }
+
+    /// Under another name first: what has its name is whole.
+    fn make(&self, name: &str, links: &[NamedProgram]) -> std::io::Result<()> {
+        let new = format!("new-{}", scratch::unguessable()?);
+        mkdirat(&self.at, &new, Mode::RWXU)?;
+        let made = (|| {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let folder = openat(&self.at, &new, flags, Mode::empty())?;
+            for NamedProgram { name, program } in links {
+                symlinkat(program, &folder, name)?;
+            }
+            // Whatever the umask says.
+            rustix::fs::fchmod(&folder, Mode::from_raw_mode(0o755))?;
+            match renameat(&self.at, &new, &self.at, name) {
+                // A run beside this one was first.
+                Err(Errno::EXIST | Errno::NOTEMPTY) => Ok(()),
+                renamed => renamed,
+            }
+        })();
+        if made.is_err() || statat(&self.at, &new, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+            remove::tree(self.at.as_fd(), OsStr::new(&new));
+        }
+        Ok(made?)
+    }
+}
+
+/// Of the links' names and of where they lead.
+fn digest(links: &[NamedProgram]) -> String {
+    let mut digest = Sha256::new();
+    let mut add = |path: &Path| {
+        digest.update(path.as_os_str().as_bytes());
+        digest.update([0]);
+    };
+    for NamedProgram { name, program } in links {
+        add(name);
+        add(program);
+    }
+    crate::text::hex(&digest.finalize())
+}
