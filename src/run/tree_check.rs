@@ -112,7 +112,7 @@ fn undisturbed<T>(work: impl FnOnce() -> T) -> anyhow::Result<T> {
 
 /// What was found, line by line, with what the user can do.
 fn text(head: &str, report: &Report, run: &str, tree: &Path) -> String {
-    let mut text = format!("{head}:{}", report.lines());
+    let mut text = format!("{head} ({}){}", Report::CODE.word(), report.lines());
     if !report.stayed.is_empty() {
         text.push_str(&format!("\nhelp: gosandbox changes apply {run}"));
     }

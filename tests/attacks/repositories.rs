@@ -99,7 +99,7 @@ fn git_executes_nothing_that_a_run_has_planted() {
             assert!(found.is_empty(), "{env:?} {way:?}: {found:?} {ended:?}");
             let said = match env.has_namespaces() {
                 true => "makes-repository",
-                false => "moved away",
+                false => "(protected-path)",
             };
             ended.expect(125).says(said);
         }

@@ -89,7 +89,7 @@ fn nothing_that_was_planted_stays(env: Env) {
             // Without namespaces, nothing beside a protected path can be written at all.
             let is_refused = !env.has_namespaces() && !attack.before.is_empty();
             if !is_refused {
-                ended.expect(125).says("moved away");
+                ended.expect(125).refused("protected-path");
             }
             for file in attack.before {
                 let places = [

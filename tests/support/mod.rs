@@ -314,7 +314,9 @@ impl Ended {
         let mut lines = self.stderr.lines();
         let is_message = |line: &str| line.starts_with("gosandbox: ") && line.ends_with(&end);
         let found = lines.by_ref().any(is_message);
-        let helps = lines.next().is_some_and(|line| line.starts_with("help: "));
+        // Between them stand the paths that it is about, each on a line of its own.
+        let helps = lines.find(|line| !line.starts_with("  "));
+        let helps = helps.is_some_and(|line| line.starts_with("help: "));
         assert!(found && helps, "not refused with {code}: {self:?}");
         assert!([2, 125, 126, 127].contains(&self.status), "{self:?}");
         self
