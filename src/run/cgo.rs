@@ -6,14 +6,9 @@
 
 mod modules;
 
-use std::fs::File;
-use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
-use rustix::fs::{MemfdFlags, memfd_create};
-use rustix::stdio::{dup2_stderr, dup2_stdout, stderr, stdout};
-
+use super::captured::captured;
 use super::errand::Errand;
 use super::plan::Prepared;
 use super::{Command, Project};
@@ -158,10 +153,12 @@ fn left_out(
         words: &words,
         cgo: true,
     };
-    let Ok(text) = captured(|| errand.run(host)) else {
+    // What it says of errors the command says itself.
+    let Ok(said) = captured(|| errand.run(host)) else {
         return Vec::new();
     };
-    let lines = text
+    let lines = said
+        .stdout
         .lines()
         .map(|line| line.split(' ').next().unwrap_or_default());
     let mut packages: Vec<String> = lines
@@ -217,23 +214,4 @@ fn words(prepared: &Prepared<'_>, command: &Command) -> Option<Vec<String>> {
         words.push(argument.to_str()?.to_owned());
     }
     Some(words)
-}
-
-/// What is written to standard output meanwhile. What is written to standard error is dropped: it would say twice what
-/// the command itself says.
-fn captured(run: impl FnOnce() -> anyhow::Result<i32>) -> anyhow::Result<String> {
-    let flags = MemfdFlags::CLOEXEC;
-    let mut into = File::from(memfd_create(c"go-list", flags).context("make a file")?);
-    let dropped = memfd_create(c"go-list-errors", flags).context("make a file")?;
-    let saved = (rustix::io::dup(stdout())?, rustix::io::dup(stderr())?);
-    dup2_stdout(&into)?;
-    dup2_stderr(&dropped)?;
-    let ended = run();
-    dup2_stdout(&saved.0)?;
-    dup2_stderr(&saved.1)?;
-    ended?;
-    into.rewind()?;
-    let mut text = String::new();
-    into.read_to_string(&mut text)?;
-    Ok(text)
 }

@@ -6,6 +6,7 @@
 
 mod audit;
 mod caches;
+mod captured;
 mod certificates;
 mod cgo;
 mod console;
@@ -26,6 +27,7 @@ mod limits;
 mod links;
 mod loose;
 mod mandatory;
+mod newer;
 mod place;
 mod plan;
 mod ports;
@@ -165,7 +167,9 @@ fn steps(
     let was_complete = cgo::is_complete(&project, &prepared);
     hints::before(&project, &toolchain, &prepared);
     let (plan, ended) = start(&project, &mut host, &mut prepared, ahead)?;
-    let Ran { outcome, changes } = ended.map_err(start::refused)?;
+    let ran = (plan, ended.map_err(start::refused)?);
+    let (plan, ran) = newer::again(&project, &mut host, &prepared, &toolchain, command, ran)?;
+    let Ran { outcome, changes } = ran;
     hints::after(&project, &toolchain, &host, &prepared, (&plan, &outcome));
     report.write(&policy, &plan, (&outcome, &changes), console)?;
     cgo::after(

@@ -8,9 +8,10 @@ use super::caches::{self, Missing};
 use super::identity::Who;
 use super::{Command, Project, Session, fetch, loose, verify};
 use crate::files::look;
-use crate::go::select::{self, SelectError};
+use crate::go::select::{self, SelectError, Wish};
 use crate::go::toolchain::{self, Toolchain, ToolchainError};
 use crate::go::trust::Trust;
+use crate::go::version::Version;
 use crate::host::Host;
 
 /// Finds it, or fetches it; one from a module cache is compared with the checksum database.
@@ -23,8 +24,41 @@ pub(super) fn choose(
     who: &Who,
     command: &Command,
 ) -> anyhow::Result<Toolchain> {
+    choose_by(project, host, who, Search::new(project, command, true)?)
+}
+
+/// As [`choose`], and this version or a newer one.
+///
+/// # Errors
+/// As for [`choose`].
+pub(super) fn at_least(
+    project: &Project<'_>,
+    host: &mut Host,
+    who: &Who,
+    command: &Command,
+    version: &Version,
+) -> anyhow::Result<Toolchain> {
+    let mut search = Search::new(project, command, true)?;
+    search.wish = Wish::AtLeast(version.clone());
+    choose_by(project, host, who, search)
+}
+
+/// Whether another Go than the one that was chosen may run where something asks for it.
+///
+/// # Errors
+/// GOTOOLCHAIN makes no sense.
+pub(super) fn may_change(session: &Session<'_>, found: &Toolchain) -> Result<bool, SelectError> {
+    let wish = wish(session, found)?;
+    Ok(matches!(wish, Wish::Auto | Wish::AtLeast(_)))
+}
+
+fn choose_by(
+    project: &Project<'_>,
+    host: &mut Host,
+    who: &Who,
+    search: Search<'_>,
+) -> anyhow::Result<Toolchain> {
     let session = project.session;
-    let search = Search::new(project, command, true)?;
     let own = caches::module_cache(session);
     match search.select(own.as_deref(), session.trust()) {
         Err(error) if may_be_theirs(session, &error) => {}
@@ -97,7 +131,7 @@ fn may_be_theirs(session: &Session<'_>, error: &SelectError) -> bool {
 struct Search<'a> {
     project: &'a Project<'a>,
     found: Toolchain,
-    wish: select::Wish,
+    wish: Wish,
 }
 
 impl<'a> Search<'a> {
@@ -164,7 +198,7 @@ fn discover(project: &Project<'_>, command: &Command) -> anyhow::Result<loose::F
 
 /// The caller's GOTOOLCHAIN, in the environment or by `go env -w`, else that of `$GOROOT/go.env`. Which Go it may
 /// choose the policy bounds.
-fn wish(session: &Session<'_>, found: &Toolchain) -> Result<select::Wish, SelectError> {
+fn wish(session: &Session<'_>, found: &Toolchain) -> Result<Wish, SelectError> {
     let own = || {
         let setting = found
             .settings
@@ -175,8 +209,8 @@ fn wish(session: &Session<'_>, found: &Toolchain) -> Result<select::Wish, Select
     let named = session.go_variable("GOTOOLCHAIN");
     let named = named.map(|value| value.to_string_lossy().into_owned());
     match named.as_deref().or_else(own) {
-        Some(value) => select::Wish::parse(value),
-        None => Ok(select::Wish::Auto),
+        Some(value) => Wish::parse(value),
+        None => Ok(Wish::Auto),
     }
 }
 

@@ -42,8 +42,13 @@ impl Tree {
     }
 
     pub fn module(&mut self, module: &Module<'_>) -> &mut Tree {
+        self.module_for(module, "1.21")
+    }
+
+    /// Adds a module that needs this version of Go.
+    pub fn module_for(&mut self, module: &Module<'_>, go: &str) -> &mut Tree {
         let Module { path, version, .. } = module;
-        let gomod = format!("module {path}\n\ngo 1.21\n{}", module.requires);
+        let gomod = format!("module {path}\n\ngo {go}\n{}", module.requires);
         let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
         let options = zip::write::SimpleFileOptions::default()
             .compression_method(zip::CompressionMethod::Stored);

@@ -32,7 +32,10 @@ fn a_run_that_is_alive_is_not_looked_at() {
             libc::kill(child.id() as i32, libc::SIGTERM)
         };
         let ended: crate::support::Ended = child.wait_with_output().unwrap().into();
-        ended.expect(125).refused("protected-path").says("own/a/.git");
+        ended
+            .expect(125)
+            .refused("protected-path")
+            .says("own/a/.git");
         assert_eq!(planted(&site), [""; 0], "{env:?}");
         assert_eq!(listed(&site), None, "{env:?}");
     }

@@ -17,12 +17,12 @@ use tempfile::TempDir;
 
 use crate::{Ended, Env, Scene, write};
 
-const MODULE: &str = "golang.org/toolchain";
+pub const MODULE: &str = "golang.org/toolchain";
 
 /// A Go that nobody has; it says what it is called with, and no more.
 const GO: &str = "package main\n\nimport (\n\t\"fmt\"\n\t\"os\"\n)\n\nfunc main() { fmt.Println(\"the other go\", os.Args[1:]) }\n";
 
-fn version() -> String {
+pub fn version() -> String {
     let architecture = match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
@@ -108,8 +108,8 @@ pub fn database(tree: &Tree) -> Database {
 }
 
 /// A project that asks for it, with nothing to fetch from but these.
-struct Asks {
-    scene: Scene,
+pub struct Asks {
+    pub scene: Scene,
     /// The caches: where nobody but its owner and root can change the way to it.
     cache: TempDir,
 }
@@ -165,7 +165,7 @@ impl Asks {
         Some(Asks { scene, cache })
     }
 
-    fn of(env: Env, proxy: &Proxy, database: &Database) -> Option<Asks> {
+    pub fn of(env: Env, proxy: &Proxy, database: &Database) -> Option<Asks> {
         Asks::new(env, &proxy.address, Some(&proxy.ca), database)
     }
 
@@ -178,18 +178,24 @@ impl Asks {
         command
     }
 
+    /// Another command.
+    pub fn words(&self, words: &[&str]) -> Command {
+        let cache = ["--cache-dir", self.cache.path().to_str().unwrap()];
+        self.scene.command(&cache, words)
+    }
+
     fn run(&self, options: &[&str]) -> Ended {
         Ended::of(&mut self.command(options))
     }
 
     /// Where it lies when it has been fetched.
-    fn goroot(&self) -> PathBuf {
+    pub fn goroot(&self) -> PathBuf {
         let folder = format!("{MODULE}@{}", version());
         self.cache.path().join("mod").join(folder)
     }
 }
 
-fn honest() -> Tree {
+pub fn honest() -> Tree {
     tree("package runtime\n")
 }
 
