@@ -109,7 +109,7 @@ pub(super) fn is_complete(project: &Project<'_>, prepared: &Prepared<'_>) -> boo
         || missing::extracted(project.workspace, prepared.module_cache()).1
 }
 
-fn named(packages: &[String]) -> String {
+pub(super) fn named(packages: &[String]) -> String {
     let shown = packages
         .iter()
         .take(SHOWN)
@@ -133,7 +133,7 @@ fn asks(project: &Project<'_>) -> Option<bool> {
 }
 
 /// The packages of a build that have cgo files.
-fn left_out(
+pub(super) fn left_out(
     project: &Project<'_>,
     host: &mut Host,
     prepared: &Prepared<'_>,
@@ -158,7 +158,8 @@ fn left_out(
         words: &words,
         cgo: true,
     };
-    let Ok(text) = captured(|| errand.run(host)) else {
+    // Standard error would say twice what the command itself says.
+    let Ok((_, text, _)) = captured(|| errand.run(host)) else {
         return Vec::new();
     };
     let lines = text
@@ -199,6 +200,7 @@ fn words(prepared: &Prepared<'_>, command: &Command) -> Option<Vec<String>> {
     }
     words.extend(["-e", "-deps", "-buildvcs=false", FORMAT].map(str::to_owned));
     words.extend((go.subcommand == "test").then(|| "-test".to_owned()));
+    words.extend(parsed.is_set("race").then(|| "-race".to_owned()));
     for name in ["tags", "mod", "modfile"] {
         if let Some(value) = parsed.value(name) {
             words.push(format!("-{name}={}", value.to_str()?));
@@ -219,21 +221,25 @@ fn words(prepared: &Prepared<'_>, command: &Command) -> Option<Vec<String>> {
     Some(words)
 }
 
-/// What is written to standard output meanwhile. What is written to standard error is dropped: it would say twice what
-/// the command itself says.
-fn captured(run: impl FnOnce() -> anyhow::Result<i32>) -> anyhow::Result<String> {
+/// The exit status, and what is written to standard output and to standard error meanwhile.
+pub(super) fn captured(
+    run: impl FnOnce() -> anyhow::Result<i32>,
+) -> anyhow::Result<(i32, String, String)> {
     let flags = MemfdFlags::CLOEXEC;
-    let mut into = File::from(memfd_create(c"go-list", flags).context("make a file")?);
-    let dropped = memfd_create(c"go-list-errors", flags).context("make a file")?;
+    let file = |name| Ok::<_, anyhow::Error>(File::from(memfd_create(name, flags)?));
+    let output = file(c"output").context("make a file")?;
+    let errors = file(c"errors").context("make a file")?;
     let saved = (rustix::io::dup(stdout())?, rustix::io::dup(stderr())?);
-    dup2_stdout(&into)?;
-    dup2_stderr(&dropped)?;
+    dup2_stdout(&output)?;
+    dup2_stderr(&errors)?;
     let ended = run();
     dup2_stdout(&saved.0)?;
     dup2_stderr(&saved.1)?;
-    ended?;
-    into.rewind()?;
-    let mut text = String::new();
-    into.read_to_string(&mut text)?;
-    Ok(text)
+    let read = |mut file: File| {
+        file.rewind()?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok::<_, std::io::Error>(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    Ok((ended?, read(output)?, read(errors)?))
 }
