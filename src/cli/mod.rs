@@ -28,6 +28,7 @@ use anyhow::Context;
 
 use self::args::{Request, Verbosity};
 use crate::launch;
+use crate::plan::compiler::StandIn;
 use crate::refusal::Refused;
 use crate::run;
 use crate::text::{visible, visible_lines};
@@ -47,6 +48,9 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
         terminal::refused(&run::refused(&failed), &[]);
         return REFUSED;
     }
+    if let Some(stand_in) = launch::compiler::called() {
+        return compiler(&stand_in, &argv.collect::<Vec<_>>());
+    }
     if let Err(error) = launch::sanitise_descriptors() {
         let failed = anyhow::Error::from(error).context("cannot make sure of the descriptors");
         terminal::refused(&run::refused(&failed), &[]);
@@ -65,6 +69,18 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
             run::status(refused.code())
         }),
     }
+}
+
+/// In the place of the C compiler.
+fn compiler(stand_in: &StandIn, arguments: &[OsString]) -> u8 {
+    let said = launch::compiler::answer(stand_in, arguments);
+    let failed = match said.map(|answer| print(answer.as_bytes())) {
+        Ok(Ok(status)) => return status,
+        Ok(Err(error)) => run::refused(&error),
+        Err(refused) => refused,
+    };
+    terminal::refused(&failed, &[]);
+    REFUSED
 }
 
 fn dispatch(request: &Request) -> anyhow::Result<u8> {

@@ -218,6 +218,7 @@ fn lowered(grant: &Grant, site: &Site) -> Vec<Rule> {
             ..rule(Role::Temporary, &grant.path, folder, rights)
         }],
         grants::Role::Launcher | grants::Role::ProgramPlan => one(Role::Launcher, Kind::File),
+        grants::Role::Compiler => one(Role::System, site.kind(&grant.path)),
         grants::Role::Named | grants::Role::Output => one(Role::Named, site.kind(&grant.path)),
     }
 }

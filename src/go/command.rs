@@ -113,6 +113,8 @@ pub struct Call<'a> {
     pub root: Option<&'a Path>,
     /// Flags that the profile lets through.
     pub allow_flags: &'a [String],
+    /// Whether it lets `-race` build.
+    pub race: bool,
     /// Where `go install` puts programs: GOBIN, or `GOPATH/bin`.
     pub gobin: Option<&'a Path>,
     /// The caller's GOCOVERDIR.
@@ -183,6 +185,7 @@ pub fn classify(call: &Call<'_>) -> Result<GoCommand, CommandError> {
             allow: call.allow_flags,
             cwd: &cwd,
             root: call.root,
+            race: call.race,
         };
         judge.check(&parsed.flags)?;
     }

@@ -17,8 +17,10 @@ use super::vcs::Stamping;
 use super::{shown, visible};
 use crate::policy;
 
+mod programs;
 mod tables;
 
+pub use programs::for_programs;
 use tables::{FORCED, GODEBUG, NEVER, PASS, TARGET};
 
 /// The variables of a run.
@@ -61,6 +63,8 @@ pub struct Inputs<'a> {
     pub command: &'a str,
     /// go command flags that the profile lets through.
     pub allow_flags: &'a [String],
+    /// Whether the profile lets `-race` build.
+    pub race: bool,
     /// Whether the project has a vendor folder.
     pub vendor: bool,
     /// Flags to add to GOFLAGS (`-buildvcs=false`).
@@ -251,6 +255,7 @@ impl Making {
             inputs.command,
             inputs.allow_flags,
             inputs.vendor,
+            inputs.race,
         )?;
         let has_mod = flags
             .iter()
@@ -354,45 +359,6 @@ fn check_go_env(
         set.insert(name.into(), neutral.into());
     }
     Ok(())
-}
-
-/// The environment of code built from source: a build cache, HOME and TMPDIR of its own and no way to modules.
-pub fn for_programs(
-    environment: &Environment,
-    program_cache: &Path,
-    home: &Path,
-    tmp: &Path,
-) -> Environment {
-    let mut set: BTreeMap<OsString, OsString> = environment.pairs.iter().cloned().collect();
-    set.insert("GOCACHE".into(), program_cache.into());
-    set.insert("HOME".into(), home.into());
-    set.insert("TMPDIR".into(), tmp.into());
-    set.insert("GOPROXY".into(), "off".into());
-    // No stamping: it would run git, on what programs of the same cage may have written.
-    const UNSTAMPED: &str = "-buildvcs=false";
-    let flags = set
-        .get(OsStr::new("GOFLAGS"))
-        .map(|flags| flags.to_string_lossy().into_owned());
-    let words = quoted::split(&flags.unwrap_or_default()).unwrap_or_default();
-    let mut kept: Vec<String> = words
-        .into_iter()
-        .filter(|w| !is_exec(w) && w != UNSTAMPED)
-        .collect();
-    kept.push(UNSTAMPED.to_owned());
-    let text = quoted::join(&kept).unwrap_or_else(|_| UNSTAMPED.to_owned());
-    set.insert("GOFLAGS".into(), text.into());
-    Environment {
-        pairs: set.into_iter().collect(),
-        dropped: environment.dropped.clone(),
-    }
-}
-
-fn is_exec(word: &str) -> bool {
-    let name = word
-        .strip_prefix("--")
-        .or_else(|| word.strip_prefix('-'))
-        .unwrap_or(word);
-    name == "exec" || name.starts_with("exec=")
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ pub enum Instead {
     Allow,
     /// Something else that does the same, or have the profile allow it.
     AllowOr(&'static str),
+    /// Have the profile allow the race detector.
+    Race,
     /// Something else. No profile allows it.
     Only(&'static str),
 }

@@ -4,11 +4,15 @@
 //! Read from `cmd/go` of Go 1.26 (`internal/work/build.go`, `internal/test/testflag.go`,
 //! `internal/cmdflag`). A flag refused here would run a program, swap a source file, or need cgo.
 
+mod tables;
+
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
+use self::tables::{BUILD_BOOLS, BUILD_VALUES, EDIT_VALUES, TEST_BOOLS, TEST_VALUES};
 use super::flag_error::{FlagError, Instead, RefusedFlag};
+use super::race;
 use super::toolflags::{self, Tool};
 use crate::files::look;
 use crate::paths::clean;
@@ -58,103 +62,6 @@ impl Parsed {
             })
     }
 }
-
-const BUILD_VALUES: &[&str] = &[
-    "C",
-    "asmflags",
-    "buildmode",
-    "compiler",
-    "covermode",
-    "coverpkg",
-    "debug-actiongraph",
-    "debug-runtime-trace",
-    "debug-trace",
-    "gccgoflags",
-    "gcflags",
-    "installsuffix",
-    "ldflags",
-    "mod",
-    "modfile",
-    "overlay",
-    "p",
-    "pgo",
-    "pkgdir",
-    "tags",
-    "toolexec",
-];
-const TEST_VALUES: &[&str] = &[
-    "bench",
-    "benchtime",
-    "blockprofile",
-    "blockprofilerate",
-    "count",
-    "coverprofile",
-    "cpu",
-    "cpuprofile",
-    "exec",
-    "fuzz",
-    "fuzzminimizetime",
-    "fuzztime",
-    "list",
-    "memprofile",
-    "memprofilerate",
-    "mutexprofile",
-    "mutexprofilefraction",
-    "o",
-    "outputdir",
-    "parallel",
-    "run",
-    "shuffle",
-    "skip",
-    "timeout",
-    "trace",
-    "vet",
-];
-const TEST_BOOLS: &[&str] = &[
-    "artifacts",
-    "benchmem",
-    "c",
-    "failfast",
-    "fullpath",
-    "json",
-    "short",
-    "v",
-];
-const BUILD_BOOLS: &[&str] = &[
-    "a",
-    "asan",
-    "buildvcs",
-    "cover",
-    "linkshared",
-    "modcacherw",
-    "msan",
-    "n",
-    "race",
-    "trimpath",
-    "work",
-    "x",
-];
-const EDIT_VALUES: &[&str] = &[
-    "dropexclude",
-    "dropgodebug",
-    "dropignore",
-    "dropreplace",
-    "droprequire",
-    "dropretract",
-    "droptool",
-    "dropuse",
-    "exclude",
-    "go",
-    "godebug",
-    "ignore",
-    "module",
-    "replace",
-    "require",
-    "retract",
-    "tool",
-    "toolchain",
-    "use",
-];
 
 /// Whether flag `name` of `command` (`test`, `mod edit`) takes a value.
 pub fn takes_value(command: &str, name: &str) -> bool {
@@ -299,6 +206,8 @@ pub struct Judge<'a> {
     pub cwd: &'a Path,
     /// The project, in which `-modfile` may lie.
     pub root: Option<&'a Path>,
+    /// Whether the profile lets `-race` build.
+    pub race: bool,
 }
 
 impl Judge<'_> {
@@ -335,6 +244,10 @@ impl Judge<'_> {
             "modfile" if !self.in_project(Path::new(&*value)) => self.refuse(name, "names a file outside the project"),
             "mod" if value == "mod" && !may_change_requirements(self.command) => {
                 self.refuse_with("mod=mod", "lets this command change go.mod", Instead::AllowOr("use go get or go mod tidy"))
+            }
+            "race" if race::builds(self.command) && self.race => Ok(()),
+            "race" if race::builds(self.command) && value != "false" => {
+                self.refuse_with(name, "is off in this profile: it has Go's own C code compiled, apart from the source", Instead::Race)
             }
             "race" | "msan" | "asan" if value != "false" => {
                 self.refuse_with(name, "needs cgo and a C compiler, which are off in the sandbox", Instead::Only("leave it out, or run that build without gosandbox"))

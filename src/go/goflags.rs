@@ -10,6 +10,7 @@ use thiserror::Error;
 use super::flag_error::{FlagError, Instead, RefusedFlag};
 use super::flags::{Given, Judge, may_change_requirements, takes_value};
 use super::quoted::{self, QuoteError};
+use super::race;
 use super::visible;
 
 /// Why GOFLAGS cannot be used.
@@ -89,12 +90,13 @@ const EXPLAINED: &[&str] = &[
 
 /// The flags of `text` that go on for `command`.
 ///
-/// `vendor`: whether the project has a vendor folder, which `-mod=mod` has go pass over.
+/// `vendor`: whether the project has a vendor folder, which `-mod=mod` has go pass over. `race`: whether `-race` builds.
 pub fn filter(
     text: &str,
     command: &str,
     allow: &[String],
     vendor: bool,
+    race: bool,
 ) -> Result<Vec<String>, GoFlagsError> {
     let judge = Judge {
         command,
@@ -102,6 +104,7 @@ pub fn filter(
         allow,
         cwd: Path::new("/"),
         root: None,
+        race,
     };
     let (mut kept, mut refused) = (Vec::new(), Vec::new());
     for word in quoted::split(text)? {
@@ -136,6 +139,9 @@ pub fn filter(
             kept.push(word);
             continue;
         }
+        if name == "race" && builds_nothing(command) {
+            continue;
+        }
         // What the command does is the same without it, or it ends with an error that says what go.mod lacks.
         let is_mod = name == "mod" && value == Some("mod") && !judge.allows("mod", "mod");
         if is_mod && !(vendor && reads_vendor(command)) {
@@ -164,8 +170,14 @@ pub fn filter(
 pub fn leaves_mod_aside(text: &str, command: &str, allow: &[String], vendor: bool) -> bool {
     let is_mod = |word: &String| word.trim_start_matches('-') == "mod=mod";
     let has = |words: Vec<String>| words.iter().any(is_mod);
-    let kept = filter(text, command, allow, vendor).map(has);
+    let kept = filter(text, command, allow, vendor, true).map(has);
     reads_vendor(command) && quoted::split(text).is_ok_and(has) && kept == Ok(false)
+}
+
+/// Whether go itself builds nothing for a command, nor anything that the command runs.
+fn builds_nothing(command: &str) -> bool {
+    const LEFT: [&str; 3] = ["", "generate", "tool"];
+    !LEFT.contains(&command) && !race::builds(command)
 }
 
 /// Whether a command loads packages, from a vendor folder where there is one.
@@ -184,7 +196,7 @@ mod tests {
     #[test]
     fn harmless_flags_go_on_as_they_are() {
         let text = "-mod=vendor -tags=a,b --trimpath -count=1 -v -buildvcs=false '-ldflags=-s -w -X main.v=1'";
-        let kept = filter(text, "build", &[], false).expect("kept");
+        let kept = filter(text, "build", &[], false, false).expect("kept");
         assert_eq!(
             kept.last().map(String::as_str),
             Some("-ldflags=-s -w -X main.v=1")
@@ -206,7 +218,7 @@ mod tests {
             ("-coverprofile=x", "-coverprofile"),
             ("-unheard-of", "-unheard-of"),
         ] {
-            match filter(text, "build", &[], true) {
+            match filter(text, "build", &[], true, false) {
                 Err(GoFlagsError::Refused(e)) => {
                     let named = e.refused[0].flag.as_str();
                     assert_eq!((named, e.place.as_str()), (flag, "GOFLAGS"))
@@ -217,9 +229,29 @@ mod tests {
     }
 
     #[test]
+    fn the_race_detector_goes_on_to_what_builds_with_it() {
+        let kept = |command, race| {
+            let kept = filter("-v -race", command, &[], false, race);
+            kept.map(|words| words.len() == 2)
+        };
+        for command in ["build", "install", "list", "run", "test", "vet"] {
+            assert_eq!(kept(command, true), Ok(true), "{command}");
+            assert!(kept(command, false).is_err(), "{command}");
+        }
+        for command in ["env", "get", "mod tidy", "version", "fmt"] {
+            assert_eq!(kept(command, true), Ok(false), "{command}");
+            assert_eq!(kept(command, false), Ok(false), "{command}");
+        }
+        // What they run builds in the program cage.
+        for command in ["", "generate", "tool"] {
+            assert!(kept(command, true).is_err(), "{command}");
+        }
+    }
+
+    #[test]
     fn what_is_no_flag_is_an_error() {
         for text in ["x", "-", "--", "---x", "-=x", "-tags a", "'-tags=a"] {
-            assert!(filter(text, "build", &[], false).is_err(), "{text}");
+            assert!(filter(text, "build", &[], false, false).is_err(), "{text}");
         }
     }
 
@@ -227,7 +259,7 @@ mod tests {
     fn mod_mod_is_left_to_commands_that_change_go_mod_and_to_profiles() {
         let kept = |command, allow: &[&str], vendor| {
             let allow: Vec<_> = allow.iter().map(|flag| (*flag).to_owned()).collect();
-            filter("-v -mod=mod", command, &allow, vendor).map(|words| words.len() == 2)
+            filter("-v -mod=mod", command, &allow, vendor, false).map(|words| words.len() == 2)
         };
         for command in ["mod tidy", "get"] {
             assert_eq!(kept(command, &[], true), Ok(true), "{command}");

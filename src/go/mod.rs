@@ -15,6 +15,7 @@ pub mod hooks;
 pub mod missing;
 pub mod modfile;
 pub mod quoted;
+pub mod race;
 pub mod redact;
 pub mod release;
 pub mod select;

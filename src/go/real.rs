@@ -57,6 +57,7 @@ fn environment(
         policy: &policy::Environment::default(),
         command: "env",
         allow_flags: &[],
+        race: false,
         vendor: false,
         add_flags: &["-ldflags=-X 'a.b=c d'".to_owned()],
         stamping: &Stamping::None,

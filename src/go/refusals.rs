@@ -50,6 +50,10 @@ impl Refuse for FlagError {
                     help.push(words(other));
                     allowed.push(one.name());
                 }
+                Instead::Race => {
+                    help.push(Help::Option("--profile ci".to_owned()));
+                    help.push(Help::Profile("programs.race = true".to_owned()));
+                }
                 Instead::Only(other) => help.push(words(other)),
             }
         }

@@ -60,6 +60,8 @@ pub enum Role {
     Launcher,
     /// What the launcher reads when it starts them.
     ProgramPlan,
+    /// The system's C compiler, or its library.
+    Compiler,
     /// What the policy, the user or a module of the project names.
     Named,
     /// What a flag of the command names.
@@ -106,6 +108,8 @@ pub struct Places<'a> {
     pub temporary: Vec<PathBuf>,
     /// `$WORK`, where go builds.
     pub work: Option<PathBuf>,
+    /// The folder of the system in which the C compiler lies, where it runs. Else its library, which the linker reads.
+    pub compiler: Option<&'a Path>,
     /// Also read. It must be there.
     pub read: Vec<&'a Path>,
     /// Also read, if it is there.
@@ -131,6 +135,17 @@ pub struct Uses {
     pub fuzzes: bool,
     /// What programs write in the work tree is staged, and judged at the end.
     pub is_staged: bool,
+    /// What a C compiler has to do with it.
+    pub compiler: Option<Compiler>,
+}
+
+/// What a C compiler has to do with a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compiler {
+    /// It compiles Go's own packages. Nothing of the user's is there.
+    Runs,
+    /// The launcher answers in its place.
+    Answered,
 }
 
 impl Uses {
@@ -142,6 +157,7 @@ impl Uses {
         fetches: true,
         fuzzes: false,
         is_staged: false,
+        compiler: Some(Compiler::Answered),
     };
 }
 
@@ -217,7 +233,18 @@ impl Found {
             self.add(Role::Temporary, work, kept);
         }
         self.add(Role::Cache, &places.gocache, kept);
-        self.add(Role::ModuleCache, &places.gomodcache, Access::Write);
+        // Beside a compiler there is no source but Go's own.
+        if uses.compiler != Some(Compiler::Runs) {
+            self.add(Role::ModuleCache, &places.gomodcache, Access::Write);
+        }
+        match (places.compiler, uses.compiler) {
+            (Some(path), Some(Compiler::Runs)) => self.add(Role::Compiler, path, Access::Execute),
+            (Some(path), Some(Compiler::Answered)) => self.add(Role::Compiler, path, Access::Read),
+            _ => {}
+        }
+        if uses.compiler == Some(Compiler::Answered) || uses.wraps {
+            self.add(Role::Launcher, &places.launcher, Access::Execute);
+        }
         // Without a way out go still looks up what it has seen before, such as a toolchain's hash.
         match (places.sumdb, uses.fetches) {
             (Some(path), true) => self.add(Role::Sumdb, path, Access::Write),
@@ -233,7 +260,6 @@ impl Found {
                 &places.program_cache,
                 Access::WriteExecute,
             );
-            self.add(Role::Launcher, &places.launcher, Access::Execute);
             if let Some(plan) = &places.program_plan {
                 self.add(Role::ProgramPlan, plan, Access::Read);
             }

@@ -82,6 +82,7 @@ fn plan(base: &Path, namespaces: bool) -> Plan {
         program_hosts: Vec::new(),
         certificates: None,
         ports: Default::default(),
+        compiler: None,
         stage: None,
     };
     let identity = Identity {
@@ -252,5 +253,47 @@ fn what_may_be_written_neither_holds_nor_lies_in_what_nothing_may_write() {
             expected,
             "{write} {tree}"
         );
+    }
+}
+
+#[test]
+fn beside_a_compiler_there_is_nothing_of_the_users() {
+    let user = Path::new("/home/u");
+    let places = Places {
+        goroot: "/usr/local/go".into(),
+        gocache: user.join(".cache/go-build"),
+        gomodcache: user.join("go/pkg/mod"),
+        compiler: Some(Path::new("/usr")),
+        ..Places::default()
+    };
+    let of_user = |compiler| {
+        let uses = Uses {
+            compiler,
+            ..Uses::default()
+        };
+        let all = grants(Subject::Tool, TreeAccess::Read, &places, uses);
+        let theirs = all.into_iter().filter(|grant| grant.path.starts_with(user));
+        theirs.map(|grant| grant.role).collect::<Vec<_>>()
+    };
+    assert_eq!(of_user(Some(Compiler::Runs)), [Role::Cache]);
+    assert_eq!(of_user(None), [Role::Cache, Role::ModuleCache]);
+    let executed = |compiler| {
+        let uses = Uses {
+            compiler,
+            ..Uses::default()
+        };
+        let all = grants(Subject::Tool, TreeAccess::Read, &places, uses);
+        all.iter()
+            .any(|grant| grant.role == Role::Compiler && grant.access == Access::Execute)
+    };
+    assert!(executed(Some(Compiler::Runs)));
+    assert!(!executed(Some(Compiler::Answered)) && !executed(None));
+    for subject in [Subject::Program, Subject::Test] {
+        let uses = Uses {
+            compiler: Some(Compiler::Answered),
+            ..Uses::default()
+        };
+        let all = grants(subject, TreeAccess::Write, &places, uses);
+        assert!(all.iter().all(|grant| grant.role != Role::Compiler));
     }
 }

@@ -19,6 +19,7 @@ pub mod ahead;
 pub mod caller;
 mod child;
 mod command;
+pub mod compiler;
 pub mod descendants;
 pub mod direct;
 mod door;

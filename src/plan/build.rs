@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use super::compiler::Part;
 use super::grants::{contradictions, of_command, of_programs, ruleset};
 use super::inputs::{Error, Inputs, Project, Run, Wraps};
 use super::mounts::view;
@@ -34,7 +35,9 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
     } = *inputs;
     let namespaces = host.namespaces.is_ok();
     let own = OwnFiles::new(namespaces, project, &policy.files);
-    let system = if run.dynamic || run.wraps.is_some() || run.cage == Cage::Program {
+    let compiles = run.compiler == Some(Part::Compiles);
+    let dynamic = run.dynamic || compiles || run.cage == Cage::Program;
+    let system = if dynamic || run.wraps.is_some() {
         System::Dynamic
     } else {
         System::Static

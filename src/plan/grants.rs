@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::compiler::Part;
 use super::inputs::{Error, Inputs, Wraps};
 use super::libraries::of_interpreters;
 use super::own::{OWN_FOLDER, OwnFiles};
@@ -9,7 +10,7 @@ use super::programs::host_folder;
 use super::system::{self, System};
 use super::tree::{Tree, program_access};
 use super::{PROGRAM_PLAN, Rule, Ruleset, Way};
-use crate::grants::{self, Contradiction, Grant, Places, Role, Subject, Uses};
+use crate::grants::{self, Compiler, Contradiction, Grant, Places, Role, Subject, Uses};
 use crate::host::Host;
 use crate::policy::{Access, Cage};
 
@@ -50,6 +51,11 @@ fn places<'a>(inputs: &Inputs<'a>, own: &OwnFiles) -> Places<'a> {
             .chain(paths(&project.proxy_folders))
             .collect(),
         read_if_there: paths(&policy.files.read).collect(),
+        compiler: match &run.compiler {
+            Some(Part::Compiles) => Some(Path::new("/usr")),
+            Some(Part::StandsIn { library, .. }) => library.as_deref(),
+            None => None,
+        },
         write: paths(&project.write)
             .chain(paths(&policy.files.write))
             .collect(),
@@ -66,6 +72,10 @@ fn uses(inputs: &Inputs<'_>) -> Uses {
         fetches: run.way == Some(Way::Modules),
         fuzzes: run.fuzzes,
         is_staged: run.stage.is_some(),
+        compiler: run.compiler.as_ref().map(|part| match part {
+            Part::Compiles => Compiler::Runs,
+            Part::StandsIn { .. } => Compiler::Answered,
+        }),
     }
 }
 

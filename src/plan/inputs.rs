@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::compiler::Part;
 use super::{Command, Cover, Identity, Placeholder, Ports, Way};
 use crate::files::Judged;
 use crate::host::Host;
@@ -267,6 +268,8 @@ pub struct Run {
     pub certificates: Option<PathBuf>,
     /// Services that programs reach, and ports that they publish.
     pub ports: Ports,
+    /// What a C compiler has to do with it.
+    pub compiler: Option<Part>,
     /// Where what programs write in the work tree goes. `None`: they write the work tree itself.
     pub stage: Option<StageFolders>,
 }

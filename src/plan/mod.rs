@@ -13,6 +13,7 @@ use crate::changes::look::Before;
 use crate::policy::{Cage, Guarantee, Layer, Service};
 
 pub mod build;
+pub mod compiler;
 mod grants;
 pub mod guarantees;
 mod hidden;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::build::has_one_folder;
+use super::compiler::{self, Part};
 use super::grants::Programs;
 use super::hidden::covers;
 use super::inputs::{Error, Inputs, Link, Project};
@@ -38,13 +39,8 @@ pub(super) fn view(
             mode: 0o755,
         });
     }
-    if let (Some((_, program)), Some(wrapper)) = (program, &own.wrapper) {
-        nodes.push(Node::Bind {
-            source: project.launcher.clone(),
-            target: wrapper.clone(),
-            writable: false,
-            id_map: false,
-        });
+    nodes.extend(compiler::launcher(inputs, own));
+    if let (Some((_, program)), Some(_)) = (program, &own.wrapper) {
         let content = serde_json::to_vec(program)?;
         nodes.push(Node::File {
             target: Path::new(OWN_FOLDER).join(PROGRAM_PLAN),
@@ -140,6 +136,8 @@ fn system_nodes(inputs: &Inputs<'_>, own: &OwnFiles, system: System, found: &Fou
     let mut nodes = system::nodes(system, &account, whole, run.terminal);
     match (system, whole) {
         (System::Static, _) => {}
+        // The compiler finds its parts where they are.
+        (System::Dynamic, _) if run.compiler == Some(Part::Compiles) => {}
         (System::Dynamic, true) => nodes.extend(system::folders(found, &policy.files)),
         (System::Dynamic, false) => nodes.extend(system::links(found)),
     }

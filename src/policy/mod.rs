@@ -107,6 +107,7 @@ impl Policy {
                 execute: Vec::new(),
                 cgo: Cgo::Refuse,
                 stamping: false,
+                race: false,
                 allow_flags: Vec::new(),
             },
             modules: Modules::closed(),
@@ -226,6 +227,9 @@ pub struct Programs {
     pub cgo: Cgo,
     /// Whether the tool cage may run git for version control stamping.
     pub stamping: bool,
+    /// Whether `-race` builds: with Go's own cgo packages compiled beforehand, apart from the source.
+    #[serde(default)]
+    pub race: bool,
     /// go command flags such as `-toolexec`, `-exec` or `-mod=mod` that the profile lets through.
     pub allow_flags: Vec<String>,
 }

@@ -22,6 +22,7 @@ pub enum Key {
     Execute,
     Cgo,
     Stamping,
+    Race,
     AllowFlags,
     Upstreams,
     ChecksumDatabase,
@@ -66,7 +67,7 @@ impl Key {
         "guarantees",
     ];
 
-    const FIXED: [Key; 38] = [
+    const FIXED: [Key; 39] = [
         Key::User,
         Key::Read,
         Key::Write,
@@ -80,6 +81,7 @@ impl Key {
         Key::Execute,
         Key::Cgo,
         Key::Stamping,
+        Key::Race,
         Key::AllowFlags,
         Key::Upstreams,
         Key::ChecksumDatabase,
@@ -138,7 +140,7 @@ impl Key {
             | Key::Stage
             | Key::Direct
             | Key::KeepStaged => "files",
-            Key::Execute | Key::Cgo | Key::Stamping | Key::AllowFlags => "programs",
+            Key::Execute | Key::Cgo | Key::Stamping | Key::Race | Key::AllowFlags => "programs",
             Key::Upstreams
             | Key::ChecksumDatabase
             | Key::AllowModules
@@ -175,6 +177,7 @@ impl Key {
             Key::Execute => "execute",
             Key::Cgo => "cgo",
             Key::Stamping => "stamping",
+            Key::Race => "race",
             Key::AllowFlags => "allow-flags",
             Key::Upstreams => "upstreams",
             Key::ChecksumDatabase => "checksum-database",

@@ -102,6 +102,7 @@ fn replace(policy: &mut Policy, value: &Value) {
         Value::KeepStaged(seconds) => policy.files.keep_staged = *seconds,
         Value::Cgo(cgo) => policy.programs.cgo = *cgo,
         Value::Stamping(on) => policy.programs.stamping = *on,
+        Value::Race(on) => policy.programs.race = *on,
         Value::Upstreams(text) => policy.modules.upstreams.clone_from(text),
         Value::ChecksumDatabase(text) => policy.modules.checksum_database.clone_from(text),
         Value::MinAge(age) => policy.modules.min_age = *age,

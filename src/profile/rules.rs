@@ -85,6 +85,7 @@ fn values(policy: &Policy, key: Key) -> Values {
         Key::Execute => paths(&policy.programs.execute),
         Key::Cgo => one(policy.programs.cgo.word()),
         Key::Stamping => switch(policy.programs.stamping),
+        Key::Race => switch(policy.programs.race),
         Key::AllowFlags => words(&policy.programs.allow_flags),
         Key::Upstreams => one(&modules.upstreams),
         Key::ChecksumDatabase => one(&modules.checksum_database),

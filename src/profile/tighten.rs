@@ -266,6 +266,10 @@ impl Pair<'_> {
                 new.programs.stamping && !base.programs.stamping,
                 "lets git run".to_owned(),
             ),
+            Key::Race => self.scalar(
+                new.programs.race && !base.programs.race,
+                "lets builds use the race detector".to_owned(),
+            ),
             Key::AllowFlags => {
                 let (new, base) = (&new.programs.allow_flags, &base.programs.allow_flags);
                 self.word(new, base, "allows")

@@ -7,8 +7,10 @@ use anyhow::Context as _;
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::stdio::{dup2_stderr, dup2_stdout, stderr, stdout};
 
-/// What was printed.
+/// How it has ended, and what was printed.
 pub(super) struct Captured {
+    /// The exit status.
+    pub status: i32,
     pub stdout: String,
     pub stderr: String,
 }
@@ -29,9 +31,9 @@ pub(super) fn captured(run: impl FnOnce() -> anyhow::Result<i32>) -> anyhow::Res
     let ended = run();
     dup2_stdout(&saved.0)?;
     dup2_stderr(&saved.1)?;
-    // How it has ended what it says tells better.
-    ended?;
+    let status = ended?;
     Ok(Captured {
+        status,
         stdout: text(&mut out)?,
         stderr: text(&mut error)?,
     })

@@ -104,7 +104,7 @@ pub(super) fn is_complete(project: &Project<'_>, prepared: &Prepared<'_>) -> boo
         || missing::extracted(project.workspace, prepared.module_cache()).1
 }
 
-fn named(packages: &[String]) -> String {
+pub(super) fn named(packages: &[String]) -> String {
     let shown = packages
         .iter()
         .take(SHOWN)
@@ -128,7 +128,7 @@ fn asks(project: &Project<'_>) -> Option<bool> {
 }
 
 /// The packages of a build that have cgo files.
-fn left_out(
+pub(super) fn left_out(
     project: &Project<'_>,
     host: &mut Host,
     prepared: &Prepared<'_>,
@@ -196,6 +196,7 @@ fn words(prepared: &Prepared<'_>, command: &Command) -> Option<Vec<String>> {
     }
     words.extend(["-e", "-deps", "-buildvcs=false", FORMAT].map(str::to_owned));
     words.extend((go.subcommand == "test").then(|| "-test".to_owned()));
+    words.extend(parsed.is_set("race").then(|| "-race".to_owned()));
     for name in ["tags", "mod", "modfile"] {
         if let Some(value) = parsed.value(name) {
             words.push(format!("-{name}={}", value.to_str()?));

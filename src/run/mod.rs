@@ -34,6 +34,7 @@ mod ports;
 mod programs;
 mod project;
 mod protected;
+mod race;
 mod refused;
 mod report;
 mod request;
@@ -163,7 +164,10 @@ fn steps(
         return Ok(Ended::Planned);
     }
     fetch::missing(&project, &mut host, &prepared, &toolchain)?;
-    cgo::refuse(&project, &mut host, &prepared, &toolchain, command)?;
+    let races = race::prepare(&project, &mut host, &mut prepared, &toolchain, command)?;
+    if races.is_none() {
+        cgo::refuse(&project, &mut host, &prepared, &toolchain, command)?;
+    }
     let was_complete = cgo::is_complete(&project, &prepared);
     hints::before(&project, &toolchain, &prepared);
     let (plan, ended) = start(&project, &mut host, &mut prepared, ahead)?;
@@ -172,14 +176,17 @@ fn steps(
     let Ran { outcome, changes } = ran;
     hints::after(&project, &toolchain, &host, &prepared, (&plan, &outcome));
     report.write(&policy, &plan, (&outcome, &changes), console)?;
-    cgo::after(
-        &project,
-        &mut host,
-        &prepared,
-        &toolchain,
-        command,
-        was_complete,
-    )?;
+    match races {
+        Some(race) => race.ended(&outcome),
+        None => cgo::after(
+            &project,
+            &mut host,
+            &prepared,
+            &toolchain,
+            command,
+            was_complete,
+        )?,
+    }
     // What is dropped at the end waits until the kernel has taken the sandbox apart.
     Ok(start::ended(&outcome, &changes, &policy, console))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 
+use super::plan::compiler::take_back;
 use crate::go::environment::{Environment, SETTINGS, TO_HOSTS, for_programs};
 use crate::plan::inputs::Wraps;
 use crate::plan::own::OwnFiles;
@@ -35,11 +36,13 @@ pub(super) fn set_certificates(environment: &mut Environment, path: &Path) {
     }
 }
 
-/// How the environment of programs differs from the command's: what is set, what is unset.
+/// How the environment of programs differs from the command's: what is set, what is unset. `compiler`: the folder in
+/// which the command finds who stands in for a C compiler.
 pub(super) fn environment(
     environment: &Environment,
     cache: &Path,
     own: &OwnFiles,
+    compiler: Option<&Path>,
     hosts: Option<&str>,
     certificates: Option<&Path>,
 ) -> (BTreeMap<String, String>, Vec<String>) {
@@ -47,6 +50,9 @@ pub(super) fn environment(
     let programs = for_programs(environment, cache, &home, &tmp);
     let mut kept: BTreeMap<_, _> = programs.pairs.iter().cloned().collect();
     kept.retain(|_, value| !plan::way::is_secret(value));
+    if let Some(folder) = compiler {
+        take_back(&mut kept, folder);
+    }
     if let Some(hosts) = hosts {
         kept.extend(TO_HOSTS.map(|name| (name.into(), hosts.into())));
     }

@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::request::start_folder;
 use super::{Console, Request};
@@ -22,6 +22,8 @@ pub struct Session<'a> {
     pub(super) written: OnceCell<Vec<(String, String)>>,
     pub(super) home: Option<PathBuf>,
     pub(super) folder: PathBuf,
+    /// The C compiler, for a run of the launcher's own that compiles Go's own packages.
+    pub(super) compiler: Option<&'a Path>,
 }
 
 impl<'a> Session<'a> {
@@ -45,6 +47,7 @@ impl<'a> Session<'a> {
             written: OnceCell::new(),
             home,
             folder: start_folder(request.directory.as_deref())?,
+            compiler: None,
         })
     }
 

@@ -31,7 +31,7 @@ pub(super) fn runs(what: &What) -> Option<Runs> {
             (_, Cage::Program) => Some(Runs::Command),
             (_, Cage::Tool) => None,
         },
-        What::Gofmt => None,
+        What::Gofmt | What::Compiler(_) => None,
         What::Other(_) => Some(Runs::Command),
     }
 }

@@ -158,10 +158,10 @@ fn read_hash(file: &Path) -> std::io::Result<String> {
     String::from_utf8(content).map_err(std::io::Error::other)
 }
 
-/// Of a fingerprint, and the name of a copy.
-const LONGEST_RECORD: u64 = 1024;
+/// Of what is noted.
+const LONGEST_RECORD: u64 = 64 << 10;
 
-/// Where it is noted that a toolchain was compared: out of reach of what runs inside.
+/// What was found out of a toolchain, such as that it was compared, is noted out of reach of what runs inside.
 pub(super) struct Record {
     folder: OwnedFd,
     name: String,
@@ -170,9 +170,15 @@ pub(super) struct Record {
 impl Record {
     /// `None` where there can be none. Where the work tree has it, whoever may write that could have written it.
     pub fn open(session: &Session<'_>, goroot: &Path, tree: &Path) -> Option<Record> {
-        let digest = Sha256::digest(goroot.as_os_str().as_encoded_bytes());
+        let about = goroot.as_os_str().as_encoded_bytes();
+        Record::of(session, "toolchains", about, tree)
+    }
+
+    /// As [`Record::open`], in another folder of the launcher's, of what these bytes name.
+    pub fn of(session: &Session<'_>, kind: &str, about: &[u8], tree: &Path) -> Option<Record> {
+        let digest = Sha256::digest(about);
         let name = crate::text::hex(&digest[..16]);
-        let folder = token::open(&token::state(session)?.join("toolchains"))?;
+        let folder = token::open(&token::state(session)?.join(kind))?;
         if folder.real().starts_with(tree) {
             return None;
         }

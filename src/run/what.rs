@@ -38,6 +38,8 @@ pub(super) enum What {
     Go(GoCommand),
     /// gofmt, GOROOT's own.
     Gofmt,
+    /// The C compiler, which says who it is.
+    Compiler(PathBuf),
     /// Anything else, by its canonical path.
     Other(PathBuf),
 }
@@ -55,7 +57,7 @@ impl What {
     pub fn cage(&self) -> Cage {
         match self {
             What::Go(go) => go.cage,
-            What::Gofmt => Cage::Tool,
+            What::Gofmt | What::Compiler(_) => Cage::Tool,
             What::Other(_) => Cage::Program,
         }
     }
@@ -81,6 +83,7 @@ pub(super) fn what(
             cwd: &session.folder,
             root: tree,
             allow_flags: &policy.programs.allow_flags,
+            race: policy.programs.race,
             gobin: Some(&gobin),
             gocoverdir: session.variable("GOCOVERDIR").map(OsString::as_os_str),
             toolchain: Some(toolchain),
@@ -88,6 +91,9 @@ pub(super) fn what(
     }
     if program == Path::new("gofmt") {
         return Ok(What::Gofmt);
+    }
+    if session.compiler == Some(program) {
+        return Ok(What::Compiler(program.to_owned()));
     }
     let path = look_up(program, session, &toolchain.goroot)?;
     if is_compiler(&path) {

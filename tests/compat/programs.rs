@@ -254,12 +254,6 @@ fn a_tests_time_out_ends_it_with_a_dump() {
     }
 }
 
-#[test]
-fn the_race_detector_is_refused_with_its_reason() {
-    let site = hello(Env::User);
-    site.run(&[], &["go", "test", "-race", "./..."]).says("cgo");
-}
-
 /// In a HOME that is new with each run the go command would start its telemetry process with each run.
 #[test]
 fn the_go_command_keeps_no_telemetry() {

@@ -22,6 +22,7 @@ mod limits;
 mod network;
 mod profiles;
 mod protected;
+mod race;
 mod refusals;
 mod services;
 mod speed;

@@ -11,6 +11,7 @@ fn call(line: &str) -> Result<GoCommand, CommandError> {
         cwd: Path::new("/p"),
         root: Some(Path::new("/p")),
         allow_flags: &[],
+        race: false,
         gobin: Some(Path::new("/home/u/go/bin")),
         gocoverdir: None,
         toolchain: None,

@@ -40,6 +40,7 @@ fn make(
         policy,
         command: "build",
         allow_flags: &[],
+        race: false,
         vendor: false,
         add_flags: &["-buildvcs=false".to_owned()],
         stamping: &Stamping::None,

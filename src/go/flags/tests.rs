@@ -12,6 +12,7 @@ fn verdict(command: &str, line: &str) -> Result<(), String> {
         allow: &[],
         cwd: Path::new("/p"),
         root: Some(Path::new("/p")),
+        race: false,
     };
     judge
         .check(&parse(command, &words(line)).flags)
@@ -71,6 +72,7 @@ fn a_flag_that_the_profile_allows_passes() {
         allow: &allow,
         cwd: Path::new("/"),
         root: None,
+        race: false,
     };
     assert_eq!(
         judge.check(&parse("build", &words("-overlay o.json")).flags),

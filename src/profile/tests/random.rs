@@ -56,6 +56,7 @@ fn lines() -> impl Strategy<Value = String> {
             ),
             format!("programs.cgo = \"{}\"", if on { "warn" } else { "refuse" }),
             format!("programs.stamping = {on}"),
+            format!("programs.race = {on}"),
             format!("modules.upstreams = \"{source}\""),
             format!("toolchain.loose = \"{loose}\""),
             format!("network.allow = {}", list(&hosts)),
@@ -146,6 +147,7 @@ fn granted(policy: &Policy) -> Vec<bool> {
     all.extend(Loose::ALL.map(|loose| policy.toolchain.loose >= loose));
     all.push(policy.programs.cgo == crate::policy::Cgo::Warn);
     all.push(policy.programs.stamping);
+    all.push(policy.programs.race);
     all
 }
 

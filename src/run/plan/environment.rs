@@ -14,7 +14,7 @@ use crate::policy::Cage;
 impl Prepared<'_> {
     /// Has go see packages as with cgo, to list them. No compiler is in its reach.
     pub fn show_cgo(&mut self, shows: bool) {
-        self.shows_cgo = shows;
+        self.cgo.shows = shows;
     }
 
     /// What of the caller's GOFLAGS is left aside, for a warning.
@@ -68,18 +68,20 @@ impl Prepared<'_> {
                 _ => "",
             },
             allow_flags: &self.policy.programs.allow_flags,
+            race: self.policy.programs.race,
             vendor: self.workspace.vendor,
             add_flags: &self.add_flags,
             stamping: &self.stamping,
         })?;
         self.add_callers_own(&mut made, project);
-        if self.shows_cgo {
+        if self.cgo.shows {
             let cgo = made
                 .pairs
                 .iter_mut()
                 .find(|(name, _)| name == "CGO_ENABLED");
             cgo.into_iter().for_each(|(_, value)| *value = "1".into());
         }
+        self.add_compiler(&mut made, own)?;
         if cage == Cage::Tool {
             // Apart from the programs' temporary folder: what go builds there is not theirs to write.
             made.pairs.retain(|(name, _)| name != "GOTMPDIR");

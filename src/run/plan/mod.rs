@@ -1,6 +1,7 @@
 //! From the project and the command to what [`crate::plan::build`] decides from.
 
 mod callers;
+pub(super) mod compiler;
 mod environment;
 mod folders;
 mod prepare;
@@ -14,6 +15,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use self::compiler::Cgo;
 use self::tree::leave_to_stage;
 use super::audit::Audit;
 use super::caches::Caches;
@@ -51,8 +53,7 @@ pub(super) struct Prepared<'a> {
     mapped: Vec<PathBuf>,
     stamping: Stamping,
     add_flags: Vec<String>,
-    /// Whether go sees packages as with cgo.
-    shows_cgo: bool,
+    cgo: Cgo,
     project: Project,
     /// The caller's own module cache, where the sandbox user has another.
     own_modules: Option<PathBuf>,
@@ -78,7 +79,7 @@ impl<'a> Prepared<'a> {
     pub fn is_offline(&self) -> bool {
         match &self.what {
             What::Go(go) => go.cage == Cage::Program,
-            What::Gofmt => false,
+            What::Gofmt | What::Compiler(_) => false,
             What::Other(_) => true,
         }
     }
@@ -91,6 +92,16 @@ impl<'a> Prepared<'a> {
     /// The go command, if it is that.
     pub fn go(&self) -> Option<&GoCommand> {
         self.what.go()
+    }
+
+    /// The launcher's own executable.
+    pub fn launcher(&self) -> &Path {
+        &self.project.launcher
+    }
+
+    /// GOCACHE.
+    pub fn build_cache(&self) -> &Path {
+        &self.caches.gocache
     }
 
     /// GOMODCACHE.
@@ -219,6 +230,7 @@ impl<'a> Prepared<'a> {
                 &environment,
                 &self.caches.programs,
                 own,
+                self.compiler_folder(own).as_deref(),
                 program_way.as_deref(),
                 shown.filter(|_| program_way.is_some()),
             ),
@@ -229,7 +241,7 @@ impl<'a> Prepared<'a> {
                 path: match &self.what {
                     What::Go(_) => self.seen(project).go.clone(),
                     What::Gofmt => project.goroot.join("bin/gofmt"),
-                    What::Other(path) => path.clone(),
+                    What::Other(path) | What::Compiler(path) => path.clone(),
                 },
                 argv: self.argv(),
                 environment: environment.pairs,
@@ -242,6 +254,7 @@ impl<'a> Prepared<'a> {
             dynamic: is_stamped || self.toolchain.is_dynamic,
             outputs: self.outputs.paths(),
             placeholders: self.outputs.placeholders(),
+            compiler: self.cgo.part.clone(),
             stage: self.stage(host).ok(),
             programs: named,
             runs_cached: go.is_some_and(|go| go.runs_cached_tool) || wraps.is_some(),

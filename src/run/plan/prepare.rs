@@ -10,6 +10,7 @@ use super::super::caches::{self, Caches, Missing};
 use super::super::identity::Who;
 use super::super::what::{What, stamping, what};
 use super::super::{Command, Session, git, identity, led, links, protected, scratch, stage, way};
+use super::compiler::Cgo;
 use super::{Prepared, is_roots, written};
 use crate::files::Judged;
 use crate::files::look;
@@ -97,7 +98,7 @@ impl<'a> Prepared<'a> {
             mapped: beside_caches,
             stamping,
             add_flags,
-            shows_cgo: false,
+            cgo: Cgo::of(session),
             project,
             own_modules,
             outputs,
