@@ -14,6 +14,8 @@ pub struct Scratch {
     /// Names of the folders in it.
     #[serde(with = "crate::paths")]
     pub parts: Vec<PathBuf>,
+    /// A symbolic link in them, and what it leads to.
+    pub link: Option<(PathBuf, PathBuf)>,
 }
 
 /// A file or folder that is not there yet and is made, empty, so that it can be a mount of its own: an

@@ -200,7 +200,10 @@ impl<'a> Prepared<'a> {
         };
         let mut environment = self.environment(own, cage, way, hosts.as_deref(), project)?;
         let reaches_hosts = way == Some(Way::Hosts) || program_way.is_some();
-        let certificates = reaches_hosts.then(|| certificates::find(self.session));
+        // Code that asks for the system's certificates finds them without a network too.
+        let looks = wraps.is_some() || cage == Cage::Program;
+        let certificates =
+            (looks || reaches_hosts).then(|| certificates::find(self.session, reaches_hosts));
         let certificates = certificates.flatten();
         let shown = certificates.as_deref().map(|path| match host.namespaces {
             Ok(()) => Path::new(plan::way::CERTIFICATES),
