@@ -35,6 +35,7 @@ mod refusals;
 pub mod remove;
 mod running;
 pub mod scratch;
+mod seed;
 mod sockets;
 pub mod streams;
 mod supervised;

@@ -85,6 +85,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
         supervision,
         checks: checks_of_command(inputs, closed),
         scratch: Some(scratch(inputs)),
+        seed: run.seed.clone(),
         program,
         staged: project.tree.clone().filter(|_| run.stage.is_some()),
         before: tree.before,

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::build::has_tmp;
+use super::folders::{own_folders, seed};
 use super::grants::Programs;
 use super::hidden::covers;
 use super::inputs::{Error, Inputs, Link, Project};
-use super::own::{CLOSED_FILE, OWN_FOLDER, OWN_MOUNT, OwnFiles, PROGRAM_ROOT, SETTINGS, USUAL_TMP};
+use super::own::{OWN_FOLDER, OWN_MOUNT, OwnFiles, PROGRAM_ROOT, USUAL_TMP};
 use super::system::{self, Account, Found, System};
 use super::tree::Tree;
 use super::{Node, Overlay, PROGRAM_PLAN, ProgramPlan, ProgramRoot, Rule, View, is_below, way};
@@ -29,6 +29,7 @@ pub(super) fn view(
     let mut nodes = system_nodes(inputs, own, system, found);
     nodes.extend(own_folders(inputs, own));
     let programs = program.map(|(programs, _)| programs);
+    nodes.extend(seed(inputs));
     let binds = Binds::of(inputs, own, system, (grants, programs), tree);
     nodes.extend(binds.nodes(inputs, tree));
     if project.tree.is_none() {
@@ -178,54 +179,6 @@ fn add_links(nodes: &mut Vec<Node>, links: &[(PathBuf, PathBuf)]) {
         let (target, to) = (target.clone(), to.clone());
         nodes.push(Node::Symlink { target, to });
     }
-}
-
-/// HOME, `$WORK` and the temporary folder, which belong to the run.
-fn own_folders(inputs: &Inputs<'_>, own: &OwnFiles) -> Vec<Node> {
-    let Inputs {
-        host,
-        identity,
-        project,
-        run,
-        ..
-    } = *inputs;
-    let bind = |source: PathBuf, target: &Path| Node::Bind {
-        source,
-        target: target.to_owned(),
-        writable: true,
-        id_map: false,
-    };
-    let mut nodes = Vec::new();
-    if host.landlock.is_ok() {
-        nodes.push(Node::File {
-            target: Path::new(OWN_FOLDER).join(CLOSED_FILE),
-            content: Vec::new(),
-        });
-    }
-    if run.cage == Cage::Tool {
-        nodes.push(Node::Tmpfs {
-            target: own.tool_home.clone(),
-            mode: 0o700,
-            size: 256 << 20,
-            // Mounted by root where root changes to another user.
-            owner: identity.switch.then_some((identity.uid, identity.gid)),
-        });
-    }
-    if !has_tmp(run) {
-        nodes.push(bind(project.scratch.clone(), &own.work));
-        return nodes;
-    }
-    nodes.push(bind(project.scratch.clone(), OWN_MOUNT.as_ref()));
-    let settings = run.command.settings.iter();
-    let shown = settings.filter(|setting| setting.path.starts_with(SETTINGS));
-    nodes.extend(shown.map(|setting| Node::File {
-        target: setting.path.clone(),
-        content: setting.content.clone().into(),
-    }));
-    if own.shows_tmp {
-        nodes.push(bind(project.scratch.join("tmp"), USUAL_TMP.as_ref()));
-    }
-    nodes
 }
 
 /// What is bound at its own place, sorted, each path once, with whether it is writable.

@@ -18,6 +18,21 @@ pub struct Scratch {
     pub link: Option<(PathBuf, PathBuf)>,
 }
 
+/// What fills the programs' own build cache before the command starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Seed {
+    /// GOCACHE.
+    #[serde(with = "crate::paths")]
+    pub from: PathBuf,
+    /// The programs' own.
+    #[serde(with = "crate::paths")]
+    pub to: PathBuf,
+    /// The name of a file there that says it was filled.
+    #[serde(with = "crate::paths")]
+    pub stamp: PathBuf,
+}
+
 /// A file or folder that is not there yet and is made, empty, so that it can be a mount of its own: an
 /// output that a flag names, which is granted alone, or a protected path, which is refused alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -121,7 +121,7 @@ pub fn nodes(system: System, account: &Account<'_>, whole: bool, terminal: bool)
         file("/etc/hosts", account.hosts.text()),
         file(
             "/etc/nsswitch.conf",
-            "passwd: files\ngroup: files\nhosts: files dns\n",
+            "passwd: files\ngroup: files\nhosts: files [NOTFOUND=return] dns\n",
         ),
         file("/etc/resolv.conf", "# no name is resolved in here\n"),
         Node::Symlink {

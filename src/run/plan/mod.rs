@@ -6,6 +6,7 @@ mod folders;
 mod prepare;
 mod reach;
 mod tree;
+mod usable;
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -19,7 +20,7 @@ use super::audit::Audit;
 use super::caches::Caches;
 use super::identity::Who;
 use super::what::What;
-use super::{Session, certificates, ports, programs, request, scratch, tools, way};
+use super::{Session, caches, certificates, ports, programs, request, scratch, tools, way};
 use crate::files::look;
 use crate::go::command::{self, GoCommand, Programs};
 use crate::go::toolchain::Toolchain;
@@ -201,10 +202,9 @@ impl<'a> Prepared<'a> {
         let mut environment = self.environment(own, cage, way, hosts.as_deref(), project)?;
         let reaches_hosts = way == Some(Way::Hosts) || program_way.is_some();
         // Code that asks for the system's certificates finds them without a network too.
-        let looks = wraps.is_some() || cage == Cage::Program;
-        let certificates =
-            (looks || reaches_hosts).then(|| certificates::find(self.session, reaches_hosts));
-        let certificates = certificates.flatten();
+        let looks = reaches_hosts || wraps.is_some() || cage == Cage::Program;
+        let find = || certificates::find(self.session, reaches_hosts);
+        let certificates = looks.then(find).flatten();
         let shown = certificates.as_deref().map(|path| match host.namespaces {
             Ok(()) => Path::new(plan::way::CERTIFICATES),
             Err(_) => path,
@@ -220,7 +220,7 @@ impl<'a> Prepared<'a> {
         Ok(Run {
             program_environment: programs::environment(
                 &environment,
-                &self.caches.programs,
+                &caches::of_programs(&self.caches),
                 own,
                 program_way.as_deref(),
                 shown.filter(|_| program_way.is_some()),
@@ -249,6 +249,7 @@ impl<'a> Prepared<'a> {
             programs: named,
             runs_cached: go.is_some_and(|go| go.runs_cached_tool) || wraps.is_some(),
             fuzzes: go.is_some_and(|go| go.fuzzes),
+            seed: self.seed(host, cage),
             terminal: (wraps.is_some() || cage == Cage::Program) && streams::has_terminal(),
         })
     }
