@@ -142,6 +142,7 @@ fn create(abi: ABI, refuse_tcp: bool) -> Result<landlock::RulesetCreated, Rulese
 fn rights(access: Access, abi: ABI) -> BitFlags<AccessFs> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let rights = match access {
+        Access::List => AccessFs::ReadDir.into(),
         Access::Read => read,
         Access::Execute => read | AccessFs::Execute,
         // Devices are not created: nothing here has CAP_MKNOD, and the filter refuses mknod of them.

@@ -24,7 +24,7 @@ pub fn run(checks: &[Check]) -> Result<(), Error> {
             Check::Closed(path) => (
                 Layer::Landlock,
                 // Not that it is not there.
-                open(path, OFlags::DIRECTORY) == Err(Errno::ACCESS),
+                open(path, OFlags::RDONLY) == Err(Errno::ACCESS),
             ),
             Check::Staged(path) => (Layer::MountView, is_overlay(path)),
             Check::Filtered => (Layer::Seccomp, super::seccomp::is_in_force()),
@@ -124,7 +124,7 @@ fn is_overlay(path: &std::path::Path) -> bool {
 fn object(check: &Check) -> String {
     match check {
         Check::Unwritable(path) => format!("writing {}", path.display()),
-        Check::Closed(path) => format!("listing {}", path.display()),
+        Check::Closed(path) => format!("opening {}", path.display()),
         Check::Staged(path) => format!("writing {} past the overlay", path.display()),
         Check::Granted { path, .. } => path.display().to_string(),
         Check::Filtered => "a filtered system call".into(),

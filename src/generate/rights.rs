@@ -53,6 +53,7 @@ impl From<Access> for Rights {
     fn from(access: Access) -> Rights {
         let execute = Rights::EXEC.and(Rights::MAP);
         match access {
+            Access::List => Rights::LIST,
             Access::Read => Rights::LOOK,
             Access::Execute => Rights::LOOK.and(execute),
             Access::Write => Rights::LOOK.and(Rights::CHANGE),

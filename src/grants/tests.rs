@@ -77,6 +77,7 @@ fn plan(base: &Path, namespaces: bool) -> Plan {
         programs: Vec::new(),
         runs_cached: false,
         fuzzes: false,
+        seed: None,
         terminal: false,
         program_environment: (BTreeMap::new(), Vec::new()),
         program_hosts: Vec::new(),

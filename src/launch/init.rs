@@ -16,7 +16,7 @@ use super::gate::{self, Key};
 use super::message::{self, Message};
 use super::processors::Processors;
 use super::running::{self, Running};
-use super::{Caller, command, door, failed, supervised};
+use super::{Caller, command, door, failed, seed, supervised};
 use crate::enforce::landlock::Domain;
 use crate::enforce::staged::Staged;
 use crate::enforce::{self, Begun, Context as _, Enforcement};
@@ -65,6 +65,7 @@ fn writes_its_maps() -> Result<(), enforce::Error> {
 pub fn run(start: Start<'_>, begun: Begun) -> ! {
     let prepared = enforce::prepare(start.plan, begun, || wait_for_made(&start))
         .and_then(|done| settle(&start.plan.command.settings).map(|()| done))
+        .inspect(|_| start.plan.seed.iter().for_each(seed::fill))
         .and_then(|done| open_gate(&start).map(|()| done))
         .and_then(|done| hand_out_overlay(&start, done.1.as_ref()).map(|()| done))
         .and_then(|done| wait(&start).map(|()| done));

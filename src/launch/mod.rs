@@ -36,6 +36,7 @@ mod refusals;
 pub mod remove;
 mod running;
 pub mod scratch;
+mod seed;
 mod sockets;
 pub mod streams;
 mod supervised;

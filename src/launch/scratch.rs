@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::{
     AtFlags, Dir, FlockOperation, Gid, Mode, OFlags, Uid, chownat, flock, mkdirat, openat, statat,
+    symlinkat,
 };
 use rustix::io::Errno;
 
@@ -92,6 +93,9 @@ fn make(scratch: &Scratch, plan: &Plan) -> io::Result<Guard> {
     for part in &scratch.parts {
         mkdirat(&folder, part, Mode::RWXU)?;
     }
+    if let Some((link, to)) = &scratch.link {
+        symlinkat(to, &folder, link)?;
+    }
     if let (Isolation::Shared, Some(program)) = (&plan.isolation, &plan.program) {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let file = openat(&folder, PROGRAM_PLAN, flags, Mode::from_raw_mode(0o644))?;
@@ -100,7 +104,8 @@ fn make(scratch: &Scratch, plan: &Plan) -> io::Result<Guard> {
     if let Some((uid, gid)) = owner {
         // What holds the others last: from then on its owner can exchange them.
         let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
-        for part in &scratch.parts {
+        let link = scratch.link.iter().map(|(link, _)| link);
+        for part in scratch.parts.iter().chain(link) {
             chownat(&folder, part, uid, gid, AtFlags::SYMLINK_NOFOLLOW)?;
         }
         rustix::fs::fchown(&folder, uid, gid)?;

@@ -9,7 +9,7 @@ use super::compiler::Part;
 use super::grants::{contradictions, of_command, of_programs, ruleset};
 use super::inputs::{Error, Inputs, Project, Run, Wraps};
 use super::mounts::view;
-use super::own::{OWN_FOLDER, OwnFiles, TOOL_HOME};
+use super::own::{CLOSED_FILE, OWN_FOLDER, OwnFiles, SETTINGS, TOOL_HOME};
 use super::program::{program as program_plan, staged};
 use super::system::{self, Found, System};
 use super::tree::Tree;
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::host::Host;
 use crate::policy::syscalls::{Network, Options, Signals};
-use crate::policy::{Cage, Policy};
+use crate::policy::{Access, Cage, Policy};
 
 /// Makes the plan.
 ///
@@ -88,6 +88,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
         supervision,
         checks: checks_of_command(inputs, closed),
         scratch: Some(scratch(inputs)),
+        seed: run.seed.clone(),
         program,
         staged: project.tree.clone().filter(|_| run.stage.is_some()),
         before: tree.before,
@@ -95,6 +96,9 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
         guarantees: BTreeMap::new(),
         gaps: guarantees::gaps(host),
     };
+    // The view has these.
+    let settings = &mut plan.command.settings;
+    settings.retain(|setting| !setting.path.starts_with(SETTINGS));
     if let Some(program) = &plan.program {
         wrap(&mut plan.command, &own, &program.digest, project)?;
     }
@@ -151,22 +155,28 @@ fn limits(policy: &Policy) -> Limits {
     }
 }
 
-/// The run's own folders on disk. Without a mount view HOME is one of them.
+/// The run's own folders on disk. Without a mount view HOME of the go command is one of them.
 fn scratch(inputs: &Inputs<'_>) -> Scratch {
+    let run = inputs.run;
+    let parts: &[&str] = match (inputs.host.namespaces.is_ok(), run.cage) {
+        (false, _) => &["tmp", "work", "home", TOOL_HOME],
+        (true, _) if !has_tmp(run) => &[],
+        (true, Cage::Program) => &["tmp", "home", "home/.config"],
+        (true, Cage::Tool) if run.wraps.is_none() => &["tmp", "work"],
+        (true, Cage::Tool) => &["tmp", "work", "home", "home/.config"],
+    };
+    let has_config = parts.last() == Some(&"home/.config");
     Scratch {
         folder: inputs.project.scratch.clone(),
-        parts: match inputs.host.namespaces.is_ok() {
-            true if has_one_folder(inputs.run) => Vec::new(),
-            true => vec!["tmp".into(), "work".into()],
-            false => ["tmp", "work", "home", TOOL_HOME].map(PathBuf::from).into(),
-        },
+        parts: parts.iter().map(PathBuf::from).collect(),
+        link: has_config.then(|| ("home/.config/go".into(), SETTINGS.into())),
     }
 }
 
-/// Whether one temporary folder does for all that runs: programs get one apart from the go command's
-/// `$WORK`, where both run.
-pub(super) fn has_one_folder(run: &Run) -> bool {
-    run.cage == Cage::Program || run.wraps.is_none() && !run.dynamic
+/// Whether something runs that has a temporary folder apart from the go command's `$WORK`, which is the run's folder
+/// itself otherwise.
+pub(super) fn has_tmp(run: &Run) -> bool {
+    run.cage == Cage::Program || run.wraps.is_some() || run.dynamic
 }
 
 pub(super) fn filter(host: &Host, wraps: bool) -> Options {
@@ -199,16 +209,17 @@ pub(super) fn checks(host: &Host, unwritable: &[PathBuf]) -> Vec<Check> {
         .collect()
 }
 
-/// What only Landlock refuses: the folder that holds the run's own, which is the user's or open to all. GOROOT
-/// is mostly root's, and refuses to be written whatever is in force.
+/// What only Landlock refuses: a file that the view has for this alone, or the folder that holds the run's own, which is
+/// the user's or open to all. GOROOT is mostly root's, and refuses to be written whatever is in force.
 fn closed(host: &Host, project: &Project, grants: &[Rule]) -> Option<Check> {
-    let folder = match host.namespaces.is_ok() {
-        true => Path::new(OWN_FOLDER),
-        false => &project.scratch,
+    let path = match host.namespaces.is_ok() {
+        true => Path::new(OWN_FOLDER).join(CLOSED_FILE),
+        false => project.scratch.clone(),
     };
     // Whoever grants /tmp grants what is in it.
-    let is_granted = grants.iter().any(|rule| folder.starts_with(&rule.path));
-    (host.landlock.is_ok() && !is_granted).then(|| Check::Closed(folder.to_owned()))
+    let mut grants = grants.iter().filter(|rule| rule.access != Access::List);
+    let is_granted = grants.any(|rule| path.starts_with(&rule.path));
+    (host.landlock.is_ok() && !is_granted).then_some(Check::Closed(path))
 }
 
 /// Puts `-exec` into the command's arguments: the first place after the subcommand. Where the run has no

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::build::has_tmp;
 use super::compiler::Part;
 use super::inputs::{Error, Inputs, Wraps};
 use super::libraries::of_interpreters;
-use super::own::{OWN_FOLDER, OwnFiles};
+use super::own::{OWN_FOLDER, OwnFiles, SETTINGS};
 use super::programs::host_folder;
 use super::system::{self, System};
 use super::tree::{Tree, program_access};
@@ -43,10 +44,12 @@ fn places<'a>(inputs: &Inputs<'a>, own: &OwnFiles) -> Places<'a> {
             .clone()
             .unwrap_or_else(|| project.launcher.clone()),
         program_plan: Some(folder.join(PROGRAM_PLAN)),
-        temporary: std::iter::once(own.tmp.clone())
+        temporary: (!view || has_tmp(run))
+            .then(|| own.tmp.clone())
+            .into_iter()
             .chain(run.cages().map(|cage| own.of_cage(cage).0))
             .collect(),
-        work: Some(own.work.clone()),
+        work: (!view || run.cage == Cage::Tool).then(|| own.work.clone()),
         read: paths(&project.read)
             .chain(paths(&project.proxy_folders))
             .collect(),
@@ -101,6 +104,9 @@ pub(super) fn of_command(
     };
     let mut rules = system::rules(system, execute, view, inputs.run.terminal);
     rules.extend(certificates(inputs));
+    if view && inputs.run.cages().any(|cage| cage == Cage::Program) {
+        rules.push(Rule::new(SETTINGS, Access::Read));
+    }
     let uses = uses(inputs);
     let places = places(inputs, own);
     let grants = grants::grants(subject, program_access(inputs), &places, uses);
@@ -138,6 +144,9 @@ pub(super) fn of_programs(
     // Whatever this run's terminal, so that a result of a test is the same in each: the tool cage decides.
     let mut rules = system::rules(System::Dynamic, &[], view, true);
     rules.extend(certificates(inputs));
+    if view {
+        rules.push(Rule::new(SETTINGS, Access::Read));
+    }
     // The tool cage's domain holds the list of executables already; domains only ever narrow.
     rules.push(Rule::new("/usr", Access::Execute));
     if view && inputs.host.landlock.is_ok() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::compiler::Part;
-use super::{Command, Cover, Identity, Placeholder, Ports, Way};
+use super::{Command, Cover, Identity, Placeholder, Ports, Seed, Way};
 use crate::files::Judged;
 use crate::host::Host;
 use crate::paths::clean;
@@ -258,6 +258,8 @@ pub struct Run {
     pub runs_cached: bool,
     /// Whether fuzzing writes its corpus into GOCACHE.
     pub fuzzes: bool,
+    /// What the programs' own build cache is filled from, where that was not done before.
+    pub seed: Option<Seed>,
     /// Whether the controlling terminal can be opened by its name.
     pub terminal: bool,
     /// Environment of programs that differs from the command's: set and unset.

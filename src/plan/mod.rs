@@ -14,6 +14,7 @@ use crate::policy::{Cage, Guarantee, Layer, Service};
 
 pub mod build;
 pub mod compiler;
+mod folders;
 mod grants;
 pub mod guarantees;
 mod hidden;
@@ -35,7 +36,7 @@ pub mod way;
 
 pub use crate::host::cgroups::{CgroupVersion, Place};
 pub use links::{ends_of_links, steps};
-pub use on_disk::{Placeholder, PlaceholderKind, Scratch};
+pub use on_disk::{Placeholder, PlaceholderKind, Scratch, Seed};
 pub use ruleset::{Check, Rule, Ruleset};
 pub use tree::protected_at_top;
 pub use view::{Cover, NamedProgram, Node, Overlay, ProgramRoot, View};
@@ -93,6 +94,8 @@ pub struct Plan {
     pub checks: Vec<Check>,
     /// Folders that the launcher makes for the run and removes at its end.
     pub scratch: Option<Scratch>,
+    /// What the programs' own build cache is filled from.
+    pub seed: Option<Seed>,
     /// What the `-exec` wrapper does for each program, where there is a wrapper.
     pub program: Option<ProgramPlan>,
     /// What is at protected paths, for the look after the run.

@@ -2,18 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use super::build::has_one_folder;
 use super::compiler::{self, Part};
+use super::folders::{own_folders, seed};
 use super::grants::Programs;
 use super::hidden::covers;
 use super::inputs::{Error, Inputs, Link, Project};
-use super::own::{OWN_FOLDER, OwnFiles, PROGRAM_ROOT};
+use super::own::{OWN_FOLDER, OWN_MOUNT, OwnFiles, PROGRAM_ROOT, USUAL_TMP};
 use super::system::{self, Account, Found, System};
 use super::tree::Tree;
 use super::{Node, Overlay, PROGRAM_PLAN, ProgramPlan, ProgramRoot, Rule, View, is_below, way};
 use crate::files::look;
 use crate::host::kernel;
-use crate::policy::{Access, Policy};
+use crate::policy::{Access, Cage, Policy};
 
 /// The view: every granted path at its own place, and nothing else.
 pub(super) fn view(
@@ -30,6 +30,7 @@ pub(super) fn view(
     let mut nodes = system_nodes(inputs, own, system, found);
     nodes.extend(own_folders(inputs, own));
     let programs = program.map(|(programs, _)| programs);
+    nodes.extend(seed(inputs));
     let binds = Binds::of(inputs, own, system, (grants, programs), tree);
     nodes.extend(binds.nodes(inputs, tree));
     if project.tree.is_none() {
@@ -103,12 +104,6 @@ fn is_mount(node: &Node) -> bool {
     )
 }
 
-/// HOME of each cage.
-fn homes(inputs: &Inputs<'_>, own: &OwnFiles) -> Vec<PathBuf> {
-    let cages = inputs.run.cages();
-    cages.map(|cage| own.of_cage(cage).0).collect()
-}
-
 /// The system's own files.
 fn system_nodes(inputs: &Inputs<'_>, own: &OwnFiles, system: System, found: &Found) -> Vec<Node> {
     let Inputs {
@@ -118,7 +113,6 @@ fn system_nodes(inputs: &Inputs<'_>, own: &OwnFiles, system: System, found: &Fou
         project,
         run,
     } = *inputs;
-    let homes = homes(inputs, own);
     let services = run.ports.services.iter();
     let name = kernel::node();
     let account = Account {
@@ -126,7 +120,10 @@ fn system_nodes(inputs: &Inputs<'_>, own: &OwnFiles, system: System, found: &Fou
         uid: identity.uid,
         gid: identity.gid,
         // Programs look it up.
-        home: homes.last().unwrap_or(&own.home),
+        home: match run.cages().any(|cage| cage == Cage::Program) {
+            true => &own.home,
+            false => &own.tool_home,
+        },
         hosts: system::Hosts {
             own: &name,
             services: services.filter_map(|it| it.host.as_deref()).collect(),
@@ -182,38 +179,6 @@ fn add_links(nodes: &mut Vec<Node>, links: &[(PathBuf, PathBuf)]) {
     }
 }
 
-/// HOME, `$WORK` and the temporary folder, which belong to the run.
-fn own_folders(inputs: &Inputs<'_>, own: &OwnFiles) -> Vec<Node> {
-    let Inputs {
-        identity,
-        project,
-        run,
-        ..
-    } = *inputs;
-    let home = |target| Node::Tmpfs {
-        target,
-        mode: 0o700,
-        size: 256 << 20,
-        // Mounted by root where root changes to another user.
-        owner: identity.switch.then_some((identity.uid, identity.gid)),
-    };
-    let mut nodes: Vec<Node> = homes(inputs, own).into_iter().map(home).collect();
-    for (part, target) in [("tmp", &own.tmp), ("work", &own.work)] {
-        let source = if has_one_folder(run) {
-            project.scratch.clone()
-        } else {
-            project.scratch.join(part)
-        };
-        nodes.push(Node::Bind {
-            source,
-            target: target.clone(),
-            writable: true,
-            id_map: false,
-        });
-    }
-    nodes
-}
-
 /// What is bound at its own place, sorted, each path once, with whether it is writable.
 struct Binds {
     paths: Vec<(PathBuf, bool)>,
@@ -246,6 +211,8 @@ impl Binds {
             .map(|rule| (&rule.path, rule.access, rule.optional))
             .chain(programs);
         let mut paths: Vec<(PathBuf, bool)> = granted
+            // The root is the view's own.
+            .filter(|(_, access, _)| *access != Access::List)
             .filter(|(path, ..)| {
                 run.outputs.contains(path) || is_named(path) || !is_inside_view(path, own)
             })
@@ -358,14 +325,14 @@ fn overlay(inputs: &Inputs<'_>) -> Option<Overlay> {
 }
 
 fn is_read(access: Access) -> bool {
-    matches!(access, Access::Read | Access::Execute)
+    matches!(access, Access::List | Access::Read | Access::Execute)
 }
 
 /// Paths that the view makes itself.
 fn is_inside_view(path: &Path, own: &OwnFiles) -> bool {
     const MADE: [&str; 6] = ["/proc", "/dev", "/etc", "/sys", "/lib", "/lib64"];
     MADE.iter().any(|made| is_below(path, made))
-        || path == own.tmp
-        || path == own.work
+        || own.shows_tmp && is_below(path, USUAL_TMP)
+        || is_below(path, OWN_MOUNT)
         || is_below(path, OWN_FOLDER)
 }

@@ -14,6 +14,23 @@ pub struct Scratch {
     /// Names of the folders in it.
     #[serde(with = "crate::paths")]
     pub parts: Vec<PathBuf>,
+    /// A symbolic link in them, and what it leads to.
+    pub link: Option<(PathBuf, PathBuf)>,
+}
+
+/// What fills the programs' own build cache before the command starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Seed {
+    /// GOCACHE.
+    #[serde(with = "crate::paths")]
+    pub from: PathBuf,
+    /// The programs' own.
+    #[serde(with = "crate::paths")]
+    pub to: PathBuf,
+    /// The name of a file there that says it was filled.
+    #[serde(with = "crate::paths")]
+    pub stamp: PathBuf,
 }
 
 /// A file or folder that is not there yet and is made, empty, so that it can be a mount of its own: an

@@ -8,6 +8,21 @@ use crate::policy::{Cage, Files};
 /// Where the sandbox keeps its own files inside.
 pub const OWN_FOLDER: &str = "/run/gosandbox";
 
+/// A file in [`OWN_FOLDER`] that everybody might read by its mode, and nobody is granted: that opening it is refused
+/// shows that Landlock is in force.
+pub const CLOSED_FILE: &str = "closed";
+
+/// The mount that has HOME, the temporary folder and `$WORK`: link(2) and rename(2) work within one mount only.
+/// Its name is short, since the path of a unix socket has 107 bytes at most.
+pub const OWN_MOUNT: &str = "/run/box";
+
+/// Where the temporary folder is found too: by programs that do not look at TMPDIR.
+pub const USUAL_TMP: &str = "/tmp";
+
+/// What a go command that programs start reads as its settings: `.config/go` of HOME is a link to it. A link in HOME costs
+/// less than folders and a file, which lie on disk.
+pub const SETTINGS: &str = "/run/gosandbox/config";
+
 /// The root of programs that the `-exec` wrapper starts, in a folder that only the wrapper enters.
 pub const PROGRAM_ROOT: &str = "/run/gosandbox/programs/root";
 
@@ -18,11 +33,13 @@ pub const TOOL_HOME: &str = "tool-home";
 ///
 /// No grant may lie below a wider one: Landlock decides by the whole way up to the root, mount
 /// points included, so what is writable stays writable below. HOME, `$WORK` and the temporary folder
-/// therefore lie apart from everything that is bound at its own place.
+/// therefore lie apart from everything that is bound at its own place, and beside each other in one mount.
 #[derive(Clone, Debug)]
 pub struct OwnFiles {
     /// Programs' temporary folder.
     pub tmp: PathBuf,
+    /// Whether the view shows it at [`USUAL_TMP`] too.
+    pub shows_tmp: bool,
     /// go's `$WORK`.
     pub work: PathBuf,
     /// Programs' HOME.
@@ -37,36 +54,15 @@ impl OwnFiles {
     /// With a view they have fixed places, without they are where they are on disk.
     /// `files`: what is granted by name.
     pub fn new(view: bool, project: &Project, files: &Files) -> OwnFiles {
-        let own = if view {
-            Path::new(OWN_FOLDER)
-        } else {
-            &project.scratch
+        let (programs, own) = match view {
+            true => (Path::new(OWN_MOUNT), Path::new(OWN_FOLDER)),
+            false => (project.scratch.as_path(), project.scratch.as_path()),
         };
-        let granted = [
-            &project.goroot,
-            &project.gocache,
-            &project.gomodcache,
-            &project.program_cache,
-        ];
-        let named = project
-            .tree
-            .iter()
-            .chain(&project.read)
-            .chain(&project.write)
-            .chain(&files.read)
-            .chain(&files.write);
-        let in_tmp = granted
-            .into_iter()
-            .chain(named)
-            .any(|path| path.starts_with("/tmp"));
         OwnFiles {
-            tmp: if view && !in_tmp {
-                "/tmp".into()
-            } else {
-                own.join("tmp")
-            },
-            work: own.join("work"),
-            home: own.join("home"),
+            tmp: programs.join("tmp"),
+            shows_tmp: view && !grants_below_tmp(project, files),
+            work: programs.join("work"),
+            home: programs.join("home"),
             tool_home: own.join(TOOL_HOME),
             wrapper: view.then(|| own.join("gosandbox")),
         }
@@ -81,4 +77,23 @@ impl OwnFiles {
             Cage::Program => (self.home.clone(), self.tmp.clone()),
         }
     }
+}
+
+/// Whether something is granted that lies there.
+fn grants_below_tmp(project: &Project, files: &Files) -> bool {
+    let granted = [
+        &project.goroot,
+        &project.gocache,
+        &project.gomodcache,
+        &project.program_cache,
+    ];
+    let named = project
+        .tree
+        .iter()
+        .chain(&project.read)
+        .chain(&project.write)
+        .chain(&files.read)
+        .chain(&files.write);
+    let mut all = granted.into_iter().chain(named);
+    all.any(|path| path.starts_with(USUAL_TMP))
 }

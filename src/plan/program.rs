@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::build::{checks, filter};
 use super::grants::{Programs, ruleset};
 use super::inputs::{Error, Inputs};
-use super::own::{OwnFiles, PROGRAM_ROOT};
+use super::own::{OWN_MOUNT, OwnFiles, PROGRAM_ROOT, USUAL_TMP};
 use super::tree::{Tree, program_access};
 use super::{Check, Filter, ProgramPlan};
 use crate::paths::One;
@@ -26,7 +26,7 @@ pub(super) fn program(
     } = *inputs;
     let view = host.namespaces.is_ok();
     let mut writable_mounts: Vec<PathBuf> = ["/dev/shm", "/dev/pts"].map(PathBuf::from).into();
-    writable_mounts.push(own.work.clone());
+    writable_mounts.extend([OWN_MOUNT, USUAL_TMP].map(PathBuf::from));
     writable_mounts.extend(programs.written().cloned());
     let mut options = filter(host, false);
     options.nesting = false;

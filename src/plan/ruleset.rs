@@ -69,7 +69,7 @@ impl Rule {
 pub enum Check {
     /// Opening the file for writing must fail.
     Unwritable(#[serde(with = "crate::paths")] PathBuf),
-    /// Listing the folder must be refused, though it is there and its permission bits let it.
+    /// Opening the file or folder must be refused, though it is there and its permission bits let it.
     Closed(#[serde(with = "crate::paths")] PathBuf),
     /// The work tree must be an overlay, so that what is written there is staged.
     Staged(#[serde(with = "crate::paths")] PathBuf),

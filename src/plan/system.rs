@@ -69,9 +69,10 @@ impl Hosts<'_> {
 }
 
 /// Files that the view's own `/etc` has where the host has them.
-const COPIED: [&str; 4] = [
+const COPIED: [&str; 5] = [
     "/etc/localtime",
     "/etc/mime.types",
+    "/etc/os-release",
     "/etc/protocols",
     "/etc/services",
 ];
@@ -120,7 +121,7 @@ pub fn nodes(system: System, account: &Account<'_>, whole: bool, terminal: bool)
         file("/etc/hosts", account.hosts.text()),
         file(
             "/etc/nsswitch.conf",
-            "passwd: files\ngroup: files\nhosts: files dns\n",
+            "passwd: files\ngroup: files\nhosts: files [NOTFOUND=return] dns\n",
         ),
         file("/etc/resolv.conf", "# no name is resolved in here\n"),
         Node::Symlink {
@@ -216,6 +217,9 @@ pub fn rules(system: System, execute: &[PathBuf], view: bool, terminal: bool) ->
     ];
     if view {
         rules.push(Rule::new("/etc", Access::Read));
+        // Folders above the tree are looked through by file name patterns. In the view they hold nothing but what leads to
+        // something that is granted. Of the rest this shows names below /usr, and stat(2) tells of these anyway.
+        rules.push(Rule::new("/", Access::List));
     } else {
         let etc = [
             "/etc/passwd",

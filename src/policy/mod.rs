@@ -37,6 +37,8 @@ pub enum Cage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Access {
+    /// List folders, and read nothing in them.
+    List,
     /// Read files, list folders.
     Read,
     /// Read, list and execute.

@@ -26,6 +26,7 @@ pub(super) struct Caches {
     pub gocache: PathBuf,
     pub gomodcache: PathBuf,
     pub gopath: PathBuf,
+    /// What XDG_CACHE_HOME is for programs: [`of_programs`] is in it.
     pub programs: PathBuf,
     /// Caches on disk that belong to root and are to appear as the sandbox user's.
     pub of_root: Vec<PathBuf>,
@@ -65,7 +66,7 @@ pub(super) fn find(
 ) -> anyhow::Result<Caches> {
     let layout = layout(session, who)?;
     let place = tree.unwrap_or(&session.folder);
-    let programs = layout.programs.join(key(place)).join("go-build");
+    let programs = layout.programs.join(key(place));
     let named = [&layout.gocache, &layout.gomodcache, &programs];
     let finder = Finder { who, tree, missing };
     let mut found = Vec::new();
@@ -113,6 +114,11 @@ fn unusable(error: &anyhow::Error, folder: &Path, is_home_usable: bool) -> Refus
         }
         _ => refused,
     }
+}
+
+/// GOCACHE of go commands that programs run: where it is by default.
+pub(super) fn of_programs(caches: &Caches) -> PathBuf {
+    caches.programs.join("go-build")
 }
 
 /// Makes the folder of GOCACHE in which fuzzing keeps its corpus; programs write there alone.

@@ -1,4 +1,4 @@
-//! The system's certificates, for programs that reach hosts by name.
+//! The system's certificates, for programs: those that reach hosts by name need them, others may read them.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -16,10 +16,11 @@ const PLACES: [&str; 6] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// The caller's `SSL_CERT_FILE`, where that is a file of the system's, else the system's own: by its real
-/// path.
-pub(super) fn find(session: &Session<'_>) -> Option<PathBuf> {
-    let named = session.variable("SSL_CERT_FILE").map(PathBuf::from);
+/// The caller's `SSL_CERT_FILE`, where the program reaches hosts and that is a file of the system's, else the system's
+/// own: by its real path.
+pub(super) fn find(session: &Session<'_>, reaches_hosts: bool) -> Option<PathBuf> {
+    let named = session.variable("SSL_CERT_FILE").filter(|_| reaches_hosts);
+    let named = named.map(PathBuf::from);
     let named = named.filter(|path| path.is_absolute()).into_iter();
     let all = named.chain(PLACES.map(PathBuf::from));
     all.filter_map(|path| look::canonicalize(&path).ok())

@@ -95,6 +95,9 @@ pub(super) fn after(
         return;
     }
     let console = project.session.console;
+    for text in prepared.foreign_caches() {
+        console.warn(&text);
+    }
     for passed in outcome.ports.iter().filter(|passed| passed.failed > 0) {
         let kind = match passed.is_published {
             true => "published port",

@@ -7,21 +7,26 @@ use std::path::Path;
 use super::plan::compiler::take_back;
 use crate::go::environment::{Environment, SETTINGS, TO_HOSTS, for_programs};
 use crate::plan::inputs::Wraps;
-use crate::plan::own::OwnFiles;
+use crate::plan::own::{self, OwnFiles};
 use crate::plan::{self, Setting};
 use crate::policy::Cage;
 
 /// The settings in HOME, also in that of programs which the command starts by the wrapper.
 pub(super) fn settings(own: &OwnFiles, cage: Cage, wraps: Option<Wraps>) -> Vec<Setting> {
     let cages = std::iter::once(cage).chain(wraps.map(|_| Cage::Program));
-    let homes = cages.map(|cage| own.of_cage(cage).0);
-    let all = homes.flat_map(|home| {
+    let of_cage = |cage| {
+        // In a view HOME of programs has a link to the folder of settings.
+        let shown = (cage == Cage::Program && own.wrapper.is_some()).then_some(own::SETTINGS);
+        let home = own.of_cage(cage).0;
         SETTINGS.map(|(path, content)| Setting {
-            path: home.join(path),
+            path: match (shown, path.strip_prefix(".config/go/")) {
+                (Some(folder), Some(below)) => Path::new(folder).join(below),
+                _ => home.join(path),
+            },
             content: content.into(),
         })
-    });
-    all.collect()
+    };
+    cages.flat_map(of_cage).collect()
 }
 
 /// The variable by which Go and OpenSSL find certificates.

@@ -1,6 +1,6 @@
 //! What is to be run: the go command, gofmt or another program; and whether git stamps it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::caches::{self, Caches};
@@ -51,6 +51,47 @@ impl What {
             What::Go(go) => Some(go),
             _ => None,
         }
+    }
+
+    /// Whether a command in the program cage is likely to run the go command: it does so itself, it is a shell that is told
+    /// to, or it is known to.
+    pub fn runs_go(&self, arguments: &[OsString]) -> bool {
+        const SHELLS: [&str; 5] = ["ash", "bash", "dash", "sh", "zsh"];
+        const KNOWN: [&str; 17] = [
+            "air",
+            "dlv",
+            "ginkgo",
+            "gmake",
+            "golangci-lint",
+            "gopls",
+            "goreleaser",
+            "gotestsum",
+            "just",
+            "ko",
+            "mage",
+            "make",
+            "mockery",
+            "ninja",
+            "revive",
+            "staticcheck",
+            "task",
+        ];
+        let says_go = |word: &OsString| {
+            let mut words = word
+                .as_encoded_bytes()
+                .split(|byte| !byte.is_ascii_alphanumeric());
+            words.any(|word| word == b"go" || word == b"make")
+        };
+        let is_script = |word: &OsString| !word.as_encoded_bytes().starts_with(b"-");
+        let program = match self {
+            What::Go(_) => return true,
+            What::Gofmt | What::Compiler(_) => return false,
+            What::Other(program) => program.file_name().and_then(OsStr::to_str),
+        };
+        program.is_some_and(|name| match SHELLS.contains(&name) {
+            true => arguments.iter().any(says_go) || arguments.first().is_some_and(is_script),
+            false => KNOWN.contains(&name),
+        })
     }
 
     /// The cage that it runs in.

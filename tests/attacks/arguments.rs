@@ -10,6 +10,7 @@ use crate::support::in_environments;
 use crate::support::{Ended, Env, Site};
 
 const ARGUMENTS: &str = include_str!("../fixtures/arguments_test.go");
+const SIBLINGS: &str = include_str!("../fixtures/siblings_test.go");
 const COUNTERS: &str = include_str!("../fixtures/counters_test.go");
 const CORPUS: &str = include_str!("../fixtures/corpus_test.go");
 const BUILT: &str = include_str!("../fixtures/built_test.go");
@@ -207,5 +208,35 @@ fn fuzzing_leaves_no_link_in_its_corpus() {
         bare.says("the link: <nil>");
         let inside = site.run(&[], &words).expect(0);
         inside.says("a file: <nil>").says("permission denied");
+    }
+}
+
+/// Its temporary folder and HOME are in one mount with `$WORK`, so that it can link its own program there.
+#[test]
+fn a_test_cannot_link_or_move_between_its_folders_and_those_of_the_go_command() {
+    let words = ["go", "test", "-v", "-count=1", "-p=1", "./a", "./b"];
+    let project = |site: &Site| {
+        site.file("go.mod", "module example.com/m\n\ngo 1.22\n");
+        site.file("a/a_test.go", SIBLINGS);
+        site.file("b/b.go", "package b\n");
+        let b = "package b\n\nimport \"testing\"\n\nfunc TestB(*testing.T) {}\n";
+        site.file("b/b_test.go", b);
+        site.settle();
+    };
+    let bare = Site::new(Env::User);
+    project(&bare);
+    let mut ended = Ended::of(bare.bare(&words).env("TMPDIR", &bare.outside));
+    for what in [
+        "a file in a sibling's folder",
+        "the go command's folder",
+        "its own name",
+    ] {
+        ended = ended.says(&format!("REACHED {what}"));
+    }
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let site = Site::new(env);
+        project(&site);
+        let ended = site.run(&[], &words).expect(0);
+        assert!(!ended.stdout.contains("REACHED"), "{env:?}: {ended:?}");
     }
 }

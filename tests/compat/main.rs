@@ -9,8 +9,9 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
-use support::{Ended, Env, Site, checkout, copy_tree, goroot, write};
+use support::{Ended, Env, Site, checkout, copy_tree, goroot, needs_root, write};
 
+mod caches;
 mod callers;
 mod outputs;
 mod places;

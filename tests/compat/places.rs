@@ -184,3 +184,129 @@ fn a_module_beside_the_current_folder_is_built_and_stamped_as_bare() {
             .says("vcs.modified=false");
     }
 }
+
+const MOVES: &str = include_str!("../fixtures/moves_test.go");
+
+/// Programs write a file beside its place and rename it, or link it: between folders that are one file system for
+/// them without gosandbox.
+#[test]
+fn programs_link_and_rename_between_their_own_folders() {
+    for site in sites() {
+        site.file("go.mod", MODULE);
+        site.file("main_test.go", MOVES);
+        site.settle();
+        let words = ["go", "test", "-count=1", "."];
+        let tmp = site.home.join("tmp");
+        std::fs::create_dir_all(&tmp).unwrap();
+        site.give(&tmp);
+        Ended::of(site.bare(&words).env("TMPDIR", &tmp)).expect(0);
+        site.run(&[], &words).expect(0);
+    }
+}
+
+/// By its usual name too, unless something granted lies there.
+#[test]
+fn the_temporary_folder_is_found_by_its_usual_name_too() {
+    let words = [
+        "sh",
+        "-c",
+        "echo x > /tmp/file && cat \"$TMPDIR/file\" && cd /tmp && pwd -P",
+    ];
+    for env in [Env::User, Env::Root, Env::NoLandlock] {
+        if !env.is_here() {
+            continue;
+        }
+        let site = hello(env);
+        assert!(
+            !site.work.starts_with("/tmp"),
+            "this shows nothing below /tmp"
+        );
+        assert_eq!(
+            site.run(&[], &words).expect(0).stdout,
+            "x\n/tmp\n",
+            "{env:?}"
+        );
+    }
+}
+
+/// Programs that look for files by patterns start at the root or above the tree. A folder whose name has a `[` is such a
+/// pattern for `go:embed`.
+#[test]
+fn folders_above_the_tree_are_listed_as_far_as_they_lead_to_it() {
+    for env in [Env::User, Env::Root] {
+        if !env.is_here() {
+            continue;
+        }
+        let site = Site::new(env);
+        let above = site.root.join("[above]");
+        for (name, content) in [
+            ("tree/go.mod", MODULE),
+            ("tree/a.txt", "a"),
+            ("beside.txt", "beside"),
+            ("tree/main.go", ABOVE),
+        ] {
+            write(&above.join(name), content);
+        }
+        site.give(&above);
+        site.settle();
+        let tree = above.join("tree");
+        let words = ["go", "run", "."];
+        let bare = Ended::of(site.bare(&words).current_dir(&tree)).expect(0);
+        assert_eq!(bare.stdout, "1 1 [beside.txt tree]\n");
+        let inside = Ended::of(site.gosandbox(&[], &words).current_dir(&tree)).expect(0);
+        assert_eq!(inside.stdout, "1 1 [tree]\n", "{env:?}");
+        let list = "ls / /usr/bin /tmp && ls -d /*/ && cat /etc/os-release";
+        let listed = site.run(&[], &["sh", "-c", list]).expect(0);
+        listed.says("etc\n").says("sh\n").says("NAME=");
+    }
+}
+
+const ABOVE: &str = r#"package main
+
+import (
+	"embed"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+)
+
+//go:embed *.txt
+var files embed.FS
+
+func main() {
+	embedded, _ := files.ReadDir(".")
+	tree, _ := os.Getwd()
+	above := regexp.MustCompile(`[\[\]]`).ReplaceAllString(filepath.Dir(tree), `\$0`)
+	found, _ := filepath.Glob(above + "/t*e/*.txt")
+	entries, _ := os.ReadDir(filepath.Dir(tree))
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	fmt.Println(len(embedded), len(found), names)
+}
+"#;
+
+/// What the view does not hold cannot be listed into it: neither the host's folders nor what a file there holds.
+#[test]
+fn listing_reads_no_file() {
+    let words = [
+        "sh",
+        "-c",
+        "ls /usr/lib >/dev/null && cat /usr/lib/os-release /run/gosandbox/closed; ls -a /home /root /var; ls /run/gosandbox/programs",
+    ];
+    for env in [Env::User, Env::Root] {
+        if !env.is_here() {
+            continue;
+        }
+        let site = hello(env);
+        let ended = site.run(&[], &words);
+        assert!(!ended.stdout.contains("NAME="), "{env:?}: {ended:?}");
+        let shown = ended
+            .stdout
+            .lines()
+            .any(|line| line == ".bashrc" || line == "lib");
+        assert!(!shown, "{env:?}: {ended:?}");
+    }
+}

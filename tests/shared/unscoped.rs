@@ -80,6 +80,7 @@ fn plan(script: &str) -> Plan {
         }),
         checks: Vec::new(),
         scratch: None,
+        seed: None,
         program: None,
         before: None,
         placeholders: Vec::new(),

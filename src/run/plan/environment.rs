@@ -1,14 +1,18 @@
 //! The environment of the command, and what of the caller's flags does not count in it.
 
-use super::super::way;
+use std::path::PathBuf;
+
 use super::super::what::What;
+use super::super::{caches, way};
 use super::Prepared;
+use crate::files::look;
 use crate::go::environment::{self, Environment};
 use crate::go::goflags;
+use crate::host::Host;
 use crate::plan;
-use crate::plan::Way;
 use crate::plan::inputs::Project;
 use crate::plan::own::OwnFiles;
+use crate::plan::{Seed, Way};
 use crate::policy::Cage;
 
 impl Prepared<'_> {
@@ -46,13 +50,14 @@ impl Prepared<'_> {
             _ => way::folders(project),
         };
         let (home, tmp) = own.of_cage(cage);
+        let program_cache = caches::of_programs(&self.caches);
         let mut made = environment::rebuild(&environment::Inputs {
             caller: &self.session.environment,
             toolchain: self.seen(project),
             build_cache: if cage == Cage::Tool {
                 &self.caches.gocache
             } else {
-                &self.caches.programs
+                &program_cache
             },
             module_cache: &self.caches.gomodcache,
             gopath: &self.caches.gopath,
@@ -82,6 +87,9 @@ impl Prepared<'_> {
             cgo.into_iter().for_each(|(_, value)| *value = "1".into());
         }
         self.add_compiler(&mut made, own)?;
+        if cage == Cage::Program {
+            self.keep_tools_caches(&mut made);
+        }
         if cage == Cage::Tool {
             // Apart from the programs' temporary folder: what go builds there is not theirs to write.
             made.pairs.retain(|(name, _)| name != "GOTMPDIR");
@@ -90,5 +98,35 @@ impl Prepared<'_> {
             made.pairs.sort();
         }
         Ok(made)
+    }
+
+    /// Linters and other tools keep what they know of the project, as the go command does. It is the project's own:
+    /// what they are told by hostile code they tell nobody else.
+    fn keep_tools_caches(&self, environment: &mut Environment) {
+        const NAME: &str = "XDG_CACHE_HOME";
+        let pairs = &mut environment.pairs;
+        if pairs.iter().all(|(name, _)| name != NAME) {
+            pairs.push((NAME.into(), self.caches.programs.clone().into()));
+            pairs.sort();
+        }
+    }
+
+    /// What the programs' own build cache is filled from, for a command that is likely to run the go command: once for
+    /// each version of Go. Where there is no Landlock, whatever the
+    /// view shows the command reads, and it is not to read what other projects have built.
+    pub(super) fn seed(&self, host: &Host, cage: Cage) -> Option<Seed> {
+        let is_seen_by_all = host.namespaces.is_ok() && host.landlock.is_err();
+        let runs_go = || self.what.runs_go(&self.arguments.arguments);
+        if cage != Cage::Program || is_seen_by_all || !runs_go() {
+            return None;
+        }
+        let to = caches::of_programs(&self.caches);
+        let stamp = PathBuf::from(format!("seeded-{}", self.toolchain.version));
+        let seed = Seed {
+            from: self.caches.gocache.clone(),
+            to,
+            stamp,
+        };
+        (!look::exists(&seed.to.join(&seed.stamp))).then_some(seed)
     }
 }

@@ -7,6 +7,7 @@ mod folders;
 mod prepare;
 mod reach;
 mod tree;
+mod usable;
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -21,7 +22,7 @@ use super::audit::Audit;
 use super::caches::Caches;
 use super::identity::Who;
 use super::what::What;
-use super::{Session, certificates, ports, programs, request, scratch, tools, way};
+use super::{Session, caches, certificates, ports, programs, request, scratch, tools, way};
 use crate::files::look;
 use crate::go::command::{self, GoCommand, Programs};
 use crate::go::toolchain::Toolchain;
@@ -211,8 +212,10 @@ impl<'a> Prepared<'a> {
         };
         let mut environment = self.environment(own, cage, way, hosts.as_deref(), project)?;
         let reaches_hosts = way == Some(Way::Hosts) || program_way.is_some();
-        let certificates = reaches_hosts.then(|| certificates::find(self.session));
-        let certificates = certificates.flatten();
+        // Code that asks for the system's certificates finds them without a network too.
+        let looks = reaches_hosts || wraps.is_some() || cage == Cage::Program;
+        let find = || certificates::find(self.session, reaches_hosts);
+        let certificates = looks.then(find).flatten();
         let shown = certificates.as_deref().map(|path| match host.namespaces {
             Ok(()) => Path::new(plan::way::CERTIFICATES),
             Err(_) => path,
@@ -228,7 +231,7 @@ impl<'a> Prepared<'a> {
         Ok(Run {
             program_environment: programs::environment(
                 &environment,
-                &self.caches.programs,
+                &caches::of_programs(&self.caches),
                 own,
                 self.compiler_folder(own).as_deref(),
                 program_way.as_deref(),
@@ -259,6 +262,7 @@ impl<'a> Prepared<'a> {
             programs: named,
             runs_cached: go.is_some_and(|go| go.runs_cached_tool) || wraps.is_some(),
             fuzzes: go.is_some_and(|go| go.fuzzes),
+            seed: self.seed(host, cage),
             terminal: (wraps.is_some() || cage == Cage::Program) && streams::has_terminal(),
         })
     }

@@ -1,0 +1,96 @@
+//! Caches that are kept from one run to the next.
+
+use super::*;
+
+const PROGRAM: &str = "package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Println(\"hi\") }\n";
+
+fn program(site: &Site) {
+    site.file("go.mod", MODULE);
+    site.file("main.go", PROGRAM);
+    site.settle();
+}
+
+/// `make` after `go build` does not compile the standard library again.
+#[test]
+fn what_the_go_command_has_built_is_there_for_go_commands_of_programs() {
+    for site in sites() {
+        program(&site);
+        site.run(&[], &["go", "build", "-o", "program", "."])
+            .expect(0);
+        let words = ["sh", "-c", "go build -v -o program . 2>&1"];
+        let ended = site.run(&[], &words).expect(0);
+        assert_eq!(ended.stdout, "", "{:?}", site.env);
+    }
+}
+
+/// It is a copy: what programs write there is nobody else's.
+#[test]
+fn programs_poison_their_own_cache_alone() {
+    for site in sites() {
+        program(&site);
+        site.run(&[], &["go", "build", "-o", "program", "."])
+            .expect(0);
+        let poison = "go build -o program . && for file in \"$GOCACHE\"/??/*-d; do [ ! -f \"$file\" ] || \
+                      echo evil >\"$file\"; done && ! go build -a -o program ./missing 2>/dev/null && echo poisoned";
+        site.run(&[], &["sh", "-c", poison])
+            .expect(0)
+            .says("poisoned");
+        site.run(&[], &["go", "build", "-o", "program", "."])
+            .expect(0);
+        site.run(&[], &["go", "vet", "."]).expect(0);
+    }
+}
+
+/// Tools keep what they know below `XDG_CACHE_HOME`: one for each project.
+#[test]
+fn tools_keep_their_caches_from_run_to_run_for_one_project() {
+    for env in Env::ALL {
+        if !env.is_here() {
+            continue;
+        }
+        let (site, other) = (hello(env), hello(env));
+        let words = |text| ["sh", "-c", text];
+        let keep = "mkdir -p \"$XDG_CACHE_HOME/tool\" && echo known >\"$XDG_CACHE_HOME/tool/file\"";
+        site.run(&[], &words(keep)).expect(0);
+        let read = "cat \"$XDG_CACHE_HOME/tool/file\" || echo none";
+        site.run(&[], &words(read)).expect(0).says("known");
+        other.run(&[], &words(read)).expect(0).says("none");
+    }
+}
+
+/// As CI services restore them. Here it is root who has saved them.
+#[test]
+fn a_cache_of_another_user_is_named_with_what_helps() {
+    if !needs_root("caches of several users") {
+        return;
+    }
+    for env in [Env::User, Env::Restricted, Env::Root, Env::Container] {
+        let site = Site::new(env);
+        program(&site);
+        let cache = site.root.join("cache");
+        let built = cache.join("go-build");
+        fs::create_dir_all(built.join("00")).unwrap();
+        let other = Some(4711);
+        for folder in [&built, &built.join("00")] {
+            std::os::unix::fs::chown(folder, other, other).unwrap();
+        }
+        let run = || {
+            let mut command = site.gosandbox_apart(&[], &["go", "build", "-o", "program", "."]);
+            command.env("GOCACHE", &built);
+            Ended::of(&mut command)
+        };
+        let ended = run();
+        assert_ne!(ended.status, 0, "{env:?}: {ended:?}");
+        let ended = ended.says("belongs to user 4711").says("chown -R ");
+        let line = ended
+            .stderr
+            .lines()
+            .find_map(|line| line.split_once("chown -R "));
+        let (owner, _) = line.unwrap().1.split_once(' ').unwrap();
+        let owner = owner.parse().ok();
+        for folder in [&built, &built.join("00")] {
+            std::os::unix::fs::chown(folder, owner, None).unwrap();
+        }
+        run().expect(0);
+    }
+}
