@@ -1,5 +1,6 @@
 //! The environment of the command, and what of the caller's flags does not count in it.
 
+use super::super::direct::Fetch;
 use super::super::way;
 use super::super::what::What;
 use super::Prepared;
@@ -15,6 +16,11 @@ impl Prepared<'_> {
     /// Has go see packages as with cgo, to list them. No compiler is in its reach.
     pub fn show_cgo(&mut self, shows: bool) {
         self.shows_cgo = shows;
+    }
+
+    /// Has go fetch modules from their own repositories.
+    pub fn fetch_directly(&mut self, fetch: Fetch) {
+        self.direct = Some(fetch);
     }
 
     /// What of the caller's GOFLAGS is left aside, for a warning.
