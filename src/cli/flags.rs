@@ -106,14 +106,14 @@ pub const FLAGS: [Flag; 32] = [
     flag(
         Id::Profile,
         "profile",
-        RULES,
+        RULES | SHIM_INSTALL,
         "Use this profile: strict (the default), ci, dev, airgap, a name of your own, or a file",
     )
     .takes("NAME|FILE"),
     flag(
         Id::Directory,
         "",
-        RULES | ADVICE | UNINSTALL | CHANGES_HERE,
+        RULES | ADVICE | UNINSTALL | CHANGES_HERE | INIT,
         "Run in this folder",
     )
         .short('C')
@@ -180,7 +180,7 @@ pub const FLAGS: [Flag; 32] = [
     flag(
         Id::Goroot,
         "goroot",
-        SITE,
+        SITE | SHIM_INSTALL,
         "Use the toolchain in this folder",
     )
     .takes("DIR"),
@@ -315,7 +315,7 @@ pub struct Sub {
 }
 
 /// The subcommands that this version has.
-pub const SUBS: [Sub; 7] = [
+pub const SUBS: [Sub; 9] = [
     Sub {
         name: "doctor",
         arguments: "",
@@ -339,6 +339,18 @@ pub const SUBS: [Sub; 7] = [
         arguments: "[list|show|apply|drop] [RUN]",
         place: CHANGES,
         help: "List, show, apply or drop what runs have changed and left staged",
+    },
+    Sub {
+        name: "init",
+        arguments: "[github|gitlab]",
+        place: INIT,
+        help: "Write .gosandbox.toml and a CI file for the project here",
+    },
+    Sub {
+        name: "shim",
+        arguments: "install|remove DIR",
+        place: SHIM_INSTALL,
+        help: "Write a go into a folder that runs go in gosandbox, or take it away",
     },
     Sub {
         name: "completions",

@@ -22,6 +22,10 @@ pub enum Request {
     Profile(ProfileArgs),
     /// Load, take back or describe what this host's guard takes.
     Auto(Auto),
+    /// Write the files of a project.
+    Init(InitArgs),
+    /// Write a `go` that is gosandbox, or take it away.
+    Shim(ShimArgs),
     /// Print a completion script.
     Completions(Shell),
     /// Print the manual page.
@@ -163,6 +167,45 @@ pub struct UninstallArgs {
     pub directory: Option<PathBuf>,
     /// `-q`.
     pub verbosity: Verbosity,
+}
+
+/// Options of `init`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InitArgs {
+    /// `-C`.
+    pub directory: Option<PathBuf>,
+    /// Whose CI; `None`: what the project shows.
+    pub ci: Option<Ci>,
+}
+
+/// A CI service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Ci {
+    Github,
+    Gitlab,
+}
+
+/// Options of `shim`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShimArgs {
+    /// What is done.
+    pub action: ShimAction,
+    /// The folder of the shim.
+    pub folder: PathBuf,
+    /// `--profile`.
+    pub profile: Selection,
+    /// `--goroot`.
+    pub goroot: Option<PathBuf>,
+}
+
+/// What `shim` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShimAction {
+    /// Writes it.
+    Install,
+    /// Takes it away.
+    Remove,
 }
 
 /// What `changes` does.

@@ -10,6 +10,7 @@ mod completions;
 mod doctor;
 pub mod flags;
 mod help;
+mod init;
 mod looks;
 mod low;
 mod man;
@@ -18,6 +19,7 @@ mod policy;
 mod profiles;
 mod progress;
 mod review;
+mod shim;
 mod terminal;
 mod usage;
 
@@ -57,6 +59,9 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
         return REFUSED;
     }
     let words: Vec<OsString> = argv.collect();
+    if words.first().is_some_and(|word| word == run::direct::WORD) {
+        return terminal::fetch_directly();
+    }
     match args::parse(words.iter().cloned()) {
         Err(error) => {
             let refused = Refused::of(&error).within("cannot read the command line");
@@ -96,6 +101,8 @@ fn dispatch(request: &Request) -> anyhow::Result<u8> {
         Request::Changes(args) => changes::work(args),
         Request::Profile(args) => print(&profiles::generate(args)?),
         Request::Auto(what) => print(&auto::auto(what)?),
+        Request::Init(args) => init::work(args),
+        Request::Shim(args) => shim::work(args),
         Request::Completions(shell) => print(&completions::render(*shell)),
         Request::Man => print(&man::render().context("cannot write the manual page")?),
         Request::Help(topic) => print(help::render(*topic).as_bytes()),

@@ -10,7 +10,7 @@ use super::terminal::{Terminal, request};
 use super::warn;
 use crate::files::look;
 use crate::files::{Keeper, Place, make_folders};
-use crate::generate::{Artifact, BACKENDS, Mode, Model, backend};
+use crate::generate::{Artifact, BACKENDS, Fit, Mode, Model, Point, backend};
 use crate::refusal::{Code, Refused};
 use crate::run;
 use crate::text::visible;
@@ -48,14 +48,44 @@ pub(super) fn files(args: &SiteArgs, format: &str) -> anyhow::Result<Vec<Artifac
     }
     model.form = args.form.clone();
     let files = backend.render(&model)?;
-    for (point, fit) in model.losses(backend) {
-        warn(
-            args.verbosity,
-            &format!("{format}: {}: {fit}", point.word()),
-        );
+    for line in losses(format, &model.losses(backend)) {
+        warn(args.verbosity, &line);
     }
     Ok(files)
 }
+
+/// What a format does not hold exactly: a line a kind, and one that says where the whole of it is.
+fn losses(format: &str, losses: &[(Point, Fit)]) -> Vec<String> {
+    type Is = fn(&Fit) -> bool;
+    let kinds: [(&str, Is); 3] = [
+        ("lets more through than the policy", |fit| {
+            matches!(fit, Fit::Wider(_))
+        }),
+        ("refuses more than the policy", |fit| {
+            matches!(fit, Fit::Narrower(_))
+        }),
+        ("leaves to others, to the launcher above all", |fit| {
+            matches!(fit, Fit::Missing(_))
+        }),
+    ];
+    let mut lines: Vec<String> = kinds
+        .into_iter()
+        .filter_map(|(what, is)| {
+            let points = losses.iter().filter(|(_, fit)| is(fit));
+            let points: Vec<&str> = points.map(|(point, _)| point.word()).collect();
+            (!points.is_empty()).then(|| format!("{format} {what}: {}", points.join("; ")))
+        })
+        .collect();
+    if !lines.is_empty() {
+        lines.push(format!(
+            "the head of each file says how; all formats side by side: {TABLE}"
+        ));
+    }
+    lines
+}
+
+/// The page with the table of formats.
+const TABLE: &str = "docs/generated/matching.md";
 
 /// To standard output, a file, or a folder.
 fn deliver(args: &ProfileArgs, files: &[Artifact]) -> anyhow::Result<Vec<u8>> {

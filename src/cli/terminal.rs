@@ -38,6 +38,14 @@ pub(super) fn run(args: &RunArgs, command: &Command) -> anyhow::Result<u8> {
     })
 }
 
+/// Fetches a module for another launcher, which reads what is printed.
+pub(super) fn fetch_directly() -> u8 {
+    crate::run::direct::run(&Terminal(Verbosity::Quiet)).unwrap_or_else(|error| {
+        refused(&crate::run::refused(&error), &[]);
+        REFUSED
+    })
+}
+
 /// Prints a refusal: its message with its code at the end, and a line for each thing that helps. The
 /// only place that does. `words`: the command line. A standard error that is closed changes nothing.
 pub(super) fn refused(refused: &Refused, words: &[OsString]) {

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -134,6 +134,36 @@ impl Place {
             return Err(io::Error::other("another user may have put it there"));
         }
         Ok(opened.into())
+    }
+
+    /// What a regular file of this process's own user holds; `None` for anything else, and for one that is longer.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read_own(&self, longest: u64) -> io::Result<Option<Vec<u8>>> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match openat(&self.folder, &self.name, flags, Mode::empty()) {
+            Err(Errno::LOOP | Errno::NXIO) => return Ok(None),
+            file => file?,
+        };
+        let found = fstat(&file)?;
+        let is_file = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
+        if !is_file || found.st_uid != rustix::process::geteuid().as_raw() {
+            return Ok(None);
+        }
+        let mut content = Vec::new();
+        File::from(file)
+            .take(longest + 1)
+            .read_to_end(&mut content)?;
+        Ok((content.len() as u64 <= longest).then_some(content))
+    }
+
+    /// Removes what is there, if it is no folder.
+    ///
+    /// # Errors
+    /// As unlinkat(2).
+    pub fn remove(&self) -> io::Result<()> {
+        Ok(unlinkat(&self.folder, &self.name, AtFlags::empty())?)
     }
 
     /// Puts a file with this content there, in the place of a regular file or of nothing. The old file itself is not

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Progress, Summary};
+use super::{Progress, Summary, Withheld};
 
 /// How often progress is told.
 const OFTEN: Duration = Duration::from_millis(200);
@@ -56,9 +56,18 @@ impl Counts {
         }
     }
 
+    /// A module was asked for that is withheld from all who could be asked.
+    pub(super) fn withheld(&self, one: Withheld) {
+        let withheld = &mut self.state().summary.withheld;
+        if withheld.len() < REFUSALS && !withheld.contains(&one) {
+            withheld.push(one);
+        }
+    }
+
     pub(super) fn summary(&self) -> Summary {
         let mut summary = self.state().summary.clone();
         summary.refused.sort_unstable();
+        summary.withheld.sort_unstable();
         summary
     }
 }

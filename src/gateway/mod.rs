@@ -8,6 +8,7 @@
 mod age;
 mod connection;
 mod count;
+mod direct;
 mod escape;
 mod hello;
 mod outside;
@@ -25,6 +26,7 @@ mod tunnel;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
+pub use self::direct::{Direct, Wanted};
 pub use self::outside::ChecksumDatabase;
 pub use self::relay::{Passed, Program, Relay, RelayConfig, RelayHandle};
 use self::server::Shared;
@@ -32,7 +34,7 @@ use crate::policy::{Modules, Network};
 use crate::record::Log;
 use crate::refusal::{Code, Refuse};
 use crate::web;
-pub use crate::web::{Caller, Limits};
+pub use crate::web::{Caller, Limits, netrc_for};
 
 /// What a gateway goes by.
 #[derive(Debug)]
@@ -45,6 +47,8 @@ pub struct Config {
     pub token: String,
     /// What the caller's environment says about the way out.
     pub caller: Caller,
+    /// Who fetches modules that come directly from their repositories.
+    pub direct: Option<Arc<dyn Direct>>,
     /// Where every fetch and every refusal is written.
     pub audit: Log,
     /// Told of the progress, a few times a second while a download lasts, and once at its end.
@@ -103,6 +107,21 @@ pub struct Summary {
     pub bytes: u64,
     /// Requests refused, each with the rule that decided.
     pub refused: Vec<String>,
+    /// Modules that were asked for and that the caller's environment withholds.
+    pub withheld: Vec<Withheld>,
+}
+
+/// A module that the caller's environment withholds from those who could be asked.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Withheld {
+    /// Its path, or one that go tries to find it by.
+    pub module: String,
+    /// The pattern that it matches.
+    pub pattern: String,
+    /// The variable that holds the pattern.
+    pub variable: String,
+    /// Who would have been asked.
+    pub upstreams: String,
 }
 
 /// A gateway. Nothing is read, resolved or connected before the first request. Clones are the same one.

@@ -14,7 +14,23 @@ pub(super) struct Rules {
     modules: Modules,
     upstreams: Upstreams,
     private: BTreeMap<String, Upstreams>,
+    /// Those of the general upstreams that learn nothing by being asked.
+    folders: Upstreams,
 }
+
+/// Where a module comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place<'a> {
+    /// The general upstreams.
+    General,
+    /// Upstreams of its own.
+    Own(&'a Upstreams),
+    /// Its own repository.
+    Direct,
+}
+
+/// The path of the module that toolchains are versions of.
+const TOOLCHAINS: &str = "golang.org/toolchain";
 
 /// A module that may be fetched.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +39,10 @@ pub(super) struct Admitted<'a> {
     pub(super) upstreams: &'a Upstreams,
     /// How old its versions must be.
     pub(super) min_age: Option<Duration>,
+    /// Whether it comes from its own repository: `upstreams` are not asked then.
+    pub(super) direct: bool,
+    /// The pattern of the caller's environment that withholds it, and the variable: `upstreams` are folders then.
+    pub(super) withheld: Option<(&'a str, &'a str)>,
 }
 
 /// Why something is refused.
@@ -41,7 +61,9 @@ impl Rules {
         let patterns = modules.allow.iter().chain(&modules.deny);
         let patterns = patterns
             .chain(&modules.private)
-            .chain(modules.private_upstreams.keys());
+            .chain(modules.private_upstreams.keys())
+            .chain(modules.direct.keys())
+            .chain(modules.withheld.keys());
         // A pattern that cannot be read matches nothing: as a denial it would be silent.
         if let Some(bad) = patterns
             .into_iter()
@@ -54,8 +76,10 @@ impl Rules {
             .iter()
             .map(|(pattern, upstreams)| Ok((pattern.clone(), Upstreams::parse(upstreams)?)))
             .collect::<Result<_, Error>>()?;
+        let upstreams = Upstreams::parse(&modules.upstreams)?;
         Ok(Rules {
-            upstreams: Upstreams::parse(&modules.upstreams)?,
+            folders: upstreams.folders(),
+            upstreams,
             private,
             modules,
         })
@@ -73,28 +97,58 @@ impl Rules {
             let why = Some("does not name it".to_owned());
             return Err(self.refusal(Code::ModuleNotAllowed, "modules.allow", None, why));
         }
-        let own = self.own_upstreams(module);
+        let place = self.place(module);
+        let withheld = match place {
+            Place::General => self.withheld(module),
+            Place::Own(_) | Place::Direct => None,
+        };
+        let is_general = place == Place::General && withheld.is_none();
         // Not asked where nothing hangs on it: a profile may name many.
-        let is_private = || own.is_some() || matching(&self.modules.private).is_some();
+        let is_private = || !is_general || matching(&self.modules.private).is_some();
         let min_age = self.modules.min_age.filter(|_| !is_private());
         Ok(Admitted {
-            upstreams: own.unwrap_or(&self.upstreams),
+            upstreams: match place {
+                Place::Own(upstreams) => upstreams,
+                Place::General if withheld.is_none() => &self.upstreams,
+                Place::General | Place::Direct => &self.folders,
+            },
             min_age: min_age.map(Duration::from_secs),
+            direct: place == Place::Direct,
+            withheld,
         })
     }
 
-    /// The upstreams of the most particular pattern that the module matches.
-    fn own_upstreams(&self, module: &str) -> Option<&Upstreams> {
-        self.private
-            .iter()
-            .filter(|(one, _)| pattern::matches(one, module))
-            .max_by_key(|(one, _)| (one.matches('/').count(), one.len()))
-            .map(|(_, upstreams)| upstreams)
+    /// Where the most particular pattern that the module matches has it come from.
+    fn place(&self, module: &str) -> Place<'_> {
+        let own = self.private.iter();
+        let own = own.map(|(pattern, upstreams)| (pattern, Place::Own(upstreams)));
+        let direct = self.modules.direct.keys();
+        own.chain(direct.map(|pattern| (pattern, Place::Direct)))
+            .filter(|(pattern, _)| pattern::matches(pattern, module))
+            .max_by_key(|(pattern, _)| (pattern.matches('/').count(), pattern.len()))
+            .map_or(Place::General, |(_, place)| place)
+    }
+
+    /// The pattern of the caller's environment that withholds a module, and the variable that holds it.
+    fn withheld(&self, module: &str) -> Option<(&str, &str)> {
+        // The toolchains' own path is nobody's secret.
+        if module == TOOLCHAINS {
+            return None;
+        }
+        let mut withheld = self.modules.withheld.iter();
+        let (pattern, variable) =
+            withheld.find(|(pattern, _)| pattern::matches(pattern, module))?;
+        Some((pattern, variable))
     }
 
     /// Whether the checksum database may be asked for a module: names of private ones stay here.
     pub(super) fn admit_lookup(&self, module: &str) -> Result<(), Refusal> {
         self.admit(module)?;
+        if let Some((pattern, variable)) = self.withheld(module) {
+            let why = "keeps it from the checksum database".to_owned();
+            let code = Code::ModuleWithheld;
+            return Err(self.refusal(code, variable, Some(pattern), Some(why)));
+        }
         let private = self.modules.private.iter();
         match private
             .into_iter()
@@ -122,6 +176,11 @@ impl Rules {
             rule: self.modules.rule(key, item),
             why,
         }
+    }
+
+    /// The general upstreams, as the policy writes them.
+    pub(super) fn general(&self) -> &str {
+        &self.modules.upstreams
     }
 
     /// The upstreams of all modules that have none of their own.

@@ -14,7 +14,7 @@ use super::count::Counts;
 use super::rules::Rules;
 use super::sumdb::Database;
 use super::tunnel::Hosts;
-use super::{Config, Error, Limits, Service, Summary, connection};
+use super::{Config, Direct, Error, Limits, Service, Summary, connection};
 use crate::record::Log;
 use crate::web::client::{self, Client};
 use crate::web::credentials::Credentials;
@@ -38,6 +38,8 @@ pub(super) struct Shared {
     pub(super) proxies: Proxies,
     pub(super) ages: Ages,
     pub(super) sumdb: Option<Database>,
+    /// Who fetches modules that no upstream is asked for.
+    pub(super) direct: Option<Arc<dyn Direct>>,
     pub(super) hosts: Hosts,
     pub(super) audit: Log,
     pub(super) counts: Counts,
@@ -91,7 +93,8 @@ impl Shared {
             proxies,
             ages: Ages::default(),
             sumdb,
-            hosts: Hosts::new(&config.network.allow)?,
+            direct: config.direct,
+            hosts: Hosts::new(&config.network)?,
             audit: config.audit,
             counts: Counts::new(config.progress),
             stopping: AtomicBool::new(false),
@@ -136,6 +139,9 @@ impl Shared {
             let _ended = stream.shutdown(Shutdown::Both);
         }
         self.client.shut_down();
+        if let Some(direct) = &self.direct {
+            direct.stop();
+        }
         let deadline = Instant::now() + LAST_LINES;
         while !sockets.connections.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use super::Shared;
 use super::age::{self, Info};
 use super::route::{File, Kind, Route, Sumdb};
 use super::rules::{Admitted, Refusal};
 use super::transfer::{Passed, Transfer};
+use super::{Shared, Withheld, direct};
 use crate::paths::escape_module;
 use crate::record::{By, Detail, Event, EventKind};
 use crate::refusal::Code;
@@ -148,12 +148,44 @@ fn list<'a>(shared: &'a Shared, module: &str) -> Reply<'a> {
     };
     match versions(shared, module, &admitted) {
         Ok(text) => Reply::ok(TEXT, text.into_bytes()),
-        Err(failure) => failed(shared, None, module, failure),
+        Err(failure) => withheld(shared, module, None, &admitted)
+            .unwrap_or_else(|| failed(shared, None, module, failure)),
     }
+}
+
+/// The answer for a module that may be asked of nobody, where no folder has it.
+fn withheld<'a>(
+    shared: &Shared,
+    module: &str,
+    file: Option<&File>,
+    admitted: &Admitted<'_>,
+) -> Option<Reply<'a>> {
+    let (pattern, variable) = admitted.withheld?;
+    let why = "withholds it from proxies, and no line of modules.private says where it is";
+    let refusal = shared.rules.refusal(
+        Code::ModuleWithheld,
+        variable,
+        Some(pattern),
+        Some(why.to_owned()),
+    );
+    shared.counts.withheld(Withheld {
+        module: module.to_owned(),
+        pattern: pattern.to_owned(),
+        variable: variable.to_owned(),
+        upstreams: shared.rules.general().to_owned(),
+    });
+    let (version, kind) = (
+        file.map(|file| file.version.as_str()),
+        file.map(|file| file.kind.word()),
+    );
+    Some(refuse(shared, module, version, kind, &refusal))
 }
 
 /// The list of versions, less those that are too young.
 fn versions(shared: &Shared, module: &str, admitted: &Admitted<'_>) -> Result<String, Failure> {
+    if admitted.direct {
+        return direct::versions(shared, module);
+    }
     let path = format!("{}/@v/list", escape_module(module));
     let answer = fetch::get(&shared.client, admitted.upstreams, &path)?;
     let (bytes, _) = answer.read(LONGEST_LIST)?;
@@ -174,11 +206,12 @@ fn latest<'a>(shared: &'a Shared, module: &str) -> Reply<'a> {
         Ok(admitted) => admitted,
         Err(refusal) => return refuse(shared, module, None, None, &refusal),
     };
-    let path = format!("{}/@latest", escape_module(module));
-    let answer = fetch::get(&shared.client, admitted.upstreams, &path);
-    let json = match answer.and_then(|answer| answer.read(age::LONGEST)) {
-        Ok((json, _)) => json,
-        Err(failure) => return failed(shared, None, module, failure),
+    let json = match newest(shared, module, &admitted) {
+        Ok(json) => json,
+        Err(failure) => {
+            return withheld(shared, module, None, &admitted)
+                .unwrap_or_else(|| failed(shared, None, module, failure));
+        }
     };
     let Some(min_age) = admitted.min_age else {
         return Reply::ok(JSON, json);
@@ -203,6 +236,16 @@ fn latest<'a>(shared: &'a Shared, module: &str) -> Reply<'a> {
     }
 }
 
+/// What is said of the newest version, whatever its age.
+fn newest(shared: &Shared, module: &str, admitted: &Admitted<'_>) -> Result<Vec<u8>, Failure> {
+    if admitted.direct {
+        return direct::latest(shared, module);
+    }
+    let path = format!("{}/@latest", escape_module(module));
+    let answer = fetch::get(&shared.client, admitted.upstreams, &path)?;
+    Ok(answer.read(age::LONGEST)?.0)
+}
+
 fn one_file(shared: &Shared, file: File) -> Reply<'_> {
     let started = Instant::now();
     let refused = |refusal: &Refusal| {
@@ -225,9 +268,16 @@ fn one_file(shared: &Shared, file: File) -> Reply<'_> {
         }
     }
     let mut fetch = shared.counts.fetch(&file.module, &file.version);
-    let answer = match fetch::get(&shared.client, admitted.upstreams, &file.path()) {
+    let answer = match admitted.direct {
+        true => direct::file(shared, &file),
+        false => fetch::get(&shared.client, admitted.upstreams, &file.path()),
+    };
+    let answer = match answer {
         Ok(answer) => answer,
-        Err(failure) => return failed(shared, Some(&file), &file.module, failure),
+        Err(failure) => {
+            return withheld(shared, &file.module, Some(&file), &admitted)
+                .unwrap_or_else(|| failed(shared, Some(&file), &file.module, failure));
+        }
     };
     if file.kind != Kind::Info {
         return Reply::Stream(Box::new(Transfer {

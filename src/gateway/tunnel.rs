@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::connection::{Open, respond};
 use super::hello::{self, Hello};
 use super::{Error, Shared};
+use crate::policy::Network;
 use crate::record::{By, Event, EventKind};
 use crate::refusal::Code;
 use crate::text::clean;
@@ -21,23 +22,30 @@ const HTTPS: u16 = 443;
 
 /// Hosts that the policy names, each with its port.
 #[derive(Debug)]
-pub(super) struct Hosts(Vec<(String, u16, String)>);
+pub(super) struct Hosts {
+    named: Vec<(String, u16, String)>,
+    /// Whether their names may lead to any address.
+    anywhere: bool,
+}
 
 impl Hosts {
-    pub(super) fn new(allow: &[String]) -> Result<Hosts, Error> {
+    pub(super) fn new(network: &Network) -> Result<Hosts, Error> {
         let host = |text: &String| {
             let found = target(text).or_else(|| target(&format!("{text}:{HTTPS}")));
             found
                 .map(|(host, port)| (host, port, text.clone()))
                 .ok_or_else(|| Error(format!("`{text}` is not HOST or HOST:PORT")))
         };
-        allow.iter().map(host).collect::<Result<_, _>>().map(Hosts)
+        Ok(Hosts {
+            named: network.allow.iter().map(host).collect::<Result<_, _>>()?,
+            anywhere: network.anywhere,
+        })
     }
 
     /// The item of the policy that names a host.
     fn find(&self, host: &str, port: u16) -> Option<&str> {
         let found = self
-            .0
+            .named
             .iter()
             .find(|(name, at, _)| name == host && *at == port);
         found.map(|(_, _, item)| item.as_str())
@@ -62,7 +70,13 @@ pub(super) fn serve(shared: &Arc<Shared>, client: &mut TcpStream, asked: &str, e
     if shared.hosts.find(&host, port).is_none() {
         return refuse(shared, client, &name, "does not name it");
     }
-    let upstream = match dial::dial(&host, port, &shared.proxies, shared.limits.connect) {
+    let upstream = match dial::dial(
+        &host,
+        port,
+        &shared.proxies,
+        shared.hosts.anywhere,
+        shared.limits.connect,
+    ) {
         Ok(upstream) => upstream,
         Err(dial::Unreachable::Private(address)) => {
             let why = format!("{}", dial::Unreachable::Private(address));

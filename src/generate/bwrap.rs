@@ -35,6 +35,9 @@ impl Backend for Bwrap {
             Point::Executables => Fit::Wider("everything that is seen, compilers among it"),
             Point::ToolNetwork => Fit::Narrower("no network at all: fetch modules first"),
             Point::ProgramLoopback => Fit::Wider("one loopback for both cages"),
+            Point::Services | Point::Published => {
+                Fit::Narrower("none: the loopback leads nowhere else")
+            }
             Point::AllowedHosts => Fit::Missing("no host can be reached"),
             Point::SetId => Fit::Missing("set-id bits can be set on files of the work tree"),
             Point::Namespaces => Fit::Exact,

@@ -33,6 +33,12 @@ impl Backend for Container {
             Point::Named => {
                 Fit::Narrower("nothing of the host is shown; give the container a volume")
             }
+            Point::Services => Fit::Narrower(
+                "a port alone is one on the container's own loopback: name the service's host, as in \"db:5432\"",
+            ),
+            Point::Published => Fit::Narrower(
+                "on the container's own loopback, where a container beside it reaches them and the host does not",
+            ),
             Point::PrivateTemporary | Point::UnixSockets => Fit::Exact,
             Point::Limits => Fit::Exact,
             Point::SystemCalls => Fit::Wider(

@@ -23,6 +23,8 @@ pub enum Point {
     ToolNetwork,
     ProgramLoopback,
     AllowedHosts,
+    Services,
+    Published,
     UnixSockets,
     Processes,
     Capabilities,
@@ -37,7 +39,7 @@ pub enum Point {
 
 impl Point {
     /// Every point, in the order of the table.
-    pub const ALL: [Point; 22] = [
+    pub const ALL: [Point; 24] = [
         Point::GorootUnwritable,
         Point::SecretsUnreadable,
         Point::Named,
@@ -50,6 +52,8 @@ impl Point {
         Point::ToolNetwork,
         Point::ProgramLoopback,
         Point::AllowedHosts,
+        Point::Services,
+        Point::Published,
         Point::UnixSockets,
         Point::Processes,
         Point::Capabilities,
@@ -77,6 +81,8 @@ impl Point {
             Point::ToolNetwork => "the go command reaches the module gateway only",
             Point::ProgramLoopback => "a program has a loopback of its own",
             Point::AllowedHosts => "allowed hosts by name",
+            Point::Services => "services that programs reach, at their own ports",
+            Point::Published => "ports that programs serve, on the host's loopback",
             Point::UnixSockets => "unix sockets of the host are out of reach",
             Point::Processes => "other processes cannot be signalled, traced or read",
             Point::Capabilities => "no capability",
@@ -94,6 +100,8 @@ impl Point {
     pub fn is_used(self, policy: &Policy) -> bool {
         match self {
             Point::AllowedHosts => !policy.network.allow.is_empty(),
+            Point::Services => !policy.network.services.is_empty(),
+            Point::Published => !policy.network.publish.is_empty(),
             Point::Testdata => policy.files.test == crate::policy::TreeAccess::Testdata,
             Point::Named => !policy.files.read.is_empty() || !policy.files.write.is_empty(),
             Point::Limits => policy.limits != crate::policy::Limits::default(),

@@ -28,6 +28,9 @@ pub struct Site {
     pub tree: PathBuf,
     /// The user's home folder.
     pub home: PathBuf,
+    /// Who runs inside: the name of an account or a number. `None`: the tree is root's, and nobody's
+    /// account is to be had for it.
+    pub user: Option<String>,
     /// The launcher's own executable.
     pub launcher: PathBuf,
     /// Files and folders of the system that sh and the base tools need; a folder has `true`.

@@ -4,8 +4,11 @@
 //! The directives are those of systemd 247 and later (systemd.exec(5)); older ones leave out what they do
 //! not know and say so in their log.
 
+mod words;
+
 use std::path::Path;
 
+use self::words::{argument, assignment, optional, plain, user_name};
 use super::matching::{Fit, Point};
 use super::oci::container_table;
 use super::rules::{Kind, Rights, Role, Subject};
@@ -48,6 +51,9 @@ impl Backend for Systemd {
                 Fit::Missing("the launcher; the drop-in leaves all processes one loopback")
             }
             Point::AllowedHosts => Fit::Missing("the launcher's tunnel"),
+            Point::Services | Point::Published => Fit::Narrower(
+                "the unit's launcher serves them on the host's loopback; the drop-in has no network",
+            ),
             Point::UnixSockets => Fit::Wider("sockets in folders that are not closed"),
             Point::Processes => Fit::Wider(
                 "processes of other units of the same user can be signalled, and read in /proc: give the unit a user of its own",
@@ -82,19 +88,25 @@ fn unit(model: &Model<'_>, backend: &Systemd) -> Result<String, Error> {
     text += "[Unit]\nDescription=go build in gosandbox\n\n[Service]\nType=oneshot\n";
     text += &format!("WorkingDirectory={}\n", plain(&site.tree)?);
     text += &format!(
-        "ExecStart={} --profile {} --goroot {} -- go build ./...\n",
+        "ExecStart={} --profile {} --goroot {} --cache-dir %C/{CACHES} -- go build ./...\n",
         argument(&site.launcher)?,
         argument(Path::new(&model.policy.name))?,
         argument(&site.goroot)?
     );
-    text += &caches(model)?;
-    text += "# The user that the work tree and the caches belong to; never root.\nUser=gosandbox\n";
+    text += &format!(
+        "# systemd makes it for the user: /var/cache/{CACHES}\nCacheDirectory={CACHES}\nCacheDirectoryMode=0700\n"
+    );
+    text += &match &site.user {
+        Some(user) => format!("# Whom the work tree belongs to.\nUser={}\n", user_name(user)?),
+        None => "# The work tree is root's, and nothing here is to be: a user for this unit alone, who reads it.\nDynamicUser=yes\n"
+            .to_owned(),
+    };
     text +=
         "# What the launcher needs for its own layers; it gives all of it up before go starts.\n";
     text += "RestrictNamespaces=user mnt pid net ipc uts cgroup\n";
     text += &format!("SystemCallFilter={}\n", names(true));
     text += COMMON;
-    text += &files(model)?;
+    text += &files(model, &written_in_unit(model))?;
     let seconds = model.policy.limits.timeout;
     let seconds = seconds.map_or("infinity".to_owned(), |seconds| seconds.to_string());
     text += &format!("TimeoutStartSec={seconds}\n");
@@ -115,7 +127,7 @@ fn drop_in(model: &Model<'_>, backend: &Systemd) -> Result<String, Error> {
     text += COMMON;
     // These cover parts of /proc; the launcher could not mount one of its own above that.
     text += "ProtectProc=invisible\nProcSubset=pid\nProtectHostname=yes\nProtectKernelLogs=yes\nProtectKernelTunables=yes\n";
-    text += &files(model)?;
+    text += &files(model, &written(model))?;
     text += &executables(model)?;
     if let Some(seconds) = model.policy.limits.timeout {
         text += &format!("# Where the unit is no Type=oneshot.\nRuntimeMaxSec={seconds}\n");
@@ -123,6 +135,9 @@ fn drop_in(model: &Model<'_>, backend: &Systemd) -> Result<String, Error> {
     text += &limits(model);
     Ok(text)
 }
+
+/// The folder of the unit's caches, below the system's (`%C`).
+const CACHES: &str = "gosandbox-build";
 
 /// A unit has neither the caller's environment nor its home.
 fn caches(model: &Model<'_>) -> Result<String, Error> {
@@ -163,9 +178,9 @@ fn head(model: &Model<'_>, backend: &Systemd) -> String {
 }
 
 /// Where may be written, where not although it lies there, and what cannot be seen at all.
-fn files(model: &Model<'_>) -> Result<String, Error> {
+fn files(model: &Model<'_>, written: &[&Path]) -> Result<String, Error> {
     let mut text = String::new();
-    for path in written(model) {
+    for path in written {
         text += &format!("ReadWritePaths={}\n", optional(path)?);
     }
     let read = [&model.site.goroot, &model.site.launcher];
@@ -194,9 +209,19 @@ fn files(model: &Model<'_>) -> Result<String, Error> {
 
 /// The folders that may be written.
 fn written<'a>(model: &'a Model<'_>) -> Vec<&'a Path> {
+    written_but(model, &[])
+}
+
+/// Those of the unit, which has caches of its own.
+fn written_in_unit<'a>(model: &'a Model<'_>) -> Vec<&'a Path> {
+    written_but(model, &[Role::Cache, Role::ModuleCache, Role::ProgramCache])
+}
+
+fn written_but<'a>(model: &'a Model<'_>, roles: &[Role]) -> Vec<&'a Path> {
     let mut written: Vec<&Path> = model
         .rules
         .iter()
+        .filter(|rule| !roles.contains(&rule.role))
         .filter(|rule| rule.kind == Kind::Folder && rule.rights.has(Rights::CREATE))
         .filter(|rule| {
             !matches!(
@@ -296,77 +321,4 @@ fn names(launcher: bool) -> String {
         .collect();
     names.sort_unstable();
     names.join(" ")
-}
-
-/// A path in a list of paths, which may be missing (`-`).
-fn optional(path: &Path) -> Result<String, Error> {
-    let text = quoted(path)?;
-    Ok(match text.strip_prefix('"') {
-        Some(rest) => format!("\"-{rest}"),
-        None => format!("-{text}"),
-    })
-}
-
-/// A path that is the whole value: taken as it is, less specifiers.
-fn plain(path: &Path) -> Result<String, Error> {
-    let text = text_of(path)?;
-    if text.starts_with(char::is_whitespace)
-        || text.ends_with(char::is_whitespace)
-        || text.ends_with('\\')
-    {
-        return Err(refused(
-            path,
-            "a value neither begins nor ends with space, nor ends with `\\`",
-        ));
-    }
-    Ok(text.replace('%', "%%"))
-}
-
-/// A word of a command line: `$` begins a variable there.
-fn argument(path: &Path) -> Result<String, Error> {
-    Ok(quoted(path)?.replace('$', "$$"))
-}
-
-fn assignment(name: &str, path: &Path) -> Result<String, Error> {
-    let path = quoted(path)?;
-    Ok(format!("\"{name}={}\"", path.trim_matches('"')))
-}
-
-/// A word, quoted where it must be (systemd.syntax(7)).
-fn quoted(path: &Path) -> Result<String, Error> {
-    let text = text_of(path)?;
-    let mut word = String::with_capacity(text.len() + 2);
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => word.extend(['\\', c]),
-            '%' => word.push_str("%%"),
-            _ => word.push(c),
-        }
-    }
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=,@".contains(c);
-    if word.chars().all(is_plain) && !word.is_empty() {
-        return Ok(word);
-    }
-    Ok(format!("\"{word}\""))
-}
-
-fn text_of(path: &Path) -> Result<&str, Error> {
-    let text = path
-        .to_str()
-        .ok_or_else(|| refused(path, "it is not UTF-8"))?;
-    if text.chars().any(char::is_control) {
-        return Err(refused(path, "a line cannot hold control characters"));
-    }
-    if text.contains(':') {
-        return Err(refused(path, "`:` separates options of a path there"));
-    }
-    Ok(text)
-}
-
-fn refused(path: &Path, why: &'static str) -> Error {
-    Error::Path {
-        path: path.to_owned(),
-        format: FORMAT,
-        why,
-    }
 }

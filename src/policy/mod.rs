@@ -19,7 +19,7 @@ mod toolchain;
 mod tree;
 
 pub use self::guarantee::{Guarantee, Layer, Requirement};
-pub use self::modules::{Modules, Network, Pin, Reach, Service};
+pub use self::modules::{Direct, Modules, Network, Pin, Reach, Service, Transport};
 pub use self::toolchain::{Loose, Toolchain};
 pub use self::tree::{Runs, Staging, TreeAccess};
 

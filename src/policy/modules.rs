@@ -24,6 +24,13 @@ pub struct Modules {
     pub private: Vec<String>,
     /// Module patterns that have upstreams of their own, and are never asked of others.
     pub private_upstreams: BTreeMap<String, String>,
+    /// Module patterns that are fetched from their own repositories, without a proxy, and from which hosts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub direct: BTreeMap<String, Direct>,
+    /// Module patterns that the caller's environment withholds, each with the variable that names it: they
+    /// are asked of folders and of what the profile names for them, and of nobody else.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub withheld: BTreeMap<String, String>,
     /// Certificates, beside the system's, that upstreams may be signed by.
     #[serde(with = "crate::paths")]
     pub ca: Vec<PathBuf>,
@@ -55,6 +62,8 @@ impl Modules {
             min_age: None,
             private: Vec::new(),
             private_upstreams: BTreeMap::new(),
+            direct: BTreeMap::new(),
+            withheld: BTreeMap::new(),
             ca: Vec::new(),
             pins: BTreeMap::new(),
             credentials: None,
@@ -78,7 +87,11 @@ impl Modules {
     /// Whether any module that an upstream has could be refused.
     pub fn decides(&self) -> bool {
         let every = self.allow.iter().any(|pattern| pattern == "*");
-        !every || !self.deny.is_empty() || self.min_age.is_some()
+        !every
+            || !self.deny.is_empty()
+            || self.min_age.is_some()
+            || !self.withheld.is_empty()
+            || !self.direct.is_empty()
     }
 
     /// A rule as it is named in a refusal, with its place where that is known.
@@ -90,6 +103,39 @@ impl Modules {
         match self.places.get(&rule) {
             Some(place) => format!("{rule} ({place})"),
             None => rule,
+        }
+    }
+}
+
+/// Where modules come from that no proxy is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Direct {
+    /// How git speaks to the repository's host.
+    pub transport: Transport,
+    /// `HOST` or `HOST:PORT`: whatever is asked for a module is one of these.
+    pub hosts: Vec<String>,
+}
+
+/// How git speaks to a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transport {
+    /// By https.
+    Https,
+    /// By ssh, which the launcher runs.
+    Ssh,
+}
+
+impl Transport {
+    /// All of them.
+    pub const ALL: [Transport; 2] = [Transport::Https, Transport::Ssh];
+
+    /// The word that a profile writes.
+    pub fn word(self) -> &'static str {
+        match self {
+            Transport::Https => "https",
+            Transport::Ssh => "ssh",
         }
     }
 }
@@ -118,6 +164,10 @@ pub struct Network {
     /// Ports that programs serve, reachable on the host's loopback.
     #[serde(default)]
     pub publish: Vec<String>,
+    /// Whether the names in `allow` may lead to addresses of this machine and of private networks, as those
+    /// of upstreams may. No profile says it: it holds where modules are fetched from their own hosts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub anywhere: bool,
 }
 
 impl Network {

@@ -238,6 +238,16 @@ pub(super) fn module_pattern(text: &str) -> Result<String, Problem> {
     Ok(text.to_owned())
 }
 
+/// The host that a pattern's first element names.
+pub(super) fn host_of_pattern(text: &str) -> Result<String, Problem> {
+    let first = text.split('/').next().unwrap_or(text);
+    host(first).map_err(|_| {
+        Problem(format!(
+            "`{text}` begins with no host's name: add hosts = [\"git.example.com\"]"
+        ))
+    })
+}
+
 /// A pattern of modules that may be fetched, or not; `*` is every module.
 pub(super) fn allowed(text: &str) -> Result<String, Problem> {
     match text {
@@ -305,7 +315,7 @@ pub(super) fn upstreams(text: &str) -> Result<String, Problem> {
             _ if one == "off" => {}
             _ if one == "direct" => {
                 return problem(
-                    "`direct` fetches by version control, outside the module gateway: name an upstream".to_owned(),
+                    "`direct` is for patterns of [modules.private]: \"git.example.com/*\" = { direct = \"https\" }".to_owned(),
                 );
             }
             Some((_, rest))

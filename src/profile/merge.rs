@@ -31,10 +31,14 @@ pub(super) fn apply(resolved: &mut Resolved, setting: &Setting, source: &Source)
         Value::Deny(edit) => merge(&mut policy.modules.deny, edit, key, origins, source),
         Value::Private(edit) => {
             match edit {
-                Edit::Replace(_) => policy.modules.private_upstreams.clear(),
+                Edit::Replace(_) => {
+                    policy.modules.private_upstreams.clear();
+                    policy.modules.direct.clear();
+                }
                 Edit::Change { remove, .. } => {
                     for Item { value, .. } in remove {
                         policy.modules.private_upstreams.remove(value);
+                        policy.modules.direct.remove(value);
                     }
                 }
             }
@@ -88,6 +92,10 @@ fn private(
             .private_upstreams
             .insert(pattern.clone(), upstream.clone()),
         None => modules.private_upstreams.remove(pattern),
+    };
+    match &value.direct {
+        Some(direct) => modules.direct.insert(pattern.clone(), direct.clone()),
+        None => modules.direct.remove(pattern),
     };
     origins.set(Key::Private, Some(pattern.clone()), source.at(*line));
 }

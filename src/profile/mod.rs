@@ -143,7 +143,8 @@ fn places(resolved: &Resolved) -> BTreeMap<String, String> {
     let private = modules
         .private
         .iter()
-        .chain(modules.private_upstreams.keys());
+        .chain(modules.private_upstreams.keys())
+        .chain(modules.direct.keys());
     let items = items
         .chain(private.map(|item| (Key::Private, item)))
         .chain(network.allow.iter().map(|item| (Key::Allow, item)))

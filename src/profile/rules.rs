@@ -151,5 +151,16 @@ fn private(modules: &Modules) -> BTreeMap<String, String> {
             format!("{pattern} from {upstream}{applies}"),
         );
     }
+    for (pattern, direct) in &modules.direct {
+        let applies = match modules.private.contains(pattern) {
+            true => "",
+            false => ", in the checksum database",
+        };
+        let (hosts, word) = (direct.hosts.join(", "), direct.transport.word());
+        all.insert(
+            pattern.clone(),
+            format!("{pattern} directly from {hosts} by {word}{applies}"),
+        );
+    }
     all
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::Key;
 use crate::policy::{
-    Cgo, Guarantee, Layer, Loose, Pin, Reach, Requirement, Runs, Staging, TreeAccess,
+    Cgo, Direct, Guarantee, Layer, Loose, Pin, Reach, Requirement, Runs, Staging, TreeAccess,
 };
 
 /// A value, and the line it stands on.
@@ -44,6 +44,8 @@ pub(super) struct Private {
     pub(super) pattern: String,
     /// Upstreams of its own.
     pub(super) upstream: Option<String>,
+    /// No upstream: its own repository, at these hosts.
+    pub(super) direct: Option<Direct>,
     /// Whether the checksum database applies.
     pub(super) checksum_database: bool,
 }

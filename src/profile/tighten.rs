@@ -227,7 +227,8 @@ impl Pair<'_> {
         let (new, base) = (&self.new.modules, &self.base.modules);
         let exempted = self.word(&new.private, &base.private, "exempts");
         exempted.or_else(|| {
-            let changed = first_change(&new.private_upstreams, &base.private_upstreams)?;
+            let changed = first_change(&new.private_upstreams, &base.private_upstreams)
+                .or_else(|| first_change(&new.direct, &base.direct))?;
             self.found(
                 Some(changed.clone()),
                 format!("fetches `{changed}` from elsewhere"),

@@ -289,6 +289,9 @@ codes! {
     ModulePrivate "module-private"
         "the module's name is kept from the checksum database"
         "gosandbox policy show"
+    ModuleWithheld "module-withheld"
+        "GOPRIVATE or GONOPROXY withholds the module from others, and the profile names no place for it"
+        "write under [modules.private] of a profile of your own: \"git.example.com/*\" = { direct = \"https\" }"
     ModuleTooYoung "module-too-young"
         "the version is younger than the profile allows"
         "ask for an older version: go get MODULE@VERSION"
@@ -312,6 +315,12 @@ codes! {
         "gosandbox --allow-host HOST:PORT -- go test ./..."
 
     // Deployments.
+    InitRefused "init-refused"
+        "there is no Go project here, or nothing can be written for it"
+        "go mod init example.com/project"
+    ShimRefused "shim-refused"
+        "a shim cannot be written or taken away there"
+        "gosandbox shim install ~/.local/share/gosandbox/bin"
     FormatUnknown "format-unknown"
         "gosandbox makes no such format"
         "gosandbox help profile"

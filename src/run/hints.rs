@@ -1,15 +1,18 @@
 //! What is said with -v before a command starts, and about the way out when it failed for want of one.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use super::plan::Prepared;
 use super::{Project, way};
+use crate::gateway::Withheld;
 use crate::go::missing;
 use crate::go::toolchain::Toolchain;
 use crate::host::Host;
 use crate::launch::Outcome;
 use crate::plan::{Plan, Way};
 use crate::policy::Reach;
+use crate::refusal::Code;
 
 /// Before the command starts: that a flag in GOFLAGS is left aside, and with -v the caller's own GOPROXY.
 pub(super) fn before(project: &Project<'_>, toolchain: &Toolchain, prepared: &Prepared<'_>) {
@@ -98,6 +101,11 @@ pub(super) fn after(
     for text in prepared.foreign_caches() {
         console.warn(&text);
     }
+    if let Some(Ok(summary)) = &outcome.gateway
+        && let Some(text) = withheld(&summary.withheld)
+    {
+        console.error(&text);
+    }
     for passed in outcome.ports.iter().filter(|passed| passed.failed > 0) {
         let kind = match passed.is_published {
             true => "published port",
@@ -131,6 +139,31 @@ pub(super) fn after(
     {
         console.warn(&text);
     }
+}
+
+/// What could not be fetched because the caller's environment withholds it, and what a profile says then.
+fn withheld(modules: &[Withheld]) -> Option<String> {
+    let first = modules.first()?;
+    let names: BTreeSet<&str> = modules.iter().map(|one| one.module.as_str()).collect();
+    let patterns: BTreeSet<&str> = modules.iter().map(|one| one.pattern.as_str()).collect();
+    let lines = patterns
+        .iter()
+        .map(|pattern| format!("\"{}\" = {{ direct = \"https\" }}", directly(pattern)));
+    Some(format!(
+        "cannot fetch {}: {} keeps such names from {}, and the profile does not say where these modules are ({})\n\
+         help: write into a profile of your own: [modules.private] {}\n\
+         help: or name a proxy of your own there: {{ upstream = \"https://goproxy.example.com\" }}",
+        names.into_iter().collect::<Vec<_>>().join(", "),
+        first.variable,
+        first.upstreams,
+        Code::ModuleWithheld.word(),
+        lines.collect::<Vec<_>>().join(" and ")
+    ))
+}
+
+/// A pattern that can be fetched directly: one that names no host has `hosts` beside it.
+fn directly(pattern: &str) -> &str {
+    pattern.trim_end_matches('/')
 }
 
 /// Where the caller's Go is set up for another proxy than the policy's. It is not trusted: whoever sets

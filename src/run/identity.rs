@@ -24,6 +24,11 @@ pub(super) struct Who {
 }
 
 impl Who {
+    /// Whether it has an account of its own, and is not the stand-in for one (65534).
+    pub fn is_named(&self) -> bool {
+        self.identity.uid != NOBODY
+    }
+
     /// For a helper process.
     pub fn user(&self) -> User {
         User {

@@ -149,6 +149,21 @@ pub fn here() -> Result<String, String> {
     }
 }
 
+/// GOROOT of the Go that a PATH leads to, whoever could change it: each run judges it.
+///
+/// # Errors
+/// There is none.
+pub fn goroot_in(path: Option<&std::ffi::OsStr>) -> anyhow::Result<PathBuf> {
+    let host = Host::probe();
+    let found = find(&Choice {
+        goroot: None,
+        path,
+        trust: Trust::new(host.uid, host.gid),
+        work_tree: None,
+    })?;
+    Ok(found.toolchain.goroot)
+}
+
 /// What runs instead of a Go that others could change, or the Go itself.
 ///
 /// # Errors

@@ -8,9 +8,9 @@ use super::{Command, Session, grants, request};
 use crate::files::look;
 use crate::go::command;
 use crate::go::workspace::{self, Workspace};
-use crate::policy::Policy;
+use crate::policy::{Modules, Policy, pattern};
 use crate::profile::{self, Overrides};
-use crate::refusal::{Code, OrRefuse};
+use crate::refusal::{Code, OrRefuse, Refused};
 
 /// What every start of a run has in common: that of the command, and those that fetch for it.
 #[derive(Clone, Copy)]
@@ -54,9 +54,33 @@ pub(super) fn resolve(
         overrides,
         caller: &request::caller(Some(&workspace)),
     })?;
+    withhold(session, &mut policy.modules)?;
     let tree = (!workspace.none).then_some(workspace.root.as_path());
     grants::settle(&mut policy, overrides, tree)?;
     Ok((workspace, policy))
+}
+
+/// Takes over which modules the caller's own Go keeps from proxies and the checksum database. That only
+/// tightens, so that it may come from the environment.
+///
+/// # Errors
+/// A pattern that cannot be read: it would withhold nothing, and its names would be told.
+fn withhold(session: &Session<'_>, modules: &mut Modules) -> Result<(), Refused> {
+    for variable in ["GOPRIVATE", "GONOPROXY"] {
+        let value = session.go_variable(variable).unwrap_or_default();
+        let value = value.to_string_lossy();
+        let patterns = value.split(',').map(str::trim);
+        for pattern in patterns.filter(|pattern| !pattern.is_empty()) {
+            if !pattern::is_well_formed(pattern) {
+                let text = format!("cannot use {variable}: `{pattern}` is no pattern of modules");
+                return Err(Refused::new(Code::ModuleWithheld, text)
+                    .words(format!("export {variable}='git.example.com/*'")));
+            }
+            let withheld = modules.withheld.entry(pattern.to_owned());
+            withheld.or_insert_with(|| variable.to_owned());
+        }
+    }
+    Ok(())
 }
 
 /// The folder that the go command works in: `-C` of its own may change it.

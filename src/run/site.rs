@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use super::caches::Missing;
+use super::identity::Who;
 use super::{
     Command, Console, Project, Request, Session, caches, git, identity, project, protected,
     toolchain, whole_paths,
 };
 use crate::files::look;
 use crate::generate::Site;
+use crate::host::accounts;
 use crate::plan::system::{self, System};
 use crate::policy::Policy;
 use crate::profile::Selection;
@@ -76,6 +78,7 @@ pub fn find(request: &Request, console: &dyn Console) -> anyhow::Result<(Policy,
         sumdb,
         program_cache: caches.programs,
         tree: tree.unwrap_or_default(),
+        user: user(&session, &policy, &who),
         home: who
             .home
             .unwrap_or_else(|| Path::new("/nonexistent").to_owned()),
@@ -87,4 +90,14 @@ pub fn find(request: &Request, console: &dyn Console) -> anyhow::Result<(Policy,
         protected,
     };
     Ok((policy, site))
+}
+
+/// The account that a unit is to run as: whoever runs inside, where that is not a stand-in for root.
+fn user(session: &Session<'_>, policy: &Policy, who: &Who) -> Option<String> {
+    let is_chosen = !session.host.is_root() || policy.identity.user.is_some();
+    let account = accounts::by_uid(who.identity.uid);
+    match is_chosen || who.is_named() {
+        true => Some(account.map_or_else(|| who.identity.uid.to_string(), |it| it.name)),
+        false => None,
+    }
 }

@@ -1,11 +1,12 @@
 //! The way out of a run: what its command needs, what this host can hold, and what the gateway goes by.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::caches::{self, Caches};
 use super::{Session, token};
 use crate::files::look;
-use crate::gateway::{Caller, Config};
+use crate::gateway::{self, Caller, Config};
 use crate::go::command::GoCommand;
 use crate::host::Host;
 use crate::launch::gate::Gate;
@@ -46,7 +47,10 @@ pub(super) fn of_programs(policy: &Policy) -> Vec<String> {
 
 /// Whether the policy has modules come from anywhere.
 pub(super) fn has_upstreams(policy: &Policy) -> bool {
-    policy.modules.upstreams != "off" || !policy.modules.private_upstreams.is_empty()
+    let modules = &policy.modules;
+    modules.upstreams != "off"
+        || !modules.private_upstreams.is_empty()
+        || !modules.direct.is_empty()
 }
 
 /// Whether modules have to come through the gateway, also from a folder that go could read itself: only
@@ -70,6 +74,7 @@ pub(super) fn gate(
     plan: &Plan,
     modules: Modules,
     audit: Log,
+    direct: Option<Arc<dyn gateway::Direct>>,
 ) -> anyhow::Result<Option<Gate>> {
     if plan.way.is_none() && plan.ports.is_none() {
         return Ok(None);
@@ -79,6 +84,7 @@ pub(super) fn gate(
         Some(_) => Some(Config {
             modules,
             audit,
+            direct,
             ..config(session, policy, token::choose(session, plan)?)
         }),
     };
@@ -92,6 +98,7 @@ pub(super) fn config(session: &Session<'_>, policy: &Policy, token: String) -> C
         network: policy.network.clone(),
         token,
         caller: caller(session),
+        direct: None,
         audit: Log::default(),
         progress: session.console.progress(),
     }
@@ -103,13 +110,18 @@ fn caller(session: &Session<'_>) -> Caller {
         let found = names.iter().find_map(|name| session.variable(name))?;
         found.to_str().map(str::to_owned)
     };
-    let netrc = session.variable("NETRC").map(PathBuf::from);
     Caller {
         https_proxy: text(["HTTPS_PROXY", "https_proxy"]),
         http_proxy: text(["HTTP_PROXY", "http_proxy"]),
         no_proxy: text(["NO_PROXY", "no_proxy"]),
-        netrc: netrc.or_else(|| Some(session.home.as_ref()?.join(".netrc"))),
+        netrc: netrc(session),
     }
+}
+
+/// The caller's netrc; it may not exist.
+pub(super) fn netrc(session: &Session<'_>) -> Option<PathBuf> {
+    let named = session.variable("NETRC").map(PathBuf::from);
+    named.or_else(|| Some(session.home.as_ref()?.join(".netrc")))
 }
 
 /// The value of GOPROXY where there is no way out: folders only. `off` ends it, since go believes a folder

@@ -17,6 +17,7 @@ use super::proxy::Proxies;
 use super::tls::Tls;
 use super::transport::Tcp;
 use super::upstream::Origin;
+use super::words::words;
 use super::{Limits, address};
 use crate::text::clean;
 
@@ -183,9 +184,9 @@ impl Attempt {
                 Err(other) => Attempt::Final(request(other.to_string())),
             },
             ureq::Error::Io(error) if is_passing_error(&error) => {
-                Attempt::Again(request(error.to_string()))
+                Attempt::Again(request(words(&error)))
             }
-            ureq::Error::Io(error) => Attempt::Final(request(error.to_string())),
+            ureq::Error::Io(error) => Attempt::Final(request(words(&error))),
             ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
                 Attempt::Final(request("it cannot be connected to in time".to_owned()))
             }

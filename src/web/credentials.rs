@@ -59,6 +59,29 @@ impl Credentials {
     }
 }
 
+/// What a file in netrc's form says of some hosts, `HOST` or `HOST:PORT`, in the same form.
+pub fn netrc_for(file: Option<&Path>, hosts: &[String]) -> String {
+    let entries = file.map(read).unwrap_or_default();
+    let mut text = String::new();
+    let plain = |word: &str| !word.is_empty() && !word.contains(char::is_whitespace);
+    for entry in entries {
+        let is_meant = |host: &String| {
+            entry.machine == *host || host.split(':').next() == Some(&entry.machine)
+        };
+        if hosts.iter().any(is_meant) && plain(&entry.login) && plain(&entry.password) {
+            let Entry {
+                machine,
+                login,
+                password,
+            } = &entry;
+            text.push_str(&format!(
+                "machine {machine} login {login} password {password}\n"
+            ));
+        }
+    }
+    text
+}
+
 /// A file that is not there or cannot be read holds nothing: the upstream's 401 says what is missing.
 fn read(file: &Path) -> Vec<Entry> {
     let mut text = Vec::new();

@@ -26,11 +26,13 @@ pub(crate) enum Unreachable {
     Io(#[from] io::Error),
 }
 
-/// Connects to a host in time, through the caller's proxy where there is one.
+/// Connects to a host in time, through the caller's proxy where there is one. `anywhere`: its name may lead
+/// to any address.
 pub(crate) fn dial(
     host: &str,
     port: u16,
     proxies: &Proxies,
+    anywhere: bool,
     limit: Duration,
 ) -> Result<TcpStream, Unreachable> {
     let by = Instant::now() + limit;
@@ -43,11 +45,11 @@ pub(crate) fn dial(
         return Ok(through(proxy, host, port, by)?);
     }
     // An address that the policy names is meant; a name that leads to one is not.
-    let is_literal = host.parse::<IpAddr>().is_ok();
+    let is_meant = anywhere || host.parse::<IpAddr>().is_ok();
     let mut good = Vec::new();
     let mut refused = None;
     for one in names::addresses(host, by)? {
-        match is_literal || address::is_public(one) {
+        match is_meant || address::is_public(one) {
             true => good.push(SocketAddr::new(one, port)),
             false => refused = Some(one),
         }

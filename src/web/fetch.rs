@@ -49,7 +49,7 @@ impl Failure {
     }
 
     /// Something that the gateway itself has to say.
-    pub(super) fn own(status: u16, reason: String, upstream: Option<String>) -> Failure {
+    pub(crate) fn own(status: u16, reason: String, upstream: Option<String>) -> Failure {
         Failure {
             status,
             reason: clean(&reason),

@@ -16,6 +16,9 @@ pub(crate) mod proxy;
 pub(crate) mod tls;
 mod transport;
 pub(crate) mod upstream;
+mod words;
+
+pub use self::credentials::netrc_for;
 
 use std::net::IpAddr;
 use std::path::PathBuf;

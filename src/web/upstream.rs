@@ -102,6 +102,13 @@ impl Upstreams {
         matches!(self.0.first(), None | Some((Upstream::Off, _)))
     }
 
+    /// The folders among them. They learn nothing by being asked.
+    pub(crate) fn folders(&self) -> Upstreams {
+        let folders = self.0.iter();
+        let folders = folders.filter(|(upstream, _)| matches!(upstream, Upstream::Folder(_)));
+        Upstreams(folders.cloned().collect())
+    }
+
     /// The origins of the web's upstreams.
     pub(crate) fn origins(&self) -> impl Iterator<Item = Origin> + '_ {
         self.0.iter().filter_map(|(upstream, _)| match upstream {
@@ -116,7 +123,7 @@ fn parse_one(text: &str) -> Result<Upstream, Error> {
     match text.split_once("://") {
         None if text == "off" => Ok(Upstream::Off),
         None if text == "direct" => wrong(
-            "fetches by version control, outside the module gateway: name an upstream instead",
+            "is for patterns of [modules.private]: \"git.example.com/*\" = { direct = \"https\" }",
         ),
         Some(("file", _)) => match paths::of_file_url(text) {
             Some(path) => Ok(Upstream::Folder(path)),

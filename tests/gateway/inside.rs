@@ -75,6 +75,7 @@ impl Inside {
                 .unwrap()
         };
         let config = Config {
+            direct: None,
             modules,
             network,
             token: TOKEN.to_owned(),

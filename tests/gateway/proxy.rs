@@ -74,7 +74,7 @@ impl Drop for Proxy {
 }
 
 /// Makes an authority, and a certificate of it for some names.
-fn identity(names: &[&str]) -> (String, Arc<rustls::ServerConfig>, [u8; 32]) {
+pub fn identity(names: &[&str]) -> (String, Arc<rustls::ServerConfig>, [u8; 32]) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca_key = KeyPair::generate().unwrap();
@@ -109,8 +109,34 @@ impl Proxy {
         Proxy::start(false, Arc::new(handler))
     }
 
+    /// Starts one that shows the certificate of its authority as its own.
+    pub fn authority_itself() -> Proxy {
+        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], private)
+            .unwrap();
+        let digest = Sha256::digest(key.subject_public_key_info());
+        let own = (certificate.pem(), Arc::new(config), digest.into());
+        Proxy::start_as(own, true, Arc::new(|_: &Asked| Answer::Dead))
+    }
+
     fn start(https: bool, handler: Arc<Handler>) -> Proxy {
-        let (pem, config, key) = identity(&["127.0.0.1", "localhost", NAME]);
+        Proxy::start_as(identity(&["127.0.0.1", "localhost", NAME]), https, handler)
+    }
+
+    fn start_as(
+        (pem, config, key): (String, Arc<rustls::ServerConfig>, [u8; 32]),
+        https: bool,
+        handler: Arc<Handler>,
+    ) -> Proxy {
         let folder = tempfile::tempdir().unwrap();
         let ca = folder.path().join("ca.pem");
         std::fs::write(&ca, pem).unwrap();

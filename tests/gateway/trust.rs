@@ -46,9 +46,27 @@ fn an_authority_that_nobody_named_is_not_trusted() {
             line.starts_with("HTTP/1.1 502 gosandbox cannot fetch from https://"),
             "{line}"
         );
+        assert!(line.contains(": its certificate is "), "{line}");
     }
     assert!(proxy.asked().is_empty());
     assert_eq!(Inside::new(of(&proxy)).get(LIST).0, "200");
+}
+
+#[test]
+fn what_is_wrong_with_a_certificate_is_said_in_words() {
+    let proxy = Proxy::authority_itself();
+    let line = Inside::new(of(&proxy)).status_line(LIST);
+    assert!(
+        line.contains("it shows the certificate of an authority as its own"),
+        "{line}"
+    );
+    let plain = Proxy::http(|_| Answer::Dead);
+    let address = plain.address.replace("http:", "https:");
+    let line = Inside::new(modules(&address)).status_line(LIST);
+    assert!(
+        !line.contains("InvalidMessage") && !line.contains("EndEntity"),
+        "{line}"
+    );
 }
 
 #[test]

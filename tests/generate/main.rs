@@ -34,6 +34,7 @@ fn site(tree: &Path) -> Site {
         program_cache: "/home/dev/.cache/gosandbox/p/go-build".into(),
         tree: tree.to_owned(),
         home: "/home/dev".into(),
+        user: Some("builder".to_owned()),
         launcher: "/usr/bin/gosandbox".into(),
         system: vec![
             ("/usr/bin/sed".into(), Access::Execute, false),

@@ -5,8 +5,9 @@ use std::ffi::OsString;
 use super::super::flags::{SUBS, Sub, place};
 use super::super::usage::UsageError;
 use super::{
-    Auto, ChangesAction, ChangesArgs, Command, DoctorArgs, Found, PolicyListArgs, PolicyShowArgs,
-    ProfileArgs, Request, RunArgs, Shell, SiteArgs, UninstallArgs, Values,
+    Auto, ChangesAction, ChangesArgs, Ci, Command, DoctorArgs, Found, InitArgs, PolicyListArgs,
+    PolicyShowArgs, ProfileArgs, Request, RunArgs, Shell, ShimAction, ShimArgs, SiteArgs,
+    UninstallArgs, Values,
 };
 
 /// The exit status of a subcommand that is given an option which does not go with it. A run has
@@ -99,6 +100,18 @@ impl Found {
                 let json = self.values.json;
                 Ok(Request::PolicyList(PolicyListArgs { json }))
             }
+            ("init", _) => {
+                checked(place::INIT, "init")?;
+                let ci = match first {
+                    None => None,
+                    Some("github") => Some(Ci::Github),
+                    Some("gitlab") => Some(Ci::Gitlab),
+                    Some(_) => return Err(no_such(sub, first)),
+                };
+                let directory = self.values.directory;
+                Ok(Request::Init(InitArgs { directory, ci }))
+            }
+            ("shim", _) => self.shim(sub),
             ("completions" | "man" | "help", _) => {
                 checked(0, sub.name)?;
                 bare(sub, first)
@@ -122,6 +135,24 @@ impl Found {
                 verbosity: values.verbosity,
             }),
             _ => Auto::Advise(values.directory),
+        }))
+    }
+
+    fn shim(self, sub: Sub) -> Result<Request, UsageError> {
+        let (action, form, name) = match self.arguments.first().map(String::as_str) {
+            Some("install") => (ShimAction::Install, place::SHIM_INSTALL, "shim install"),
+            Some("remove") => (ShimAction::Remove, 0, "shim remove"),
+            first => return Err(no_such(sub, first)),
+        };
+        self.refuse_misplaced(form, name, MISPLACED)?;
+        let Some(folder) = self.arguments.get(1) else {
+            return Err(no_such(sub, None));
+        };
+        Ok(Request::Shim(ShimArgs {
+            action,
+            folder: folder.into(),
+            profile: self.values.profile,
+            goroot: self.values.goroot,
         }))
     }
 

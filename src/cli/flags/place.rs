@@ -24,6 +24,10 @@ pub const CHANGES_HERE: u16 = 1 << 9;
 pub const CHANGES_NAMED: u16 = 1 << 10;
 /// `changes drop --all`.
 pub const CHANGES_ALL: u16 = 1 << 11;
+/// `init`.
+pub const INIT: u16 = 1 << 12;
+/// `shim install`.
+pub const SHIM_INSTALL: u16 = 1 << 13;
 /// Everywhere.
 pub const ALL: u16 = u16::MAX;
 

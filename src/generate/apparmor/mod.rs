@@ -69,6 +69,9 @@ impl Backend for AppArmor {
                 Fit::Narrower("standing alone programs have no network, not even a loopback")
             }
             Point::AllowedHosts => Fit::Wider("every address by TCP: AppArmor knows no names"),
+            Point::Services | Point::Published => Fit::Narrower(
+                "standing alone programs have no network; in the launcher it serves them",
+            ),
             Point::UnixSockets => Fit::Wider(
                 "before Linux 6.17 and outside Ubuntu only sockets with a path are told apart",
             ),

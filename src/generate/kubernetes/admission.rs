@@ -4,7 +4,6 @@
 //! that names a profile's type without its file is not the pod's.
 
 use super::{FILE, Model, SELINUX, asks_for, json};
-use crate::generate::apparmor::ALONE;
 
 /// What an admitted pod must say, and what its author is told. CEL, Kubernetes 1.30 and later.
 const DEMANDS: [(&str, &str); 13] = [
@@ -80,8 +79,8 @@ fn demands(model: &Model<'_>) -> Vec<(String, &'static str)> {
     ));
     if asks_for(model, "apparmor") {
         demands.push((
-            named("appArmorProfile", "localhostProfile", ALONE),
-            "every container must have gosandbox's AppArmor profile",
+            named("appArmorProfile", "type", "RuntimeDefault"),
+            "every container must have the engine's AppArmor profile",
         ));
         demands.push((
             "object.metadata.?annotations.orValue({}).all(k, !k.startsWith('container.apparmor.security.beta.kubernetes.io/'))"

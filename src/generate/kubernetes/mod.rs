@@ -19,10 +19,10 @@ pub struct Kubernetes;
 /// The SELinux type of the container.
 const SELINUX: &str = "gosandbox_t";
 
-/// Whether the pods are to name a guard of the node's. By default both: a node without SELinux passes over its
-/// options, one without AppArmor refuses the pod.
+/// Whether the pods are to name a guard of the node's. By default none: a node without AppArmor refuses a pod
+/// that names a profile of it, and Pod Security a type of SELinux.
 fn asks_for(model: &Model<'_>, guard: &str) -> bool {
-    model.form.as_deref().is_none_or(|form| form == guard)
+    model.form.as_deref() == Some(guard)
 }
 
 impl Backend for Kubernetes {
@@ -64,10 +64,8 @@ impl Backend for Kubernetes {
 
 /// Which guard of the node the pod asks for besides seccomp.
 fn guards(model: &Model<'_>, indent: &str) -> String {
-    let apparmor = format!(
-        "{indent}appArmorProfile:\n{indent}  type: Localhost\n{indent}  localhostProfile: {}\n",
-        super::apparmor::ALONE
-    );
+    // The engine's own profile: in the one of `profile apparmor` that stands alone no launcher starts.
+    let apparmor = format!("{indent}appArmorProfile:\n{indent}  type: RuntimeDefault\n");
     let selinux = format!("{indent}seLinuxOptions:\n{indent}  type: {SELINUX}\n");
     [("apparmor", apparmor), ("selinux", selinux)]
         .into_iter()

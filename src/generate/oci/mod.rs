@@ -55,9 +55,9 @@ impl Backend for OciSeccomp {
             Point::ToolNetwork
             | Point::ProgramLoopback
             | Point::UnixSockets
-            | Point::AllowedHosts => {
-                Fit::Missing("the container's network, and the launcher inside")
-            }
+            | Point::AllowedHosts
+            | Point::Services
+            | Point::Published => Fit::Missing("the container's network, and the launcher inside"),
             Point::Capabilities => Fit::Missing("the container's settings: drop all"),
             Point::PrivateTemporary => Fit::Missing("the container's own file systems"),
             Point::Limits => Fit::Missing("the container's cgroup, the launcher"),

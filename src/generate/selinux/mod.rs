@@ -60,6 +60,9 @@ impl Backend for Selinux {
                 "none but inside the launcher: what holds a socket to a loopback is its network namespace, SELinux checks a connection's port alone",
             ),
             Point::AllowedHosts => Fit::Wider("every address by TCP: SELinux knows no names"),
+            Point::Services | Point::Published => {
+                Fit::Narrower("none but inside the launcher, which serves them")
+            }
             Point::UnixSockets => Fit::Exact,
             Point::SetId => Fit::Missing("seccomp refuses modes with set-id bits"),
             Point::Namespaces => {

@@ -9,7 +9,7 @@ use super::super::setting::{Edit, Item, Private, Value};
 use super::super::{Error, Key, nearest};
 use super::{Node, Reader};
 use crate::policy::protected::is_always;
-use crate::policy::{Pin, Reach};
+use crate::policy::{Direct, Pin, Reach, Transport};
 
 impl Reader<'_> {
     /// How far programs reach: a word. `true` and `false` stand for the two ends.
@@ -45,7 +45,7 @@ impl Reader<'_> {
     }
 
     fn private_row(&self, key: Key, pattern: String, node: &Node<'_>) -> Result<Private, Error> {
-        const KEYS: [&str; 2] = ["upstream", "checksum-database"];
+        const KEYS: [&str; 4] = ["upstream", "direct", "hosts", "checksum-database"];
         let table = node.get_ref().as_table().ok_or_else(|| {
             self.expected(
                 key,
@@ -53,14 +53,20 @@ impl Reader<'_> {
                 "{ upstream = \"https://…\", checksum-database = false }",
             )
         })?;
+        let (mut transport, mut hosts) = (None, None);
         let mut row = Private {
             pattern,
             upstream: None,
+            direct: None,
             checksum_database: false,
         };
         for (name, value) in table {
             match name.get_ref().as_ref() {
                 "upstream" => row.upstream = Some(self.text(key, value, check::upstreams)?),
+                "direct" => {
+                    transport = Some(self.word(key, value, &Transport::ALL, Transport::word)?);
+                }
+                "hosts" => hosts = Some(self.hosts(key, value)?),
                 "checksum-database" => row.checksum_database = self.switch(key, value)?,
                 other => {
                     return Err(Error::UnknownKey {
@@ -72,7 +78,38 @@ impl Reader<'_> {
                 }
             }
         }
+        row.direct = match (transport, hosts, &row.upstream) {
+            (None, None, _) => None,
+            (Some(_), _, Some(_)) => {
+                let problem = "has both `upstream` and `direct`: leave one out";
+                return Err(self.wrong(key, node, problem.to_owned()));
+            }
+            (None, Some(_), _) => {
+                let problem = "has `hosts` without `direct`: add direct = \"https\"";
+                return Err(self.wrong(key, node, problem.to_owned()));
+            }
+            (Some(transport), named, None) => {
+                let hosts = match named {
+                    Some(hosts) => Ok(hosts),
+                    None => check::host_of_pattern(&row.pattern).map(|host| vec![host]),
+                };
+                let hosts = hosts.map_err(|problem| self.wrong(key, node, problem.0))?;
+                Some(Direct { transport, hosts })
+            }
+        };
         Ok(row)
+    }
+
+    /// The hosts of repositories.
+    fn hosts(&self, key: Key, node: &Node<'_>) -> Result<Vec<String>, Error> {
+        let array = node.get_ref().as_array();
+        let array = array.filter(|array| !array.is_empty());
+        let array =
+            array.ok_or_else(|| self.expected(key, node, "hosts = [\"git.example.com\"]"))?;
+        array
+            .iter()
+            .map(|one| self.text(key, one, check::host))
+            .collect()
     }
 
     pub(super) fn pins(

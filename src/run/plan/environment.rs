@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::super::direct::Fetch;
 use super::super::what::What;
 use super::super::{caches, way};
 use super::Prepared;
@@ -19,6 +20,11 @@ impl Prepared<'_> {
     /// Has go see packages as with cgo, to list them. No compiler is in its reach.
     pub fn show_cgo(&mut self, shows: bool) {
         self.cgo.shows = shows;
+    }
+
+    /// Has go fetch modules from their own repositories.
+    pub fn fetch_directly(&mut self, fetch: Fetch) {
+        self.direct = Some(fetch);
     }
 
     /// What of the caller's GOFLAGS is left aside, for a warning.

@@ -20,6 +20,7 @@ use self::compiler::Cgo;
 use self::tree::leave_to_stage;
 use super::audit::Audit;
 use super::caches::Caches;
+use super::direct::{self, Fetch};
 use super::identity::Who;
 use super::what::What;
 use super::{Session, caches, certificates, ports, programs, request, scratch, tools, way};
@@ -55,6 +56,8 @@ pub(super) struct Prepared<'a> {
     stamping: Stamping,
     add_flags: Vec<String>,
     cgo: Cgo,
+    /// What differs where modules are fetched from their own repositories.
+    direct: Option<Fetch>,
     project: Project,
     /// The caller's own module cache, where the sandbox user has another.
     own_modules: Option<PathBuf>,
@@ -133,6 +136,7 @@ impl<'a> Prepared<'a> {
             plan,
             modules,
             log.unwrap_or_default(),
+            direct::fetcher(self.session, self.policy, &self.who, self.toolchain),
         )
     }
 
@@ -192,11 +196,7 @@ impl<'a> Prepared<'a> {
         way: Option<Way>,
     ) -> anyhow::Result<Run> {
         let (go, cage) = (self.what.go(), self.what.cage());
-        let wraps = match go.map(|go| go.programs) {
-            Some(Programs::Test) => Some(Wraps::Tests),
-            Some(Programs::Run) => Some(Wraps::Run),
-            _ => None,
-        };
+        let wraps = wraps(go);
         let program_hosts = match way {
             Some(Way::Modules) if wraps.is_some() => way::of_programs(self.policy),
             _ => Vec::new(),
@@ -216,13 +216,16 @@ impl<'a> Prepared<'a> {
         let looks = reaches_hosts || wraps.is_some() || cage == Cage::Program;
         let find = || certificates::find(self.session, reaches_hosts);
         let certificates = looks.then(find).flatten();
-        let shown = certificates.as_deref().map(|path| match host.namespaces {
-            Ok(()) => Path::new(plan::way::CERTIFICATES),
-            Err(_) => path,
-        });
-        if let (Some(Way::Hosts), Some(shown)) = (way, shown) {
+        let shown = certificates.as_deref().map(|path| shown_at(host, path));
+        let shown = shown.map(Path::to_owned);
+        if let (Some(Way::Hosts), Some(shown)) = (way, &shown) {
             programs::set_certificates(&mut environment, shown);
         }
+        let mut settings = programs::settings(own, cage, wraps);
+        let certificates = match &self.direct {
+            Some(fetch) => fetch.prepare((&mut environment, &mut settings), own, host),
+            None => certificates,
+        };
         let is_stamped = matches!(self.stamping, Stamping::Safe { .. });
         let named = self.named(project.tree.as_deref(), is_stamped);
         if go.is_some() && host.namespaces.is_err() {
@@ -235,7 +238,7 @@ impl<'a> Prepared<'a> {
                 own,
                 self.compiler_folder(own).as_deref(),
                 program_way.as_deref(),
-                shown.filter(|_| program_way.is_some()),
+                shown.as_deref().filter(|_| program_way.is_some()),
             ),
             program_hosts,
             certificates: certificates.clone(),
@@ -248,13 +251,13 @@ impl<'a> Prepared<'a> {
                 },
                 argv: self.argv(),
                 environment: environment.pairs,
-                settings: programs::settings(own, cage, wraps),
+                settings,
                 folder: self.folder(),
             },
             cage,
             way,
             wraps,
-            dynamic: is_stamped || self.toolchain.is_dynamic,
+            dynamic: is_stamped || self.direct.is_some() || self.toolchain.is_dynamic,
             outputs: self.outputs.paths(),
             placeholders: self.outputs.placeholders(),
             compiler: self.cgo.part.clone(),
@@ -279,6 +282,12 @@ impl<'a> Prepared<'a> {
     fn named(&self, tree: Option<&Path>, is_stamped: bool) -> Vec<PathBuf> {
         match &self.what {
             What::Other(path) => vec![path.clone()],
+            _ if self.direct.is_some() => {
+                let fetch = self.direct.as_ref();
+                fetch
+                    .map(|fetch| fetch.programs.clone())
+                    .unwrap_or_default()
+            }
             What::Go(go) if go.subcommand == "generate" => tools::find(self.session, tree),
             _ if is_stamped => vec!["git".into()],
             _ => Vec::new(),
@@ -309,6 +318,23 @@ impl<'a> Prepared<'a> {
             argv.insert(1 + go.exec_position, EXEC_PLACE.into());
         }
         argv
+    }
+}
+
+/// What the command starts by the wrapper.
+fn wraps(go: Option<&GoCommand>) -> Option<Wraps> {
+    match go.map(|go| go.programs) {
+        Some(Programs::Test) => Some(Wraps::Tests),
+        Some(Programs::Run) => Some(Wraps::Run),
+        _ => None,
+    }
+}
+
+/// Where certificates are seen inside.
+pub(super) fn shown_at<'p>(host: &Host, path: &'p Path) -> &'p Path {
+    match host.namespaces {
+        Ok(()) => Path::new(plan::way::CERTIFICATES),
+        Err(_) => path,
     }
 }
 

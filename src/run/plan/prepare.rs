@@ -63,8 +63,8 @@ impl<'a> Prepared<'a> {
         let covers = stage::runs(&what).map(|_| git::covers(tree.as_deref()));
         let is_mapped = tree.as_ref().is_some_and(|tree| mapped.contains(tree));
         let (judged, opened) = judged(&caches, &who, policy, tree.as_deref(), is_mapped)?;
-        let scratch = scratch::choose(session, written(tree.as_ref(), policy), run)?;
         let project = Project {
+            scratch: scratch::choose(session, written(tree.as_ref(), policy), run)?,
             links: led::links(session, arguments, within),
             tree,
             judged,
@@ -83,10 +83,10 @@ impl<'a> Prepared<'a> {
             proxy_folders: proxy_folders(policy, own_modules.clone()),
             user_name: who.name.clone(),
             launcher: launcher()?,
-            scratch,
         };
         Ok(Prepared {
             is_errand: run != session.run,
+            direct: None,
             session,
             workspace,
             policy,
