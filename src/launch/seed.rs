@@ -1,8 +1,8 @@
 //! Fills the programs' own build cache with what the go command has built before.
 //!
 //! Programs cannot write the trusted cache, and have one for each project. Empty, it would have the go commands that a
-//! Makefile, a linter or `go generate` runs compile the standard library anew. So what was built last is copied, once for
-//! each version of Go. Hard links would let programs write the trusted files. An overlay would copy each file that is used,
+//! Makefile, a linter or `go generate` runs compile the standard library anew. So Go's own packages are copied, once for
+//! each version of Go, and nothing that other projects have built. Hard links would let programs write the trusted files. An overlay would copy each file that is used,
 //! since the go command sets its time, and cannot be shared by two runs.
 //!
 //! Init does this, as the sandbox user and in the view: it can read and write no more than that user.
@@ -13,7 +13,7 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, mkdirat, openat, statat};
+use rustix::fs::{Dir, FileType, Mode, OFlags, mkdirat, openat};
 use rustix::io::Errno;
 
 use crate::plan::Seed;
@@ -21,13 +21,6 @@ use crate::sys::no_links;
 
 /// What is copied at most. All of the standard library has 150 MB.
 const MOST_BYTES: u64 = 256 << 20;
-
-/// What was used longer than this before the newest entry is of other builds. The go command notes hourly that an entry is
-/// used.
-const RECENT: i64 = 2 * 3600;
-
-/// With fewer entries the standard library is not among them, and a later run looks again.
-const ENOUGH: usize = 100;
 
 const FOLDER: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
@@ -46,9 +39,8 @@ fn try_to_fill(seed: &Seed) -> io::Result<()> {
         &seed.to,
     )?;
     let to = no_links::open_absolute(&seed.to, FOLDER)?;
-    let mut left = MOST_BYTES;
-    let mut copied = 0;
-    for name in newest_first(from.as_fd())? {
+    let (mut left, mut copied) = (MOST_BYTES, 0);
+    for name in seed.entries.iter().filter_map(|it| find(from.as_fd(), it)) {
         let Some(entry) = Entry::read(from.as_fd(), &name) else {
             continue;
         };
@@ -63,7 +55,7 @@ fn try_to_fill(seed: &Seed) -> io::Result<()> {
             Err(_) => {}
         }
     }
-    if copied >= ENOUGH {
+    if copied > 0 {
         make_file(to.as_fd(), &seed.stamp)?;
     }
     Ok(())
@@ -80,34 +72,17 @@ fn make_folder(within: BorrowedFd<'_>, path: &Path) -> Result<(), Errno> {
     }
 }
 
-/// The entries of actions (`XX/HASH-a`), by their times.
-fn newest_first(cache: BorrowedFd<'_>) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for number in 0..=255u8 {
-        let name = format!("{number:02x}");
-        let Ok(folder) = openat(cache, &name, FOLDER, Mode::empty()) else {
-            continue;
-        };
-        for entry in Dir::read_from(&folder)? {
-            let entry = entry?;
-            let file = entry.file_name();
-            if !is_hash(file.to_bytes().strip_suffix(b"-a").unwrap_or_default()) {
-                continue;
-            }
-            if let Ok(status) = statat(&folder, file, AtFlags::SYMLINK_NOFOLLOW) {
-                let path = std::ffi::OsStr::from_bytes(file.to_bytes());
-                found.push((status.st_mtime, Path::new(&name).join(path)));
-            }
-        }
-    }
-    let newest = found
-        .iter()
-        .map(|(time, _)| *time)
-        .max()
-        .unwrap_or_default();
-    found.retain(|(time, _)| newest - *time <= RECENT);
-    found.sort_unstable_by(|a, b| b.cmp(a));
-    Ok(found.into_iter().map(|(_, path)| path).collect())
+/// The entry of an action (`XX/HASH-a`) whose name begins like this.
+fn find(cache: BorrowedFd<'_>, start: &str) -> Option<PathBuf> {
+    let name = start.get(..2)?;
+    let folder = openat(cache, name, FOLDER, Mode::empty()).ok()?;
+    let mut entries = Dir::read_from(&folder).ok()?;
+    entries.find_map(|entry| {
+        let entry = entry.ok()?;
+        let file = entry.file_name().to_bytes();
+        let is_entry = is_hash(file.strip_suffix(b"-a")?) && file.starts_with(start.as_bytes());
+        is_entry.then(|| Path::new(name).join(std::ffi::OsStr::from_bytes(file)))
+    })
 }
 
 fn is_hash(text: &[u8]) -> bool {
@@ -225,26 +200,30 @@ mod tests {
         let base = base.path().canonicalize().unwrap();
         let (from, to, outside) = (base.join("from"), base.join("to"), base.join("outside"));
         fs::create_dir(&outside).unwrap();
-        for number in 0..ENOUGH as u64 {
-            entry(&from, number, "x");
-        }
+        let mut actions: Vec<String> = (0..3).map(|number| entry(&from, number, "x").0).collect();
         // What it names has another size, or is missing; a link stands for it.
-        let (_, cut) = entry(&from, 1000, "whole");
+        let (action, cut) = entry(&from, 1000, "whole");
         fs::write(from.join("00").join(format!("{cut}-d")), "cut").unwrap();
-        let (_, missing) = entry(&from, 1001, "y");
+        actions.push(action);
+        let (action, missing) = entry(&from, 1001, "y");
         fs::remove_file(from.join("00").join(format!("{missing}-d"))).unwrap();
-        let (_, linked) = entry(&from, 1002, "secret");
+        actions.push(action);
+        let (action, linked) = entry(&from, 1002, "secret");
         let linked = from.join("00").join(format!("{linked}-d"));
         fs::rename(&linked, outside.join("secret")).unwrap();
         symlink(outside.join("secret"), &linked).unwrap();
+        actions.push(action);
+        // Another project's.
+        entry(&from, 2000, "private");
         let seed = Seed {
             from,
             to: to.clone(),
             stamp: "stamp".into(),
+            entries: actions,
         };
         fill(&seed);
         let count = fs::read_dir(to.join("00")).unwrap().count();
-        assert_eq!(count, 2 * ENOUGH);
+        assert_eq!(count, 6);
         assert!(to.join("stamp").exists());
         // A program of an earlier run has put a link in the place of a folder.
         fs::remove_dir_all(&to).unwrap();

@@ -31,6 +31,8 @@ pub struct Seed {
     /// The name of a file there that says it was filled.
     #[serde(with = "crate::paths")]
     pub stamp: PathBuf,
+    /// The beginnings of the names of the entries that are copied, in hexadecimal digits: those of Go's own packages.
+    pub entries: Vec<String>,
 }
 
 /// A file or folder that is not there yet and is made, empty, so that it can be a mount of its own: an

@@ -41,6 +41,7 @@ mod report;
 mod request;
 mod require;
 mod scratch;
+mod seed;
 mod session;
 mod site;
 mod sockets;
@@ -169,6 +170,7 @@ fn steps(
     if races.is_none() {
         cgo::refuse(&project, &mut host, &prepared, &toolchain, command)?;
     }
+    seed::prepare(&project, &mut host, &mut prepared, &toolchain);
     let was_complete = cgo::is_complete(&project, &prepared);
     hints::before(&project, &toolchain, &prepared);
     let (plan, ended) = start(&project, &mut host, &mut prepared, ahead)?;

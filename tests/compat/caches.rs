@@ -17,9 +17,30 @@ fn what_the_go_command_has_built_is_there_for_go_commands_of_programs() {
         program(&site);
         site.run(&[], &["go", "build", "-o", "program", "."])
             .expect(0);
-        let words = ["sh", "-c", "go build -v -o program . 2>&1"];
+        // Another program: go compiles nothing for one that is as it should be.
+        let words = ["sh", "-c", "go build -v -o other . 2>&1"];
         let ended = site.run(&[], &words).expect(0);
-        assert_eq!(ended.stdout, "", "{:?}", site.env);
+        // The project's own package, and nothing of Go's.
+        assert_eq!(ended.stdout, "example.com/m\n", "{:?}", site.env);
+    }
+}
+
+/// What one project has built is nothing for the programs of another one to read.
+#[test]
+fn the_programs_cache_has_nothing_of_other_projects() {
+    const SECRET: &str = "a-private-constant";
+    for site in sites() {
+        program(&site);
+        let source = PROGRAM.replace("hi", SECRET);
+        site.file("main.go", &source);
+        site.settle();
+        site.run(&[], &["go", "build", "-o", "program", "."])
+            .expect(0);
+        let other = Site::new(site.env);
+        program(&other);
+        let look = format!("go build . && grep -rl {SECRET} \"$GOCACHE\" || echo nothing");
+        let ended = other.run(&[], &["sh", "-c", &look]).expect(0);
+        assert_eq!(ended.stdout, "nothing\n", "{:?}", site.env);
     }
 }
 

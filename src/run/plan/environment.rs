@@ -117,22 +117,30 @@ impl Prepared<'_> {
         }
     }
 
-    /// What the programs' own build cache is filled from, for a command that is likely to run the go command: once for
-    /// each version of Go. Where there is no Landlock, whatever the
-    /// view shows the command reads, and it is not to read what other projects have built.
-    pub(super) fn seed(&self, host: &Host, cage: Cage) -> Option<Seed> {
+    /// What the programs' own build cache is to be filled from, for a command that is likely to run the go command: once for
+    /// each version of Go. Where there is no Landlock, whatever the view shows the command reads, and it is not to read
+    /// what other projects have built.
+    pub fn wants_seed(&self, host: &Host) -> bool {
         let is_seen_by_all = host.namespaces.is_ok() && host.landlock.is_err();
-        let runs_go = || self.what.runs_go(&self.arguments.arguments);
-        if cage != Cage::Program || is_seen_by_all || !runs_go() {
-            return None;
-        }
-        let to = caches::of_programs(&self.caches);
-        let stamp = PathBuf::from(format!("seeded-{}", self.toolchain.version));
-        let seed = Seed {
+        let is_program = self.what.cage() == Cage::Program && !self.workspace.none;
+        let seed = self.seed_of(Vec::new());
+        is_program
+            && !is_seen_by_all
+            && self.what.runs_go(&self.arguments.arguments)
+            && !look::exists(seed.to.join(&seed.stamp))
+    }
+
+    /// Has it filled with these entries.
+    pub fn set_seed(&mut self, entries: Vec<String>) {
+        self.seed = (!entries.is_empty()).then(|| self.seed_of(entries));
+    }
+
+    fn seed_of(&self, entries: Vec<String>) -> Seed {
+        Seed {
             from: self.caches.gocache.clone(),
-            to,
-            stamp,
-        };
-        (!look::exists(&seed.to.join(&seed.stamp))).then_some(seed)
+            to: caches::of_programs(&self.caches),
+            stamp: PathBuf::from(format!("seeded-{}", self.toolchain.version)),
+            entries,
+        }
     }
 }

@@ -56,6 +56,8 @@ pub(super) struct Prepared<'a> {
     stamping: Stamping,
     add_flags: Vec<String>,
     cgo: Cgo,
+    /// What the programs' build cache is filled from.
+    seed: Option<crate::plan::Seed>,
     /// What differs where modules are fetched from their own repositories.
     direct: Option<Fetch>,
     project: Project,
@@ -214,10 +216,10 @@ impl<'a> Prepared<'a> {
         let reaches_hosts = way == Some(Way::Hosts) || program_way.is_some();
         // Code that asks for the system's certificates finds them without a network too.
         let looks = reaches_hosts || wraps.is_some() || cage == Cage::Program;
-        let find = || certificates::find(self.session, reaches_hosts);
-        let certificates = looks.then(find).flatten();
-        let shown = certificates.as_deref().map(|path| shown_at(host, path));
-        let shown = shown.map(Path::to_owned);
+        let certificates = looks.then(|| certificates::find(self.session, reaches_hosts));
+        let certificates = certificates.flatten();
+        let shown = certificates.as_deref();
+        let shown = shown.map(|path| shown_at(host, path).to_owned());
         if let (Some(Way::Hosts), Some(shown)) = (way, &shown) {
             programs::set_certificates(&mut environment, shown);
         }
@@ -265,7 +267,7 @@ impl<'a> Prepared<'a> {
             programs: named,
             runs_cached: go.is_some_and(|go| go.runs_cached_tool) || wraps.is_some(),
             fuzzes: go.is_some_and(|go| go.fuzzes),
-            seed: self.seed(host, cage),
+            seed: self.seed.clone(),
             terminal: (wraps.is_some() || cage == Cage::Program) && streams::has_terminal(),
         })
     }

@@ -99,6 +99,7 @@ impl<'a> Prepared<'a> {
             stamping,
             add_flags,
             cgo: Cgo::of(session),
+            seed: None,
             project,
             own_modules,
             outputs,
