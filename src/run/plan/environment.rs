@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::super::direct::Fetch;
 use super::super::what::What;
-use super::super::{caches, way};
+use super::super::{caches, certificates, way};
 use super::Prepared;
 use crate::files::look;
 use crate::go::environment::{self, Environment};
@@ -119,6 +119,12 @@ impl Prepared<'_> {
         let set = set.map(|(name, value)| (name.into(), value.into()));
         environment.pairs.extend(set);
         environment.pairs.sort();
+    }
+
+    /// The system's certificates. Code of the source that asks for them finds them without a network too.
+    pub(super) fn certificates(&self, runs_source: bool, reaches_hosts: bool) -> Option<PathBuf> {
+        let find = || certificates::find(self.session, reaches_hosts);
+        (runs_source || reaches_hosts).then(find).flatten()
     }
 
     /// Linters and other tools keep what they know of the project, as the go command does. It is the project's own:
