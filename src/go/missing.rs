@@ -22,6 +22,21 @@ pub fn first(workspace: &Workspace, module_cache: &Path) -> Option<String> {
     missing.map(|(module, version)| visible(&format!("{module}@{version}")))
 }
 
+/// Whether a module that holds a package is there in the version that is named (`example.com/cmd/x@v1.2.3`).
+pub fn has_package(module_cache: &Path, package: &str) -> bool {
+    let Some((path, version)) = package.split_once('@') else {
+        return false;
+    };
+    // What `latest` or `v1` stand for is asked anew.
+    let is_exact = version.starts_with('v') && version.split('.').count() >= 3;
+    let mut modules = Path::new(path).ancestors();
+    is_exact
+        && modules.any(|module| {
+            let module = module.to_str().filter(|module| !module.is_empty());
+            module.is_some_and(|module| is_there(module_cache, module, version))
+        })
+}
+
 /// The modules of the project that are there: each as `path@version`, with its folder. And whether all are.
 pub fn extracted(workspace: &Workspace, module_cache: &Path) -> (Vec<(String, PathBuf)>, bool) {
     let all = asked_for(workspace);

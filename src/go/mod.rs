@@ -6,6 +6,7 @@
 
 pub mod cgo;
 pub mod command;
+pub mod directives;
 pub mod dirhash;
 pub mod environment;
 pub mod flags;

@@ -7,14 +7,15 @@ use std::path::Path;
 use anyhow::Context;
 use rustix::fs::{Dir, FileType, Mode, OFlags};
 
+use super::captured::captured;
 use super::errand::Errand;
 use super::identity::{self, Who};
 use super::plan::Prepared;
 use super::{Project, Session, verify, way};
-use crate::go::missing;
 use crate::go::select::SelectError;
 use crate::go::toolchain::Toolchain;
 use crate::go::workspace::Workspace;
+use crate::go::{directives, missing};
 use crate::host::Host;
 use crate::refusal::Refused;
 
@@ -57,6 +58,50 @@ pub(super) fn missing(
         "the command runs without modules such as {module}: {status}"
     ));
     Ok(())
+}
+
+/// Fetches the packages that directives of `go generate` run by their versions. What cannot be fetched the command may
+/// still do without.
+pub(super) fn of_directives(
+    project: &Project<'_>,
+    host: &mut Host,
+    prepared: &Prepared<'_>,
+    toolchain: &Toolchain,
+) {
+    let Project {
+        session,
+        workspace,
+        policy,
+        ..
+    } = *project;
+    let is_generate = prepared.go().is_some_and(|go| go.subcommand == "generate");
+    if !is_generate || !way::has_upstreams(policy) || way::can(host).is_err() {
+        return;
+    }
+    for package in directives::versioned(&workspace.root) {
+        if missing::has_package(prepared.module_cache(), &package) {
+            continue;
+        }
+        let errand = Errand {
+            project: *project,
+            who: prepared.who().clone(),
+            toolchain,
+            // It loads the package and all that it needs. What it would run it only says.
+            words: &["run", "-n", &package],
+            cgo: false,
+        };
+        let failed = match captured(|| errand.run(host)) {
+            Ok(said) if said.status == 0 => continue,
+            Ok(said) => said.stderr.lines().last().unwrap_or_default().to_owned(),
+            Err(error) => format!("{error:#}"),
+        };
+        let (path, version) = package.split_once('@').unwrap_or((&package, "latest"));
+        session.console.warn(&format!(
+            "cannot fetch {package}, which a directive runs: {failed}; a tool of the module is fetched and verified with \
+             it: go get -tool {path}@{version}, then go tool {}",
+            path.rsplit('/').next().unwrap_or(path)
+        ));
+    }
 }
 
 /// Fetches a toolchain, which go checks against the checksum database whatever its settings say.

@@ -166,6 +166,7 @@ fn steps(
         return Ok(Ended::Planned);
     }
     fetch::missing(&project, &mut host, &prepared, &toolchain)?;
+    fetch::of_directives(&project, &mut host, &prepared, &toolchain);
     let races = race::prepare(&project, &mut host, &mut prepared, &toolchain, command)?;
     if races.is_none() {
         cgo::refuse(&project, &mut host, &prepared, &toolchain, command)?;

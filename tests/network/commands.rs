@@ -48,3 +48,34 @@ fn a_tool_that_is_missing_is_fetched_first_and_runs_without_network() {
         ended.says("fetched and run true");
     }
 }
+
+/// Directives run without network: what they name is fetched before, and needs no checksum database then.
+#[test]
+fn what_directives_run_by_its_version_is_fetched_first() {
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let scene = with_program(env);
+        for version in ["v1.0.0", "latest"] {
+            let directive =
+                format!("package main\n\n//go:generate go run example.test/tools/say@{version}\n");
+            scene.site.file("generate.go", &directive);
+            scene.settle();
+            scene.site.warm_cache_of_home();
+            let ended = scene.run(&[], &["go", "generate"]).expect(0);
+            ended.says("fetched and run true");
+            scene.forget();
+        }
+    }
+}
+
+#[test]
+fn what_a_directive_runs_and_cannot_be_fetched_is_named_with_what_helps() {
+    let scene = with_program(Env::User);
+    let directive = "package main\n\n//go:generate go run example.test/none/x@v1.0.0\n";
+    scene.site.file("generate.go", directive);
+    scene.settle();
+    let ended = scene.run(&[], &["go", "generate"]);
+    assert_ne!(ended.status, 0);
+    ended
+        .says("cannot fetch example.test/none/x@v1.0.0")
+        .says("go get -tool example.test/none/x@v1.0.0");
+}

@@ -29,6 +29,15 @@ impl Site {
         seed(&cache, is_root().then_some(owner));
     }
 
+    /// A value of `--cache-dir` for this project alone, where Go's own packages are compiled and nothing else.
+    pub fn cache_apart(&self) -> PathBuf {
+        let (_, owner, _) = self.inside();
+        let folder = self.root.join("cache");
+        own(&folder, owner);
+        seed(&folder.join("go-build"), is_root().then_some(owner));
+        folder
+    }
+
     /// As [`Site::warm_own_cache`], where a run names no folder for caches and its user has a home.
     pub fn warm_cache_of_home(&self) {
         let cache = self.home.join(".cache/gosandbox/programs");

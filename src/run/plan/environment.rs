@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::super::direct::Fetch;
 use super::super::what::What;
-use super::super::{caches, way};
+use super::super::{caches, certificates, way};
 use super::Prepared;
 use crate::files::look;
 use crate::go::environment::{self, Environment};
@@ -95,6 +95,7 @@ impl Prepared<'_> {
         self.add_compiler(&mut made, own)?;
         if cage == Cage::Program {
             self.keep_tools_caches(&mut made);
+            self.serve_module_cache(&mut made);
         }
         if cage == Cage::Tool {
             // Apart from the programs' temporary folder: what go builds there is not theirs to write.
@@ -104,6 +105,26 @@ impl Prepared<'_> {
             made.pairs.sort();
         }
         Ok(made)
+    }
+
+    /// Go commands that programs run take modules from the module cache alone, also by `latest`. All that is there was
+    /// verified when it was fetched, and the checksum database cannot be reached.
+    fn serve_module_cache(&self, environment: &mut Environment) {
+        let fetched = self.caches.gomodcache.join("cache/download");
+        let proxy = format!("{},off", crate::paths::file_url(&fetched));
+        let set = [("GOPROXY", proxy.as_str()), ("GOSUMDB", "off")];
+        environment
+            .pairs
+            .retain(|(name, _)| set.iter().all(|(own, _)| name != own));
+        let set = set.map(|(name, value)| (name.into(), value.into()));
+        environment.pairs.extend(set);
+        environment.pairs.sort();
+    }
+
+    /// The system's certificates. Code of the source that asks for them finds them without a network too.
+    pub(super) fn certificates(&self, runs_source: bool, reaches_hosts: bool) -> Option<PathBuf> {
+        let find = || certificates::find(self.session, reaches_hosts);
+        (runs_source || reaches_hosts).then(find).flatten()
     }
 
     /// Linters and other tools keep what they know of the project, as the go command does. It is the project's own:

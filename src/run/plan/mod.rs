@@ -23,7 +23,7 @@ use super::caches::Caches;
 use super::direct::{self, Fetch};
 use super::identity::Who;
 use super::what::What;
-use super::{Session, caches, certificates, ports, programs, request, scratch, tools, way};
+use super::{Session, caches, ports, programs, request, scratch, tools, way};
 use crate::files::look;
 use crate::go::command::{self, GoCommand, Programs};
 use crate::go::toolchain::Toolchain;
@@ -214,12 +214,10 @@ impl<'a> Prepared<'a> {
         };
         let mut environment = self.environment(own, cage, way, hosts.as_deref(), project)?;
         let reaches_hosts = way == Some(Way::Hosts) || program_way.is_some();
-        // Code that asks for the system's certificates finds them without a network too.
-        let looks = reaches_hosts || wraps.is_some() || cage == Cage::Program;
-        let certificates = looks.then(|| certificates::find(self.session, reaches_hosts));
-        let certificates = certificates.flatten();
-        let shown = certificates.as_deref();
-        let shown = shown.map(|path| shown_at(host, path).to_owned());
+        let runs_source = wraps.is_some() || cage == Cage::Program;
+        let certificates = self.certificates(runs_source, reaches_hosts);
+        let shown = certificates.as_deref().map(|path| shown_at(host, path));
+        let shown = shown.map(Path::to_owned);
         if let (Some(Way::Hosts), Some(shown)) = (way, &shown) {
             programs::set_certificates(&mut environment, shown);
         }
