@@ -80,6 +80,7 @@ pub fn gateway(upstream: &Upstream) -> (Gateway, String) {
         network: Network::default(),
         token: "token".to_owned(),
         direct: None,
+        ssh: Default::default(),
         caller: Caller::default(),
         audit: Log::new(tempfile::tempfile().expect("a log"), "bench"),
         progress: None,

@@ -53,6 +53,19 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> u8 {
     if let Some(stand_in) = launch::compiler::called() {
         return compiler(&stand_in, &argv.collect::<Vec<_>>());
     }
+    if argv
+        .peek()
+        .is_some_and(|word| word == crate::plan::way::SSH_WORD)
+    {
+        let words: Vec<OsString> = argv.skip(1).collect();
+        return match launch::ssh::stand_in(&words, io::stdin(), &mut io::stdout()) {
+            Ok(()) => 0,
+            Err(error) => {
+                print_lines(&format!("ssh: {error}"));
+                REFUSED
+            }
+        };
+    }
     if let Err(error) = launch::sanitise_descriptors() {
         let failed = anyhow::Error::from(error).context("cannot make sure of the descriptors");
         terminal::refused(&run::refused(&failed), &[]);

@@ -133,7 +133,10 @@ fn one(
     service: Service,
     body: &mut [u8],
 ) -> bool {
-    let path = below_token(&request.target, &shared.token);
+    let path = match request.by_name {
+        true => has_token(shared, request).then(|| request.target.trim_start_matches('/')),
+        false => below_token(&request.target, &shared.token),
+    };
     // Without the token nothing is told, not even that it is missing.
     let (Some(path), Service::ModulesAndTunnel) = (path, service) else {
         stranger(shared, &request.target);
@@ -185,7 +188,7 @@ fn connect(
         Service::Programs { user } => user.is_none_or(|user| peer::is(stream, user)),
     };
     if known {
-        return tunnel::serve(shared, stream, &request.target, early);
+        return tunnel::serve(shared, stream, request, early);
     }
     stranger(shared, &request.target);
     let head = "HTTP/1.1 407 Proxy Authentication Required\r\n\

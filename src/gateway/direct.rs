@@ -16,11 +16,11 @@ use crate::web::upstream::Upstream;
 
 /// Who fetches modules from their repositories. It may be asked by several threads.
 pub trait Direct: Debug + Send + Sync {
-    /// Fetches, and returns what the go command says of it in JSON.
+    /// Fetches. What the go command says of it in JSON, and what was refused on the way.
     ///
     /// # Errors
     /// Nothing was fetched: why, in words for the user.
-    fn fetch(&self, wanted: &Wanted<'_>) -> Result<Vec<u8>, String>;
+    fn fetch(&self, wanted: &Wanted<'_>) -> Result<(Vec<u8>, String), String>;
 
     /// The folder in which modules lie then, as in GOMODCACHE.
     fn folder(&self) -> &Path;
@@ -113,18 +113,22 @@ fn ask(shared: &Shared, wanted: &Wanted<'_>) -> Result<Said, Failure> {
         return Err(missing("cannot be fetched here"));
     };
     let (Wanted::Versions(module) | Wanted::Files(module, _)) = wanted;
-    let said = direct.fetch(wanted).map_err(|why| failure(module, &why))?;
+    let (said, refused) = direct.fetch(wanted).map_err(|why| failure(module, &why))?;
     let said: Said = serde_json::from_slice(&said)
         .map_err(|error| failure(module, &format!("go says what nobody understands: {error}")))?;
     match said.error {
         None if !said.version.is_empty() => Ok(said),
         None => Err(missing("has no version")),
-        Some(Told::Text(text) | Told::Object { text }) if says_missing(&text) => {
+        Some(Told::Text(text) | Told::Object { text })
+            if refused.is_empty() && says_missing(&text) =>
+        {
             let mut failure = missing("Not Found");
             failure.detail = Some(lines(&text));
             Err(failure)
         }
-        Some(Told::Text(text) | Told::Object { text }) => Err(failure(module, &text)),
+        Some(Told::Text(text) | Told::Object { text }) => {
+            Err(failure(module, &format!("{}\n{refused}", text.trim_end())))
+        }
     }
 }
 
@@ -141,7 +145,8 @@ fn says_missing(text: &str) -> bool {
         "unknown revision",
         "malformed module path",
     ];
-    WORDS.iter().any(|words| text.contains(words))
+    // A git that could not ask is something else, whatever go makes of it.
+    !text.contains("exit status") && WORDS.iter().any(|words| text.contains(words))
 }
 
 fn missing(why: &str) -> Failure {
@@ -173,5 +178,6 @@ fn failure(module: &str, why: &str) -> Failure {
 }
 
 fn lines(text: &str) -> String {
-    text.lines().map(clean).collect::<Vec<_>>().join("\n")
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.map(clean).collect::<Vec<_>>().join("\n")
 }

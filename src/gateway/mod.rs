@@ -19,6 +19,7 @@ mod route;
 mod rules;
 mod server;
 mod service;
+mod ssh;
 mod sumdb;
 mod transfer;
 mod tunnel;
@@ -30,6 +31,7 @@ pub use self::direct::{Direct, Wanted};
 pub use self::outside::ChecksumDatabase;
 pub use self::relay::{Passed, Program, Relay, RelayConfig, RelayHandle};
 use self::server::Shared;
+pub use self::ssh::SshCaller;
 use crate::policy::{Modules, Network};
 use crate::record::Log;
 use crate::refusal::{Code, Refuse};
@@ -49,6 +51,8 @@ pub struct Config {
     pub caller: Caller,
     /// Who fetches modules that come directly from their repositories.
     pub direct: Option<Arc<dyn Direct>>,
+    /// What ssh has of the caller's, where repositories are reached by it.
+    pub ssh: SshCaller,
     /// Where every fetch and every refusal is written.
     pub audit: Log,
     /// Told of the progress, a few times a second while a download lasts, and once at its end.

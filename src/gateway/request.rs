@@ -2,6 +2,9 @@
 //!
 //! No body is ever read, so that nothing can hide in one.
 
+/// The gateway's name, as the go command asks a proxy for it.
+const MODULES: &str = "http://modules.gosandbox";
+
 /// A request's line and headers are no longer than this together.
 pub(super) const LONGEST: usize = 16 * 1024;
 
@@ -21,11 +24,20 @@ pub(super) struct Request {
     pub(super) method: Method,
     /// A path that begins with `/`, decoded; for CONNECT a host and a port, as it stands.
     pub(super) target: String,
+    /// Whether the path stood below the gateway's name, as a proxy is asked.
+    pub(super) by_name: bool,
     /// Whether the connection is used again afterwards.
     pub(super) keep_alive: bool,
     /// `Proxy-Authorization`.
     pub(super) authorization: Option<String>,
+    /// The repository that a CONNECT is for, where it is by ssh.
+    pub(super) repository: Option<String>,
+    /// Git's own protocol there.
+    pub(super) git_protocol: Option<String>,
 }
+
+/// The header of a CONNECT that names a repository: a user, and a path.
+pub(super) const REPOSITORY: &str = "Gosandbox-Repository";
 
 /// Why a request is not answered. The connection ends with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,15 +89,20 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Request, usize)>, Bad> {
     };
     let headers = Headers::read(parsed.headers)?;
     let target = parsed.path.unwrap_or_default();
+    let named = target.strip_prefix(MODULES);
+    let by_name = named.is_some() && method != Method::Connect;
     let target = match method {
         Method::Connect => target.to_owned(),
-        Method::Get | Method::Head => path(target).ok_or(Bad::Malformed)?,
+        Method::Get | Method::Head => path(named.unwrap_or(target)).ok_or(Bad::Malformed)?,
     };
     let request = Request {
         method,
         target,
+        by_name,
         keep_alive: !headers.close,
         authorization: headers.authorization,
+        repository: headers.repository,
+        git_protocol: headers.git_protocol,
     };
     Ok(Some((request, length)))
 }
@@ -126,6 +143,8 @@ fn check_bytes(bytes: &[u8]) -> Result<Option<usize>, Bad> {
 struct Headers {
     close: bool,
     authorization: Option<String>,
+    repository: Option<String>,
+    git_protocol: Option<String>,
 }
 
 impl Headers {
@@ -147,9 +166,14 @@ impl Headers {
                     .split(',')
                     .any(|word| word.trim().eq_ignore_ascii_case("close"));
             }
-            if is("proxy-authorization") {
+            let once = [
+                ("proxy-authorization", &mut read.authorization),
+                (REPOSITORY, &mut read.repository),
+                ("git-protocol", &mut read.git_protocol),
+            ];
+            if let Some((_, place)) = once.into_iter().find(|(name, _)| is(name)) {
                 let value = std::str::from_utf8(value).map_err(|_| Bad::Malformed)?;
-                if read.authorization.replace(value.to_owned()).is_some() {
+                if place.replace(value.to_owned()).is_some() {
                     return Err(Bad::Malformed);
                 }
             }
@@ -214,6 +238,24 @@ mod tests {
         for cut in 0..length {
             assert_eq!(parse(&text[..cut]), Ok(None), "{cut}");
         }
+    }
+
+    #[test]
+    fn a_path_may_stand_below_the_gateways_own_name_and_no_other() {
+        let text = b"GET http://modules.gosandbox/a.b/@v/list HTTP/1.1\r\nHost: h\r\n\r\n";
+        let (request, _) = parse(text).expect("good").expect("whole");
+        assert!(request.by_name && request.target == "/a.b/@v/list");
+        for bad in [
+            "http://modules.gosandbox",
+            "http://modules.gosandbox:80/a",
+            "http://modules.gosandbox.example/a",
+            "http://modules.gosandbox@example/a",
+            "http://MODULES.gosandbox/a",
+            "https://modules.gosandbox/a",
+        ] {
+            assert_eq!(target(bad), None, "{bad}");
+        }
+        assert!(get("/a").is_ok_and(|it| it.is_some_and(|(it, _)| !it.by_name)));
     }
 
     #[test]

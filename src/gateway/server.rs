@@ -14,7 +14,7 @@ use super::count::Counts;
 use super::rules::Rules;
 use super::sumdb::Database;
 use super::tunnel::Hosts;
-use super::{Config, Direct, Error, Limits, Service, Summary, connection};
+use super::{Config, Direct, Error, Limits, Service, SshCaller, Summary, connection};
 use crate::record::Log;
 use crate::web::client::{self, Client};
 use crate::web::credentials::Credentials;
@@ -40,6 +40,7 @@ pub(super) struct Shared {
     pub(super) sumdb: Option<Database>,
     /// Who fetches modules that no upstream is asked for.
     pub(super) direct: Option<Arc<dyn Direct>>,
+    pub(super) ssh: SshCaller,
     pub(super) hosts: Hosts,
     pub(super) audit: Log,
     pub(super) counts: Counts,
@@ -94,6 +95,7 @@ impl Shared {
             ages: Ages::default(),
             sumdb,
             direct: config.direct,
+            ssh: config.ssh,
             hosts: Hosts::new(&config.network)?,
             audit: config.audit,
             counts: Counts::new(config.progress),

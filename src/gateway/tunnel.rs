@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::connection::{Open, respond};
 use super::hello::{self, Hello};
-use super::{Error, Shared};
+use super::request::Request;
+use super::{Error, Shared, ssh};
 use crate::policy::Network;
 use crate::record::{By, Event, EventKind};
 use crate::refusal::Code;
@@ -26,6 +27,8 @@ pub(super) struct Hosts {
     named: Vec<(String, u16, String)>,
     /// Whether their names may lead to any address.
     anywhere: bool,
+    /// Hosts with repositories that are reached by ssh.
+    ssh: Vec<(String, u16)>,
 }
 
 impl Hosts {
@@ -39,6 +42,7 @@ impl Hosts {
         Ok(Hosts {
             named: network.allow.iter().map(host).collect::<Result<_, _>>()?,
             anywhere: network.anywhere,
+            ssh: network.ssh.iter().filter_map(|text| target(text)).collect(),
         })
     }
 
@@ -62,11 +66,21 @@ fn target(text: &str) -> Option<(String, u16)> {
 }
 
 /// Serves a CONNECT: what came with it, and then both ways until one side ends.
-pub(super) fn serve(shared: &Arc<Shared>, client: &mut TcpStream, asked: &str, early: &[u8]) {
-    let Some((host, port)) = target(asked) else {
+pub(super) fn serve(shared: &Arc<Shared>, client: &mut TcpStream, request: &Request, early: &[u8]) {
+    let Some((host, port)) = target(&request.target) else {
         return respond(client, 400, "Bad Request");
     };
     let name = format!("{host}:{port}");
+    if let Some(repository) = &request.repository {
+        if !shared.hosts.ssh.contains(&(host.clone(), port)) {
+            return refuse(shared, client, &name, "names no repositories there by ssh");
+        }
+        let protocol = request.git_protocol.as_deref();
+        return match ssh::Asked::parse(repository, &host, port) {
+            Some(asked) => ssh::serve(shared, client, &asked, protocol, early),
+            None => respond(client, 400, "Bad Request"),
+        };
+    }
     if shared.hosts.find(&host, port).is_none() {
         return refuse(shared, client, &name, "does not name it");
     }

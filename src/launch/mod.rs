@@ -38,6 +38,7 @@ mod running;
 pub mod scratch;
 mod seed;
 mod sockets;
+pub mod ssh;
 pub mod streams;
 mod supervised;
 pub mod supervisor;

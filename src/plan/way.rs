@@ -43,6 +43,9 @@ pub fn is_own_port(port: u16) -> bool {
     port == PORT || port == PROGRAMS_PORT
 }
 
+/// The first word of the launcher's own command line where it stands in for ssh in a cage.
+pub const SSH_WORD: &str = "__ssh";
+
 /// Stands for the gateway's address and port.
 const ADDRESS: &str = "{gateway}";
 /// Stands for the token.
@@ -56,9 +59,17 @@ const VARIABLES: [&str; 5] = [
     "https_proxy",
 ];
 
-/// The value of GOPROXY.
-pub fn modules() -> String {
-    format!("http://{ADDRESS}/{TOKEN}")
+/// The name of the gateway in GOPROXY. Nothing resolves it: the go command finds it by `HTTP_PROXY`.
+pub const MODULES: &str = "http://modules.gosandbox";
+
+/// The value of GOPROXY. The go command prints it, so that the token is not in it where it can be elsewhere: with a net
+/// namespace of the run's own, [`hosts`] is the value of `HTTP_PROXY`. Without one that would be another value with each
+/// run, by which go would keep results of tests apart that look for a proxy; the token there is one for this run.
+pub fn modules(own_network: bool) -> String {
+    match own_network {
+        true => MODULES.to_owned(),
+        false => format!("http://{ADDRESS}/{TOKEN}"),
+    }
 }
 
 /// The value of `HTTPS_PROXY` and `HTTP_PROXY`.
@@ -96,7 +107,9 @@ mod tests {
             let filled = fill(name.as_ref(), value.as_ref(), "127.0.0.1:1", "secret");
             filled.into_string().unwrap()
         };
-        assert_eq!(fill("GOPROXY", &modules()), "http://127.0.0.1:1/secret");
+        let shared = fill("GOPROXY", &modules(false));
+        assert_eq!(shared, "http://127.0.0.1:1/secret");
+        assert_eq!(fill("GOPROXY", &modules(true)), MODULES);
         assert_eq!(
             fill("HTTPS_PROXY", &hosts()),
             "http://gosandbox:secret@127.0.0.1:1"

@@ -168,6 +168,9 @@ pub struct Network {
     /// of upstreams may. No profile says it: it holds where modules are fetched from their own hosts.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub anywhere: bool,
+    /// `HOST:PORT` at which git repositories are reached by ssh, which runs outside. No profile says it either.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ssh: Vec<String>,
 }
 
 impl Network {

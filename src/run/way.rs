@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::caches::{self, Caches};
 use super::{Session, token};
 use crate::files::look;
-use crate::gateway::{self, Caller, Config};
+use crate::gateway::{self, Caller, Config, SshCaller};
 use crate::go::command::GoCommand;
 use crate::host::Host;
 use crate::launch::gate::Gate;
@@ -99,6 +99,10 @@ pub(super) fn config(session: &Session<'_>, policy: &Policy, token: String) -> C
         token,
         caller: caller(session),
         direct: None,
+        ssh: SshCaller {
+            home: session.home.clone(),
+            agent: session.variable("SSH_AUTH_SOCK").cloned(),
+        },
         audit: Log::default(),
         progress: session.console.progress(),
     }

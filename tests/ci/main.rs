@@ -168,3 +168,28 @@ fn the_template_runs_go_in_gosandbox_in_a_container_and_on_a_shell_runner() {
         job(site, &named, script).expect(0).says("PASS");
     }
 }
+
+#[test]
+fn services_of_the_job_are_reached_where_the_workflow_names_them() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _gone = std::io::Write::write_all(&mut stream, b"ready\n");
+        }
+    });
+    for env in RUNNERS {
+        let mut runner = Runner::new(env);
+        let test = include_str!("../fixtures/ci/service_test.go");
+        runner.site.file("service_test.go", test);
+        let address = format!("--env SERVICE=127.0.0.1:{port}");
+        let run = ("run", "go test -count=1 -v -run TestService ./...");
+        let named = format!("{address} --service {port}");
+        let ended = runner.action(&[run, ("options", &named)]).expect(0);
+        ended.says("SERVICE ready");
+        runner
+            .action(&[run, ("options", &address)])
+            .expect(1)
+            .says("SERVICE out of reach");
+    }
+}

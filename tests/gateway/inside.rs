@@ -76,6 +76,7 @@ impl Inside {
         };
         let config = Config {
             direct: None,
+            ssh: Default::default(),
             modules,
             network,
             token: TOKEN.to_owned(),

@@ -16,6 +16,7 @@ mod dns;
 #[path = "../gateway/proxy.rs"]
 mod proxy;
 mod server;
+mod ssh;
 mod withheld;
 
 use support::write;

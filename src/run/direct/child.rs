@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 use super::super::identity;
-use super::super::plan::{Prepared, shown_at};
+use super::super::plan::{Prepared, launcher, shown_at};
 use super::super::{
     Command, Console, Project, Request, Session, certificates, loose, scratch, start,
 };
@@ -25,9 +25,10 @@ use crate::plan::own::OwnFiles;
 use crate::plan::{self, Setting};
 use crate::policy::Cage;
 use crate::profile::{Overrides, Selection};
+use crate::refusal::shell_word;
 
 /// Variables of the caller's that count for a fetch: where things are, and the way out.
-const KEPT: [&str; 19] = [
+const KEPT: [&str; 20] = [
     "HOME",
     "HTTPS_PROXY",
     "HTTP_PROXY",
@@ -37,6 +38,7 @@ const KEPT: [&str; 19] = [
     "NETRC",
     "NO_PROXY",
     "PATH",
+    "SSH_AUTH_SOCK",
     "SSL_CERT_DIR",
     "SSL_CERT_FILE",
     "TMPDIR",
@@ -170,11 +172,11 @@ impl Fetch {
             authorities.push_str(&String::from_utf8_lossy(&look::read(system)?));
         }
         Ok(Fetch {
-            variables: variables(order),
+            variables: variables(order)?,
             netrc,
             authorities,
             certificates: system,
-            programs: programs(),
+            programs: programs(!order.policy.network.ssh.is_empty())?,
         })
     }
 
@@ -229,19 +231,29 @@ impl Fetch {
 /// The file in HOME that holds all certificates, where some stand beside the system's.
 const AUTHORITIES: &str = ".authorities.pem";
 
-fn programs() -> Vec<PathBuf> {
+fn programs(ssh: bool) -> anyhow::Result<Vec<PathBuf>> {
     let folders = GIT_FOLDERS.map(Path::new);
     let folder = folders.into_iter().find(|folder| look::is_dir(folder));
     let own = folder.map(|folder| GIT_PROGRAMS.map(|name| folder.join(name)));
     let own = own.into_iter().flatten().filter(|path| look::exists(path));
-    std::iter::once("git".into()).chain(own).collect()
+    // git starts the command for ssh by a shell.
+    let mut all: Vec<PathBuf> = std::iter::once("git".into()).chain(own).collect();
+    if ssh {
+        all.extend([launcher()?, "sh".into()]);
+    }
+    Ok(all)
 }
 
 /// Variables for go and git. What is not named here is as in every tool cage: no configuration of the system's
 /// or a user's, no prompt.
-fn variables(order: &Order) -> Vec<(OsString, OsString)> {
-    let protocol = if order.ssh { "https:ssh" } else { "https" };
-    let settings = [
+fn variables(order: &Order) -> anyhow::Result<Vec<(OsString, OsString)>> {
+    let hosts = &order.policy.network.ssh;
+    let protocol = if hosts.is_empty() {
+        "https"
+    } else {
+        "https:ssh"
+    };
+    let mut settings: Vec<(String, String)> = [
         ("core.hooksPath", "/dev/null"),
         ("core.fsmonitor", "false"),
         ("core.askPass", ""),
@@ -255,7 +267,20 @@ fn variables(order: &Order) -> Vec<(OsString, OsString)> {
         ("protocol.allow", "never"),
         ("protocol.https.allow", "always"),
         ("submodule.recurse", "false"),
-    ];
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .into();
+    if !hosts.is_empty() {
+        settings.push(("protocol.ssh.allow".to_owned(), "always".to_owned()));
+    }
+    for host in hosts {
+        // Also where the host itself names the repository by https.
+        let name = host.split(':').next().unwrap_or(host);
+        settings.push((
+            format!("url.ssh://git@{host}/.insteadOf"),
+            format!("https://{name}/"),
+        ));
+    }
     let mut pairs: Vec<(String, String)> = [
         ("GIT_ALLOW_PROTOCOL", protocol),
         ("GIT_ASKPASS", "/bin/false"),
@@ -269,18 +294,27 @@ fn variables(order: &Order) -> Vec<(OsString, OsString)> {
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into();
+    if !hosts.is_empty() {
+        let launcher = launcher()?;
+        let launcher = launcher
+            .to_str()
+            .context("gosandbox lies in a folder whose name is no text")?;
+        let stand_in = format!("{} {}", shell_word(launcher), plan::way::SSH_WORD);
+        pairs.push(("GIT_SSH_COMMAND".to_owned(), stand_in));
+        pairs.push(("GIT_SSH_VARIANT".to_owned(), "ssh".to_owned()));
+    }
     pairs.push(("GOPRIVATE".to_owned(), order.patterns.join(",")));
     pairs.push(("GIT_CONFIG_COUNT".to_owned(), settings.len().to_string()));
     for (at, (key, value)) in settings.into_iter().enumerate() {
-        pairs.push((format!("GIT_CONFIG_KEY_{at}"), key.to_owned()));
-        pairs.push((format!("GIT_CONFIG_VALUE_{at}"), value.to_owned()));
+        pairs.push((format!("GIT_CONFIG_KEY_{at}"), key));
+        pairs.push((format!("GIT_CONFIG_VALUE_{at}"), value));
     }
     let proxy = plan::way::hosts();
     for name in ["HTTPS_PROXY", "https_proxy"] {
         pairs.push((name.to_owned(), proxy.clone()));
     }
-    pairs
-        .into_iter()
+    let pairs = pairs.into_iter();
+    Ok(pairs
         .map(|(name, value)| (name.into(), value.into()))
-        .collect()
+        .collect())
 }

@@ -22,7 +22,7 @@ use super::identity::Who;
 use super::{Session, caches};
 use crate::gateway::{self, Wanted};
 use crate::go::toolchain::Toolchain;
-use crate::policy::{Network, Policy, Reach};
+use crate::policy::{Network, Policy, Reach, Transport};
 
 /// The first word of a launcher's command line that fetches for another one.
 pub const WORD: &str = "__direct";
@@ -40,8 +40,6 @@ struct Order {
     policy: Policy,
     /// The patterns of modules, as git's and go's own rules name them.
     patterns: Vec<String>,
-    /// How git speaks.
-    ssh: bool,
     /// The folder of its caches.
     #[serde(with = "crate::paths")]
     caches: PathBuf,
@@ -116,6 +114,11 @@ fn policy_of(policy: &Policy, who: &Who) -> Policy {
     policy
 }
 
+/// A host without its port.
+fn name_of(host: &str) -> String {
+    host.split(':').next().unwrap_or(host).to_owned()
+}
+
 impl Fetcher {
     /// What one fetch is told.
     fn order(&self, wanted: &Wanted<'_>) -> Result<Order, String> {
@@ -127,7 +130,19 @@ impl Fetcher {
             .filter(|(pattern, _)| crate::policy::pattern::matches(pattern, module));
         let found = found.max_by_key(|(one, _)| (one.matches('/').count(), one.len()));
         let (pattern, found) = found.ok_or("no line of modules.private names it")?;
-        policy.network.allow.clone_from(&found.hosts);
+        let is_ssh = found.transport == Transport::Ssh;
+        // A host's port is that of what git speaks; where a repository is, is asked by https.
+        policy.network.allow = match is_ssh {
+            false => found.hosts.clone(),
+            true => found.hosts.iter().map(|host| name_of(host)).collect(),
+        };
+        if is_ssh {
+            let with_port = |host: &String| match host.contains(':') {
+                true => host.clone(),
+                false => format!("{host}:22"),
+            };
+            policy.network.ssh = found.hosts.iter().map(with_port).collect();
+        }
         let words = match wanted {
             Wanted::Versions(module) => {
                 let module = format!("{module}@latest");
@@ -144,7 +159,6 @@ impl Fetcher {
         Ok(Order {
             policy,
             patterns: vec![pattern.clone()],
-            ssh: found.transport == crate::policy::Transport::Ssh,
             caches: self.caches.clone(),
             goroot: self.goroot.clone(),
             words,
@@ -179,7 +193,7 @@ impl Fetcher {
 }
 
 impl gateway::Direct for Fetcher {
-    fn fetch(&self, wanted: &Wanted<'_>) -> Result<Vec<u8>, String> {
+    fn fetch(&self, wanted: &Wanted<'_>) -> Result<(Vec<u8>, String), String> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let mut child = self.start(&self.order(wanted)?)?;
         let errors = child.stderr.take();
@@ -197,10 +211,15 @@ impl gateway::Direct for Fetcher {
         let output = output.unwrap_or_default();
         let errors = errors.join().unwrap_or_default();
         // Go says in JSON what it cannot download, and then ends with 1.
-        match output.starts_with(b"{") {
-            true => Ok(output),
-            false => Err(String::from_utf8_lossy(&errors).into_owned()),
+        let errors = String::from_utf8_lossy(&errors).into_owned();
+        if !output.starts_with(b"{") {
+            return Err(errors);
         }
+        let own = errors
+            .lines()
+            .filter(|line| line.starts_with("gosandbox: "));
+        let own: Vec<&str> = own.collect();
+        Ok((output, own.join("\n")))
     }
 
     fn folder(&self) -> &Path {

@@ -51,9 +51,11 @@ impl Prepared<'_> {
         hosts: Option<&str>,
         project: &Project,
     ) -> anyhow::Result<Environment> {
-        let proxy = match way {
-            Some(Way::Modules) if way::has_upstreams(self.policy) => plan::way::modules(),
-            _ => way::folders(project),
+        let own_network = own.wrapper.is_some();
+        let by_gateway = way == Some(Way::Modules) && way::has_upstreams(self.policy);
+        let proxy = match by_gateway {
+            true => plan::way::modules(own_network),
+            false => way::folders(project),
         };
         let (home, tmp) = own.of_cage(cage);
         let program_cache = caches::of_programs(&self.caches);
@@ -84,6 +86,12 @@ impl Prepared<'_> {
             add_flags: &self.add_flags,
             stamping: &self.stamping,
         })?;
+        if by_gateway && own_network && cage == Cage::Tool {
+            made.pairs.retain(|(name, _)| name != "HTTP_PROXY");
+            let proxy = ("HTTP_PROXY".into(), plan::way::hosts().into());
+            made.pairs.push(proxy);
+            made.pairs.sort();
+        }
         self.add_callers_own(&mut made, project);
         if self.cgo.shows {
             let cgo = made

@@ -17,6 +17,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use self::compiler::Cgo;
+pub(super) use self::prepare::launcher;
 use self::tree::leave_to_stage;
 use super::audit::Audit;
 use super::caches::Caches;
@@ -204,14 +205,7 @@ impl<'a> Prepared<'a> {
             _ => Vec::new(),
         };
         let program_way = (!program_hosts.is_empty()).then(plan::way::programs_hosts);
-        // Without a net namespace the command has the same one: go hashes its own value of a variable that
-        // a test reads, and the other is a new one each time.
-        let hosts = match &program_way {
-            Some(way) if host.namespaces.is_err() => Some(way.clone()),
-            _ => way
-                .filter(|_| !self.policy.network.allow.is_empty())
-                .map(|_| plan::way::hosts()),
-        };
+        let hosts = self.proxy(host, way, program_way.as_ref());
         let mut environment = self.environment(own, cage, way, hosts.as_deref(), project)?;
         let reaches_hosts = way == Some(Way::Hosts) || program_way.is_some();
         let runs_source = wraps.is_some() || cage == Cage::Program;
@@ -268,6 +262,17 @@ impl<'a> Prepared<'a> {
             seed: self.seed.clone(),
             terminal: (wraps.is_some() || cage == Cage::Program) && streams::has_terminal(),
         })
+    }
+
+    /// Where the command finds the tunnel to hosts. Without a net namespace that is where its programs do: go hashes its
+    /// own value of a variable that a test reads, and the other is a new one each time.
+    fn proxy(&self, host: &Host, way: Option<Way>, programs: Option<&String>) -> Option<String> {
+        match programs {
+            Some(way) if host.namespaces.is_err() => Some(way.clone()),
+            _ => way
+                .filter(|_| !self.policy.network.allow.is_empty())
+                .map(|_| plan::way::hosts()),
+        }
     }
 
     /// The toolchain as the plan's project has it.

@@ -115,7 +115,7 @@ fn is_outside(path: &Path, tree: Option<&Path>) -> bool {
 }
 
 /// The launcher's own executable.
-fn launcher() -> anyhow::Result<PathBuf> {
+pub(in crate::run) fn launcher() -> anyhow::Result<PathBuf> {
     std::fs::read_link("/proc/self/exe").context("cannot find gosandbox's own executable")
 }
 
