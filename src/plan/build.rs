@@ -83,10 +83,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
         landlock: ruleset(host, grants),
         filter: Filter {
             cage: run.cage,
-            options: Options {
-                debug: debugs(inputs),
-                ..filter(host, run.wraps.is_some())
-            },
+            options: filter_of_command(inputs),
         },
         supervision,
         checks: checks_of_command(inputs, closed),
@@ -200,6 +197,13 @@ pub(super) fn filter(host: &Host, wraps: bool) -> Options {
         pid_namespace: namespaces,
         ipc_namespace: namespaces,
         debug: false,
+    }
+}
+
+fn filter_of_command(inputs: &Inputs<'_>) -> Options {
+    Options {
+        debug: debugs(inputs),
+        ..filter(inputs.host, inputs.run.wraps.is_some())
     }
 }
 
