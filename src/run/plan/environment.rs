@@ -133,6 +133,6 @@ impl Prepared<'_> {
             to,
             stamp,
         };
-        (!look::exists(&seed.to.join(&seed.stamp))).then_some(seed)
+        (!look::exists(seed.to.join(&seed.stamp))).then_some(seed)
     }
 }
