@@ -25,6 +25,7 @@ fn main() {
                 signals,
                 pid_namespace: network == Network::Namespace,
                 ipc_namespace: network == Network::Namespace,
+                debug: false,
             };
             let build = || compile(&table(cage, black_box(&options)), Arch::X86_64);
             let start = Instant::now();

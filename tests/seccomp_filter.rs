@@ -49,7 +49,7 @@ fn every_option() -> Vec<(Cage, Options)> {
     for cage in [Cage::Tool, Cage::Program] {
         for network in [Network::Namespace, Network::None, Network::Notify] {
             for signals in [Signals::Scoped, Signals::Group, Signals::Notify] {
-                for bits in 0..16 {
+                for bits in 0..32 {
                     let options = Options {
                         nesting: bits & 1 != 0,
                         network,
@@ -57,6 +57,7 @@ fn every_option() -> Vec<(Cage, Options)> {
                         signals,
                         pid_namespace: bits & 4 != 0,
                         ipc_namespace: bits & 8 != 0,
+                        debug: bits & 16 != 0,
                     };
                     all.push((cage, options));
                 }

@@ -83,7 +83,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
         landlock: ruleset(host, grants),
         filter: Filter {
             cage: run.cage,
-            options: filter(host, run.wraps.is_some()),
+            options: filter_of_command(inputs),
         },
         supervision,
         checks: checks_of_command(inputs, closed),
@@ -196,7 +196,25 @@ pub(super) fn filter(host: &Host, wraps: bool) -> Options {
         },
         pid_namespace: namespaces,
         ipc_namespace: namespaces,
+        debug: false,
     }
+}
+
+fn filter_of_command(inputs: &Inputs<'_>) -> Options {
+    Options {
+        debug: debugs(inputs),
+        ..filter(inputs.host, inputs.run.wraps.is_some())
+    }
+}
+
+/// Whether programs of the run trace others. User namespaces or Landlock must say which: without them a program would
+/// trace whatever the same user has running.
+pub(super) fn debugs(inputs: &Inputs<'_>) -> bool {
+    let Inputs {
+        policy, host, run, ..
+    } = *inputs;
+    let is_bounded = host.namespaces.is_ok() || host.landlock.is_ok();
+    policy.programs.debug && is_bounded && run.cages().any(|cage| cage == Cage::Program)
 }
 
 /// Where no layer holds files, the guarantees say so, and there is nothing to show.

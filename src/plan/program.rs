@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::build::{checks, filter};
+use super::build::{checks, debugs, filter};
 use super::grants::{Programs, ruleset};
 use super::inputs::{Error, Inputs};
 use super::own::{OWN_MOUNT, OwnFiles, PROGRAM_ROOT, USUAL_TMP};
@@ -30,6 +30,7 @@ pub(super) fn program(
     writable_mounts.extend(programs.written().cloned());
     let mut options = filter(host, false);
     options.nesting = false;
+    options.debug = debugs(inputs);
     let mut plan = ProgramPlan {
         digest: String::new(),
         nest: view,

@@ -110,6 +110,7 @@ impl Policy {
                 cgo: Cgo::Refuse,
                 stamping: false,
                 race: false,
+                debug: false,
                 allow_flags: Vec::new(),
             },
             modules: Modules::closed(),
@@ -232,6 +233,9 @@ pub struct Programs {
     /// Whether `-race` builds: with Go's own cgo packages compiled beforehand, apart from the source.
     #[serde(default)]
     pub race: bool,
+    /// Whether programs may trace (ptrace(2)) the programs that they start, as debuggers do.
+    #[serde(default)]
+    pub debug: bool,
     /// go command flags such as `-toolexec`, `-exec` or `-mod=mod` that the profile lets through.
     pub allow_flags: Vec<String>,
 }

@@ -23,6 +23,7 @@ pub enum Key {
     Cgo,
     Stamping,
     Race,
+    Debug,
     AllowFlags,
     Upstreams,
     ChecksumDatabase,
@@ -67,7 +68,7 @@ impl Key {
         "guarantees",
     ];
 
-    const FIXED: [Key; 39] = [
+    const FIXED: [Key; 40] = [
         Key::User,
         Key::Read,
         Key::Write,
@@ -82,6 +83,7 @@ impl Key {
         Key::Cgo,
         Key::Stamping,
         Key::Race,
+        Key::Debug,
         Key::AllowFlags,
         Key::Upstreams,
         Key::ChecksumDatabase,
@@ -140,7 +142,9 @@ impl Key {
             | Key::Stage
             | Key::Direct
             | Key::KeepStaged => "files",
-            Key::Execute | Key::Cgo | Key::Stamping | Key::Race | Key::AllowFlags => "programs",
+            Key::Execute | Key::Cgo | Key::Stamping | Key::Race | Key::Debug | Key::AllowFlags => {
+                "programs"
+            }
             Key::Upstreams
             | Key::ChecksumDatabase
             | Key::AllowModules
@@ -178,6 +182,7 @@ impl Key {
             Key::Cgo => "cgo",
             Key::Stamping => "stamping",
             Key::Race => "race",
+            Key::Debug => "debug",
             Key::AllowFlags => "allow-flags",
             Key::Upstreams => "upstreams",
             Key::ChecksumDatabase => "checksum-database",

@@ -111,6 +111,7 @@ fn replace(policy: &mut Policy, value: &Value) {
         Value::Cgo(cgo) => policy.programs.cgo = *cgo,
         Value::Stamping(on) => policy.programs.stamping = *on,
         Value::Race(on) => policy.programs.race = *on,
+        Value::Debug(on) => policy.programs.debug = *on,
         Value::Upstreams(text) => policy.modules.upstreams.clone_from(text),
         Value::ChecksumDatabase(text) => policy.modules.checksum_database.clone_from(text),
         Value::MinAge(age) => policy.modules.min_age = *age,

@@ -174,6 +174,7 @@ impl Reader<'_> {
             Key::Cgo => Value::Cgo(self.word(key, node, &Cgo::ALL, Cgo::word)?),
             Key::Stamping => Value::Stamping(self.switch(key, node)?),
             Key::Race => Value::Race(self.switch(key, node)?),
+            Key::Debug => Value::Debug(self.switch(key, node)?),
             Key::AllowFlags => Value::AllowFlags(words(check::flag)?),
             Key::Upstreams => Value::Upstreams(self.text(key, node, check::upstreams)?),
             Key::ChecksumDatabase => {

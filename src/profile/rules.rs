@@ -86,6 +86,7 @@ fn values(policy: &Policy, key: Key) -> Values {
         Key::Cgo => one(policy.programs.cgo.word()),
         Key::Stamping => switch(policy.programs.stamping),
         Key::Race => switch(policy.programs.race),
+        Key::Debug => switch(policy.programs.debug),
         Key::AllowFlags => words(&policy.programs.allow_flags),
         Key::Upstreams => one(&modules.upstreams),
         Key::ChecksumDatabase => one(&modules.checksum_database),

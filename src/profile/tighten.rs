@@ -271,6 +271,10 @@ impl Pair<'_> {
                 new.programs.race && !base.programs.race,
                 "lets builds use the race detector".to_owned(),
             ),
+            Key::Debug => self.scalar(
+                new.programs.debug && !base.programs.debug,
+                "lets programs trace others".to_owned(),
+            ),
             Key::AllowFlags => {
                 let (new, base) = (&new.programs.allow_flags, &base.programs.allow_flags);
                 self.word(new, base, "allows")

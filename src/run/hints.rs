@@ -9,6 +9,7 @@ use crate::gateway::Withheld;
 use crate::go::missing;
 use crate::go::toolchain::Toolchain;
 use crate::host::Host;
+use crate::host::notification::yama_scope;
 use crate::launch::Outcome;
 use crate::plan::{Plan, Way};
 use crate::policy::Reach;
@@ -97,6 +98,9 @@ pub(super) fn after(
     if outcome.status == 0 {
         return;
     }
+    if let Some(text) = untraced(project, plan) {
+        project.session.console.warn(&text);
+    }
     let console = project.session.console;
     for text in prepared.foreign_caches() {
         console.warn(&text);
@@ -164,6 +168,26 @@ fn withheld(modules: &[Withheld]) -> Option<String> {
 /// A pattern that can be fetched directly: one that names no host has `hosts` beside it.
 fn directly(pattern: &str) -> &str {
     pattern.trim_end_matches('/')
+}
+
+/// Where a debugger has failed: what keeps it from tracing.
+fn untraced(project: &Project<'_>, plan: &Plan) -> Option<String> {
+    const TRACE: [&str; 7] = ["dlv", "gdb", "gdbserver", "lldb", "ltrace", "rr", "strace"];
+    let name = plan.command.path.file_name()?.to_str()?;
+    if !TRACE.contains(&name) {
+        return None;
+    }
+    if !project.policy.programs.debug {
+        return Some(format!(
+            "{name} may trace no program (ptrace) in profile {}; --profile dev lets it, or a profile of your own that says: \
+             programs.debug = true",
+            project.policy.name
+        ));
+    }
+    let scope = yama_scope().filter(|scope| scope != "0" && scope != "1")?;
+    Some(format!(
+        "{name} may trace no program here: kernel.yama.ptrace_scope is {scope}"
+    ))
 }
 
 /// Where the caller's Go is set up for another proxy than the policy's. It is not trusted: whoever sets

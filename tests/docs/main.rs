@@ -12,6 +12,7 @@ mod cgo;
 mod changes;
 mod ci;
 mod command_line;
+mod debug;
 mod differences;
 mod editors;
 mod environments;

@@ -21,6 +21,7 @@ fn verdicts() -> Vec<(Call, Verdict)> {
         signals: Signals::Scoped,
         pid_namespace: false,
         ipc_namespace: true,
+        debug: false,
     };
     let table = table(Cage::Tool, &options);
     Call::ALL

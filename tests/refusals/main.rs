@@ -7,6 +7,7 @@
 mod support;
 
 mod help;
+mod keys;
 mod page;
 mod rare;
 mod reached;

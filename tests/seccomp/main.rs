@@ -32,6 +32,7 @@ const OPTIONS: Options = Options {
     signals: Signals::Group,
     pid_namespace: true,
     ipc_namespace: true,
+    debug: false,
 };
 
 /// What stands in force in the helper process.

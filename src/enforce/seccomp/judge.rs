@@ -210,7 +210,7 @@ fn another_compiler_allows_and_refuses_the_same_calls() {
     ];
     let mut options = Vec::new();
     for (network, signals) in several {
-        for bits in 0..16 {
+        for bits in 0..32 {
             options.push(Options {
                 nesting: bits & 1 != 0,
                 network,
@@ -218,6 +218,7 @@ fn another_compiler_allows_and_refuses_the_same_calls() {
                 signals,
                 pid_namespace: bits & 4 != 0,
                 ipc_namespace: bits & 8 != 0,
+                debug: bits & 16 != 0,
             });
         }
     }

@@ -83,6 +83,7 @@ pub fn container_table() -> Table {
             signals: Signals::Scoped,
             pid_namespace: true,
             ipc_namespace: true,
+            debug: false,
         },
     )
 }

@@ -158,6 +158,15 @@ pub const KILL: &[Clause] = &[refuse(&[int(0, &[0])], libc::EPERM)];
 /// pidfd_send_signal: a process or a thread, not PIDFD_SIGNAL_PROCESS_GROUP (as on Linux < 6.9).
 pub const PIDFD_SEND_SIGNAL: &[Clause] = &[refuse(&[any_bit(3, 4)], libc::EINVAL)];
 
+/// PTRACE_O_SUSPEND_SECCOMP has a traced program without its filter. The kernel refuses it to a tracer that has a filter.
+const SUSPEND_SECCOMP: u64 = 1 << 21;
+/// ptrace: PTRACE_SETOPTIONS and PTRACE_SEIZE without that option, and every other request. A traced call is looked at by
+/// the filter after its tracer has changed it (Linux 4.8), and a traced program has every filter that its tracer has.
+pub const PTRACE: &[Clause] = &[refuse(
+    &[int(0, &[0x4200, 0x4206]), any_bit(3, SUSPEND_SECCOMP)],
+    libc::EPERM,
+)];
+
 const UNIX: Test = int(0, &[1]);
 const INTERNET: Test = int(0, &[2, 10]);
 /// Without SOCK_NONBLOCK and SOCK_CLOEXEC, which share the argument.

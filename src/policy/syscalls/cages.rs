@@ -128,6 +128,14 @@ pub(super) fn differences(cage: Cage, options: &Options) -> impl Iterator<Item =
         .chain(signals)
         .chain(sockets)
         .chain([
+            (
+                ptrace,
+                if options.debug {
+                    unless(arguments::PTRACE)
+                } else {
+                    EPERM
+                },
+            ),
             (socket, only(socket_clauses(&options), libc::EAFNOSUPPORT)),
             (setsockopt, unless(setsockopt_clauses(&options))),
         ])

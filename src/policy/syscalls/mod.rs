@@ -195,6 +195,9 @@ pub struct Options {
     pub pid_namespace: bool,
     /// Whether there is an ipc namespace of its own.
     pub ipc_namespace: bool,
+    /// Whether programs may trace others. Which ones, user namespaces and Landlock decide: a process of the same
+    /// domain, so that neither the go command nor init nor another program of the wrapper's is among them.
+    pub debug: bool,
 }
 
 impl Options {
@@ -206,6 +209,7 @@ impl Options {
         signals: Signals::Notify,
         pid_namespace: false,
         ipc_namespace: false,
+        debug: false,
     };
 }
 

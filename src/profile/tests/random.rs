@@ -57,6 +57,7 @@ fn lines() -> impl Strategy<Value = String> {
             format!("programs.cgo = \"{}\"", if on { "warn" } else { "refuse" }),
             format!("programs.stamping = {on}"),
             format!("programs.race = {on}"),
+            format!("programs.debug = {on}"),
             format!("modules.upstreams = \"{source}\""),
             format!("toolchain.loose = \"{loose}\""),
             format!("network.allow = {}", list(&hosts)),
@@ -148,6 +149,7 @@ fn granted(policy: &Policy) -> Vec<bool> {
     all.push(policy.programs.cgo == crate::policy::Cgo::Warn);
     all.push(policy.programs.stamping);
     all.push(policy.programs.race);
+    all.push(policy.programs.debug);
     all
 }
 

@@ -198,8 +198,7 @@ impl<'a> Prepared<'a> {
         own: &OwnFiles,
         way: Option<Way>,
     ) -> anyhow::Result<Run> {
-        let (go, cage) = (self.what.go(), self.what.cage());
-        let wraps = wraps(go);
+        let (go, cage, wraps) = (self.what.go(), self.what.cage(), wraps(self.what.go()));
         let program_hosts = match way {
             Some(Way::Modules) if wraps.is_some() => way::of_programs(self.policy),
             _ => Vec::new(),
