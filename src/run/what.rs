@@ -53,8 +53,8 @@ impl What {
         }
     }
 
-    /// Whether a command in the program cage is likely to run the go command: it does so itself, it is a shell that is told
-    /// to, or it is known to.
+    /// Whether a command in the program cage is likely to build with the go command: it is known to, or it is a shell that is
+    /// told to. What a script does is not looked at.
     pub fn runs_go(&self, arguments: &[OsString]) -> bool {
         const SHELLS: [&str; 5] = ["ash", "bash", "dash", "sh", "zsh"];
         const KNOWN: [&str; 17] = [
@@ -76,20 +76,15 @@ impl What {
             "staticcheck",
             "task",
         ];
-        let says_go = |word: &OsString| {
-            let mut words = word
-                .as_encoded_bytes()
-                .split(|byte| !byte.is_ascii_alphanumeric());
-            words.any(|word| word == b"go" || word == b"make")
-        };
-        let is_script = |word: &OsString| !word.as_encoded_bytes().starts_with(b"-");
         let program = match self {
             What::Go(_) => return true,
             What::Gofmt | What::Compiler(_) => return false,
             What::Other(program) => program.file_name().and_then(OsStr::to_str),
         };
         program.is_some_and(|name| match SHELLS.contains(&name) {
-            true => arguments.iter().any(says_go) || arguments.first().is_some_and(is_script),
+            true => arguments
+                .iter()
+                .any(|word| calls_go(&word.to_string_lossy())),
             false => KNOWN.contains(&name),
         })
     }
@@ -275,4 +270,42 @@ pub(super) fn stamping(
             .warn(&format!("no version control stamping: {reason}"));
     }
     Ok((Stamping::None, off))
+}
+
+/// Whether a shell's words call make, or the go command to build something.
+fn calls_go(script: &str) -> bool {
+    const BUILDS: [&str; 7] = ["build", "generate", "install", "list", "run", "test", "vet"];
+    let ends = |byte: char| byte.is_whitespace() || ";&|()".contains(byte);
+    let words: Vec<&str> = script.split(ends).filter(|word| !word.is_empty()).collect();
+    let calls = |pair: &[&str]| pair[0] == "go" && BUILDS.contains(&pair[1]);
+    words.contains(&"make") || words.windows(2).any(calls)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_that_is_told_to_build_calls_go() {
+        for script in [
+            "go build .",
+            "cd x && go test ./...",
+            "(go vet);",
+            "true; make -j2",
+            "make",
+        ] {
+            assert!(calls_go(script), "{script}");
+        }
+        for script in [
+            "",
+            "echo go",
+            "until [ -e out/go ]; do :; done",
+            "go version",
+            "cmake .",
+            "./go build",
+            "sh go",
+        ] {
+            assert!(!calls_go(script), "{script}");
+        }
+    }
 }

@@ -23,8 +23,8 @@ fn what_the_go_command_has_built_is_there_for_go_commands_of_programs() {
     for site in sites() {
         program(&site);
         run(&site, &["go", "build", "-o", "program", "."]).expect(0);
-        // Another program: go compiles nothing for one that is as it should be.
-        let words = ["sh", "-c", "go build -v -o other . 2>&1"];
+        // Not the same program: go compiles nothing for one that is as it should be.
+        let words = ["sh", "-c", "go build -v -o /dev/null . 2>&1"];
         let ended = run(&site, &words).expect(0);
         // The project's own package, and nothing of Go's.
         assert_eq!(ended.stdout, "example.com/m\n", "{:?}", site.env);

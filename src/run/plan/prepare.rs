@@ -57,10 +57,13 @@ impl<'a> Prepared<'a> {
         };
         let beside_caches = mapped(&who, policy, (tree.as_ref(), linked.as_ref()), &outputs);
         let sumdb = sumdb(&what, &mut caches, &who, tree.as_deref());
-        let mut mapped = beside_caches.clone();
-        mapped.extend(of_root(&caches, &who, sumdb.as_ref()));
+        let mapped = [
+            beside_caches.clone(),
+            of_root(&caches, &who, sumdb.as_ref()),
+        ]
+        .concat();
         let own_modules = way::own_modules(session, &caches);
-        let covers = stage::runs(&what).map(|_| git::covers(tree.as_deref()));
+        let covers = stage::runs(&what).map(|_| git::covers(within));
         let is_mapped = tree.as_ref().is_some_and(|tree| mapped.contains(tree));
         let (judged, opened) = judged(&caches, &who, policy, tree.as_deref(), is_mapped)?;
         let project = Project {
