@@ -57,11 +57,7 @@ impl<'a> Prepared<'a> {
         };
         let beside_caches = mapped(&who, policy, (tree.as_ref(), linked.as_ref()), &outputs);
         let sumdb = sumdb(&what, &mut caches, &who, tree.as_deref());
-        let mapped = [
-            beside_caches.clone(),
-            of_root(&caches, &who, sumdb.as_ref()),
-        ]
-        .concat();
+        let mapped = with_caches(&beside_caches, &caches, &who, sumdb.as_ref());
         let own_modules = way::own_modules(session, &caches);
         let covers = stage::runs(&what).map(|_| git::covers(within));
         let is_mapped = tree.as_ref().is_some_and(|tree| mapped.contains(tree));
@@ -110,6 +106,16 @@ impl<'a> Prepared<'a> {
             _opened: opened,
         })
     }
+}
+
+/// What appears as the sandbox user's, caches included.
+fn with_caches(
+    beside: &[PathBuf],
+    caches: &Caches,
+    who: &Who,
+    sumdb: Option<&PathBuf>,
+) -> Vec<PathBuf> {
+    [beside, &of_root(caches, who, sumdb)].concat()
 }
 
 /// What lies in the tree is granted with it: by itself it would be shown read-only.
