@@ -150,9 +150,12 @@ fn withheld(modules: &[Withheld]) -> Option<String> {
     let first = modules.first()?;
     let names: BTreeSet<&str> = modules.iter().map(|one| one.module.as_str()).collect();
     let patterns: BTreeSet<&str> = modules.iter().map(|one| one.pattern.as_str()).collect();
-    let lines = patterns
-        .iter()
-        .map(|pattern| format!("\"{}\" = {{ direct = \"https\" }}", directly(pattern)));
+    let lines = patterns.iter().map(|pattern| {
+        format!(
+            "\"{}\" = {{ direct = \"https\" }}",
+            pattern.trim_end_matches('/')
+        )
+    });
     Some(format!(
         "cannot fetch {}: {} keeps such names from {}, and the profile does not say where these modules are ({})\n\
          help: write into a profile of your own: [modules.private] {}\n\
@@ -163,11 +166,6 @@ fn withheld(modules: &[Withheld]) -> Option<String> {
         Code::ModuleWithheld.word(),
         lines.collect::<Vec<_>>().join(" and ")
     ))
-}
-
-/// A pattern that can be fetched directly: one that names no host has `hosts` beside it.
-fn directly(pattern: &str) -> &str {
-    pattern.trim_end_matches('/')
 }
 
 /// Where a debugger has failed: what keeps it from tracing.

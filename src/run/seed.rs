@@ -55,7 +55,7 @@ pub(super) fn prepare(
         said.map(|said| said.stdout).unwrap_or_default()
     };
     let needed = ask(&NEEDED);
-    // Those that the tests of the standard library alone import have other names.
+    // What is compiled for a test alone has a name with a blank.
     let packages = needed
         .lines()
         .filter(|line| !line.is_empty() && !line.contains(' '));

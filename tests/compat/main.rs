@@ -7,9 +7,8 @@ mod support;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, SystemTime};
 
-use support::{Ended, Env, Site, checkout, copy_tree, goroot, needs_root, write};
+use support::{Ended, Env, Site, age, checkout, copy_tree, goroot, needs_root, write};
 
 mod caches;
 mod callers;
@@ -34,18 +33,6 @@ fn hello(env: Env) -> Site {
     age(&site.work);
     site.settle();
     site
-}
-
-/// go does not cache the result of a test that reads what changed within the last two seconds.
-fn age(folder: &Path) {
-    let then = SystemTime::now() - Duration::from_secs(3600);
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            age(&path);
-        }
-        fs::File::open(&path).unwrap().set_modified(then).unwrap();
-    }
 }
 
 /// Bare, with the caches that gosandbox uses: what is compared is the same work.

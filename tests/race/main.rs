@@ -5,9 +5,8 @@
 mod support;
 
 use std::fs;
-use std::path::Path;
 
-use support::{Ended, Env, Site, in_environments, needs_program};
+use support::{Ended, Env, Site, age, in_environments, needs_program};
 
 const MODULE: &str = "module example.com/m\n\ngo 1.21\n";
 /// A package that uses the packages of Go's own with C code.
@@ -68,18 +67,6 @@ fn site(env: Env) -> Option<Site> {
     age(&site.work);
     site.settle();
     Some(site)
-}
-
-/// go does not cache the result of a test that reads what changed within the last two seconds.
-fn age(folder: &Path) {
-    let then = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            age(&path);
-        }
-        fs::File::open(&path).unwrap().set_modified(then).unwrap();
-    }
 }
 
 /// Plain go, with cgo.

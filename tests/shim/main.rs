@@ -98,6 +98,13 @@ fn only_what_it_has_written_is_replaced_or_removed() {
     write(&victim, &own);
     site.give(&victim);
     let go = folder.join("go");
+    let is_left_alone = || {
+        for word in ["remove", "install"] {
+            shim(&site, &[word, place])
+                .expect(125)
+                .refused("shim-refused");
+        }
+    };
     for content in [
         "#!/bin/sh\nexec go \"$@\"\n".to_owned(),
         own.replace("exec ", "touch ran; exec "),
@@ -107,22 +114,12 @@ fn only_what_it_has_written_is_replaced_or_removed() {
     ] {
         write(&go, &content);
         site.give(&go);
-        shim(&site, &["remove", place])
-            .expect(125)
-            .refused("shim-refused");
-        shim(&site, &["install", place])
-            .expect(125)
-            .refused("shim-refused");
+        is_left_alone();
         assert_eq!(fs::read_to_string(&go).unwrap(), content);
     }
     fs::remove_file(&go).unwrap();
     symlink(&victim, &go).unwrap();
-    shim(&site, &["remove", place])
-        .expect(125)
-        .refused("shim-refused");
-    shim(&site, &["install", place])
-        .expect(125)
-        .refused("shim-refused");
+    is_left_alone();
     assert_eq!(fs::read_to_string(&victim).unwrap(), own);
     assert!(fs::symlink_metadata(&go).unwrap().is_symlink());
     fs::remove_file(&go).unwrap();
@@ -130,12 +127,7 @@ fn only_what_it_has_written_is_replaced_or_removed() {
     if needs_root("a file of another user's") {
         write(&go, &own);
         chown(&go, Some(12345), None).unwrap();
-        shim(&site, &["remove", place])
-            .expect(125)
-            .refused("shim-refused");
-        shim(&site, &["install", place])
-            .expect(125)
-            .refused("shim-refused");
+        is_left_alone();
     }
 }
 

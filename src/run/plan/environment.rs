@@ -152,11 +152,14 @@ impl Prepared<'_> {
     pub fn wants_seed(&self, host: &Host) -> bool {
         let is_seen_by_all = host.namespaces.is_ok() && host.landlock.is_err();
         let is_program = self.what.cage() == Cage::Program && !self.workspace.none;
-        let seed = self.seed_of(Vec::new());
+        let was_filled = || {
+            let seed = self.seed_of(Vec::new());
+            look::exists(seed.to.join(seed.stamp))
+        };
         is_program
             && !is_seen_by_all
             && self.what.runs_go(&self.arguments.arguments)
-            && !look::exists(seed.to.join(&seed.stamp))
+            && !was_filled()
     }
 
     /// Has it filled with these entries.

@@ -284,15 +284,10 @@ impl<'a> Prepared<'a> {
 
     /// What may be executed besides what the profile names.
     fn named(&self, tree: Option<&Path>, is_stamped: bool) -> Vec<PathBuf> {
-        match &self.what {
-            What::Other(path) => vec![path.clone()],
-            _ if self.direct.is_some() => {
-                let fetch = self.direct.as_ref();
-                fetch
-                    .map(|fetch| fetch.programs.clone())
-                    .unwrap_or_default()
-            }
-            What::Go(go) if go.subcommand == "generate" => tools::find(self.session, tree),
+        match (&self.what, &self.direct) {
+            (What::Other(path), _) => vec![path.clone()],
+            (_, Some(fetch)) => fetch.programs.clone(),
+            (What::Go(go), _) if go.subcommand == "generate" => tools::find(self.session, tree),
             _ if is_stamped => vec!["git".into()],
             _ => Vec::new(),
         }
