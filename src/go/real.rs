@@ -148,8 +148,13 @@ fn repository(dir: &Path) -> Option<PathBuf> {
     let marker = dir.join(".git/ran");
     let hook = dir.join(".git/hooks/post-index-change");
     fs::create_dir_all(dir.join(".git/hooks")).expect("folder");
-    fs::write(&hook, format!("#!/bin/sh\n: > {}\n", marker.display())).expect("hook");
-    fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("chmod");
+    // By another process: a child of another test would have this one's descriptor for writing, and git could not
+    // execute it (ETXTBSY, execve(2)).
+    let script = dir.join("hook");
+    fs::write(&script, format!("#!/bin/sh\n: > {}\n", marker.display())).expect("hook");
+    let mut install = Command::new("install");
+    install.args(["-m", "755"]).arg(&script).arg(&hook);
+    assert!(install.status().expect("install").success());
     Some(marker)
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::support::{Ended, Env, Site, goroot, write};
+use crate::support::{Ended, Env, Site, goroot, write, write_executable};
 
 pub(crate) fn site() -> Site {
     site_in(Env::User)
@@ -28,11 +28,10 @@ pub(crate) fn site_in(env: Env) -> Site {
 pub(crate) fn marker(site: &Site, name: &str) -> (String, std::path::PathBuf) {
     let mark = site.root.join("marked");
     let program = site.root.join("outside").join(name);
-    write(
+    write_executable(
         &program,
-        &format!("#!/bin/sh\n: > {}\nexec \"$@\"\n", mark.display()),
+        format!("#!/bin/sh\n: > {}\nexec \"$@\"\n", mark.display()),
     );
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     site.settle();
     (program.to_string_lossy().into_owned(), mark)
 }
@@ -270,8 +269,7 @@ fn an_inherited_goroot_counts_for_nothing() {
     let (program, mark) = marker(&site, "go");
     let fake = site.outside.join("goroot");
     write(&fake.join("VERSION"), "go1.26.8\n");
-    write(&fake.join("bin/go"), &fs::read_to_string(&program).unwrap());
-    fs::set_permissions(fake.join("bin/go"), fs::Permissions::from_mode(0o755)).unwrap();
+    write_executable(&fake.join("bin/go"), fs::read(&program).unwrap());
     site.settle();
     let ended = with(
         &site,
@@ -291,8 +289,7 @@ fn a_go_command_from_an_untrusted_place_is_not_run() {
     let script = fs::read_to_string(&program).unwrap();
     let real = goroot().join("bin");
     let fake = |folder: &Path| {
-        write(&folder.join("go"), &script);
-        fs::set_permissions(folder.join("go"), fs::Permissions::from_mode(0o755)).unwrap();
+        write_executable(&folder.join("go"), &script);
     };
     let in_project = site.work.join("bin");
     fake(&in_project);

@@ -35,10 +35,9 @@ func TestLookPath(t *testing.T) {
 }
 "#,
     );
-    crate::support::write(&site.outside.join("own-tool"), "#!/bin/sh\necho own tool\n");
+    let tool = site.outside.join("own-tool");
+    crate::support::write_executable(&tool, "#!/bin/sh\necho own tool\n");
     site.settle();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(site.outside.join("own-tool"), mode).unwrap();
     site
 }
 

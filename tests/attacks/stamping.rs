@@ -1,7 +1,6 @@
 //! Version control stamping, for which go has git run: a repository's configuration names programs to execute.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 use crate::inputs::{marker, site, site_in, with};
 use crate::support::{Ended, Env, Site, goroot};
@@ -14,8 +13,7 @@ fn a_repository_runs_nothing_at_a_build() {
         }
         let site = site_in(env);
         let mark = site.work.join("marked");
-        let program = site.file("hook.sh", &format!("#!/bin/sh\n: > {}\n", mark.display()));
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let program = site.program("hook.sh", &format!("#!/bin/sh\n: > {}\n", mark.display()));
         let git = |words: &[&str]| {
             let status = std::process::Command::new("git")
                 .args(["-c", "user.name=x", "-c", "user.email=x@example.com"])
@@ -31,15 +29,8 @@ fn a_repository_runs_nothing_at_a_build() {
         git(&["config", "core.fsmonitor", &program.to_string_lossy()]);
         git(&["config", "filter.x.clean", &program.to_string_lossy()]);
         site.file(".gitattributes", "* filter=x\n");
-        site.file(
-            ".git/hooks/post-index-change",
-            &fs::read_to_string(&program).unwrap(),
-        );
-        fs::set_permissions(
-            site.work.join(".git/hooks/post-index-change"),
-            fs::Permissions::from_mode(0o755),
-        )
-        .unwrap();
+        let hook = fs::read_to_string(&program).unwrap();
+        site.program(".git/hooks/post-index-change", &hook);
         fs::remove_file(site.work.join("marked")).ok();
         site.settle();
         let ended = site
@@ -100,11 +91,10 @@ fn it_runs_it_without_gosandbox() {
 fn repository_with_a_monitor(env: Env) -> (Site, std::path::PathBuf) {
     let site = site_in(env);
     let mark = site.work.join("own/marked");
-    let program = site.file(
+    let program = site.program(
         "own/monitor",
         &format!("#!/bin/sh\n: > {}\n", mark.display()),
     );
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     for words in [
         &["init", "-q"][..],
         &["add", "-A"],

@@ -1,7 +1,5 @@
 //! Programs and tests behave as they do bare.
 
-use std::os::unix::fs::PermissionsExt as _;
-
 use super::*;
 
 const PROGRAM: &str = r#"package main
@@ -89,8 +87,7 @@ fn a_command_in_the_callers_path_is_found() {
 /// A program in a folder, which writes down its name.
 fn tool(folder: &Path, name: &str) {
     let path = folder.join(name);
-    write(&path, &format!("#!/bin/sh\necho {name} >>generated.txt\n"));
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    crate::support::write_executable(&path, format!("#!/bin/sh\necho {name} >>generated.txt\n"));
 }
 
 /// In the caller's GOBIN and GOPATH/bin. Nothing else of these folders is shown.

@@ -121,12 +121,7 @@ in_environments!(
 #[test]
 fn a_debugger_that_fails_is_told_of_the_key() {
     let site = site(Env::User);
-    let debugger = site.file("bin/strace", "#!/bin/sh\nexit 1\n");
-    std::fs::set_permissions(
-        &debugger,
-        std::os::unix::fs::PermissionsExt::from_mode(0o755),
-    )
-    .unwrap();
+    site.program("bin/strace", "#!/bin/sh\nexit 1\n");
     site.settle();
     let words = ["./bin/strace"];
     let ended = site.run(&[], &words).expect(1);

@@ -1,7 +1,6 @@
 //! How an engine is told to run the container.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -21,8 +20,7 @@ fn script_in(folder: &Path, info: &str) {
     let engine =
         format!("#!/bin/sh\n[ \"$1\" != info ] || exec echo {info}\nprintf '%s\\n' \"$@\"\n");
     for (name, text) in [("engine", &engine), ("run-container", &script.content)] {
-        support::write(&folder.join(name), text);
-        fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+        support::write_executable(&folder.join(name), text);
     }
 }
 

@@ -123,12 +123,7 @@ fn lines_of(text: &str) -> Vec<String> {
 /// The words that a shell hands to bubblewrap.
 fn words(script: &str, folder: &Path) -> Vec<String> {
     let stand_in = folder.join("bwrap");
-    support::write(&stand_in, "#!/bin/sh\nprintf '%s\\0' \"$@\"\n");
-    fs::set_permissions(
-        &stand_in,
-        std::os::unix::fs::PermissionsExt::from_mode(0o755),
-    )
-    .unwrap();
+    support::write_executable(&stand_in, "#!/bin/sh\nprintf '%s\\0' \"$@\"\n");
     let path = folder.join("script");
     fs::write(&path, script).unwrap();
     let done = Command::new("sh")

@@ -7,10 +7,10 @@ mod apparmor;
 mod automaton;
 mod meaning;
 mod paths;
+#[path = "../reachable/mod.rs"]
+mod reachable;
 mod script;
 mod selinux;
-#[path = "../support/skip.rs"]
-mod skip;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,7 +53,7 @@ fn has(tool: &str) -> bool {
         .iter()
         .any(|folder| Path::new(folder).join(tool).exists());
     if !found {
-        skip::skip(skip::Lacks::Host, &format!("{tool} is not installed"));
+        reachable::skip(reachable::Lacks::Host, &format!("{tool} is not installed"));
     }
     found
 }

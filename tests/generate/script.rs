@@ -1,12 +1,12 @@
 //! The script that installs the SELinux module, with stand-ins for the tools that change a system.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use gosandbox::generate::{Backend, Model, selinux::Selinux};
 
+use crate::reachable::write_executable;
 use crate::{policy, site};
 
 /// Keeps one module, says what it was asked for, and fails where it is told to.
@@ -45,8 +45,7 @@ impl Host {
         ];
         for (tool, text) in tools {
             let path = host.path("bin").join(tool);
-            fs::write(&path, text).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            write_executable(&path, text);
         }
         let (policy, mut site) = (policy(), site(Path::new(tree)));
         // Something that is there to be labelled.

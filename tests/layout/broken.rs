@@ -2,7 +2,7 @@
 
 use crate::source::{Crate, Files};
 use crate::words::{Named, named};
-use crate::{lengths, paths};
+use crate::{executables, lengths, paths};
 
 const MAY_SEE: [(&str, &[&str]); 4] = [("a", &["b"]), ("b", &["c"]), ("c", &[]), ("main", &["a"])];
 
@@ -256,4 +256,25 @@ fn a_method_that_looks_at_a_path_is_counted() {
     ] {
         assert!(count(code, &[]).is_empty(), "{code}");
     }
+}
+
+#[test]
+fn a_script_that_a_test_writes_is_found() {
+    for code in [
+        "fn f() { fs::write(a, \"#!/bin/sh\\n\"); }",
+        "fn f() { std::fs::write(a, b\"#!/bin/sh\\n\"); }",
+        "fn f() { site.file(a, &format!(\"#!/bin/sh\\n{b}\")); }",
+        "fn f() { m!(x); write(&a.join(b), &(c + r#\"#!/bin/sh\"#)); }",
+    ] {
+        let files = sources(&[("a.rs", code)]);
+        assert_eq!(executables::written_here(&files, &[]).len(), 1, "{code}");
+        let known = [("a.rs", "why")];
+        assert_eq!(executables::written_here(&files, &known), crate::NONE);
+    }
+    let files = sources(&[("a.rs", "fn f() { write_executable(a, \"#!/bin/sh\"); }")]);
+    assert_eq!(executables::written_here(&files, &[]), crate::NONE);
+    assert_eq!(
+        executables::written_here(&files, &[("a.rs", "why")]).len(),
+        1
+    );
 }

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod broken;
+mod executables;
 mod lengths;
 mod pages;
 mod paths;
@@ -251,4 +252,13 @@ fn paths_are_walked_in_one_room() {
         NONE
     );
     assert_eq!(paths::methods(&of, &tables::LOOKING_METHODS), NONE);
+}
+
+#[test]
+fn what_tests_execute_is_written_by_another_process() {
+    let files = source::files_in("tests");
+    assert_eq!(
+        executables::written_here(&files, &tables::SCRIPTS_NEVER_RUN),
+        NONE
+    );
 }

@@ -9,12 +9,17 @@ use syn::{Item, ItemMod, ItemUse, UseTree};
 
 use crate::untested;
 
-/// Texts by their path below `src`.
+/// Texts by their path below `src`, or another folder.
 pub type Files = BTreeMap<String, String>;
 
 /// The files of this crate.
 pub fn files() -> Files {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    files_in("src")
+}
+
+/// The files of a folder of the project.
+pub fn files_in(folder: &str) -> Files {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut folders = vec![source.clone()];
     let mut files = Files::new();
     while let Some(folder) = folders.pop() {

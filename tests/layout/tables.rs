@@ -124,3 +124,7 @@ pub const LOOKING_METHODS: [(&str, usize); 23] = [
     ("run/verify.rs", 3),
     ("web/folder.rs", 2),
 ];
+
+/// Tests that write scripts themselves, and why nothing executes them.
+pub const SCRIPTS_NEVER_RUN: [(&str, &str); 1] =
+    [("network/loose.rs", "a file of a toolchain that is compared")];

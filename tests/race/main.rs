@@ -232,8 +232,7 @@ fn a_compiler_of_the_callers_path_or_the_tree_never_runs() {
             "#!/bin/sh\necho ran >>{}\nexec /usr/bin/gcc \"$@\"\n",
             marker.display()
         );
-        let fake = site.file("bin/gcc", &script);
-        fs::set_permissions(&fake, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        site.program("bin/gcc", &script);
         site.settle();
         let words = ["go", "build", "-race", "-o", "out", "./cmd"];
         let path = |command: &mut std::process::Command| {

@@ -67,6 +67,24 @@ pub fn copy_executable(from: &Path, to: &Path) {
     assert!(done.expect("cp").success(), "cp {}", to.display());
 }
 
+/// Writes a file that is to be executed, mode 0755, by another process, for the reason above.
+#[allow(dead_code)]
+pub fn write_executable(path: &Path, content: impl AsRef<[u8]>) {
+    use std::io::Write as _;
+    let folder = path.parent().expect("a folder");
+    fs::create_dir_all(folder).expect("its folder");
+    let mut writer = std::process::Command::new("sh")
+        .args(["-c", "cat >\"$0\" && chmod 755 \"$0\""])
+        .arg(path)
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .expect("sh");
+    let mut input = writer.stdin.take().expect("its input");
+    input.write_all(content.as_ref()).expect("the content");
+    drop(input);
+    assert!(writer.wait().expect("sh").success(), "{}", path.display());
+}
+
 /// gosandbox.
 #[allow(dead_code)]
 pub fn gosandbox() -> &'static Path {

@@ -24,6 +24,7 @@ pub mod user_project;
 #[allow(unused_imports)]
 pub use reachable::{
     Lacks, folder as base, goroot, gosandbox, needs_program, needs_root, skip, wait,
+    write_executable,
 };
 
 /// The ordinary user that tests become where they run as root.
@@ -154,6 +155,13 @@ impl Site {
     pub fn file(&self, name: &str, content: &str) -> PathBuf {
         let path = self.work.join(name);
         write(&path, content);
+        path
+    }
+
+    /// The same of a program.
+    pub fn program(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.work.join(name);
+        write_executable(&path, content);
         path
     }
 
@@ -349,17 +357,12 @@ pub fn write(path: &Path, content: &str) {
     fs::write(path, content).unwrap();
 }
 
+/// Follows links. By another process: what is executable may be executed next.
 pub fn copy_tree(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let place = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_tree(&entry.path(), &place);
-        } else {
-            fs::copy(entry.path(), place).unwrap();
-        }
-    }
+    let mut copier = Command::new("cp");
+    copier.arg("-rL").arg(from.join(".")).arg(to);
+    assert!(copier.status().unwrap().success(), "{}", from.display());
 }
 
 pub fn give_tree(path: &Path, owner: u32) {
