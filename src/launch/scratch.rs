@@ -3,6 +3,7 @@
 //!
 //! A folder in use is locked (flock(2)) by the launcher; the lock goes with it.
 
+use crate::policy::places::PROGRAM_PLAN;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write};
@@ -19,7 +20,7 @@ use rustix::io::Errno;
 
 use super::{Error, placeholder, remove};
 use crate::files::{Follow, Step, Stop};
-use crate::plan::{Isolation, PROGRAM_PLAN, Plan, Scratch};
+use crate::plan::{Isolation, Plan, Scratch};
 
 /// A folder is made before it is locked: one as young as this is left alone.
 const YOUNG: Duration = Duration::from_secs(60);

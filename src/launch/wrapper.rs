@@ -3,6 +3,7 @@
 //! go starts it in the package's folder, with the tool cage's environment. The program keeps the
 //! wrapper's pid, so that go's time-outs and signals reach it.
 
+use crate::policy::places::{OWN_FOLDER, PROGRAM_PLAN};
 use std::ffi::{CString, OsStr, OsString};
 use std::fs;
 use std::io;
@@ -11,9 +12,9 @@ use std::path::{Path, PathBuf};
 
 use super::door::Visit;
 use crate::enforce::{self, Context as _, nested};
-use crate::plan::own::OWN_FOLDER;
+
 use crate::plan::tree::rules_for;
-use crate::plan::{PLAN_VARIABLE, PROGRAM_PLAN, ProgramPlan, Rule, Ruleset};
+use crate::plan::{PLAN_VARIABLE, ProgramPlan, Rule, Ruleset};
 use crate::policy::{Access, Layer, TreeAccess};
 use crate::sys;
 

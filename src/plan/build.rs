@@ -1,5 +1,6 @@
 //! Decides: which cage, which view, which rules, and who holds which guarantee.
 
+use crate::policy::places::{OWN_FOLDER, PROGRAM_PLAN, SETTINGS, TOOL_HOME};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
@@ -9,7 +10,7 @@ use super::compiler::Part;
 use super::grants::{contradictions, of_command, of_programs, ruleset};
 use super::inputs::{Error, Inputs, Project, Run, Wraps};
 use super::mounts::view;
-use super::own::{CLOSED_FILE, OWN_FOLDER, OwnFiles, SETTINGS, TOOL_HOME};
+use super::own::{CLOSED_FILE, OwnFiles};
 use super::program::{program as program_plan, staged};
 use super::system::{self, Found, System};
 use super::tree::Tree;
@@ -258,7 +259,7 @@ fn wrap(
         }
     }
     if own.wrapper.is_none() {
-        let file = project.scratch.join(super::PROGRAM_PLAN);
+        let file = project.scratch.join(PROGRAM_PLAN);
         let variable = (super::PLAN_VARIABLE.into(), file.into());
         command.environment.push(variable);
     }

@@ -4,13 +4,14 @@
 //! and answers both ([`StandIn`]). Go's own packages are compiled beforehand, in a run that shows nothing of the user's
 //! ([`Part::Compiles`]).
 
+use crate::policy::places::{COMPILER, OWN_FOLDER};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::Node;
 use super::inputs::Inputs;
-use super::own::{OWN_FOLDER, OwnFiles};
+use super::own::OwnFiles;
 
 /// Holds the [`StandIn`] as JSON, in the go command's environment alone.
 pub const COMPILER_VARIABLE: &str = "GOSANDBOX_COMPILER";
@@ -66,7 +67,7 @@ impl Part {
         match self {
             Part::Compiles => None,
             Part::StandsIn { folder, .. } => match &own.wrapper {
-                Some(_) => Some(Path::new(OWN_FOLDER).join("compiler")),
+                Some(_) => Some(Path::new(OWN_FOLDER).join(COMPILER)),
                 None => folder.clone(),
             },
         }

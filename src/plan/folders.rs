@@ -1,10 +1,11 @@
 //! The run's own folders in the view.
 
+use crate::policy::places::{OWN_FOLDER, OWN_MOUNT, SETTINGS};
 use std::path::{Path, PathBuf};
 
 use super::build::has_tmp;
 use super::inputs::Inputs;
-use super::own::{CLOSED_FILE, OWN_FOLDER, OWN_MOUNT, OwnFiles, SETTINGS, USUAL_TMP};
+use super::own::{CLOSED_FILE, OwnFiles, USUAL_TMP};
 use super::{Node, is_below};
 use crate::policy::Cage;
 

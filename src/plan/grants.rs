@@ -1,16 +1,17 @@
 //! What each cage of a run is granted, as Landlock rules.
 
+use crate::policy::places::{OWN_FOLDER, PROGRAM_PLAN, SETTINGS};
 use std::path::{Path, PathBuf};
 
 use super::build::has_tmp;
 use super::compiler::Part;
 use super::inputs::{Error, Inputs, Wraps};
 use super::libraries::of_interpreters;
-use super::own::{OWN_FOLDER, OwnFiles, SETTINGS};
+use super::own::OwnFiles;
 use super::programs::host_folder;
 use super::system::{self, System};
 use super::tree::{Tree, program_access};
-use super::{PROGRAM_PLAN, Rule, Ruleset, Way};
+use super::{Rule, Ruleset, Way};
 use crate::grants::{self, Compiler, Contradiction, Grant, Places, Role, Subject, Uses};
 use crate::host::Host;
 use crate::policy::{Access, Cage};

@@ -44,8 +44,6 @@ pub use way::Way;
 
 /// The word that makes the launcher act as the `-exec` wrapper.
 pub const WRAPPER_WORD: &str = "__program";
-/// Name of the file that tells the wrapper what to do.
-pub const PROGRAM_PLAN: &str = "program.json";
 /// Names that file where there is no view. The tool cage cannot write it.
 pub const PLAN_VARIABLE: &str = "GOSANDBOX_PROGRAM_PLAN";
 /// Stands in a command's arguments where `-exec` goes.

@@ -1,5 +1,6 @@
 //! The mount view of a plan: every grant at its own place, and nothing else.
 
+use crate::policy::places::{OWN_FOLDER, OWN_MOUNT, PROGRAM_PLAN};
 use std::path::{Path, PathBuf};
 
 use super::compiler::{self, Part};
@@ -7,10 +8,10 @@ use super::folders::{own_folders, seed};
 use super::grants::Programs;
 use super::hidden::covers;
 use super::inputs::{Error, Inputs, Link, Project};
-use super::own::{OWN_FOLDER, OWN_MOUNT, OwnFiles, PROGRAM_ROOT, USUAL_TMP};
+use super::own::{OwnFiles, PROGRAM_ROOT, USUAL_TMP};
 use super::system::{self, Account, Found, System};
 use super::tree::Tree;
-use super::{Node, Overlay, PROGRAM_PLAN, ProgramPlan, ProgramRoot, Rule, View, is_below, way};
+use super::{Node, Overlay, ProgramPlan, ProgramRoot, Rule, View, is_below, way};
 use crate::files::look;
 use crate::host::kernel;
 use crate::policy::{Access, Cage, Policy};

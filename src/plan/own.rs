@@ -3,31 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use super::inputs::Project;
+use crate::policy::places::{OF_PROGRAMS, OWN_FOLDER, OWN_MOUNT, TOOL_HOME, WRAPPER};
 use crate::policy::{Cage, Files};
-
-/// Where the sandbox keeps its own files inside.
-pub const OWN_FOLDER: &str = "/run/gosandbox";
 
 /// A file in [`OWN_FOLDER`] that everybody might read by its mode, and nobody is granted: that opening it is refused
 /// shows that Landlock is in force.
 pub const CLOSED_FILE: &str = "closed";
 
-/// The mount that has HOME, the temporary folder and `$WORK`: link(2) and rename(2) work within one mount only.
-/// Its name is short, since the path of a unix socket has 107 bytes at most.
-pub const OWN_MOUNT: &str = "/run/box";
-
 /// Where the temporary folder is found too: by programs that do not look at TMPDIR.
 pub const USUAL_TMP: &str = "/tmp";
 
-/// What a go command that programs start reads as its settings: `.config/go` of HOME is a link to it. A link in HOME costs
-/// less than folders and a file, which lie on disk.
-pub const SETTINGS: &str = "/run/gosandbox/config";
-
 /// The root of programs that the `-exec` wrapper starts, in a folder that only the wrapper enters.
 pub const PROGRAM_ROOT: &str = "/run/gosandbox/programs/root";
-
-/// The part of it, and of the run's folder on disk where there is no view, that is [`OwnFiles::tool_home`].
-pub const TOOL_HOME: &str = "tool-home";
 
 /// Where the run's own folders are, inside.
 ///
@@ -58,13 +45,14 @@ impl OwnFiles {
             true => (Path::new(OWN_MOUNT), Path::new(OWN_FOLDER)),
             false => (project.scratch.as_path(), project.scratch.as_path()),
         };
+        let [work, tmp, home] = OF_PROGRAMS;
         OwnFiles {
-            tmp: programs.join("tmp"),
+            tmp: programs.join(tmp),
             shows_tmp: view && !grants_below_tmp(project, files),
-            work: programs.join("work"),
-            home: programs.join("home"),
+            work: programs.join(work),
+            home: programs.join(home),
             tool_home: own.join(TOOL_HOME),
-            wrapper: view.then(|| own.join("gosandbox")),
+            wrapper: view.then(|| own.join(WRAPPER)),
         }
     }
 

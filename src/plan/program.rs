@@ -1,5 +1,6 @@
 //! What the `-exec` wrapper does for the programs of a run.
 
+use crate::policy::places::OWN_MOUNT;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -8,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::build::{checks, debugs, filter};
 use super::grants::{Programs, ruleset};
 use super::inputs::{Error, Inputs};
-use super::own::{OWN_MOUNT, OwnFiles, PROGRAM_ROOT, USUAL_TMP};
+use super::own::{OwnFiles, PROGRAM_ROOT, USUAL_TMP};
 use super::tree::{Tree, program_access};
 use super::{Check, Filter, ProgramPlan};
 use crate::paths::One;

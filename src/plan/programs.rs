@@ -4,6 +4,7 @@
 //! found: `exec.LookPath` and `command -v` look at modes. So each folder of PATH is shown as a folder of links to what
 //! may run ([`folders`]). The host's folder lies apart ([`host_folder`]), where the links lead.
 
+use crate::policy::places::OWN_FOLDER;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -11,7 +12,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::libraries::of_interpreters;
-use super::own::OWN_FOLDER;
+
 use super::{NamedProgram, Node, is_below};
 use crate::files::look;
 use crate::policy::Files;

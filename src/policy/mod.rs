@@ -12,6 +12,7 @@ pub mod compilers;
 mod guarantee;
 mod modules;
 pub mod pattern;
+pub mod places;
 pub mod protected;
 pub mod secrets;
 pub mod syscalls;

@@ -3,11 +3,12 @@
 //! Each path is followed to what is really there, or refused by name. A link counts where only root and the caller could
 //! have made it. A link that the source could have made chooses nothing: the caller may grant its target instead.
 
+use crate::policy::places::OWN_FOLDER;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::files::{Follow, Keeper, Step, Stop, look};
-use crate::plan::own::OWN_FOLDER;
+
 use crate::plan::steps;
 use crate::policy::{Policy, is_device};
 use crate::profile::Overrides;

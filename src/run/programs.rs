@@ -7,7 +7,7 @@ use std::path::Path;
 use super::plan::compiler::take_back;
 use crate::go::environment::{Environment, SETTINGS, TO_HOSTS, for_programs};
 use crate::plan::inputs::Wraps;
-use crate::plan::own::{self, OwnFiles};
+use crate::plan::own::OwnFiles;
 use crate::plan::{self, Setting};
 use crate::policy::Cage;
 
@@ -16,7 +16,8 @@ pub(super) fn settings(own: &OwnFiles, cage: Cage, wraps: Option<Wraps>) -> Vec<
     let cages = std::iter::once(cage).chain(wraps.map(|_| Cage::Program));
     let of_cage = |cage| {
         // In a view HOME of programs has a link to the folder of settings.
-        let shown = (cage == Cage::Program && own.wrapper.is_some()).then_some(own::SETTINGS);
+        let shown = (cage == Cage::Program && own.wrapper.is_some())
+            .then_some(crate::policy::places::SETTINGS);
         let home = own.of_cage(cage).0;
         SETTINGS.map(|(path, content)| Setting {
             path: match (shown, path.strip_prefix(".config/go/")) {

@@ -8,6 +8,9 @@ use super::{ALONE, Abi, AppArmor, LAUNCHED, LAUNCHER};
 use crate::generate::rules::{Kind, Rights, Role, Rule, Subject};
 use crate::generate::{Error, Mode, Model};
 use crate::policy::Reach;
+use crate::policy::places::{
+    COMPILER, OF_PROGRAMS, OWN_FOLDER, OWN_MOUNT, PROGRAM_PLAN, SETTINGS, TOOL_HOME, WRAPPER,
+};
 
 /// Which of the two families of profiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,28 +154,23 @@ fn base(lines: &mut Vec<String>) {
 
 /// The launcher's own folder inside, and what its `-exec` wrapper does before it executes a program.
 fn launched(lines: &mut Vec<String>, subject: Subject) {
-    lines.push("/run/gosandbox/ r,".into());
-    lines.push("owner /run/gosandbox/{work,tmp,home}/{,**} rwkl,".into());
+    let of_programs = format!("{OWN_MOUNT}/{{{}}}", OF_PROGRAMS.join(","));
+    lines.push(format!("{OWN_FOLDER}/ r,"));
+    lines.push(format!("{SETTINGS}/{{,**}} r,"));
+    lines.push(format!("owner {of_programs}/{{,**}} rwkl,"));
     match subject {
         Subject::Tool => {
-            lines.push("owner /run/gosandbox/tool-home/{,**} rwkl,".into());
-            lines.push("/run/gosandbox/gosandbox mrix,".into());
-            lines.push("/run/gosandbox/program.json r,".into());
+            lines.push(format!("owner {OWN_FOLDER}/{TOOL_HOME}/{{,**}} rwkl,"));
+            lines.push(format!("{OWN_FOLDER}/{{{WRAPPER},{COMPILER}/*}} mrix,"));
+            lines.push(format!("{OWN_FOLDER}/{PROGRAM_PLAN} r,"));
             lines.push("# The wrapper's own user namespace; in the host's the launcher has dropped every capability.".into());
             lines.push("capability sys_admin,".into());
             lines.push("capability net_admin,".into());
             lines.push("capability setpcap,".into());
             lines.push("owner /proc/[0-9]*/{setgroups,uid_map,gid_map} rw,".into());
-            lines.extend(leave(
-                Family::Launched,
-                "",
-                "/run/gosandbox/{work,tmp,home}",
-                "/",
-            ));
+            lines.extend(leave(Family::Launched, "", &of_programs, "/"));
         }
-        Subject::Program | Subject::Test => {
-            lines.push("/run/gosandbox/{work,tmp,home}/** mix,".into())
-        }
+        Subject::Program | Subject::Test => lines.push(format!("{of_programs}/** mix,")),
     }
 }
 
