@@ -115,6 +115,8 @@ pub struct Call<'a> {
     pub allow_flags: &'a [String],
     /// Whether it lets `-race` build.
     pub race: bool,
+    /// Whether it puts a `-mod` in force.
+    pub pins_mod: bool,
     /// Where `go install` puts programs: GOBIN, or `GOPATH/bin`.
     pub gobin: Option<&'a Path>,
     /// The caller's GOCOVERDIR.
@@ -186,13 +188,16 @@ pub fn classify(call: &Call<'_>) -> Result<GoCommand, CommandError> {
             cwd: &cwd,
             root: call.root,
             race: call.race,
+            keeps_requirements: call.pins_mod,
         };
         judge.check(&parsed.flags)?;
     }
     refuse_pointless(name, &parsed)?;
     let row = TABLE.iter().find(|row| row.names.contains(&name));
     let tool = (name == "tool").then(|| parsed.arguments.first()).flatten();
-    let own_tool = tool.is_none_or(|tool| is_own_tool(tool, call.toolchain));
+    let own_tool = tool.is_none_or(|tool| {
+        is_own_tool(tool, call.toolchain) && !starts_a_program(tool, &parsed.arguments)
+    });
     let place = outputs::Place {
         call,
         name,
@@ -234,6 +239,11 @@ pub fn classify(call: &Call<'_>) -> Result<GoCommand, CommandError> {
 fn is_own_tool(name: &OsStr, toolchain: Option<&Toolchain>) -> bool {
     let is_known = OWN_TOOLS.iter().any(|own| name == *own);
     is_known && toolchain.is_none_or(|it| it.has_built(name) || it.builds(name))
+}
+
+/// Whether one of Go's own tools executes a program of the caller's (`go tool test2json ./x.test`).
+fn starts_a_program(tool: &OsStr, arguments: &[OsString]) -> bool {
+    tool == "test2json" && arguments.len() > 1
 }
 
 /// What `-buildvcs` in GOFLAGS asks for, as [`GoCommand::buildvcs`]. Nothing, where they cannot be taken apart:

@@ -208,6 +208,9 @@ pub struct Judge<'a> {
     pub root: Option<&'a Path>,
     /// Whether the profile lets `-race` build.
     pub race: bool,
+    /// Whether go.mod stays as it is: the profile puts a `-mod` in force, or the flag is in GOFLAGS, where no command
+    /// has asked for it.
+    pub keeps_requirements: bool,
 }
 
 impl Judge<'_> {
@@ -242,7 +245,7 @@ impl Judge<'_> {
             "insecure" => self.refuse(name, "switches the verification of modules off"),
             "compiler" if value != "gc" => self.refuse(name, "chooses a compiler other than Go's own"),
             "modfile" if !self.in_project(Path::new(&*value)) => self.refuse(name, "names a file outside the project"),
-            "mod" if value == "mod" && !may_change_requirements(self.command) => {
+            "mod" if value == "mod" && self.keeps_requirements && !may_change_requirements(self.command) => {
                 self.refuse_with("mod=mod", "lets this command change go.mod", Instead::AllowOr("use go get or go mod tidy"))
             }
             "race" if race::builds(self.command) && self.race => Ok(()),

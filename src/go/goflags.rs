@@ -105,6 +105,7 @@ pub fn filter(
         cwd: Path::new("/"),
         root: None,
         race,
+        keeps_requirements: true,
     };
     let (mut kept, mut refused) = (Vec::new(), Vec::new());
     for word in quoted::split(text)? {

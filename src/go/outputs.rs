@@ -94,6 +94,14 @@ pub(super) fn outputs(place: &Place<'_>) -> Vec<Output> {
         "install" => install(place, &mut sink),
         "clean" if parsed.is_set("i") => install(place, &mut sink),
         "tool" if place.own_tool => tool(place, &mut sink),
+        "mod edit" | "work edit" if !parsed.is_set("json") && !parsed.is_set("print") => {
+            let is_outside = |file: &&OsString| {
+                let path = clean(&place.cwd.join(file));
+                place.call.root.is_none_or(|root| !path.starts_with(root))
+            };
+            let files = parsed.arguments.iter().filter(is_outside);
+            files.for_each(|file| sink.add(place.cwd, file, Kind::File, "go edit"));
+        }
         _ => {}
     }
     if place.name == "test" {
@@ -248,7 +256,12 @@ pub(super) fn inputs(place: &Place<'_>) -> Vec<PathBuf> {
             .iter()
             .take_while(|a| is_source(a))
             .for_each(|a| add(a)),
-        "version" => arguments.iter().for_each(|a| add(a)),
+        "version" | "mod edit" | "work edit" => arguments.iter().for_each(|a| add(a)),
+        // With -r it looks for modules anywhere below.
+        "work use" if place.parsed.is_set("r") => arguments.iter().for_each(|a| add(a)),
+        "work use" | "work init" => arguments
+            .iter()
+            .for_each(|a| add(Path::new(a).join("go.mod").as_os_str())),
         "tool" if place.own_tool => {
             for word in arguments.iter().skip(1) {
                 let value = match word.to_str().and_then(|w| w.split_once('=')) {

@@ -40,7 +40,7 @@ pub struct Modules {
     #[serde(with = "crate::paths")]
     pub credentials: Option<PathBuf>,
     /// `-mod` value put in force. `None`: nothing is set, go's own default (readonly, or vendor)
-    /// holds, and `-mod=mod` is refused unless [`super::Programs::allow_flags`] lists it.
+    /// holds, and `-mod=mod` is let through on the command line. In GOFLAGS it needs [`super::Programs::allow_flags`].
     pub mod_flag: Option<String>,
     /// Oldest and newest Go version (`1.21`, `1.27.3`) that a `toolchain` line may select.
     /// `None`: no other version than the one that was started.

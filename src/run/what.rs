@@ -120,6 +120,7 @@ pub(super) fn what(
             root: tree,
             allow_flags: &policy.programs.allow_flags,
             race: policy.programs.race,
+            pins_mod: policy.modules.mod_flag.is_some(),
             gobin: Some(&gobin),
             gocoverdir: session.variable("GOCOVERDIR").map(OsString::as_os_str),
             toolchain: Some(toolchain),

@@ -12,6 +12,7 @@ fn call(line: &str) -> Result<GoCommand, CommandError> {
         root: Some(Path::new("/p")),
         allow_flags: &[],
         race: false,
+        pins_mod: false,
         gobin: Some(Path::new("/home/u/go/bin")),
         gocoverdir: None,
         toolchain: None,
@@ -38,6 +39,8 @@ fn commands_go_to_their_cage() {
         ("generate ./...", Cage::Program, Programs::None),
         ("tool", Cage::Tool, Programs::None),
         ("tool compile -V", Cage::Tool, Programs::None),
+        ("tool test2json", Cage::Tool, Programs::None),
+        ("tool test2json -t ./x.test", Cage::Program, Programs::None),
         ("tool -n stringer", Cage::Program, Programs::None),
         (
             "tool golang.org/x/tools/cmd/stringer",
@@ -136,6 +139,17 @@ fn named_outputs_are_resolved() {
 fn named_inputs_are_listed() {
     let command = call("build -pgo=/q/cpu.pprof .").expect("parsed");
     assert_eq!(command.inputs, [PathBuf::from("/q/cpu.pprof")]);
+    for (line, inputs) in [
+        ("mod edit -json /q/go.mod", &["/q/go.mod"][..]),
+        ("work edit /q/go.work", &["/q/go.work"]),
+        ("work init . .. /q", &["/go.mod", "/p/go.mod", "/q/go.mod"]),
+        ("work use /q", &["/q/go.mod"]),
+        ("work use -r /q", &["/q"]),
+    ] {
+        let found = call(line).expect(line).inputs;
+        let wanted: Vec<PathBuf> = inputs.iter().map(PathBuf::from).collect();
+        assert_eq!(found, wanted, "{line}");
+    }
     let command = call("run /q/x.go y.go z").expect("parsed");
     assert_eq!(
         command.inputs,

@@ -13,6 +13,7 @@ fn verdict(command: &str, line: &str) -> Result<(), String> {
         cwd: Path::new("/p"),
         root: Some(Path::new("/p")),
         race: false,
+        keeps_requirements: true,
     };
     judge
         .check(&parse(command, &words(line)).flags)
@@ -73,11 +74,29 @@ fn a_flag_that_the_profile_allows_passes() {
         cwd: Path::new("/"),
         root: None,
         race: false,
+        keeps_requirements: false,
     };
     assert_eq!(
         judge.check(&parse("build", &words("-overlay o.json")).flags),
         Ok(())
     );
+}
+
+#[test]
+fn a_caller_who_asks_for_it_has_go_change_go_mod() {
+    let judge = |keeps_requirements| Judge {
+        command: "build",
+        place: "",
+        allow: &[],
+        cwd: Path::new("/"),
+        root: None,
+        race: false,
+        keeps_requirements,
+    };
+    let flags = parse("build", &words("-mod=mod ./...")).flags;
+    assert_eq!(judge(false).check(&flags), Ok(()));
+    let refused = judge(true).check(&flags).unwrap_err();
+    assert_eq!(refused.refused[0].flag, "-mod=mod");
 }
 
 #[test]
