@@ -72,7 +72,7 @@ pub(super) fn execute(
         sys::exit_now(125);
     }
     // Programs that hear no answer lose nothing else.
-    let _no_name_is_answered = names.map(|way| names::open(&way));
+    let _no_name_is_answered = names.map(|to_init| names::open(&to_init));
     if restored.is_ok() {
         message::send(socket, &Message::Enforced(done));
         let error = sys::execve(&path, &argv, &envp);

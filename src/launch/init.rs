@@ -180,7 +180,7 @@ fn start_command(mut start: Start<'_>, prepared: Prepared) -> i32 {
             return 125;
         }
     };
-    let (way, to_init) = names::way(start.plan).unzip();
+    let (awaited, to_init) = names::pair(start.plan).unzip();
     let cloned = match tie_to_launcher(own_pid_namespace) {
         Ok(()) if handover.is_some() => sys::clone_sharing_descriptors(),
         Ok(()) => sys::clone_process(Namespaces::NONE),
@@ -204,7 +204,7 @@ fn start_command(mut start: Start<'_>, prepared: Prepared) -> i32 {
                 command: pid,
                 own_pid_namespace,
                 socket: start.socket,
-                names: Names::new(names, way),
+                names: Names::new(names, awaited),
                 supervisor,
             };
             // Standard output is closed too: whoever reads it sees its end when the command closes it.

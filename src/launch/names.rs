@@ -1,13 +1,14 @@
 //! Answers programs that ask for a name: there is no such name.
 //!
-//! The view's resolv.conf names [`way::RESOLVER`]. What is in its /etc/hosts is found there, so that only
+//! The view's resolv.conf names [`RESOLVER`](crate::plan::way::RESOLVER). What is in its /etc/hosts is found there, so that only
 //! other names are asked for. Nothing is looked up, and nothing leaves the net namespace. Without an answer
 //! Go's own resolver would take every name for one that might exist later.
 //!
 //! Init answers. It has a socket in its own net namespace where the command is a program itself. Each program
 //! that the `-exec` wrapper starts has a net namespace of its own: the wrapper makes the socket there and hands
 //! it to init through an abstract unix socket of the tool cage's, which nobody reaches from in there. Init lets
-//! go of it when the program ends. Where any of this fails programs only hear no answer, as before.
+//! go of it when the program ends. Where any of this fails programs
+//! hear no answer, and lose nothing else.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -38,7 +39,7 @@ fn socket() -> io::Result<(OwnedFd, SocketAddrUnix)> {
 
 /// What the command's process hands the wrappers' socket to init through, where there are to be any wrappers:
 /// init's end and the process's.
-pub(super) fn way(plan: &Plan) -> Option<(OwnedFd, OwnedFd)> {
+pub(super) fn pair(plan: &Plan) -> Option<(OwnedFd, OwnedFd)> {
     let own_network = matches!(plan.isolation, Isolation::Namespaces(_));
     let has_wrappers = plan.program.as_ref().is_some_and(|it| it.nest);
     (own_network && has_wrappers).then(|| message::pair().ok())?
@@ -46,19 +47,19 @@ pub(super) fn way(plan: &Plan) -> Option<(OwnedFd, OwnedFd)> {
 
 /// In the command's process, once it is in its Landlock domain, whose processes reach no abstract socket
 /// outside it: makes the socket that wrappers find.
-pub(super) fn open(way: &OwnedFd) -> io::Result<()> {
+pub(super) fn open(to_init: &OwnedFd) -> io::Result<()> {
     let (socket, name) = socket()?;
     net::bind(&socket, &name)?;
-    Ok(sockets::send(way, &[socket.as_fd()])?)
+    Ok(sockets::send(to_init, &[socket.as_fd()])?)
 }
 
 /// The wrapper's way to init, made while it is in the tool cage's net namespace: a name is looked for where its
 /// socket was made.
-pub(super) struct Visit(OwnedFd, SocketAddrUnix);
+pub(super) struct ToInit(OwnedFd, SocketAddrUnix);
 
-impl Visit {
-    pub(super) fn new() -> io::Result<Visit> {
-        socket().map(|(socket, name)| Visit(socket, name))
+impl ToInit {
+    pub(super) fn new() -> io::Result<ToInit> {
+        socket().map(|(socket, name)| ToInit(socket, name))
     }
 
     /// In the program's net namespace: hands out a socket for it. The program will be this process.
@@ -73,12 +74,14 @@ impl Visit {
 /// What init answers.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    way: Option<OwnedFd>,
-    door: Option<OwnedFd>,
+    /// From which the next one comes.
+    awaited: Option<OwnedFd>,
+    /// On which wrappers send their programs' sockets.
+    wrappers: Option<OwnedFd>,
     asked: Vec<Asked>,
 }
 
-/// A socket on which programs ask, and the one whose it is.
+/// A socket on which a program asks, and the program's process.
 #[derive(Debug)]
 struct Asked {
     socket: OwnedFd,
@@ -86,13 +89,13 @@ struct Asked {
 }
 
 impl Names {
-    /// `own` is the socket of a command that is a program itself, `way` leads to wrappers' sockets.
-    pub(super) fn new(own: Option<OwnedFd>, way: Option<OwnedFd>) -> Names {
+    /// `own` is the socket of a command that is a program itself, on `awaited` comes the socket of wrappers.
+    pub(super) fn new(own: Option<OwnedFd>, awaited: Option<OwnedFd>) -> Names {
         let process = None;
         let own = own.map(|socket| Asked { socket, process });
         Names {
-            way,
-            door: None,
+            awaited,
+            wrappers: None,
             asked: own.into_iter().collect(),
         }
     }
@@ -103,39 +106,40 @@ impl Names {
             .asked
             .iter()
             .flat_map(|it| std::iter::once(&it.socket).chain(&it.process));
-        let all = self.way.iter().chain(&self.door).chain(asked);
+        let all = self.awaited.iter().chain(&self.wrappers).chain(asked);
         all.map(AsFd::as_fd)
     }
 
     /// Does what is to be done for those of [`Names::sockets`] for which this is true.
     pub(super) fn serve(&mut self, mut ready: impl Iterator<Item = bool>) {
         let mut next = |is_there: bool| is_there && ready.next() == Some(true);
-        let (way, door) = (next(self.way.is_some()), next(self.door.is_some()));
+        let comes = next(self.awaited.is_some());
+        let is_sent = next(self.wrappers.is_some());
         self.asked.retain(|it| {
             if next(true) {
                 let _asker_hears_nothing = reply(&it.socket);
             }
             !next(it.process.is_some())
         });
-        if door && let Some(door) = &self.door {
+        if is_sent && let Some(wrappers) = &self.wrappers {
             self.asked
-                .extend(receive(door).filter(|_| self.asked.len() < MOST));
+                .extend(receive(wrappers).filter(|_| self.asked.len() < MOST));
         }
-        if way {
-            let received = self.way.take().map(|way| sockets::receive(&way));
-            self.door = received.and_then(|sockets| sockets.ok()?.pop());
+        if comes {
+            let received = self.awaited.take().map(|it| sockets::receive(&it));
+            self.wrappers = received.and_then(|sockets| sockets.ok()?.pop());
         }
     }
 }
 
 /// What a wrapper has sent.
-fn receive(door: &OwnedFd) -> Option<Asked> {
-    let [socket, process] = sockets::receive(door).ok()?.try_into().ok()?;
+fn receive(wrappers: &OwnedFd) -> Option<Asked> {
+    let [socket, process] = sockets::receive(wrappers).ok()?.try_into().ok()?;
     let process = Some(process);
     Some(Asked { socket, process })
 }
 
-/// Answers one question. Whoever asks many has init do nothing else for long.
+/// Answers one question a call: many questions do not keep init from the rest of its work.
 fn reply(socket: &OwnedFd) -> io::Result<()> {
     let mut bytes = [0; LONGEST];
     let (length, _, from) = net::recvfrom(socket, &mut bytes, RecvFlags::DONTWAIT)?;

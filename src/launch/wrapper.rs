@@ -147,7 +147,7 @@ fn restrict(
 ) -> Result<(), Error> {
     let action =
         || "hand the program's sockets for hosts, services and ports to the launcher".to_owned();
-    let names = plan.nest.then(names::Visit::new);
+    let names = plan.nest.then(names::ToInit::new);
     let visit = (plan.nest && (!plan.hosts.is_empty() || !plan.ports.is_none())).then(Visit::new);
     let visit = visit.transpose().during(Layer::Namespaces, action)?;
     let hand_out = || {

@@ -2,6 +2,8 @@
 //! name server knows no such name.
 
 use std::collections::BTreeSet;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::Arc;
 
 use crate::support::Ended;
@@ -55,6 +57,39 @@ fn a_name_that_nobody_has_is_not_found_by_any_function() {
         for words in [&TEST[..], &RUN, &SHELL] {
             let inside = scene.run(&["--allow-program=getent"], words).expect(0);
             assert_eq!(told(&inside), bare, "{env:?} {words:?}");
+        }
+    }
+}
+
+/// What a program sends to whoever answers hinders no later question, and reaches nothing else.
+#[test]
+fn hostile_questions_stop_nothing_and_the_way_to_init_is_out_of_reach() {
+    let test = "names::hostile_questions_stop_nothing_and_the_way_to_init_is_out_of_reach";
+    if !apart::is(test) {
+        return;
+    }
+    apart::set_up(&[]);
+    apart::resolve(Arc::new(|_, _| Vec::new()));
+    let nobody = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let sink = nobody.local_addr().unwrap().to_string();
+    // Without gosandbox there is such a socket to reach.
+    let name = SocketAddr::from_abstract_name("gosandbox-names").unwrap();
+    let _decoy = UnixDatagram::bind_addr(&name).unwrap();
+    let here = Env::ALL.into_iter().filter(|env| env.is_here());
+    for env in here.filter(|env| env.has_namespaces()) {
+        let scene = Scene::new(env);
+        scene
+            .site
+            .file("go.mod", "module example.test/main\n\ngo 1.22\n");
+        let program = include_str!("../fixtures/network/hostile_names.go");
+        scene.site.file("main.go", program);
+        scene.settle();
+        let mut bare = scene.site.bare(&RUN);
+        let bare = Ended::of(bare.env("SERVER", &sink)).expect(0);
+        assert_eq!(bare.stdout, "NAME true\nREACHED @gosandbox-names\n");
+        for words in [&RUN[..], &SHELL] {
+            let inside = scene.run(&["--env=SERVER=127.0.0.53:53"], words).expect(0);
+            assert_eq!(inside.stdout, "NAME true\n", "{env:?} {words:?}");
         }
     }
 }
