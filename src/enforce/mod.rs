@@ -12,7 +12,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use crate::plan::{Identity, Isolation, Plan};
-use crate::policy::Layer;
+use crate::policy::{Cage, Layer};
 use crate::sys;
 
 pub mod capabilities;
@@ -121,10 +121,20 @@ pub fn begin(namespaces_for: Option<&Identity>, maps: bool) -> Result<Begun, Err
     })
 }
 
+/// What init has prepared.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The layers that are in force.
+    pub done: Enforcement,
+    /// The overlay of a staged work tree.
+    pub staged: Option<staged::Staged>,
+    /// On which a command that is a program itself asks for names.
+    pub names: Option<OwnedFd>,
+}
+
 /// In init: the rest of the namespaces, root, identity, capabilities, `no_new_privs`.
 ///
-/// `made` waits until what the launcher makes for the run is there, meanwhile. Yields the overlay of a
-/// staged work tree.
+/// `made` waits until what the launcher makes for the run is there, meanwhile.
 ///
 /// # Errors
 /// The layer that failed; nothing has been executed, and the process must exit.
@@ -132,9 +142,9 @@ pub fn prepare(
     plan: &Plan,
     begun: Begun,
     made: impl FnOnce() -> Result<(), Error>,
-) -> Result<(Enforcement, Option<staged::Staged>), Error> {
+) -> Result<Prepared, Error> {
     let Begun { mut done, mounts } = begun;
-    let mut staged = None;
+    let (mut staged, mut names) = (None, None);
     match &plan.isolation {
         Isolation::Namespaces(view) => {
             let mut mounts = mounts
@@ -146,6 +156,10 @@ pub fn prepare(
             staged = view::build(view, mounts, |node| plan.is_made(node), made)?;
             done.add(Layer::MountView);
             namespaces::enter_cgroup()?;
+            // Programs that hear no answer lose nothing else.
+            names = (plan.cage == Cage::Program)
+                .then(|| namespaces::resolver().ok())
+                .flatten();
             done.add(Layer::Namespaces);
         }
         Isolation::Shared => made()?,
@@ -157,7 +171,11 @@ pub fn prepare(
     done.add(Layer::Capabilities);
     capabilities::no_new_privs()?;
     done.add(Layer::NoNewPrivs);
-    Ok((done, staged))
+    Ok(Prepared {
+        done,
+        staged,
+        names,
+    })
 }
 
 /// In the command's process: limits, AppArmor or SELinux, Landlock, seccomp, and the proof that they hold.

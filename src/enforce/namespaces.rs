@@ -1,10 +1,12 @@
 //! The namespaces of a run: those that init is cloned into, and those that it makes itself, while the
 //! launcher makes what the run needs on disk.
 
-use std::os::fd::AsFd;
+use std::io;
+use std::net::SocketAddrV4;
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{self, Mode, OFlags};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
 
 use super::{Context, Error};
 use crate::plan::{Identity, way};
@@ -57,6 +59,20 @@ pub fn loopback_up() -> Result<(), Error> {
     // A kernel that refuses it has no such address, and tests that look for one find none, as before.
     let _or_none = sys::add_loopback_address(socket.as_fd(), way::OWN_ADDRESS);
     Ok(())
+}
+
+/// The port of name servers, below 1024: made while this process has capabilities.
+const NAMES_PORT: u16 = 53;
+
+/// A socket in the current net namespace on which programs ask for names.
+///
+/// # Errors
+/// As socket(2) and bind(2).
+pub fn resolver() -> io::Result<OwnedFd> {
+    let (kind, flags) = (SocketType::DGRAM, SocketFlags::CLOEXEC);
+    let socket = socket_with(AddressFamily::INET, kind, flags, None)?;
+    bind(&socket, &SocketAddrV4::new(way::RESOLVER, NAMES_PORT))?;
+    Ok(socket)
 }
 
 fn write(path: &str, content: &str) -> Result<(), Error> {

@@ -10,7 +10,7 @@ use rustix::process;
 use super::gate::Key;
 use super::init::Start;
 use super::message::{self, Message};
-use super::{door, failed, supervised};
+use super::{door, failed, names, supervised};
 use crate::enforce::{self, Context as _, Enforcement};
 use crate::notify::Handover;
 use crate::plan::{Command, Isolation, Plan, way};
@@ -18,7 +18,12 @@ use crate::policy::Layer;
 use crate::sys;
 
 /// In the command's process: the rest of the confinement, then execve.
-pub(super) fn execute(start: Start<'_>, mut done: Enforcement, handover: Option<&Handover>) -> ! {
+pub(super) fn execute(
+    start: Start<'_>,
+    mut done: Enforcement,
+    handover: Option<&Handover>,
+    names: Option<OwnedFd>,
+) -> ! {
     let Start {
         plan,
         key,
@@ -66,6 +71,8 @@ pub(super) fn execute(start: Start<'_>, mut done: Enforcement, handover: Option<
         message::send(socket, &failed(&error));
         sys::exit_now(125);
     }
+    // Programs that hear no answer lose nothing else.
+    let _no_name_is_answered = names.map(|to_init| names::open(&to_init));
     if restored.is_ok() {
         message::send(socket, &Message::Enforced(done));
         let error = sys::execve(&path, &argv, &envp);

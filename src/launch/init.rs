@@ -14,12 +14,13 @@ use rustix::process::{self, DumpableBehavior, Pid, Signal};
 
 use super::gate::{self, Key};
 use super::message::{self, Message};
+use super::names::{self, Names};
 use super::processors::Processors;
 use super::running::{self, Running};
 use super::{Caller, command, door, failed, seed, supervised};
 use crate::enforce::landlock::Domain;
 use crate::enforce::staged::Staged;
-use crate::enforce::{self, Begun, Context as _, Enforcement};
+use crate::enforce::{self, Begun, Context as _, Prepared};
 use crate::notify::Handover;
 use crate::plan::{Identity, Isolation, Plan, Setting, way};
 use crate::policy::{Access, Cage, Layer};
@@ -67,10 +68,10 @@ pub fn run(start: Start<'_>, begun: Begun) -> ! {
         .and_then(|done| settle(&start.plan.command.settings).map(|()| done))
         .inspect(|_| start.plan.seed.iter().for_each(seed::fill))
         .and_then(|done| open_gate(&start).map(|()| done))
-        .and_then(|done| hand_out_overlay(&start, done.1.as_ref()).map(|()| done))
+        .and_then(|done| hand_out_overlay(&start, done.staged.as_ref()).map(|()| done))
         .and_then(|done| wait(&start).map(|()| done));
     let status = match prepared {
-        Ok((done, staged)) => start_command(start, done, staged),
+        Ok(prepared) => start_command(start, prepared),
         Err(error) => {
             message::send(&start.socket, &failed(&error));
             125
@@ -160,7 +161,12 @@ fn grant_staged(
 }
 
 /// Starts the command and stays with it; the status to exit with.
-fn start_command(mut start: Start<'_>, done: Enforcement, staged: Option<Staged>) -> i32 {
+fn start_command(mut start: Start<'_>, prepared: Prepared) -> i32 {
+    let Prepared {
+        done,
+        staged,
+        names,
+    } = prepared;
     if let Err(error) = grant_staged(start.plan, start.domain.as_mut(), staged.as_ref()) {
         message::send(&start.socket, &failed(&error));
         return 125;
@@ -174,14 +180,16 @@ fn start_command(mut start: Start<'_>, done: Enforcement, staged: Option<Staged>
             return 125;
         }
     };
+    let (awaited, to_init) = names::pair(start.plan).unzip();
     let cloned = match tie_to_launcher(own_pid_namespace) {
         Ok(()) if handover.is_some() => sys::clone_sharing_descriptors(),
         Ok(()) => sys::clone_process(Namespaces::NONE),
         Err(errno) => Err(errno.into()),
     };
     match cloned {
-        Ok(Cloned::Child) => command::execute(start, done, handover.as_ref()),
+        Ok(Cloned::Child) => command::execute(start, done, handover.as_ref(), to_init),
         Ok(Cloned::Parent { pid, pidfd }) => {
+            drop(to_init);
             let take =
                 |way: Handover| supervised::take(start.plan, start.key, &way, pid, pidfd.as_fd());
             let supervisor = match handover.map(take).transpose() {
@@ -196,6 +204,7 @@ fn start_command(mut start: Start<'_>, done: Enforcement, staged: Option<Staged>
                 command: pid,
                 own_pid_namespace,
                 socket: start.socket,
+                names: Names::new(names, awaited),
                 supervisor,
             };
             // Standard output is closed too: whoever reads it sees its end when the command closes it.

@@ -28,6 +28,7 @@ pub mod gate;
 pub mod init;
 mod listening;
 pub mod message;
+mod names;
 pub mod placeholder;
 pub mod probe;
 pub mod processors;

@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use super::descendants::Children;
 use super::direct::Direct;
 use super::message::{self, Heard, Message};
+use super::names::Names;
 use super::supervised;
 use crate::notify::Supervisor;
 use crate::sys::descriptors::Kept;
@@ -22,13 +23,15 @@ pub(super) struct Running {
     /// The way to the launcher.
     pub(super) socket: OwnedFd,
     pub(super) supervisor: Option<Supervisor>,
+    pub(super) names: Names,
 }
 
 impl Kept for Running {
     fn kept(&self) -> Vec<BorrowedFd<'_>> {
         let socket = Some(self.socket.as_fd());
         let supervisor = self.supervisor.as_ref().map(AsFd::as_fd);
-        socket.into_iter().chain(supervisor).collect()
+        let names = self.names.sockets();
+        socket.into_iter().chain(supervisor).chain(names).collect()
     }
 }
 
@@ -55,12 +58,17 @@ impl Running {
         }
         let mut direct = Direct::default();
         loop {
-            let mut ready = [
-                PollFd::new(&signals, PollFlags::IN),
-                PollFd::new(&self.socket, PollFlags::IN),
-            ];
-            match poll(&mut ready, None) {
-                Ok(_) => {}
+            let own = [signals.as_fd(), self.socket.as_fd()];
+            let mut ready: Vec<_> = own
+                .into_iter()
+                .chain(self.names.sockets())
+                .map(|it| PollFd::from_borrowed_fd(it, PollFlags::IN))
+                .collect();
+            let waited = poll(&mut ready, None);
+            let names = ready.iter().skip(own.len());
+            let names: Vec<_> = names.map(|it| !it.revents().is_empty()).collect();
+            match waited {
+                Ok(_) => self.names.serve(names.into_iter()),
                 // Programs can take init's limit of descriptors from it (prlimit(2)), where they see it.
                 Err(Errno::INVAL) => {
                     end(children.as_ref());

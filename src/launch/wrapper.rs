@@ -11,6 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::door::Visit;
+use super::names;
 use crate::enforce::{self, Context as _, nested};
 
 use crate::plan::tree::rules_for;
@@ -137,7 +138,7 @@ fn confine(words: &[OsString]) -> Result<Execution, Error> {
 }
 
 /// Confines this process. Where the program may reach hosts or services, or publishes ports, the sockets
-/// for that are handed out on the way; without a net namespace of its own, who decides its connects shows it another.
+/// for that are handed out on the way. Those for names are init's; without a net namespace of its own, who decides its connects shows it another.
 fn restrict(
     plan: &ProgramPlan,
     ruleset: Option<&Ruleset>,
@@ -146,9 +147,12 @@ fn restrict(
 ) -> Result<(), Error> {
     let action =
         || "hand the program's sockets for hosts, services and ports to the launcher".to_owned();
+    let names = plan.nest.then(names::ToInit::new);
     let visit = (plan.nest && (!plan.hosts.is_empty() || !plan.ports.is_none())).then(Visit::new);
     let visit = visit.transpose().during(Layer::Namespaces, action)?;
     let hand_out = || {
+        // A program that hears no answer loses nothing else.
+        let _no_name_is_answered = names.map(|names| names?.hand_out());
         visit
             .map_or(Ok(()), |visit| {
                 visit.hand_out(!plan.hosts.is_empty(), &plan.ports)

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::libraries::{LOADERS, Resolver, libraries, of_interpreters};
 pub use super::programs::{Found, find, folders, links};
-use super::way::OWN_ADDRESS;
+use super::way::{OWN_ADDRESS, RESOLVER};
 use super::{Node, Rule};
 use crate::policy::Access;
 
@@ -123,7 +123,7 @@ pub fn nodes(system: System, account: &Account<'_>, whole: bool, terminal: bool)
             "/etc/nsswitch.conf",
             "passwd: files\ngroup: files\nhosts: files [NOTFOUND=return] dns\n",
         ),
-        file("/etc/resolv.conf", "# no name is resolved in here\n"),
+        file("/etc/resolv.conf", resolv_conf()),
         Node::Symlink {
             target: "/dev/fd".into(),
             to: "/proc/self/fd".into(),
@@ -301,6 +301,11 @@ fn file(target: &str, content: impl Into<Vec<u8>>) -> Node {
         target: target.into(),
         content: content.into(),
     }
+}
+
+/// Whoever is asked says that there is no such name.
+fn resolv_conf() -> String {
+    format!("# no name is resolved in here but those of /etc/hosts\nnameserver {RESOLVER}\n")
 }
 
 fn passwd(account: &Account<'_>) -> String {

@@ -38,6 +38,10 @@ pub const POOL: usize = 32;
 /// has.
 pub const OWN_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
+/// Whom programs ask for names, on their own loopback: what resolv.conf of a view names. Not 127.0.0.1, where a
+/// name server of a test's own may be.
+pub const RESOLVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 53);
+
 /// Whether a port on the loopback inside is gosandbox's own.
 pub fn is_own_port(port: u16) -> bool {
     port == PORT || port == PROGRAMS_PORT

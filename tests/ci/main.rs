@@ -4,8 +4,20 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[allow(dead_code)]
+#[path = "../gateway/database.rs"]
+mod database;
+mod image;
 mod init;
+#[allow(dead_code)]
+#[path = "../gateway/modules.rs"]
+mod modules;
+#[allow(dead_code)]
+#[path = "../gateway/proxy.rs"]
+mod proxy;
+mod restored;
 mod runner;
+mod toolcache;
 
 use std::fs;
 use std::process::Command;

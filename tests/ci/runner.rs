@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_yaml_ng::Value;
@@ -45,6 +45,11 @@ impl Runner {
             path: Vec::new(),
             variables: BTreeMap::new(),
         }
+    }
+
+    /// Puts a folder of tools before the others, as a setup action does.
+    pub fn adds_to_path(&mut self, folder: &Path) {
+        self.path.push(folder.to_str().unwrap().to_owned());
     }
 
     pub fn temp(&self) -> PathBuf {

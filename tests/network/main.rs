@@ -18,6 +18,7 @@ mod loose;
 #[allow(dead_code)]
 #[path = "../gateway/modules.rs"]
 mod modules;
+mod names;
 mod newer;
 #[allow(dead_code)]
 #[path = "../gateway/proxy.rs"]
