@@ -42,8 +42,10 @@ pub enum Id {
 }
 
 pub mod place;
+mod statuses;
 
 use place::*;
+pub use statuses::STATUSES;
 
 /// An option.
 #[derive(Clone, Copy, Debug)]
@@ -396,15 +398,6 @@ pub const SUBS: [Sub; 10] = [
 /// Subcommands of the contract that this version does not have.
 pub const LATER: [&str; 7] = [
     "audit", "bundle", "explain", "goroot", "learn", "scan", "verify",
-];
-
-/// Exit statuses, and what they mean.
-pub const STATUSES: [(&str, &str); 5] = [
-    ("N", "the command's own exit status"),
-    ("128+N", "the command was ended by signal N"),
-    ("125", "gosandbox refused or failed"),
-    ("126", "the command cannot be executed"),
-    ("127", "the command was not found"),
 ];
 
 #[cfg(test)]
