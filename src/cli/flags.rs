@@ -42,10 +42,10 @@ pub enum Id {
 }
 
 pub mod place;
-mod statuses;
+mod words;
 
 use place::*;
-pub use statuses::STATUSES;
+pub use words::{LATER, STATUSES};
 
 /// An option.
 #[derive(Clone, Copy, Debug)]
@@ -393,11 +393,6 @@ pub const SUBS: [Sub; 10] = [
         place: 0,
         help: "Print help",
     },
-];
-
-/// Subcommands of the contract that this version does not have.
-pub const LATER: [&str; 7] = [
-    "audit", "bundle", "explain", "goroot", "learn", "scan", "verify",
 ];
 
 #[cfg(test)]
