@@ -12,9 +12,9 @@ mod request;
 mod values;
 
 pub use super::low::{
-    Auto, ChangesAction, ChangesArgs, Ci, Command, DoctorArgs, InitArgs, Output, PolicyListArgs,
-    PolicyShowArgs, ProfileArgs, Request, RunArgs, Shell, ShimAction, ShimArgs, SiteArgs,
-    UninstallArgs, Verbosity,
+    Auto, CacheArgs, ChangesAction, ChangesArgs, Ci, Command, DoctorArgs, InitArgs, Output,
+    PolicyListArgs, PolicyShowArgs, ProfileArgs, Request, RunArgs, Shell, ShimAction, ShimArgs,
+    SiteArgs, UninstallArgs, Verbosity,
 };
 pub use super::usage::UsageError;
 

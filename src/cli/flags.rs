@@ -27,6 +27,8 @@ pub enum Id {
     AuditLog,
     Stage,
     All,
+    Older,
+    Project,
     Json,
     Output,
     Mode,
@@ -40,8 +42,10 @@ pub enum Id {
 }
 
 pub mod place;
+mod words;
 
 use place::*;
+pub use words::{LATER, STATUSES};
 
 /// An option.
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +106,7 @@ impl Flag {
 }
 
 /// Every option.
-pub const FLAGS: [Flag; 32] = [
+pub const FLAGS: [Flag; 34] = [
     flag(
         Id::Profile,
         "profile",
@@ -173,7 +177,7 @@ pub const FLAGS: [Flag; 32] = [
     flag(
         Id::CacheDir,
         "cache-dir",
-        SITE,
+        SITE | CACHE,
         "Keep GOCACHE and GOMODCACHE in this folder",
     )
     .takes("DIR"),
@@ -229,7 +233,7 @@ pub const FLAGS: [Flag; 32] = [
     flag(
         Id::DryRun,
         "dry-run",
-        RUN,
+        RUN | CACHE_CLEAN,
         "Print what would be done, and do nothing",
     ),
     flag(
@@ -249,10 +253,23 @@ pub const FLAGS: [Flag; 32] = [
     flag(
         Id::All,
         "all",
-        CHANGES_ALL,
-        "With `changes drop`: drop those of every run",
+        CHANGES_ALL | CACHE_CLEAN,
+        "With `changes drop`: drop those of every run; with `cache clean`: remove every cache of gosandbox's",
     ),
-    flag(Id::Json, "json", POLICY | DOCTOR | CHANGES, "Print JSON"),
+    flag(
+        Id::Older,
+        "older",
+        CACHE_CLEAN,
+        "With `cache clean`: remove what no run has used for this time too, such as 30d",
+    )
+    .takes("DURATION"),
+    flag(
+        Id::Project,
+        "project",
+        CACHE_CLEAN,
+        "With `cache clean`: remove the cache of the project here, or in DIR, and nothing else",
+    ),
+    flag(Id::Json, "json", POLICY | DOCTOR | CHANGES | CACHE, "Print JSON"),
     flag(
         Id::Output,
         "output",
@@ -271,8 +288,8 @@ pub const FLAGS: [Flag; 32] = [
     flag(
         Id::Form,
         "format",
-        PROFILE | INSTALL,
-        "Another form of the format: te (selinux), attached (apparmor), bare (oci-seccomp), apparmor, selinux or plain (kubernetes)",
+        PROFILE | INSTALL | CACHE,
+        "Another form of the format: te (selinux), attached (apparmor), bare (oci-seccomp), apparmor, selinux or plain (kubernetes); with `cache`: human or json",
     )
     .takes("FORM"),
     flag(
@@ -315,7 +332,7 @@ pub struct Sub {
 }
 
 /// The subcommands that this version has.
-pub const SUBS: [Sub; 9] = [
+pub const SUBS: [Sub; 10] = [
     Sub {
         name: "doctor",
         arguments: "",
@@ -339,6 +356,12 @@ pub const SUBS: [Sub; 9] = [
         arguments: "[list|show|apply|drop] [RUN]",
         place: CHANGES,
         help: "List, show, apply or drop what runs have changed and left staged",
+    },
+    Sub {
+        name: "cache",
+        arguments: "list|clean [DIR]",
+        place: CACHE,
+        help: "List what gosandbox keeps on disk, or remove what nothing uses any more",
     },
     Sub {
         name: "init",
@@ -370,20 +393,6 @@ pub const SUBS: [Sub; 9] = [
         place: 0,
         help: "Print help",
     },
-];
-
-/// Subcommands of the contract that this version does not have.
-pub const LATER: [&str; 7] = [
-    "audit", "bundle", "explain", "goroot", "learn", "scan", "verify",
-];
-
-/// Exit statuses, and what they mean.
-pub const STATUSES: [(&str, &str); 5] = [
-    ("N", "the command's own exit status"),
-    ("128+N", "the command was ended by signal N"),
-    ("125", "gosandbox refused or failed"),
-    ("126", "the command cannot be executed"),
-    ("127", "the command was not found"),
 ];
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::profile::{self, Selection};
+use crate::run::cache::Wanted;
 pub use crate::run::{Command, Output};
 
 /// What is to be done, each with the options that mean something for it.
@@ -18,6 +19,8 @@ pub enum Request {
     PolicyList(PolicyListArgs),
     /// Work on what runs have left staged.
     Changes(ChangesArgs),
+    /// List or remove what runs keep.
+    Cache(CacheArgs),
     /// Print what a deployment loads.
     Profile(ProfileArgs),
     /// Load, take back or describe what this host's guard takes.
@@ -99,6 +102,17 @@ pub struct ChangesArgs {
     /// `--all`: every run.
     pub all: bool,
     /// `--json`.
+    pub json: bool,
+}
+
+/// What `cache` does, and with which caches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheArgs {
+    /// `clean`: what is to be removed; `None` for `list`.
+    pub clean: Option<Wanted>,
+    /// `--cache-dir`.
+    pub cache_dir: Option<PathBuf>,
+    /// `--json`, `--format json`.
     pub json: bool,
 }
 

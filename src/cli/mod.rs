@@ -5,6 +5,7 @@ mod again;
 pub mod args;
 mod auto;
 pub mod bug;
+mod cache;
 mod changes;
 mod completions;
 mod doctor;
@@ -112,6 +113,7 @@ fn dispatch(request: &Request) -> anyhow::Result<u8> {
         Request::PolicyShow(args) => print(policy::show(args)?.as_bytes()),
         Request::PolicyList(args) => print(policy::list(*args)?.as_bytes()),
         Request::Changes(args) => changes::work(args),
+        Request::Cache(args) => cache::work(args),
         Request::Profile(args) => print(&profiles::generate(args)?),
         Request::Auto(what) => print(&auto::auto(what)?),
         Request::Init(args) => init::work(args),

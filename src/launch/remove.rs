@@ -8,7 +8,7 @@ use std::ffi::{CStr, CString, OsStr};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 /// Removes the folder `name` in another, and everything in it, as far as that can be done.
@@ -36,7 +36,7 @@ fn pass(top: BorrowedFd<'_>, moved: &mut u64) -> io::Result<bool> {
         if kind != FileType::Directory && unlink(top, &name, AtFlags::empty()) {
             continue;
         }
-        let Ok(folder) = open(top, &name) else {
+        let Ok(folder) = enter(top, &name) else {
             continue;
         };
         for (inner, kind) in entries(folder.as_fd())? {
@@ -55,7 +55,7 @@ fn pass(top: BorrowedFd<'_>, moved: &mut u64) -> io::Result<bool> {
 /// To a name of this program's own; one that is taken by something hostile is passed over.
 fn move_up(folder: BorrowedFd<'_>, name: &CStr, top: BorrowedFd<'_>, moved: &mut u64) {
     // A folder that is not writable cannot be moved: its `..` changes.
-    drop(open(folder, name));
+    drop(enter(folder, name));
     for _ in 0..3 {
         *moved += 1;
         let new = format!(".gosandbox-{moved}");
@@ -87,7 +87,10 @@ fn entries(folder: BorrowedFd<'_>) -> io::Result<Vec<(CString, FileType)>> {
 }
 
 /// Opens a folder, not through a link, and makes it readable and writable where it is not.
-fn open<P: rustix::path::Arg + Copy>(at: BorrowedFd<'_>, name: P) -> Result<OwnedFd, Errno> {
+///
+/// # Errors
+/// It is none, or another user's.
+pub fn open<P: rustix::path::Arg + Copy>(at: BorrowedFd<'_>, name: P) -> Result<OwnedFd, Errno> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let all = Mode::RWXU;
     let opened = fs::openat(at, name, flags, Mode::empty());
@@ -103,6 +106,27 @@ fn open<P: rustix::path::Arg + Copy>(at: BorrowedFd<'_>, name: P) -> Result<Owne
         let _or_what_is_in_it_stays = fs::fchmod(&folder, all);
     }
     Ok(folder)
+}
+
+/// As [`open`], of a folder on the same mount: what is mounted in the tree is not part of it.
+fn enter(at: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS | ResolveFlags::BENEATH;
+    match fs::openat2(at, name, flags, Mode::empty(), resolve) {
+        // Container filters hide openat2(2).
+        Err(Errno::NOSYS | Errno::PERM) => open(at, name),
+        found => {
+            let found = found?;
+            match open(found.as_fd(), c".") {
+                // Without permission to search it `.` is not found.
+                Err(Errno::ACCESS) => {
+                    make_accessible(&found)?;
+                    open(found.as_fd(), c".")
+                }
+                opened => opened,
+            }
+        }
+    }
 }
 
 /// fchmod(2) takes no `O_PATH` descriptor; the link in /proc leads to exactly what it refers to.

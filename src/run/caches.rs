@@ -8,14 +8,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use anyhow::Context;
-use sha2::{Digest, Sha256};
-
 use super::identity::Who;
 use super::place::{Finder, Found};
-use super::{Session, foreign, refused};
-use crate::files::{Judged, look};
+use super::{Session, cache, foreign, refused};
+use crate::files::{FileId, Judged, look};
+use crate::plan::Identity;
 use crate::refusal::{Code, Refused, shell_path};
+use anyhow::Context;
 
 /// Caches of users without a home, when the launcher is root.
 pub(super) const SYSTEM: &str = "/var/cache/gosandbox";
@@ -39,6 +38,26 @@ pub(super) struct Caches {
 }
 
 impl Caches {
+    /// Marks those as in use that are the launcher's own: what plain go uses too is for `go clean`. Whether none of
+    /// them is just being removed.
+    pub fn hold(&self, session: &Session<'_>) -> bool {
+        let launchers = launchers(session);
+        let is_own = |path: &Path| {
+            path == self.programs || launchers.iter().any(|own| path.starts_with(own))
+        };
+        let all = self.judged.iter().zip(&self.opened);
+        let own = all.filter(|(judged, _)| is_own(&judged.path));
+        let held = own.map(|(judged, opened)| match cache::hold(&**opened, ".") {
+            Some((held, found)) => {
+                session.held.borrow_mut().push(held);
+                judged.id == FileId::of(&found)
+            }
+            None => false,
+        });
+        // All of them, whatever one says.
+        held.fold(true, |all, one| all & one)
+    }
+
     fn judge(&mut self, found: Found) -> PathBuf {
         self.are_there &= found.opened.is_some();
         if let Some((id, opened)) = found.opened {
@@ -66,7 +85,7 @@ pub(super) fn find(
 ) -> anyhow::Result<Caches> {
     let layout = layout(session, who)?;
     let place = tree.unwrap_or(&session.folder);
-    let programs = layout.programs.join(key(place));
+    let programs = layout.programs.join(cache::key(place));
     let named = [&layout.gocache, &layout.gomodcache, &programs];
     let finder = Finder { who, tree, missing };
     let mut found = Vec::new();
@@ -261,6 +280,37 @@ pub(super) fn launchers(session: &Session<'_>) -> Option<PathBuf> {
     Some(cache.join("gosandbox"))
 }
 
+/// GOCACHE and GOMODCACHE of an ordinary user, which plain go uses too.
+pub(super) fn of_go(session: &Session<'_>) -> Vec<(PathBuf, cache::Kind)> {
+    let found = layout(session, &of_caller(session));
+    let found = found.map(|found| {
+        vec![
+            (found.gocache, cache::Kind::GoBuild),
+            (found.gomodcache, cache::Kind::GoModules),
+        ]
+    });
+    found.unwrap_or_default()
+}
+
+/// Where the programs' caches are if the caller's own place for them cannot be made.
+pub(super) fn beside_named(session: &Session<'_>) -> Option<PathBuf> {
+    let named = PathBuf::from(session.go_variable("GOCACHE")?);
+    named.is_absolute().then(|| beside(&named))
+}
+
+/// An ordinary caller.
+fn of_caller(session: &Session<'_>) -> Who {
+    Who {
+        identity: Identity {
+            uid: session.host.uid,
+            gid: session.host.gid,
+            switch: false,
+        },
+        name: String::new(),
+        home: session.home.clone(),
+    }
+}
+
 /// `$XDG_CACHE_HOME` is the caller's own, not that of a user it changes to.
 fn cache_home(session: &Session<'_>, who: &Who, home: &Path) -> PathBuf {
     let named = session
@@ -318,11 +368,4 @@ pub(super) fn module_cache(session: &Session<'_>) -> Option<PathBuf> {
     named
         .or_else(|| Some(own_gopath(session)?.join("pkg/mod")))
         .filter(|path| path.is_absolute())
-}
-
-/// Names a project's own cache.
-fn key(tree: &Path) -> String {
-    use std::os::unix::ffi::OsStrExt;
-    let hash = Sha256::digest(tree.as_os_str().as_bytes());
-    crate::text::hex(&hash[..8])
 }

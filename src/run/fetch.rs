@@ -163,6 +163,7 @@ pub(super) fn download(
         environment: session.environment.clone(),
         written: session.written.clone(),
         home: session.home.clone(),
+        held: Default::default(),
         ..*session
     };
     let nowhere = Workspace {

@@ -5,20 +5,20 @@
 //! it is bound read-only, and is left aside where a grant shows the folder around it.
 
 use std::ffi::OsStr;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, mkdirat, openat, renameat, statat, symlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, openat, renameat, statat, symlinkat};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
-use super::{Session, caches, scratch, token};
+use super::{Session, cache, caches, scratch, token};
 use crate::launch::remove;
 use crate::plan::{Isolation, NamedProgram, Node, Plan};
 
 /// Within the launcher's caches.
-const NAME: &str = "path-links";
+pub(super) const NAME: &str = "path-links";
 
 /// Has the view bind kept folders of links, and makes those that are missing. Where none can be had the view makes its own.
 pub(super) fn keep(session: &Session<'_>, plan: &mut Plan) {
@@ -34,8 +34,9 @@ pub(super) fn keep(session: &Session<'_>, plan: &mut Plan) {
     };
     for node in &mut view.nodes {
         if let Node::Programs { target, links } = node
-            && let Some(source) = kept.folder(links)
+            && let Some((source, held)) = kept.folder(links)
         {
+            session.held.borrow_mut().push(held);
             *node = Node::Bind {
                 source,
                 target: std::mem::take(target),
@@ -48,7 +49,7 @@ pub(super) fn keep(session: &Session<'_>, plan: &mut Plan) {
 
 /// The folder of kept folders.
 struct Kept {
-    at: rustix::fd::OwnedFd,
+    at: OwnedFd,
     real: PathBuf,
     uid: u32,
 }
@@ -73,20 +74,24 @@ impl Kept {
     }
 
     /// The kept folder with these links, which is made where it is missing.
-    fn folder(&self, links: &[NamedProgram]) -> Option<PathBuf> {
+    fn folder(&self, links: &[NamedProgram]) -> Option<(PathBuf, OwnedFd)> {
         let name = digest(links);
-        if !self.has(&name) {
-            self.make(&name, links).ok()?;
-        }
-        Some(self.real.join(name))
+        let held = match self.held(&name) {
+            Some(held) => held,
+            None => {
+                self.make(&name, links).ok()?;
+                // The policy is another one than before: the old folders may be of no use any more.
+                cache::sweep_links(&self.at);
+                self.held(&name)?
+            }
+        };
+        Some((self.real.join(name), held))
     }
 
-    fn has(&self, name: &str) -> bool {
-        let found = statat(&self.at, name, AtFlags::SYMLINK_NOFOLLOW);
-        found.is_ok_and(|found| {
-            let is_folder = FileType::from_raw_mode(found.st_mode) == FileType::Directory;
-            is_folder && found.st_uid == self.uid && found.st_mode & 0o022 == 0
-        })
+    /// Marks a folder as in use.
+    fn held(&self, name: &str) -> Option<OwnedFd> {
+        let (held, found) = cache::hold(&self.at, name)?;
+        (found.st_uid == self.uid && found.st_mode & 0o022 == 0).then_some(held)
     }
 
     /// Under another name first: what has its name is whole.

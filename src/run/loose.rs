@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
 use super::verify::Record;
-use super::{Project, Session, caches, copy, scratch, token, way};
+use super::{Project, Session, cache, caches, copy, scratch, token, way};
 use crate::files::look;
 use crate::gateway::ChecksumDatabase;
 use crate::go::sumdb::Verifier;
@@ -241,17 +241,23 @@ pub(super) fn verified(project: &Project<'_>, found: &Found) -> anyhow::Result<T
             name
         }
     };
+    let held = cache::hold(&folder, &name);
+    let held = held.map(|(held, _)| held);
+    session.held.borrow_mut().extend(held);
     let place = path.join(name);
     let copy = toolchain::open(&place.join("bin/go"), &session.trust())?;
     Ok(copy.shown_at(&seen.goroot))
 }
+
+/// Within the launcher's caches.
+pub(super) const COPIES: &str = "toolchains";
 
 /// The folder of copies, out of reach of what runs inside.
 fn folder(session: &Session<'_>, tree: Option<&Path>) -> Option<(OwnedFd, PathBuf)> {
     let path = caches::launchers(session)?;
     // As root the sandbox user is another one, who reads it.
     let mode = if session.host.is_root() { 0o755 } else { 0o700 };
-    let step = token::open_with(&path.join("toolchains"), mode)?;
+    let step = token::open_with(&path.join(COPIES), mode)?;
     let is_in_tree = tree.is_some_and(|tree| step.real().starts_with(tree));
     let opened = (!is_in_tree).then(|| step.open_folder().ok()).flatten()?;
     Some((opened, step.real().to_owned()))
@@ -282,6 +288,8 @@ fn make(folder: &OwnedFd, seen: &Toolchain, name: &str, sum: &str) -> anyhow::Re
     mkdirat(folder, &new, Mode::RWXU)?;
     let made = (|| -> anyhow::Result<()> {
         let to = openat(folder, &new, FOLDER, Mode::empty())?;
+        // For as long as it is made.
+        let _held = cache::hold(folder, &new);
         let copied = copy::copy(from.as_fd(), to.as_fd())?;
         compare(&to, copied, seen.version.as_str(), sum)?;
         fchmod(&to, Mode::from_raw_mode(0o755))?;

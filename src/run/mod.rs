@@ -5,6 +5,7 @@
 //! run of its own. Nothing is made on disk for the command before [`start`].
 
 mod audit;
+pub mod cache;
 mod caches;
 mod captured;
 mod certificates;

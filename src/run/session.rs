@@ -1,7 +1,8 @@
 //! What the caller's environment and account say.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::ffi::OsString;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use super::request::start_folder;
@@ -24,6 +25,8 @@ pub struct Session<'a> {
     pub(super) folder: PathBuf,
     /// The C compiler, for a run of the launcher's own that compiles Go's own packages.
     pub(super) compiler: Option<&'a Path>,
+    /// Marks caches as in use for as long as the run lasts.
+    pub(super) held: RefCell<Vec<OwnedFd>>,
 }
 
 impl<'a> Session<'a> {
@@ -48,6 +51,7 @@ impl<'a> Session<'a> {
             home,
             folder: start_folder(request.directory.as_deref())?,
             compiler: None,
+            held: RefCell::default(),
         })
     }
 

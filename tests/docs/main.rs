@@ -8,6 +8,7 @@ mod examples;
 mod generated;
 
 mod audit_log;
+mod caches;
 mod cgo;
 mod changes;
 mod ci;

@@ -5,10 +5,12 @@ use std::ffi::OsString;
 use super::super::flags::{SUBS, Sub, place};
 use super::super::usage::UsageError;
 use super::{
-    Auto, ChangesAction, ChangesArgs, Ci, Command, DoctorArgs, Found, InitArgs, PolicyListArgs,
-    PolicyShowArgs, ProfileArgs, Request, RunArgs, Shell, ShimAction, ShimArgs, SiteArgs,
-    UninstallArgs, Values,
+    Auto, CacheArgs, ChangesAction, ChangesArgs, Ci, Command, DoctorArgs, Found, InitArgs,
+    PolicyListArgs, PolicyShowArgs, ProfileArgs, Request, RunArgs, Shell, ShimAction, ShimArgs,
+    SiteArgs, UninstallArgs, Values,
 };
+use crate::profile::Problem;
+use crate::run::cache::Wanted;
 
 /// The exit status of a subcommand that is given an option which does not go with it. A run has
 /// 125: the command's own status may be 2.
@@ -69,6 +71,7 @@ impl Found {
         let first = self.arguments.first().map(String::as_str);
         match (sub.name, first) {
             ("changes", _) => self.changes(sub),
+            ("cache", _) => self.cache(sub),
             ("profile", Some("auto")) => self.auto(),
             ("profile", Some(_)) => {
                 checked(place::PROFILE, "profile FORMAT")?;
@@ -153,6 +156,64 @@ impl Found {
             folder: folder.into(),
             profile: self.values.profile,
             goroot: self.values.goroot,
+        }))
+    }
+
+    fn cache(self, sub: Sub) -> Result<Request, UsageError> {
+        let (is_clean, form, name) = match self.arguments.first().map(String::as_str) {
+            Some("list") => (false, place::CACHE_LIST, "cache list"),
+            Some("clean") => (true, place::CACHE_CLEAN, "cache clean"),
+            first => return Err(no_such(sub, first)),
+        };
+        self.refuse_misplaced(form, name, MISPLACED)?;
+        let values = self.values;
+        let folder = self.arguments.get(1);
+        if let Some(word) = folder.filter(|_| !values.project) {
+            return Err(UsageError::Argument {
+                sub: sub.name,
+                arguments: "a folder with `clean --project` only",
+                word: word.clone(),
+            });
+        }
+        let narrows = [
+            (values.older.is_some(), "--older"),
+            (values.project, "--project"),
+        ];
+        let narrows = narrows.iter().filter(|(is_given, _)| *is_given);
+        let narrows: Vec<String> = narrows.map(|(_, flag)| (*flag).to_owned()).collect();
+        let other = match (values.all, narrows.len()) {
+            (true, 1..) => Some("cache clean --all"),
+            (false, 2..) => Some("cache clean --project"),
+            _ => None,
+        };
+        if let Some(place) = other {
+            let help = format!("gosandbox help {}", sub.name);
+            let flags = match values.all {
+                true => narrows,
+                false => vec!["--older".to_owned()],
+            };
+            return Err(UsageError::misplaced(&flags, place, help, MISPLACED));
+        }
+        let project = values.project.then(|| folder.map_or(".", String::as_str));
+        Ok(Request::Cache(CacheArgs {
+            clean: is_clean.then(|| Wanted {
+                older: values.older,
+                project: project.map(Into::into),
+                all: values.all,
+                dry_run: values.dry_run,
+            }),
+            cache_dir: values.cache_dir,
+            json: match values.form.as_deref() {
+                None => values.json,
+                Some("json") => true,
+                Some("human") => false,
+                Some(form) => {
+                    return Err(UsageError::Value {
+                        flag: "--format".to_owned(),
+                        problem: Problem(format!("`{form}` is neither human nor json")),
+                    });
+                }
+            },
         }))
     }
 

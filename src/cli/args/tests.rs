@@ -5,6 +5,7 @@ use super::*;
 use crate::policy::Layer;
 use crate::profile::Selection;
 use crate::refusal::{Code, Help, Refuse, Refused};
+use crate::run::cache::Wanted;
 
 fn low(line: &str) -> Result<Request, String> {
     parse(
@@ -105,7 +106,7 @@ fn subcommands_take_their_own_options_before_and_after_their_name() {
 }
 
 /// Each form of the command line, where its options go (`@`), and those that mean something for it.
-const FORMS: [(&str, &str); 20] = [
+const FORMS: [(&str, &str); 23] = [
     (
         "@ -- true",
         "profile C ro rw allow-host allow-program service publish env user cache-dir goroot stage timeout memory pids require best-effort dry-run report \
@@ -139,6 +140,13 @@ const FORMS: [(&str, &str); 20] = [
     ("changes drop @", "C json all"),
     ("changes drop 1 @", "json"),
     ("changes drop --all @", "json"),
+    ("cache list @", "cache-dir format json"),
+    // `--all` and `--project` make other forms of it.
+    (
+        "cache clean @",
+        "cache-dir dry-run all older project format json",
+    ),
+    ("cache clean --all @", "cache-dir dry-run format json"),
     ("completions bash @", ""),
     ("man @", ""),
     ("help @", ""),
@@ -158,10 +166,11 @@ fn every_option_is_used_or_refused_by_every_form() {
                 continue;
             }
             let value = match flag.id {
-                Id::Timeout | Id::Memory | Id::Pids | Id::Service | Id::Publish => "9",
+                Id::Timeout | Id::Older | Id::Memory | Id::Pids | Id::Service | Id::Publish => "9",
                 Id::Require => "landlock",
                 Id::Stage => "review",
                 Id::Mode => "complain",
+                Id::Form => "json",
                 _ => "x",
             };
             let value = flag.value.map_or("", |_| value);
@@ -248,6 +257,43 @@ fn a_path_need_not_be_utf8_and_a_variable_must() {
     let go = || OsString::from("go");
     assert!(parse(["--ro".into(), odd.clone(), go()]).is_ok());
     assert!(parse(["--env".into(), odd, go()]).is_err());
+}
+
+#[test]
+fn cache_takes_an_action_and_what_chooses_caches() {
+    let wanted = |line: &str| match low(line) {
+        Ok(Request::Cache(cache)) => Ok(cache.clean),
+        Ok(other) => panic!("{line}: {other:?}"),
+        Err(error) => Err(error),
+    };
+    assert_eq!(wanted("cache list"), Ok(None));
+    assert_eq!(wanted("cache clean"), Ok(Some(Wanted::default())));
+    let of = |project: &str| {
+        Ok(Some(Wanted {
+            project: Some(project.into()),
+            ..Wanted::default()
+        }))
+    };
+    assert_eq!(wanted("cache clean --project"), of("."));
+    assert_eq!(wanted("cache clean --project a/b"), of("a/b"));
+    let older = wanted("cache clean --older 2h").unwrap().unwrap();
+    assert_eq!(older.older, Some(7200));
+    for line in [
+        "cache",
+        "cache frob",
+        "cache list a",
+        "cache clean a",
+        "cache clean --project a b",
+        "cache clean --older 0",
+        "cache clean --older soon",
+        "cache clean --all --older 1d",
+        "cache clean --all --project",
+        "cache clean --project --older 1d",
+        "cache list --format sarif",
+        "cache list --all",
+    ] {
+        assert!(wanted(line).is_err(), "{line}");
+    }
 }
 
 #[test]

@@ -28,6 +28,10 @@ pub const CHANGES_ALL: u16 = 1 << 11;
 pub const INIT: u16 = 1 << 12;
 /// `shim install`.
 pub const SHIM_INSTALL: u16 = 1 << 13;
+/// `cache list`.
+pub const CACHE_LIST: u16 = 1 << 14;
+/// `cache clean`.
+pub const CACHE_CLEAN: u16 = 1 << 15;
 /// Everywhere.
 pub const ALL: u16 = u16::MAX;
 
@@ -37,6 +41,8 @@ pub const POLICY: u16 = POLICY_SHOW | POLICY_LIST;
 pub const PROFILES: u16 = PROFILE | ADVICE | INSTALL | UNINSTALL;
 /// Every form of `changes`.
 pub const CHANGES: u16 = CHANGES_LIST | CHANGES_HERE | CHANGES_NAMED | CHANGES_ALL;
+/// Both forms of `cache`.
+pub const CACHE: u16 = CACHE_LIST | CACHE_CLEAN;
 /// The forms that resolve a project's policy.
 pub const RULES: u16 = RUN | POLICY_SHOW | PROFILE | INSTALL;
 /// The forms that find a project's toolchain and caches too.

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub(super) use self::child::Fetch;
 pub use self::child::run;
 use super::identity::Who;
-use super::{Session, caches};
+use super::{Session, cache, caches};
 use crate::gateway::{self, Wanted};
 use crate::go::toolchain::Toolchain;
 use crate::policy::{Network, Policy, Reach, Transport};
@@ -29,6 +29,9 @@ pub const WORD: &str = "__direct";
 
 /// More of what go says does not count.
 const LONGEST: u64 = 8 << 20;
+
+/// The folder of what is fetched, within the launcher's caches.
+pub(super) const NAME: &str = "direct";
 
 /// Seconds that one fetch may take: a large repository's first one is slow.
 const PATIENCE: u64 = 15 * 60;
@@ -78,7 +81,9 @@ pub(super) fn fetcher(
     if policy.modules.direct.is_empty() {
         return None;
     }
-    let caches = caches::launchers(session)?.join("direct");
+    let launchers = caches::launchers(session)?;
+    let caches = launchers.join(NAME);
+    cache::hold_direct(session, &launchers);
     Some(Arc::new(Fetcher {
         policy: policy_of(policy, who),
         goroot: toolchain.on_disk().goroot.clone(),

@@ -1,5 +1,6 @@
 //! The folders that a run needs, made in one step just before the launch.
 
+use super::super::cache;
 use super::super::caches::{self, Missing};
 use super::super::scratch;
 use super::super::what::What;
@@ -14,8 +15,10 @@ impl Prepared<'_> {
     /// One cannot be made, or is another now than was looked at.
     pub fn make_folders(&mut self) -> anyhow::Result<()> {
         scratch::make(self.session, &self.project.scratch)?;
-        if !self.caches.are_there {
+        if !self.caches.are_there || !self.caches.hold(self.session) {
             self.make_caches()?;
+            // What its own user has locked is used all the same.
+            let _is_held = self.caches.hold(self.session);
         }
         if matches!(&self.what, What::Go(go) if go.fuzzes) {
             caches::make_corpus(&self.caches, &self.who)?;
@@ -47,6 +50,8 @@ impl Prepared<'_> {
         self.project.judged = judged;
         self._opened = opened;
         self.caches = made;
+        let place = around.unwrap_or(&self.session.folder);
+        cache::note(self.session, place);
         Ok(())
     }
 }

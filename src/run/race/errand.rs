@@ -48,6 +48,7 @@ pub(super) fn compile(
         written: project.session.written.clone(),
         home: project.session.home.clone(),
         compiler: Some(&compiler.path),
+        held: Default::default(),
         ..*project.session
     };
     let nowhere = Workspace {
