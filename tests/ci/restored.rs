@@ -11,12 +11,13 @@ use crate::RUNNERS;
 use crate::runner::Runner;
 use crate::support::modules::Modules;
 use crate::support::reachable::seed;
-use crate::support::{give_tree, needs_root, write};
+use crate::support::{age, give_tree, needs_root, write};
 
 /// Who has saved them.
 const OTHER: u32 = 4711;
 const BUILD: &str = "go build -buildvcs=false -o ";
-const DOWNLOAD: &str = "go mod download example.test/dep@v1.1.0";
+const MAIN: &str =
+    "package main\n\nimport \"example.test/dep\"\n\nfunc main() { println(dep.Word()) }\n";
 
 /// A runner whose caches a job of another user has filled.
 struct Restored {
@@ -36,17 +37,13 @@ impl Restored {
                 "package dep\n\nfunc Word() string { return \"dep\" }\n",
             ),
         ];
-        for version in ["v1.0.0", "v1.1.0"] {
-            modules.add("example.test/dep", version, &files);
-        }
+        modules.add("example.test/dep", "v1.0.0", &files);
         let site = &runner.site;
         site.file(
             "go.mod",
             "module example.test/hello\n\ngo 1.21\n\nrequire example.test/dep v1.0.0\n",
         );
-        let main =
-            "package main\n\nimport \"example.test/dep\"\n\nfunc main() { println(dep.Word()) }\n";
-        site.file("cmd/hello/main.go", main);
+        site.file("cmd/hello/main.go", MAIN);
         let profile = runner.temp().join("profile.toml");
         let text = format!(
             "extends = \"ci\"\n\n[modules]\nupstreams = \"{}\"\nprivate = [\"example.test/*\"]\n",
@@ -72,16 +69,20 @@ impl Restored {
         give_tree(folder.path(), runner.site.caller());
         let fill = format!("go mod tidy && {BUILD}/dev/null ./cmd/hello");
         runner.bash(&fill).expect(0);
-        // The job that they are restored for has something new to compile.
-        runner.site.file(
-            "cmd/hello/main.go",
-            &main.replace(".Word()", ".Word() + \"!\""),
-        );
-        Restored {
+        let restored = Restored {
             runner,
             folder,
             profile,
-        }
+        };
+        restored.changes("!");
+        restored
+    }
+
+    /// What the next job compiles is something new. Go notes nothing of files that are two seconds old or less.
+    fn changes(&self, word: &str) {
+        let main = MAIN.replace(".Word()", &format!(".Word() + {word:?}"));
+        self.runner.site.file("cmd/hello/main.go", &main);
+        age(&self.runner.site.work);
     }
 
     /// Puts the caches back as they were saved, for the next job.
@@ -112,27 +113,28 @@ fn restored_caches_of_another_user_are_used_as_by_plain_go_or_named() {
         let profile = restored.profile.to_str().unwrap().to_owned();
         let build = format!("{BUILD}inside ./cmd/hello");
         let plain = format!("CGO_ENABLED=0 {BUILD}plain ./cmd/hello");
-        // What is in them is used, whether or not more can be put there.
-        for modes in ["u=rwX,go=rX", "a=rwX"] {
-            restored.restore(modes);
-            restored.runner.bash(&plain).expect(0);
-            restored.restore(modes);
-            let inputs = [("run", build.as_str()), ("profile", &profile)];
-            restored.runner.action(&inputs).expect(0);
-            restored.same_bytes();
-        }
-        // Where a command cannot do without, it fails as without gosandbox, and the cache is named.
+        let inputs = [("run", build.as_str()), ("profile", &profile)];
+        // As everybody may write them.
+        restored.restore("a=rwX");
+        restored.runner.bash(&plain).expect(0);
+        restored.restore("a=rwX");
+        restored.runner.action(&inputs).expect(0);
+        restored.same_bytes();
+        // As nobody else may: what go notes of sources it must be able to keep.
+        restored.changes("?");
         restored.restore("u=rwX,go=rX");
-        let status = restored.runner.bash(DOWNLOAD).status;
+        let status = restored.runner.bash(&plain).status;
         assert_ne!(status, 0, "the control");
-        let inputs = [("run", DOWNLOAD), ("profile", profile.as_str())];
         let named = restored.runner.action(&inputs).expect(status);
         let user = restored.runner.site.caller();
-        let cache = restored.folder.path().join("mod");
-        let help = format!("chown -R {user} {}", cache.display());
-        assert!(named.stderr.contains(&help), "{env:?}: {}", named.stderr);
-        give_tree(&cache, user);
+        for cache in ["go-build", "mod"] {
+            let cache = restored.folder.path().join(cache);
+            let help = format!("chown -R {user} {}", cache.display());
+            assert!(named.stderr.contains(&help), "{env:?}: {}", named.stderr);
+        }
+        give_tree(restored.folder.path(), user);
         restored.runner.action(&inputs).expect(0);
-        assert!(cache.join("example.test/dep@v1.1.0").is_dir(), "{env:?}");
+        restored.runner.bash(&plain).expect(0);
+        restored.same_bytes();
     }
 }
