@@ -9,7 +9,7 @@ use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
 
 use crate::Scene;
 use crate::support::mounts::among_own_mounts;
-use crate::support::{Env, confined, in_environments, needs_root, write};
+use crate::support::{Env, confined, held, in_environments, needs_root, write};
 
 /// Fills a folder as its owner.
 fn fill(folder: &Path, outside: &Path) {
@@ -111,4 +111,46 @@ fn what_is_mounted_in_a_cache_stays() {
         let left: Vec<_> = left.flatten().map(|one| one.path()).collect();
         assert!(left.iter().all(|one| !one.join("a/file").exists()));
     }
+}
+
+#[test]
+fn a_cache_that_is_exchanged_for_a_link_leads_nowhere() {
+    if !needs_root("root removes what another user can exchange") {
+        return;
+    }
+    let scene = Scene::new(Env::Root);
+    let kept = scene.site.outside.join("kept");
+    write(&kept.join("file"), "kept");
+    scene.run("true");
+    let (own, aside) = (scene.own(), scene.caches.join("programs/aside"));
+    let place = Path::new("programs").join(own.file_name().unwrap());
+    let command = || {
+        let caches = scene.caches.to_str().unwrap();
+        scene
+            .site
+            .subcommand(&["cache", "clean", "--project", "--cache-dir", caches])
+    };
+    let mut window = 0;
+    loop {
+        for old in [&own, &aside] {
+            let _is_a_folder = fs::remove_file(old);
+            let _is_gone = fs::remove_dir_all(old);
+        }
+        scene.run("echo x > \"$XDG_CACHE_HOME/file\"");
+        let (_, windows) = held::at_window(&mut command(), &place, Some(window), || {
+            fs::rename(&own, &aside).unwrap();
+            symlink(&kept, &own).unwrap();
+        });
+        assert!(kept.join("file").exists(), "window {window}");
+        assert!(kept.join("file").metadata().unwrap().len() == 4);
+        if window >= windows {
+            break;
+        }
+        window += 1;
+    }
+    assert!(window > 2, "{window} windows");
+    // With none of it exchanged the cache goes.
+    scene.run("true");
+    scene.cache(&["clean", "--project"]).expect(0);
+    assert!(!own.exists());
 }

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Dir, FileType, Stat, statat};
+use rustix::fs::{AtFlags, Dir, FileType, Stat, fstat, statat};
 
 use super::{Kept, Kind, held, measure, projects};
 use crate::files::{Follow, Keeper, Step, Stop, User, look};
@@ -186,8 +186,16 @@ impl Found {
         }
     }
 
+    /// Who decides what lies there: the owner of the folder around it, or its own. `None`: root, or the caller.
+    fn owner(&self, area: &Area, found: &Stat) -> Option<(u32, u32)> {
+        let around = fstat(&area.at).ok();
+        let both = around.iter().chain([found]);
+        let mut others = both.filter(|one| self.is_root && one.st_uid != 0);
+        others.next().map(|one| (one.st_uid, one.st_gid))
+    }
+
     fn add(&mut self, area: &Area, name: &CString, found: &Stat, kind: Kind) {
-        let user = (self.is_root && found.st_uid != 0).then_some((found.st_uid, found.st_gid));
+        let user = self.owner(area, found);
         let (bytes, is_held) = as_user(user, || {
             let opened = held::open(&area.at, name);
             let is_held = opened.is_some_and(|folder| held::is_held(&folder));
