@@ -113,19 +113,11 @@ fn lines<'a>(ended: &'a Ended, word: &str) -> BTreeSet<&'a str> {
 fn nothing_is_asked(servers: &Servers) {
     for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
         let scene = Scene::new(env);
-        std::fs::remove_file(scene.site.work.join("main.go")).unwrap();
-        scene
-            .site
-            .file("go.mod", "module example.test/main\n\ngo 1.21\n");
-        for (name, content) in [
-            ("lookups.go", include_str!("../fixtures/network/lookups.go")),
-            (
-                "lookups_test.go",
-                include_str!("../fixtures/network/lookups_test.go"),
-            ),
-        ] {
-            scene.site.file(name, content);
-        }
+        scene.program(
+            "lookups",
+            include_str!("../fixtures/network/lookups.go"),
+            include_str!("../fixtures/network/lookups_test.go"),
+        );
         scene.settle();
         for words in [&TEST[..], &RUN] {
             let mut bare: Command = scene.site.bare(words);

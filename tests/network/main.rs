@@ -57,6 +57,15 @@ struct Scene {
 }
 
 impl Scene {
+    /// Has a program and a test of it in the place of the one that needs a module.
+    fn program(&self, name: &str, program: &str, test: &str) {
+        std::fs::remove_file(self.site.work.join("main.go")).unwrap();
+        self.site
+            .file("go.mod", "module example.test/main\n\ngo 1.21\n");
+        self.site.file(&format!("{name}.go"), program);
+        self.site.file(&format!("{name}_test.go"), test);
+    }
+
     fn new(env: Env) -> Scene {
         let site = Site::new(env);
         let modules = Modules::new(site.root.join("modules"));

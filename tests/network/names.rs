@@ -34,19 +34,11 @@ fn a_name_that_nobody_has_is_not_found_by_any_function() {
     apart::resolve(Arc::new(|_, _| Vec::new()));
     for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
         let scene = Scene::new(env);
-        std::fs::remove_file(scene.site.work.join("main.go")).unwrap();
-        scene
-            .site
-            .file("go.mod", "module example.test/main\n\ngo 1.21\n");
-        for (name, content) in [
-            ("names.go", include_str!("../fixtures/network/names.go")),
-            (
-                "names_test.go",
-                include_str!("../fixtures/network/names_test.go"),
-            ),
-        ] {
-            scene.site.file(name, content);
-        }
+        scene.program(
+            "names",
+            include_str!("../fixtures/network/names.go"),
+            include_str!("../fixtures/network/names_test.go"),
+        );
         scene.settle();
         let bare = told(&Ended::of(&mut scene.site.bare(&RUN)).expect(0));
         assert_eq!(bare.len(), 24, "{bare:#?}");
