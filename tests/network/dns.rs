@@ -13,10 +13,9 @@ const AAAA: u16 = 28;
 /// Says which addresses a name has, for a question's type.
 pub type Zone = dyn Fn(&str, u16) -> Vec<IpAddr> + Send + Sync;
 
-/// Answers on an address, as long as the process lives, and returns it with its port.
-pub fn serve(at: SocketAddr, zone: Arc<Zone>) -> std::io::Result<SocketAddr> {
+/// Answers on an address, as long as the process lives.
+pub fn serve(at: SocketAddr, zone: Arc<Zone>) -> std::io::Result<()> {
     let tcp = TcpListener::bind(at)?;
-    let at = tcp.local_addr()?;
     by_udp(UdpSocket::bind(at)?, Arc::clone(&zone));
     thread::spawn(move || {
         for stream in tcp.incoming().flatten() {
@@ -24,7 +23,7 @@ pub fn serve(at: SocketAddr, zone: Arc<Zone>) -> std::io::Result<SocketAddr> {
             thread::spawn(move || by_tcp(stream, &*zone));
         }
     });
-    Ok(at)
+    Ok(())
 }
 
 /// Answers what comes by a socket.

@@ -1,18 +1,12 @@
 //! A published port of a program is reached on the host's loopback, and no other.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{Ended, Env, Site, in_environments, wait};
+use crate::support::{Ended, Env, Site, in_environments, ports, wait};
 
 const SERVE: &str = include_str!("../fixtures/services/serve.go");
-
-/// A port that nobody has.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
 
 fn serves(env: Env) -> Site {
     let site = Site::new(env);
@@ -55,7 +49,7 @@ const SHELL: [&str; 3] = [
 
 fn the_host_reaches_a_published_port(env: Env) {
     let site = serves(env);
-    let (port, other) = (free_port(), free_port());
+    let (port, other) = (ports::free(), ports::free());
     let listen = format!("LISTEN=127.0.0.1:{port}");
     let other = format!("--publish={other}");
     for words in [&RUN[..], &SHELL] {
@@ -85,7 +79,7 @@ fn a_port_that_is_not_published_is_not_reached() {
         .filter(|env| env.is_here() && env.has_namespaces())
     {
         let site = serves(env);
-        let (port, published) = (free_port(), free_port());
+        let (port, published) = (ports::free(), ports::free());
         let listen = format!("LISTEN=127.0.0.1:{port}");
         let publish = format!("--publish={published}");
         let options = ["--profile=dev", &publish, "--env", &listen, "--timeout=1h"];
@@ -104,7 +98,7 @@ fn a_port_that_is_not_published_is_not_reached() {
 #[test]
 fn without_gosandbox_the_port_is_reached() {
     let site = serves(Env::User);
-    let port = free_port();
+    let port = ports::free();
     let mut command = site.bare(&RUN);
     command.env("LISTEN", format!("127.0.0.1:{port}"));
     let mut child = start(&mut command);
@@ -120,7 +114,7 @@ fn a_program_that_listens_and_is_killed_leaves_one_hint() {
         .filter(|env| env.is_here() && env.has_namespaces())
     {
         let site = serves(env);
-        let port = free_port();
+        let port = ports::free();
         let listen = format!("LISTEN=127.0.0.1:{port}");
         let hint = format!("--publish {port}");
         for (options, is_said) in [

@@ -1,10 +1,10 @@
 //! A real PostgreSQL and a real Redis, started on free ports for this test.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{Ended, Env, Lacks, Site, base, is_root, needs_program, skip, wait};
+use crate::support::{Ended, Env, Lacks, Site, base, is_root, needs_program, ports, skip, wait};
 
 const TEST: &str = include_str!("../fixtures/services/databases_test.go");
 
@@ -24,11 +24,6 @@ impl Drop for Server {
         let _reaped = self.child.wait();
         let _ = std::fs::remove_dir_all(&self.folder);
     }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 /// A command of the user who owns Debian's PostgreSQL, which does not run as root.
@@ -70,7 +65,7 @@ fn postgres() -> Option<Server> {
     made.args(["--auth=trust", "--username=tester", "--no-sync"]);
     made.current_dir("/").env("LC_ALL", "C");
     Ended::of(&mut made).expect(0);
-    let port = free_port();
+    let port = ports::free();
     let mut server = as_postgres(&programs.join("postgres"));
     server.arg("-D").arg(&data);
     server.args(["-p", &port.to_string(), "-h", "127.0.0.1", "-F", "-k"]);
@@ -84,7 +79,7 @@ fn redis() -> Option<Server> {
         return None;
     }
     let folder = folder("redis");
-    let port = free_port();
+    let port = ports::free();
     let mut server = Command::new("redis-server");
     server.args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
     server.args(["--save", "", "--appendonly", "no"]);

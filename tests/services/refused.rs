@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 
-use crate::support::{Ended, Env, Site};
+use crate::support::{Ended, Env, Site, ports};
 use crate::{Echo, looks};
 
 const TRUE: [&str; 1] = ["true"];
@@ -81,8 +81,8 @@ fn values_that_name_no_port_are_refused() {
 
 #[test]
 fn a_published_port_that_is_taken_is_refused() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port();
+    let port = ports::free();
+    let taken = TcpListener::bind(("127.0.0.1", port)).unwrap();
     let site = site();
     let option = format!("--publish={port}");
     let ended = site.run(&["--profile=dev", &option], &TRUE).expect(125);
@@ -155,10 +155,7 @@ fn allow_host_for_the_loopback_says_what_is_meant() {
 
 #[test]
 fn a_service_that_nobody_serves_is_named_where_the_command_fails() {
-    let port = {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap().port()
-    };
+    let port = ports::free();
     for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
         let site = looks(env, &[&format!("127.0.0.1:{port}")]);
         site.warm_own_cache();

@@ -16,6 +16,7 @@ pub mod held;
 pub mod killed;
 pub mod modules;
 pub mod mounts;
+pub mod ports;
 #[path = "../reachable/mod.rs"]
 pub mod reachable;
 pub mod stages;
