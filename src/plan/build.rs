@@ -15,7 +15,7 @@ use super::program::{program as program_plan, staged};
 use super::system::{self, Found, System};
 use super::tree::Tree;
 use super::{
-    Check, Command, Filter, Isolation, Limits, Plan, Rule, Scratch, guarantees,
+    Check, Command, Filter, Isolation, Limits, NamedProgram, Plan, Rule, Scratch, guarantees,
     supervision::supervision,
 };
 use crate::host::Host;
@@ -54,9 +54,8 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
     let programs = run
         .wraps
         .map(|_| of_programs(inputs, &own, &execute.programs, &tree));
-    let program = programs.as_ref();
-    let program = program.map(|programs| program_plan(inputs, &own, programs, &tree));
-    let program = program.transpose()?;
+    let planned = |programs| program_plan(inputs, &own, programs, &tree);
+    let program = programs.as_ref().map(planned).transpose()?;
     let closed = closed(host, project, &grants);
     let supervision = supervision(inputs, &own, &tree, &grants, program.as_ref());
     let isolation = if namespaces {
@@ -91,6 +90,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
         scratch: Some(scratch(inputs)),
         seed: run.seed.clone(),
         program,
+        names: names(inputs, &execute),
         staged: project.tree.clone().filter(|_| run.stage.is_some()),
         before: tree.before,
         placeholders: [run.placeholders.clone(), tree.placeholders].concat(),
@@ -143,6 +143,14 @@ fn executables(inputs: &Inputs<'_>) -> Found {
         names.extend(policy.programs.execute.iter().cloned());
     }
     system::find(&names)
+}
+
+/// By which names they are looked up where no view shows them.
+fn names(inputs: &Inputs<'_>, found: &Found) -> Vec<NamedProgram> {
+    match inputs.host.namespaces.is_ok() {
+        true => Vec::new(),
+        false => system::in_one_folder(found, &inputs.policy.files),
+    }
 }
 
 /// The policy's limits. Which of them cgroups hold is decided later.

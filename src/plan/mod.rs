@@ -101,6 +101,9 @@ pub struct Plan {
     pub before: Option<Before>,
     /// What the launcher makes first, and removes at the end if it is still empty.
     pub placeholders: Vec<Placeholder>,
+    /// Without a view: by which names programs are looked up.
+    #[serde(skip)]
+    pub names: Vec<NamedProgram>,
     /// The work tree, where what programs write there is staged.
     #[serde(skip)]
     pub staged: Option<PathBuf>,
@@ -127,9 +130,8 @@ impl Plan {
 
     /// Whether programs that the `-exec` wrapper starts have a tunnel to named hosts.
     pub fn programs_reach_hosts(&self) -> bool {
-        self.program
-            .as_ref()
-            .is_some_and(|program| !program.hosts.is_empty())
+        let program = self.program.as_ref();
+        program.is_some_and(|program| !program.hosts.is_empty())
     }
 
     /// Whether programs that the `-exec` wrapper starts hand sockets to the launcher.

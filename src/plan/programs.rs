@@ -19,7 +19,7 @@ use crate::policy::Files;
 use crate::policy::compilers::is_compiler;
 
 /// Where the names of programs are looked up, in the order of the PATH inside.
-const PROGRAM_FOLDERS: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
+pub const PROGRAM_FOLDERS: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
 
 /// Below it are the host's folders of programs.
 pub(super) fn host_folder() -> PathBuf {
@@ -130,22 +130,43 @@ pub fn links(found: &Found) -> Vec<Node> {
         .collect()
 }
 
+/// Whether something in a folder is granted by name for writing, or the folder as a whole.
+fn is_whole(folder: &Path, files: &Files) -> bool {
+    let holds = |path: &PathBuf| is_below(path, folder);
+    files
+        .read
+        .iter()
+        .chain(&files.write)
+        .any(|path| is_below(folder, path))
+        || files.write.iter().any(holds)
+}
+
+/// The names of what may run, for a host where no view can show them alone: in one folder, which stands in PATH for the
+/// system's. Of programs with one name it has the one that comes first in PATH. Nothing where a folder of PATH is granted.
+pub fn in_one_folder(found: &Found, files: &Files) -> Vec<NamedProgram> {
+    if found.folders.iter().any(|folder| is_whole(folder, files)) {
+        return Vec::new();
+    }
+    let mut names: BTreeMap<&[u8], &Path> = BTreeMap::new();
+    for folder in found.folders.iter().rev() {
+        let of_folder = |(name, real)| Some((child_of(folder, OsString::as_os_str(name))?, real));
+        let real = found.names.iter().filter_map(of_folder);
+        names.extend(real.map(|(name, real): (_, &PathBuf)| (name, real.as_path())));
+    }
+    let link = |(name, real): (&[u8], &Path)| NamedProgram {
+        name: OsStr::from_bytes(name).into(),
+        program: real.to_owned(),
+    };
+    names.into_iter().map(link).collect()
+}
+
 /// The folders of PATH for a view that shows `/usr` as a whole: in each only what may run. A folder in which something
 /// is granted by name for writing, or as a whole, stays as it is.
 pub fn folders(found: &Found, files: &Files) -> Vec<Node> {
-    let is_whole = |folder: &Path| {
-        let holds = |path: &PathBuf| is_below(path, folder);
-        files
-            .read
-            .iter()
-            .chain(&files.write)
-            .any(|path| is_below(folder, path))
-            || files.write.iter().any(holds)
-    };
     let covered: Vec<&PathBuf> = found
         .folders
         .iter()
-        .filter(|folder| !is_whole(folder))
+        .filter(|folder| !is_whole(folder, files))
         .collect();
     let host = |path: &Path| host_folder().join(path.strip_prefix("/").unwrap_or(path));
     let inside = |real: &Path| match covered.iter().any(|folder| is_below(real, folder)) {

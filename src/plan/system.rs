@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use super::libraries::{LOADERS, Resolver, libraries, of_interpreters};
-pub use super::programs::{Found, find, folders, links};
+pub use super::programs::{Found, PROGRAM_FOLDERS, find, folders, in_one_folder, links};
 use super::way::{OWN_ADDRESS, RESOLVER};
 use super::{Node, Rule};
 use crate::policy::Access;

@@ -2,11 +2,12 @@
 //! millisecond.
 //!
 //! A folder's name is the digest of its links, so that what is there is what the plan says. Nothing inside can write it:
-//! it is bound read-only, and is left aside where a grant shows the folder around it.
+//! it is bound read-only, and is left aside where a grant shows the folder around it. Without a view it stands in PATH.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, openat, renameat, statat, symlinkat};
@@ -14,7 +15,9 @@ use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
 use super::{Session, cache, caches, scratch, token};
+use crate::files::look;
 use crate::launch::remove;
+use crate::plan::system::PROGRAM_FOLDERS;
 use crate::plan::{Isolation, NamedProgram, Node, Plan};
 
 /// Within the launcher's caches.
@@ -23,7 +26,7 @@ pub(super) const NAME: &str = "path-links";
 /// Has the view bind kept folders of links, and makes those that are missing. Where none can be had the view makes its own.
 pub(super) fn keep(session: &Session<'_>, plan: &mut Plan) {
     let Isolation::Namespaces(view) = &mut plan.isolation else {
-        return;
+        return name_in_path(session, plan);
     };
     let is_folder = |node: &Node| matches!(node, Node::Programs { .. });
     if !view.nodes.iter().any(is_folder) {
@@ -47,6 +50,58 @@ pub(super) fn keep(session: &Session<'_>, plan: &mut Plan) {
     }
 }
 
+/// Has PATH lead to a kept folder in the place of the system's: `exec.LookPath` would find what may not run in these.
+fn name_in_path(session: &Session<'_>, plan: &mut Plan) {
+    if plan.names.is_empty() {
+        return;
+    }
+    let Some(kept) = Kept::open(session, &[]) else {
+        return;
+    };
+    let rules = plan
+        .landlock
+        .iter()
+        .chain(plan.program.iter().filter_map(|it| it.landlock.as_ref()));
+    let mut rules = rules.flat_map(|ruleset| &ruleset.rules);
+    if rules.any(|rule| kept.real.starts_with(&rule.path)) || !kept.is_passable(plan.identity.uid) {
+        return;
+    }
+    let Some((folder, held)) = kept.folder(&plan.names) else {
+        return;
+    };
+    session.held.borrow_mut().push(held);
+    for (name, value) in &mut plan.command.environment {
+        if name == "PATH" {
+            *value = instead(value, &folder);
+        }
+    }
+    if let Some(value) = plan.program.as_mut().and_then(|it| it.set.get_mut("PATH")) {
+        *value = instead(OsStr::new(value), &folder)
+            .to_string_lossy()
+            .into_owned();
+    }
+}
+
+/// A value of PATH with a folder where the system's come first, and without these.
+fn instead(path: &OsStr, folder: &Path) -> OsString {
+    let is_systems = |entry: &Path| {
+        PROGRAM_FOLDERS
+            .iter()
+            .any(|known| entry == Path::new(known))
+    };
+    let all: Vec<PathBuf> = std::env::split_paths(path).collect();
+    let first = all.iter().position(|entry| is_systems(entry));
+    let entries = all
+        .iter()
+        .enumerate()
+        .filter_map(|(at, entry)| match is_systems(entry) {
+            true => (Some(at) == first).then_some(folder),
+            false => Some(entry.as_path()),
+        });
+    // A folder whose name has a colon cannot be in PATH.
+    std::env::join_paths(entries).unwrap_or_else(|_| path.to_owned())
+}
+
 /// The folder of kept folders.
 struct Kept {
     at: OwnedFd,
@@ -58,8 +113,11 @@ impl Kept {
     fn open(session: &Session<'_>, nodes: &[Node]) -> Option<Kept> {
         // As root the sandbox user is another one, who follows the links.
         let mode = if session.host.is_root() { 0o755 } else { 0o700 };
-        let path = caches::launchers(session)?.join(NAME);
-        let step = token::open_with(&path, mode)?;
+        let open = |caches: PathBuf| token::open_with(&caches.join(NAME), mode);
+        // A folder of caches that root's launcher is given may be another user's.
+        let roots = || session.host.is_root().then(|| open(caches::SYSTEM.into()));
+        let named = caches::launchers(session).and_then(open);
+        let step = named.or_else(|| roots().flatten())?;
         let real = step.real().to_owned();
         let shows = |node: &Node| match node {
             Node::Bind { source, .. } => real.starts_with(source),
@@ -71,6 +129,15 @@ impl Kept {
         let at = step.open_folder().ok()?;
         let uid = session.host.uid;
         Some(Kept { at, real, uid })
+    }
+
+    /// Whether a user comes through to it: the sandbox user of root's is another one.
+    fn is_passable(&self, uid: u32) -> bool {
+        let passes = |folder: &Path| {
+            look::metadata(folder)
+                .is_ok_and(|found| found.uid() == uid || found.mode() & 0o001 != 0)
+        };
+        self.real.ancestors().all(passes)
     }
 
     /// The kept folder with these links, which is made where it is missing.

@@ -83,6 +83,10 @@ pub(super) fn start(
         console.end_progress();
         let settled = settle(&ended, look, stage, &caller, console);
         files::forget();
+        if let Ok(outcome) = &ended {
+            // A signal that has come meanwhile may end the launcher next.
+            limits::tell(&outcome.exceeded, project.policy, console);
+        }
         caller.restore().context("cannot restore the signal mask")?;
         let changes = settled?;
         if let Some(audit) = project.audit {
@@ -157,14 +161,13 @@ pub(super) fn refused(error: launch::Error) -> anyhow::Error {
     }
 }
 
-/// How a command has ended. Says which limits were hit.
+/// How a command has ended. Says whether its time ran out.
 pub(super) fn ended(
     outcome: &launch::Outcome,
     changes: &stage::Ended,
     policy: &Policy,
     console: &dyn Console,
 ) -> Ended {
-    limits::tell(&outcome.exceeded, policy, console);
     if outcome.timed_out {
         let seconds = policy.limits.timeout.unwrap_or_default();
         console.error(&format!(

@@ -54,7 +54,7 @@ fn names() -> Vec<String> {
     names
 }
 
-in_environments!(only_what_may_run_is_found: user User, root Root, no_landlock NoLandlock);
+in_environments!(only_what_may_run_is_found: user User, root Root, restricted Restricted, container Container, no_landlock NoLandlock);
 fn only_what_may_run_is_found(env: Env) {
     let site = site(env);
     let script = r#"for name in "$@"; do
@@ -116,18 +116,16 @@ fn a_program_is_allowed_by_its_name_or_path(env: Env) {
     site.run(&["--allow-program", &tool], &["sh", "-c", &tool])
         .expect(0)
         .says("own tool");
-    if env.has_namespaces() {
-        site.run(&["--allow-program", &tool], &["sh", "-c", "own-tool"])
-            .expect(0)
-            .says("own tool");
-        let tested = ["go", "test", "-v", "."];
-        site.run(
-            &["--allow-program", &tool, "--env", "NAMES=own-tool"],
-            &tested,
-        )
+    site.run(&["--allow-program", &tool], &["sh", "-c", "own-tool"])
         .expect(0)
-        .says("found own-tool");
-    }
+        .says("own tool");
+    let tested = ["go", "test", "-v", "."];
+    site.run(
+        &["--allow-program", &tool, "--env", "NAMES=own-tool"],
+        &tested,
+    )
+    .expect(0)
+    .says("found own-tool");
     for name in ["gcc", "/usr/bin/ld", "x86_64-linux-gnu-gcc-12"] {
         site.run(&["--allow-program", name], &["true"])
             .expect(125)

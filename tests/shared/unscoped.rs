@@ -82,6 +82,7 @@ fn plan(script: &str) -> Plan {
         scratch: None,
         seed: None,
         program: None,
+        names: Vec::new(),
         before: None,
         placeholders: Vec::new(),
         staged: None,
