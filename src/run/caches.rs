@@ -24,6 +24,8 @@ pub(super) const SYSTEM: &str = "/var/cache/gosandbox";
 pub(super) struct Caches {
     pub gocache: PathBuf,
     pub gomodcache: PathBuf,
+    /// GOMODCACHE as it is named, which may be a link.
+    pub named_modules: PathBuf,
     pub gopath: PathBuf,
     /// What XDG_CACHE_HOME is for programs: [`of_programs`] is in it.
     pub programs: PathBuf,
@@ -41,10 +43,7 @@ impl Caches {
     /// Marks those as in use that are the launcher's own: what plain go uses too is for `go clean`. Whether none of
     /// them is just being removed.
     pub fn hold(&self, session: &Session<'_>) -> bool {
-        let launchers = launchers(session);
-        let is_own = |path: &Path| {
-            path == self.programs || launchers.iter().any(|own| path.starts_with(own))
-        };
+        let is_own = |path: &Path| path == self.programs || is_launchers(session, path);
         let all = self.judged.iter().zip(&self.opened);
         let own = all.filter(|(judged, _)| is_own(&judged.path));
         let held = own.map(|(judged, opened)| match cache::hold(&**opened, ".") {
@@ -105,6 +104,7 @@ pub(super) fn find(
     let mut caches = Caches {
         gocache: PathBuf::new(),
         gomodcache: PathBuf::new(),
+        named_modules: layout.gomodcache,
         gopath: layout.gopath,
         programs: PathBuf::new(),
         of_root: of_root.map(|found| found.real.clone()).collect(),
@@ -278,6 +278,11 @@ pub(super) fn launchers(session: &Session<'_>) -> Option<PathBuf> {
         .filter(|path| path.is_absolute())
         .or_else(|| Some(session.home.as_ref()?.join(".cache")))?;
     Some(cache.join("gosandbox"))
+}
+
+/// Whether a cache is the launcher's own, and none that plain go uses too.
+pub(super) fn is_launchers(session: &Session<'_>, path: &Path) -> bool {
+    launchers(session).is_some_and(|own| path.starts_with(own))
 }
 
 /// GOCACHE and GOMODCACHE of an ordinary user, which plain go uses too.

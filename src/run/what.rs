@@ -114,6 +114,8 @@ pub(super) fn what(
     let program = Path::new(&arguments.program);
     if program.file_name().is_some_and(|name| name == "go") {
         let gobin = gobin(session, caches);
+        let goflags = session.variable("GOFLAGS");
+        let goflags = goflags.map(|flags| flags.to_string_lossy());
         return Ok(What::Go(command::classify(&command::Call {
             words: &arguments.arguments,
             cwd: &session.folder,
@@ -123,6 +125,7 @@ pub(super) fn what(
             pins_mod: policy.modules.mod_flag.is_some(),
             gobin: Some(&gobin),
             gocoverdir: session.variable("GOCOVERDIR").map(OsString::as_os_str),
+            goflags: goflags.as_deref().unwrap_or_default(),
             toolchain: Some(toolchain),
         })?));
     }

@@ -12,6 +12,7 @@ use support::{Ended, Env, Site, age, checkout, copy_tree, goroot, needs_root, wr
 
 mod caches;
 mod callers;
+mod modcache;
 mod named;
 mod outputs;
 mod places;

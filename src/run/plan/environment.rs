@@ -1,6 +1,6 @@
 //! The environment of the command, and what of the caller's flags does not count in it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::super::direct::Fetch;
 use super::super::what::What;
@@ -62,10 +62,10 @@ impl Prepared<'_> {
         let mut made = environment::rebuild(&environment::Inputs {
             caller: &self.session.environment,
             toolchain: self.seen(project),
-            build_cache: if cage == Cage::Tool {
-                &self.caches.gocache
-            } else {
-                &program_cache
+            build_cache: match cage {
+                _ if self.is_without_build_cache() => Path::new("off"),
+                Cage::Tool => &self.caches.gocache,
+                Cage::Program => &program_cache,
             },
             module_cache: &self.caches.gomodcache,
             gopath: &self.caches.gopath,
@@ -113,6 +113,12 @@ impl Prepared<'_> {
             made.pairs.sort();
         }
         Ok(made)
+    }
+
+    /// Whether the go command is to remove nothing of GOCACHE though it is told to.
+    fn is_without_build_cache(&self) -> bool {
+        let cleans = self.what.go().and_then(|go| go.cleans_modules.as_ref());
+        cleans.is_some_and(|cleans| cleans.without_build_cache)
     }
 
     /// Go commands that programs run take modules from the module cache alone, also by `latest`. All that is there was

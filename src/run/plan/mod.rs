@@ -20,6 +20,7 @@ use self::compiler::Cgo;
 pub(super) use self::prepare::launcher;
 use self::tree::leave_to_stage;
 use super::audit::Audit;
+use super::cache::Modules;
 use super::caches::Caches;
 use super::direct::{self, Fetch};
 use super::identity::Who;
@@ -114,6 +115,18 @@ impl<'a> Prepared<'a> {
     /// GOMODCACHE.
     pub fn module_cache(&self) -> &Path {
         &self.caches.gomodcache
+    }
+
+    /// GOMODCACHE, to be removed.
+    pub fn modules(&self, session: &Session<'_>) -> Modules<'_> {
+        let real = &self.caches.gomodcache;
+        let is_roots = self.caches.of_root.contains(real);
+        Modules {
+            named: &self.caches.named_modules,
+            real,
+            user: (self.who.identity.switch && !is_roots).then(|| self.who.user()),
+            is_held: caches::is_launchers(session, real),
+        }
     }
 
     /// The gateway of a plan of this run's.
@@ -307,7 +320,9 @@ impl<'a> Prepared<'a> {
     /// The words of the command, with a place for `-exec`.
     fn argv(&self) -> Vec<OsString> {
         let mut argv = vec![self.arguments.program.clone()];
-        argv.extend(self.arguments.arguments.iter().cloned());
+        let cleans = self.what.go().and_then(|go| go.cleans_modules.as_ref());
+        let words = cleans.map_or(&self.arguments.arguments, |cleans| &cleans.words);
+        argv.extend(words.iter().cloned());
         if matches!(&self.what, What::Go(go) if go.changed_dir.is_some()) {
             command::set_changed_dir(&mut argv[1..], &self.folder());
         }
