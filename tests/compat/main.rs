@@ -11,6 +11,7 @@ use std::process::Stdio;
 use support::{Ended, Env, Site, age, checkout, copy_tree, goroot, needs_root, write};
 
 mod caches;
+mod cachesettings;
 mod callers;
 mod modcache;
 mod named;

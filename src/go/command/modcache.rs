@@ -89,107 +89,35 @@ mod tests {
         Some((words.join(" "), found.without_build_cache, found.is_said))
     }
 
+    /// Line, GOFLAGS, what go is left, whether without the build cache, whether it is said.
+    type Row = (&'static str, &'static str, &'static str, bool, bool);
+
+    #[rustfmt::skip]
+    const LEFT: [Row; 17] = [
+        ("clean -modcache", "", "clean -cache", true, false),
+        ("clean --modcache=1", "-modcacherw", "clean -cache", true, false),
+        ("clean -x -modcache", "", "clean -x -cache", true, true),
+        ("clean -modcache", "-x", "clean -cache", true, true),
+        ("clean -modcache -x=false", "-x", "clean -cache -x=false", true, false),
+        ("clean -modcache -n=0", "-n", "clean -cache -n=0", true, false),
+        ("clean -modcache -cache=f", "", "clean -cache -cache", true, false),
+        ("clean -cache -modcache", "", "clean -cache -modcache=false", false, false),
+        ("clean -r -modcache", "", "clean -r -modcache=false", false, false),
+        ("clean -modcache -testcache", "", "clean -modcache=false -testcache", false, false),
+        ("clean -modcache -fuzzcache", "", "clean -modcache=false -fuzzcache", false, false),
+        // The value of another flag is none.
+        ("clean -tags -modcache -modcache", "", "clean -tags -modcache -cache", true, false),
+        ("clean -modcache=false -modcache", "", "clean -modcache=false -cache", true, false),
+        ("clean -modcache -modcache", "", "clean -cache -cache", true, false),
+        // go says what is wrong with these, and ends with an error.
+        ("clean -modcache=maybe", "", "clean -modcache=maybe", true, false),
+        ("clean -modcache -frob", "", "clean -cache -frob", true, false),
+        ("clean -modcache --", "", "clean -cache --", true, false),
+    ];
+
     #[test]
     fn go_is_left_what_it_can_do() {
-        for (line, goflags, words, without_build_cache, is_said) in [
-            ("clean -modcache", "", "clean -cache", true, false),
-            (
-                "clean --modcache=1",
-                "-modcacherw",
-                "clean -cache",
-                true,
-                false,
-            ),
-            ("clean -x -modcache", "", "clean -x -cache", true, true),
-            ("clean -modcache", "-x", "clean -cache", true, true),
-            (
-                "clean -modcache -x=false",
-                "-x",
-                "clean -cache -x=false",
-                true,
-                false,
-            ),
-            (
-                "clean -modcache -n=0",
-                "-n",
-                "clean -cache -n=0",
-                true,
-                false,
-            ),
-            (
-                "clean -modcache -cache=f",
-                "",
-                "clean -cache -cache",
-                true,
-                false,
-            ),
-            (
-                "clean -cache -modcache",
-                "",
-                "clean -cache -modcache=false",
-                false,
-                false,
-            ),
-            (
-                "clean -r -modcache",
-                "",
-                "clean -r -modcache=false",
-                false,
-                false,
-            ),
-            (
-                "clean -modcache -testcache",
-                "",
-                "clean -modcache=false -testcache",
-                false,
-                false,
-            ),
-            (
-                "clean -modcache -fuzzcache",
-                "",
-                "clean -modcache=false -fuzzcache",
-                false,
-                false,
-            ),
-            // The value of another flag is none.
-            (
-                "clean -tags -modcache -modcache",
-                "",
-                "clean -tags -modcache -cache",
-                true,
-                false,
-            ),
-            (
-                "clean -modcache=false -modcache",
-                "",
-                "clean -modcache=false -cache",
-                true,
-                false,
-            ),
-            (
-                "clean -modcache -modcache",
-                "",
-                "clean -cache -cache",
-                true,
-                false,
-            ),
-            // go says what is wrong with these, and ends with an error.
-            (
-                "clean -modcache=maybe",
-                "",
-                "clean -modcache=maybe",
-                true,
-                false,
-            ),
-            (
-                "clean -modcache -frob",
-                "",
-                "clean -cache -frob",
-                true,
-                false,
-            ),
-            ("clean -modcache --", "", "clean -cache --", true, false),
-        ] {
+        for (line, goflags, words, without_build_cache, is_said) in LEFT {
             let expected = Some((words.to_owned(), without_build_cache, is_said));
             assert_eq!(left(line, goflags), expected, "{line:?} {goflags:?}");
         }

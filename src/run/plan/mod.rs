@@ -28,6 +28,7 @@ use super::what::What;
 use super::{Session, caches, ports, programs, request, scratch, tools, way};
 use crate::files::look;
 use crate::go::command::{self, GoCommand, Programs};
+use crate::go::flags;
 use crate::go::toolchain::Toolchain;
 use crate::go::vcs::Stamping;
 use crate::go::workspace::Workspace;
@@ -95,6 +96,14 @@ impl<'a> Prepared<'a> {
     /// Whether the command may fetch modules itself.
     pub fn fetches(&self) -> bool {
         matches!(&self.what, What::Go(go) if go.fetches && go.cage == Cage::Tool)
+    }
+
+    /// Whether the command line has modules extracted so that their folders can be written (`-modcacherw`). GOFLAGS say so
+    /// to every go command.
+    pub fn leaves_modules_writable(&self) -> bool {
+        let words = command::after_name(&self.arguments.arguments);
+        self.go()
+            .is_some_and(|go| flags::parse(&go.subcommand, words).is_set("modcacherw"))
     }
 
     /// The go command, if it is that.
