@@ -75,6 +75,31 @@ impl Caches {
         unusable::check(&self.unusable, what)
     }
 
+    /// Makes sure that a folder in the work tree which GOMODCACHE names is one, before it is removed. One outside the tree
+    /// was looked at when it was found.
+    ///
+    /// # Errors
+    /// It holds something else, such as the work tree.
+    pub fn check_modules(&self, session: &Session<'_>) -> anyhow::Result<()> {
+        let real = &self.gomodcache;
+        let mut all = self.judged.iter().zip(&self.opened);
+        let found = all.find(|(judged, _)| judged.path == *real);
+        let is_named = session.request.cache_dir.is_none();
+        let (Some((_, opened)), Some(_), true) =
+            (found, session.go_variable("GOMODCACHE"), is_named)
+        else {
+            return Ok(());
+        };
+        let caches = [&self.gocache, &self.programs];
+        match foreign::held("GOMODCACHE", real, opened, &caches)? {
+            Some(held) => {
+                let text = format!("cannot remove the module cache {}: {held}", real.display());
+                Err(foreign::not_a_cache("GOMODCACHE", text).into())
+            }
+            None => Ok(()),
+        }
+    }
+
     /// All of them.
     ///
     /// # Errors

@@ -102,8 +102,25 @@ impl What {
 /// Finds out what a command line asks for.
 ///
 /// # Errors
-/// A go command line that the policy refuses, a program that is not there, or a compiler.
+/// A go command line that the policy refuses, a program that is not there, or a compiler; or it needs a cache that cannot
+/// be had.
 pub(super) fn what(
+    session: &Session<'_>,
+    policy: &Policy,
+    toolchain: &Toolchain,
+    arguments: &Command,
+    caches: &Caches,
+    tree: Option<&Path>,
+) -> anyhow::Result<What> {
+    let what = find(session, policy, toolchain, arguments, caches, tree)?;
+    caches.check(&what)?;
+    if what.go().is_some_and(|go| go.cleans_modules.is_some()) {
+        caches.check_modules(session)?;
+    }
+    Ok(what)
+}
+
+fn find(
     session: &Session<'_>,
     policy: &Policy,
     toolchain: &Toolchain,

@@ -1,10 +1,14 @@
 //! `go clean -modcache`: the module cache goes as it does without gosandbox, wherever it lies and whoever owns it.
 
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
 
 use super::*;
-use crate::support::{content, give_tree, in_environments, is_root, root_folder};
+use crate::support::user_project::UserProject;
+use crate::support::{
+    ORDINARY, content, give_tree, gosandbox, in_environments, is_root, root_folder,
+};
 
 /// Where a module cache lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,3 +214,87 @@ fn a_link_goes_and_what_it_leads_to_stays(env: Env) {
     }
 }
 in_environments!(a_link_goes_and_what_it_leads_to_stays);
+
+/// Plain go removes whatever GOMODCACHE names.
+fn what_is_no_module_cache_is_not_removed(env: Env) {
+    for name in ["lib", "."] {
+        let Some(cache) = Cache::new(env, Place::Tree) else {
+            return;
+        };
+        let site = &cache.site;
+        write(&site.work.join("lib/lib.go"), "package lib\n");
+        site.settle();
+        let folder = site.work.join(name);
+        let mut command = site.gosandbox_apart(&[], &["go", "clean", "-modcache"]);
+        command.env("GOMODCACHE", &folder);
+        let ended = Ended::of(&mut command).expect(125);
+        assert!(site.work.join("lib/lib.go").exists(), "{env:?} {ended:?}");
+        ended.refused("cache-refused");
+        let mut bare = site.bare(&["go", "clean", "-modcache"]);
+        Ended::of(bare.env("GOMODCACHE", site.work.join("lib"))).expect(0);
+        assert!(!site.work.join("lib").exists());
+    }
+}
+in_environments!(what_is_no_module_cache_is_not_removed);
+
+/// A folder of caches is gosandbox's own, and its runs say what they use.
+fn a_run_keeps_the_modules_that_it_uses(env: Env) {
+    let Some(cache) = Cache::new(env, Place::CacheDir) else {
+        return;
+    };
+    let caches = cache.apart.join("caches");
+    let options = ["-q", "--cache-dir", caches.to_str().unwrap()];
+    let words = ["sh", "-c", "echo started; read line"];
+    let mut command = cache.site.gosandbox_apart(&options, &words);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut said = BufReader::new(child.stdout.take().unwrap());
+    said.read_line(&mut line).unwrap();
+    assert_eq!(line, "started\n");
+    let clean = ["go", "clean", "-modcache"];
+    let refused = cache.run(&clean).expect(125).refused("cache-left");
+    refused.says("another run uses it");
+    assert!(cache.is_whole());
+    drop(child.stdin.take());
+    child.wait().unwrap();
+    cache.run(&clean).expect(0);
+    assert!(!cache.folder.exists());
+    let left = fs::read_dir(&caches).unwrap().flatten();
+    let mut names = left.map(|entry| entry.file_name().into_string().unwrap());
+    assert!(!names.any(|name| name.starts_with("new-")), "{env:?}");
+}
+in_environments!(a_run_keeps_the_modules_that_it_uses);
+
+/// The user chooses where the cache lies and what is in it, and root removes it.
+#[test]
+fn root_removes_nothing_of_its_own_that_a_user_leads_it_to() {
+    let Some(project) = UserProject::new(&["a.go", "cache"]) else {
+        return;
+    };
+    let site = &project.site;
+    let clean = |folder: &Path| {
+        let gosandbox = gosandbox().to_str().unwrap();
+        let mut command = project.command(&[gosandbox, "--", "go", "clean", "-modcache"]);
+        command.env("GOMODCACHE", folder);
+        command.env("GOCACHE", site.root.join("build"));
+        Ended::of(&mut command)
+    };
+    for (link, name) in [("direct", "direct"), ("above", "above/mod")] {
+        project.link(&site.root.join(link), "");
+        let folder = site.root.join(name);
+        clean(&folder).expect(125);
+        assert!(project.is_kept(), "{name}");
+    }
+    let folder = site.root.join("mod");
+    fs::create_dir_all(folder.join("cache/download")).unwrap();
+    fs::create_dir_all(folder.join("example.com")).unwrap();
+    give_tree(&folder, ORDINARY);
+    project.link(&folder.join("example.com/a@v1.0.0"), "");
+    project.link(&folder.join("cache/lock"), "a.go");
+    clean(&folder).expect(0);
+    assert!(!folder.exists() && project.is_kept());
+}

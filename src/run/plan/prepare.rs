@@ -42,7 +42,6 @@ impl<'a> Prepared<'a> {
         let tree = tree.filter(|tree| !unwritable.iter().any(|held| tree.starts_with(held)));
         let within = tree.as_deref();
         let what = what(session, policy, toolchain, arguments, &caches, within)?;
-        caches.check(&what)?;
         let (stamping, add_flags) = stamping(session, workspace, policy, &what)?;
         let linked = linked(workspace, tree.as_deref());
         let mut read = also_read(workspace, &stamping, (tree.as_ref(), linked.as_ref()));
