@@ -3,6 +3,7 @@
 //! A line that cannot work in the sandbox (`go env -w`, a user's own `-exec`) is refused here,
 //! before anything runs. A subcommand that is not known goes to go as it is: go says so itself.
 
+mod modcache;
 mod table;
 
 use std::ffi::{OsStr, OsString};
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+pub use self::modcache::CleanModules;
 use self::table::TABLE;
 pub use self::table::{COMMANDS, OWN_TOOLS};
 use super::flag_error::FlagError;
@@ -93,6 +95,8 @@ pub struct GoCommand {
     pub fuzzes: bool,
     /// What `-buildvcs` on the command line asks for, unless that is `auto`.
     pub buildvcs: Option<bool>,
+    /// What is left for go where the launcher removes the module cache.
+    pub cleans_modules: Option<CleanModules>,
 }
 
 impl GoCommand {
@@ -121,6 +125,8 @@ pub struct Call<'a> {
     pub gobin: Option<&'a Path>,
     /// The caller's GOCOVERDIR.
     pub gocoverdir: Option<&'a OsStr>,
+    /// The caller's GOFLAGS.
+    pub goflags: &'a str,
     /// The Go that will run.
     pub toolchain: Option<&'a Toolchain>,
 }
@@ -231,6 +237,9 @@ pub fn classify(call: &Call<'_>) -> Result<GoCommand, CommandError> {
                 .iter()
                 .any(|f| parsed.value(f).is_some_and(|v| !v.is_empty())),
         buildvcs: buildvcs(&parsed),
+        cleans_modules: (name == "clean")
+            .then(|| modcache::of(call.words, head.end, call.goflags))
+            .flatten(),
         subcommand: head.subcommand,
     })
 }
@@ -301,11 +310,6 @@ fn refuse_pointless(name: &str, parsed: &Parsed) -> Result<(), CommandError> {
             "-http",
             "fetches and runs a server, and opens a browser",
             Some("go doc, without -http"),
-        ),
-        "clean" if parsed.is_set("modcache") => refuse(
-            "-modcache",
-            "removes the module cache as a whole, which the sandbox only adds to",
-            None,
         ),
         _ => Ok(()),
     }

@@ -89,7 +89,7 @@ pub fn takes_value(command: &str, name: &str) -> bool {
 }
 
 /// A word taken for a flag: its name, and its value after `=`.
-fn as_flag(word: &OsStr) -> Option<(String, Option<OsString>)> {
+pub(super) fn as_flag(word: &OsStr) -> Option<(String, Option<OsString>)> {
     let bytes = word.as_bytes();
     let bytes = bytes.strip_prefix(b"-")?;
     let bytes = bytes.strip_prefix(b"-").unwrap_or(bytes);

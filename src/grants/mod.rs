@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::policy::places::NO_CACHE;
 use crate::policy::{Access, TreeAccess};
 
 /// Who is confined.
@@ -199,6 +200,9 @@ struct Found {
 
 impl Found {
     fn add(&mut self, role: Role, path: &Path, access: Access) {
+        if path.starts_with(NO_CACHE) {
+            return;
+        }
         self.grants.push(Grant {
             subject: self.subject,
             role,
@@ -210,7 +214,7 @@ impl Found {
 
     fn add_if_there(&mut self, role: Role, path: &Path, access: Access) {
         self.add(role, path, access);
-        if let Some(added) = self.grants.last_mut() {
+        if let Some(added) = self.grants.last_mut().filter(|added| added.path == path) {
             added.may_be_missing = true;
         }
     }
@@ -331,7 +335,7 @@ pub fn contradictions(places: &Places<'_>) -> Result<(), Contradiction> {
         let is_tree = places.tree == Some(writable);
         let goroot = [(places.goroot.as_path(), false)].into_iter();
         for (held, may_be_in_tree) in goroot.chain(in_tree.clone().map(|held| (held, true))) {
-            if held.as_os_str().is_empty() {
+            if held.as_os_str().is_empty() || held.starts_with(NO_CACHE) {
                 continue;
             }
             let (writable, held_path) = (writable.to_owned(), held.to_owned());

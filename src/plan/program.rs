@@ -1,6 +1,6 @@
 //! What the `-exec` wrapper does for the programs of a run.
 
-use crate::policy::places::OWN_MOUNT;
+use crate::policy::places::{NO_CACHE, OWN_MOUNT};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::build::{checks, debugs, filter};
 use super::grants::{Programs, ruleset};
-use super::inputs::{Error, Inputs};
+use super::inputs::{Error, Inputs, Project};
 use super::own::{OwnFiles, PROGRAM_ROOT, USUAL_TMP};
 use super::tree::{Tree, program_access};
 use super::{Check, Filter, ProgramPlan};
@@ -53,14 +53,17 @@ pub(super) fn program(
             cage: Cage::Program,
             options,
         },
-        checks: [
-            checks(host, &[project.goroot.clone(), project.gocache.clone()]),
-            staged(inputs),
-        ]
-        .concat(),
+        checks: [checks(host, &unwritable(project)), staged(inputs)].concat(),
     };
     plan.digest = digest(&plan, own)?;
     Ok(plan)
+}
+
+/// What programs must not be able to write.
+fn unwritable(project: &Project) -> Vec<PathBuf> {
+    let all = [&project.goroot, &project.gocache].into_iter();
+    let there = all.filter(|path| *path != Path::new(NO_CACHE));
+    there.cloned().collect()
 }
 
 /// That programs do not write the work tree itself.

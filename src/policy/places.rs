@@ -3,6 +3,9 @@
 /// Where the sandbox keeps its own files inside.
 pub const OWN_FOLDER: &str = "/run/gosandbox";
 
+/// The place of a cache that a run does without. Nothing is ever there.
+pub const NO_CACHE: &str = "/run/gosandbox/no-cache";
+
 /// The mount that has HOME, the temporary folder and `$WORK`: link(2) and rename(2) work within one mount only.
 /// Its name is short, since the path of a unix socket has 107 bytes at most.
 pub const OWN_MOUNT: &str = "/run/box";

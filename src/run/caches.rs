@@ -3,27 +3,38 @@
 //! Each is opened once. Root walks there by descriptors, as far as nobody else decides where the path leads; from there on
 //! a helper process walks, and makes what is missing, that has become the sandbox user.
 
+mod layout;
+mod unusable;
+
+use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+pub(super) use self::layout::beside_named;
+use self::layout::{can_make, layout};
+use self::unusable::{Cause, Unusable};
 use super::identity::Who;
 use super::place::{Finder, Found};
+use super::what::What;
 use super::{Session, cache, foreign, refused};
-use crate::files::{FileId, Judged, look};
+use crate::files::{FileId, Judged};
 use crate::plan::Identity;
-use crate::refusal::{Code, Refused, shell_path};
+use crate::policy::places::NO_CACHE;
+use crate::refusal::{Code, Refused};
 use anyhow::Context;
 
 /// Caches of users without a home, when the launcher is root.
 pub(super) const SYSTEM: &str = "/var/cache/gosandbox";
 
-/// The caches of a run, by canonical paths. They exist, unless they were only to be found.
+/// The caches of a run, by canonical paths. They exist, unless they were only to be found. One that cannot be had is
+/// [`NO_CACHE`].
 #[derive(Clone, Debug)]
 pub(super) struct Caches {
     pub gocache: PathBuf,
     pub gomodcache: PathBuf,
+    /// GOMODCACHE as it is named, which may be a link.
+    pub named_modules: PathBuf,
     pub gopath: PathBuf,
     /// What XDG_CACHE_HOME is for programs: [`of_programs`] is in it.
     pub programs: PathBuf,
@@ -33,6 +44,7 @@ pub(super) struct Caches {
     pub judged: Vec<Judged>,
     /// Whether all of them are there.
     pub are_there: bool,
+    unusable: Vec<Unusable>,
     /// Keeps them what they are: an inode that is open is not used again.
     opened: Vec<Rc<OwnedFd>>,
 }
@@ -41,10 +53,7 @@ impl Caches {
     /// Marks those as in use that are the launcher's own: what plain go uses too is for `go clean`. Whether none of
     /// them is just being removed.
     pub fn hold(&self, session: &Session<'_>) -> bool {
-        let launchers = launchers(session);
-        let is_own = |path: &Path| {
-            path == self.programs || launchers.iter().any(|own| path.starts_with(own))
-        };
+        let is_own = |path: &Path| path == self.programs || is_launchers(session, path);
         let all = self.judged.iter().zip(&self.opened);
         let own = all.filter(|(judged, _)| is_own(&judged.path));
         let held = own.map(|(judged, opened)| match cache::hold(&**opened, ".") {
@@ -56,6 +65,75 @@ impl Caches {
         });
         // All of them, whatever one says.
         held.fold(true, |all, one| all & one)
+    }
+
+    /// Makes sure that what is to be run has the caches that it needs.
+    ///
+    /// # Errors
+    /// It needs one that cannot be had.
+    pub fn check(&self, what: &What) -> anyhow::Result<()> {
+        unusable::check(&self.unusable, what)
+    }
+
+    /// Makes sure that a folder in the work tree which GOMODCACHE names is one, before it is removed. One outside the tree
+    /// was looked at when it was found.
+    ///
+    /// # Errors
+    /// It holds something else, such as the work tree.
+    pub fn check_modules(&self, session: &Session<'_>) -> anyhow::Result<()> {
+        let real = &self.gomodcache;
+        let mut all = self.judged.iter().zip(&self.opened);
+        let found = all.find(|(judged, _)| judged.path == *real);
+        let is_named = session.request.cache_dir.is_none();
+        let (Some((_, opened)), Some(_), true) =
+            (found, session.go_variable("GOMODCACHE"), is_named)
+        else {
+            return Ok(());
+        };
+        let caches = [&self.gocache, &self.programs];
+        match foreign::held("GOMODCACHE", real, opened, &caches)? {
+            Some(held) => {
+                let text = format!("cannot remove the module cache {}: {held}", real.display());
+                Err(foreign::not_a_cache("GOMODCACHE", text).into())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// All of them.
+    ///
+    /// # Errors
+    /// One cannot be had.
+    pub fn all(self) -> anyhow::Result<Caches> {
+        match self.unusable.into_iter().next() {
+            Some(one) => Err(one.refused.into()),
+            None => Ok(Caches {
+                unusable: Vec::new(),
+                ..self
+            }),
+        }
+    }
+
+    /// What the variable of a cache that cannot be had says: go says what is wrong with it.
+    pub fn says(&self, name: &str) -> Option<&OsStr> {
+        let mut all = self.unusable.iter().filter(|one| one.name == name);
+        all.next().map(|one| one.value.as_os_str())
+    }
+
+    /// The variables of those that have no place at all, and HOME, from which go would make one up.
+    pub fn unset(&self) -> Vec<&'static str> {
+        let all = self
+            .unusable
+            .iter()
+            .filter(|one| one.cause == Cause::NoPlace);
+        let named: Vec<_> = all
+            .map(|one| one.name)
+            .filter(|name| !name.is_empty())
+            .collect();
+        match named.is_empty() {
+            true => named,
+            false => [&named[..], &["HOME"]].concat(),
+        }
     }
 
     fn judge(&mut self, found: Found) -> PathBuf {
@@ -85,34 +163,53 @@ pub(super) fn find(
 ) -> anyhow::Result<Caches> {
     let layout = layout(session, who)?;
     let place = tree.unwrap_or(&session.folder);
-    let programs = layout.programs.join(cache::key(place));
+    let programs = match layout.programs == Path::new(NO_CACHE) {
+        true => layout.programs,
+        false => layout.programs.join(cache::key(place)),
+    };
     let named = [&layout.gocache, &layout.gomodcache, &programs];
     let finder = Finder { who, tree, missing };
-    let mut found = Vec::new();
+    let mut caches = Caches {
+        gocache: PathBuf::new(),
+        gomodcache: PathBuf::new(),
+        named_modules: layout.gomodcache.clone(),
+        gopath: layout.gopath,
+        programs: PathBuf::new(),
+        of_root: Vec::new(),
+        judged: Vec::new(),
+        are_there: true,
+        unusable: layout.unusable,
+        opened: Vec::new(),
+    };
+    let mut real = Vec::new();
     for (variable, folder) in ["GOCACHE", "GOMODCACHE", ""].into_iter().zip(named) {
+        if folder == Path::new(NO_CACHE) {
+            real.push(folder.clone());
+            continue;
+        }
         let is_named =
             session.request.cache_dir.is_none() && session.go_variable(variable).is_some();
         let check = |opened: &OwnedFd, real: &Path| match is_named {
             true => foreign::refuse(variable, folder, opened, real, &named, tree),
             false => Ok(()),
         };
-        let home = who.home.as_ref().map(|home| home.join(".cache/gosandbox"));
-        let is_home_usable = home.is_some_and(|home| can_make(&home, who));
-        let unusable = |error| unusable(&error, folder, is_home_usable);
-        found.push(finder.find(folder, &check).map_err(unusable)?);
+        match finder.find(folder, &check) {
+            Ok(found) => {
+                if found.of_root && !variable.is_empty() {
+                    caches.of_root.push(found.real.clone());
+                }
+                real.push(caches.judge(found));
+            }
+            Err(error) => {
+                let unusable = unmade(&error, folder, who)?;
+                caches.unusable.push(Unusable {
+                    name: variable,
+                    ..unusable
+                });
+                real.push(NO_CACHE.into());
+            }
+        }
     }
-    let of_root = found.iter().take(2).filter(|found| found.of_root);
-    let mut caches = Caches {
-        gocache: PathBuf::new(),
-        gomodcache: PathBuf::new(),
-        gopath: layout.gopath,
-        programs: PathBuf::new(),
-        of_root: of_root.map(|found| found.real.clone()).collect(),
-        judged: Vec::new(),
-        are_there: true,
-        opened: Vec::new(),
-    };
-    let real: Vec<_> = found.into_iter().map(|found| caches.judge(found)).collect();
     if let Ok([gocache, gomodcache, programs]) = <[PathBuf; 3]>::try_from(real) {
         caches.gocache = gocache;
         caches.gomodcache = gomodcache;
@@ -121,18 +218,21 @@ pub(super) fn find(
     Ok(caches)
 }
 
-/// The refusal of a folder that cannot be a cache, for whatever reason.
-fn unusable(error: &anyhow::Error, folder: &Path, is_home_usable: bool) -> Refused {
+/// A folder that cannot be made or reached.
+///
+/// # Errors
+/// It is refused for what it is or what leads there.
+fn unmade(error: &anyhow::Error, folder: &Path, who: &Who) -> Result<Unusable, Refused> {
     let refused = refused(error).within(&format!("cannot use the cache {}", folder.display()));
-    match refused.code() {
-        Code::SystemError => {
-            Refused::new(Code::CacheUnusable, refused.message()).option(match is_home_usable {
-                true => "--cache-dir \"$HOME/.cache/gosandbox\"",
-                false => "--cache-dir /var/tmp/gosandbox-cache",
-            })
-        }
-        _ => refused,
+    if refused.code() != Code::SystemError {
+        return Err(refused);
     }
+    let home = who.home.as_ref().map(|home| home.join(".cache/gosandbox"));
+    let refused = Refused::new(Code::CacheUnusable, refused.message()).option(match home {
+        Some(home) if can_make(&home, who) => "--cache-dir \"$HOME/.cache/gosandbox\"",
+        _ => "--cache-dir /var/tmp/gosandbox-cache",
+    });
+    Ok(Unusable::new(Cause::Unmade, folder.into(), refused))
 }
 
 /// GOCACHE of go commands that programs run: where it is by default.
@@ -140,8 +240,12 @@ pub(super) fn of_programs(caches: &Caches) -> PathBuf {
     caches.programs.join("go-build")
 }
 
-/// Makes the folder of GOCACHE in which fuzzing keeps its corpus; programs write there alone.
+/// Makes the folder of GOCACHE in which fuzzing keeps its corpus; programs write there alone. Without a GOCACHE go says
+/// itself that it needs one.
 pub(super) fn make_corpus(caches: &Caches, who: &Who) -> anyhow::Result<()> {
+    if caches.gocache == Path::new(NO_CACHE) {
+        return Ok(());
+    }
     let folder = caches.gocache.join("fuzz");
     let finder = Finder {
         who,
@@ -165,104 +269,13 @@ pub(super) fn sumdb(
     tree: Option<&Path>,
     missing: Missing,
 ) -> Option<PathBuf> {
+    if caches.gopath == Path::new(NO_CACHE) {
+        return None;
+    }
     let folder = caches.gopath.join("pkg/sumdb");
     let finder = Finder { who, tree, missing };
     let found = finder.find(&folder, &|_, _| Ok(())).ok()?;
     Some(caches.judge(found))
-}
-
-struct Layout {
-    gocache: PathBuf,
-    gomodcache: PathBuf,
-    gopath: PathBuf,
-    programs: PathBuf,
-}
-
-/// `--cache-dir`, else what the caller's GOCACHE and GOMODCACHE say, else the user's own places.
-fn layout(session: &Session<'_>, who: &Who) -> anyhow::Result<Layout> {
-    check_gopath(session)?;
-    if let Some(folder) = &session.request.cache_dir {
-        let folder = std::path::absolute(folder)?;
-        return Ok(Layout {
-            gocache: folder.join("go-build"),
-            gomodcache: folder.join("mod"),
-            programs: folder.join("programs"),
-            gopath: folder,
-        });
-    }
-    let own = who
-        .home
-        .as_deref()
-        .filter(|_| !who.identity.switch || who.home.is_some());
-    let (base, gopath) = match own {
-        Some(home) => (cache_home(session, who, home), home.join("go")),
-        None if who.identity.switch => {
-            let folder = Path::new(SYSTEM).join(who.identity.uid.to_string());
-            (folder.clone(), folder)
-        }
-        None => {
-            return Err(Refused::new(
-                Code::CacheUnusable,
-                "cannot find a place for the caches: HOME is not set",
-            )
-            .option("--cache-dir /var/tmp/gosandbox-cache")
-            .into());
-        }
-    };
-    let gopath = gopath_of(session, who).unwrap_or(gopath);
-    let chosen = |name: &str| -> anyhow::Result<Option<PathBuf>> {
-        match session.go_variable(name).map(PathBuf::from) {
-            Some(path) if path.is_absolute() => Ok(Some(path)),
-            Some(path) => {
-                let text = format!("cannot use {name}={}: it is not absolute", path.display());
-                let whole = std::path::absolute(&path).unwrap_or(path);
-                Err(Refused::new(Code::CacheUnusable, text)
-                    .words(format!("export {name}={}", shell_path(&whole)))
-                    .into())
-            }
-            None => Ok(None),
-        }
-    };
-    let is_system = own.is_none();
-    let module_default = if is_system {
-        base.join("mod")
-    } else {
-        gopath.join("pkg/mod")
-    };
-    Ok(Layout {
-        gocache: chosen("GOCACHE")?.unwrap_or_else(|| base.join("go-build")),
-        gomodcache: chosen("GOMODCACHE")?.unwrap_or(module_default),
-        gopath,
-        programs: match (is_system, chosen("GOCACHE")?) {
-            (true, _) => base.join("programs"),
-            // As in a container whose user has no home of its own, and caches that variables name.
-            (false, Some(named)) if !can_make(&base, who) => beside(&named),
-            (false, _) => base.join("gosandbox/programs"),
-        },
-    })
-}
-
-/// A folder of the launcher's beside another one.
-fn beside(folder: &Path) -> PathBuf {
-    let mut name = folder.as_os_str().to_owned();
-    name.push("-gosandbox");
-    name.into()
-}
-
-/// Whether a user may make a folder, by the permission bits of what is there of the way to it.
-fn can_make(folder: &Path, who: &Who) -> bool {
-    let mut there = folder.ancestors().filter_map(|at| look::metadata(at).ok());
-    there.next().is_some_and(|found| {
-        let shift = match (
-            found.uid() == who.identity.uid,
-            found.gid() == who.identity.gid,
-        ) {
-            (true, _) => 6,
-            (false, true) => 3,
-            (false, false) => 0,
-        };
-        found.mode() >> shift & 3 == 3
-    })
 }
 
 /// Where the launcher keeps what nothing inside may write. `None` where no home is known.
@@ -280,22 +293,25 @@ pub(super) fn launchers(session: &Session<'_>) -> Option<PathBuf> {
     Some(cache.join("gosandbox"))
 }
 
+/// Whether a cache is the launcher's own, and none that plain go uses too.
+pub(super) fn is_launchers(session: &Session<'_>, path: &Path) -> bool {
+    launchers(session).is_some_and(|own| path.starts_with(own))
+}
+
 /// GOCACHE and GOMODCACHE of an ordinary user, which plain go uses too.
 pub(super) fn of_go(session: &Session<'_>) -> Vec<(PathBuf, cache::Kind)> {
     let found = layout(session, &of_caller(session));
     let found = found.map(|found| {
-        vec![
+        let both = [
             (found.gocache, cache::Kind::GoBuild),
             (found.gomodcache, cache::Kind::GoModules),
-        ]
+        ];
+        let is_there = |path: &Path| path != Path::new(NO_CACHE);
+        both.into_iter()
+            .filter(|(path, _)| is_there(path))
+            .collect()
     });
     found.unwrap_or_default()
-}
-
-/// Where the programs' caches are if the caller's own place for them cannot be made.
-pub(super) fn beside_named(session: &Session<'_>) -> Option<PathBuf> {
-    let named = PathBuf::from(session.go_variable("GOCACHE")?);
-    named.is_absolute().then(|| beside(&named))
 }
 
 /// An ordinary caller.
@@ -309,45 +325,6 @@ fn of_caller(session: &Session<'_>) -> Who {
         name: String::new(),
         home: session.home.clone(),
     }
-}
-
-/// `$XDG_CACHE_HOME` is the caller's own, not that of a user it changes to.
-fn cache_home(session: &Session<'_>, who: &Who, home: &Path) -> PathBuf {
-    let named = session
-        .variable("XDG_CACHE_HOME")
-        .filter(|_| !who.identity.switch)
-        .map(PathBuf::from);
-    named
-        .filter(|path| path.is_absolute())
-        .unwrap_or_else(|| home.join(".cache"))
-}
-
-/// As go refuses it.
-fn check_gopath(session: &Session<'_>) -> anyhow::Result<()> {
-    let list = session.go_variable("GOPATH").unwrap_or_default();
-    let mut entries = std::env::split_paths(&list);
-    let is_relative = |entry: &PathBuf| !entry.as_os_str().is_empty() && !entry.is_absolute();
-    let Some(entry) = entries.find(is_relative) else {
-        return Ok(());
-    };
-    let text = format!(
-        "cannot use GOPATH: its entry {} is not absolute",
-        entry.display()
-    );
-    let whole = std::path::absolute(&entry).unwrap_or(entry);
-    Err(Refused::new(Code::CacheUnusable, text)
-        .words(format!("export GOPATH={}", shell_path(&whole)))
-        .into())
-}
-
-fn gopath_of(session: &Session<'_>, who: &Who) -> Option<PathBuf> {
-    if who.identity.switch {
-        return None;
-    }
-    let list = session.go_variable("GOPATH")?;
-    std::env::split_paths(&list)
-        .next()
-        .filter(|path| path.is_absolute())
 }
 
 /// The first entry of the caller's GOPATH; it may not exist.

@@ -43,7 +43,10 @@ pub(super) fn missing(
         project: *project,
         who: prepared.who().clone(),
         toolchain,
-        words: &["mod", "download"],
+        words: match prepared.leaves_modules_writable() {
+            true => &["mod", "download", "-modcacherw"],
+            false => &["mod", "download"],
+        },
         cgo: false,
     };
     let status = match way::can(host) {

@@ -25,10 +25,31 @@ pub(super) fn refuse(
     if tree.is_some_and(|tree| real.starts_with(tree)) {
         return Ok(());
     }
+    match held(name, folder, opened, caches)? {
+        Some(held) => {
+            let text = format!(
+                "{name} names it, and {held}; code of the source would read all that is there"
+            );
+            Err(not_a_cache(name, text).into())
+        }
+        None => Ok(()),
+    }
+}
+
+/// What such a folder holds that no cache does.
+///
+/// # Errors
+/// It cannot be listed.
+pub(super) fn held(
+    name: &str,
+    folder: &Path,
+    opened: &OwnedFd,
+    caches: &[&PathBuf],
+) -> std::io::Result<Option<String>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     // What cannot be read is no use to anybody.
     let Ok(opened) = openat(opened, ".", flags, Mode::empty()) else {
-        return Ok(());
+        return Ok(None);
     };
     let is_expected = match name {
         "GOCACHE" => is_of_builds,
@@ -41,26 +62,18 @@ pub(super) fn refuse(
             continue;
         }
         if !is_expected(&opened, &entry) {
-            let text = format!(
-                "{name} names it, and it holds {}, which is nothing of go's; code of the source would read all that is there",
-                place(&entry).display(),
-            );
-            return Err(not_a_cache(name, text).into());
+            let path = place(&entry);
+            let text = format!("it holds {}, which is nothing of go's", path.display());
+            return Ok(Some(text));
         }
         has_modules |= name == "GOMODCACHE";
     }
     // Folders of sources that are sorted by their hosts (`src/github.com`) look the same but for that.
-    if has_modules && !is_folder(&opened, "cache") {
-        let text = format!(
-            "{name} names it, and it holds folders, none of which is go's (cache); code of the source would read all that \
-             is there",
-        );
-        return Err(not_a_cache(name, text).into());
-    }
-    Ok(())
+    let text = "it holds folders, none of which is go's (cache)";
+    Ok((has_modules && !is_folder(&opened, "cache")).then(|| text.to_owned()))
 }
 
-fn not_a_cache(name: &str, text: String) -> Refused {
+pub(super) fn not_a_cache(name: &str, text: String) -> Refused {
     Refused::new(Code::CacheRefused, text)
         .words(format!("unset {name}"))
         .option("--cache-dir \"$HOME/.cache/gosandbox\"")

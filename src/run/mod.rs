@@ -29,6 +29,7 @@ mod limits;
 mod links;
 mod loose;
 mod mandatory;
+mod modcache;
 mod newer;
 mod place;
 mod plan;
@@ -178,6 +179,7 @@ fn steps(
     let (plan, ended) = start(&project, &mut host, &mut prepared, ahead)?;
     let ran = (plan, ended.map_err(start::refused)?);
     let (plan, ran) = newer::again(&project, &mut host, &prepared, &toolchain, command, ran)?;
+    modcache::clean(session, &prepared, &ran)?;
     let Ran { outcome, changes } = ran;
     hints::after(&project, &toolchain, &host, &prepared, (&plan, &outcome));
     report.write(&policy, &plan, (&outcome, &changes), console)?;

@@ -26,6 +26,7 @@ use crate::go::{command, race};
 use crate::host::Host;
 use crate::launch::Outcome;
 use crate::plan::compiler::{Part, StandIn};
+use crate::policy::places::NO_CACHE;
 use crate::refusal::{Code, Refused, shell_word};
 
 /// A run with the race detector.
@@ -105,7 +106,8 @@ pub(super) fn prepare(
 /// The build flags of a command that builds with `-race`.
 fn asked(project: &Project<'_>, prepared: &Prepared<'_>, command: &Command) -> Option<Parsed> {
     let go = prepared.go()?;
-    if !project.policy.programs.race {
+    // Without a build cache go builds nothing, and says so.
+    if !project.policy.programs.race || prepared.build_cache() == Path::new(NO_CACHE) {
         return None;
     }
     let goflags = project.session.variable("GOFLAGS");

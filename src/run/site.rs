@@ -41,7 +41,7 @@ pub fn find(request: &Request, console: &dyn Console) -> anyhow::Result<(Policy,
     let tree = project.tree().map(Path::to_owned);
     let who = identity::choose(&session, &policy, tree.as_deref())?;
     let toolchain = toolchain::at_hand(&project, &who, &command)?;
-    let mut caches = caches::find(&session, &who, tree.as_deref(), Missing::Leave)?;
+    let mut caches = caches::find(&session, &who, tree.as_deref(), Missing::Leave)?.all()?;
     // There or not: what is generated is the same before the first run and after it.
     let sumdb = caches::sumdb(&mut caches, &who, tree.as_deref(), Missing::Leave);
     let programs = system::find(&policy.programs.execute).programs;

@@ -102,8 +102,25 @@ impl What {
 /// Finds out what a command line asks for.
 ///
 /// # Errors
-/// A go command line that the policy refuses, a program that is not there, or a compiler.
+/// A go command line that the policy refuses, a program that is not there, or a compiler; or it needs a cache that cannot
+/// be had.
 pub(super) fn what(
+    session: &Session<'_>,
+    policy: &Policy,
+    toolchain: &Toolchain,
+    arguments: &Command,
+    caches: &Caches,
+    tree: Option<&Path>,
+) -> anyhow::Result<What> {
+    let what = find(session, policy, toolchain, arguments, caches, tree)?;
+    caches.check(&what)?;
+    if what.go().is_some_and(|go| go.cleans_modules.is_some()) {
+        caches.check_modules(session)?;
+    }
+    Ok(what)
+}
+
+fn find(
     session: &Session<'_>,
     policy: &Policy,
     toolchain: &Toolchain,
@@ -114,6 +131,8 @@ pub(super) fn what(
     let program = Path::new(&arguments.program);
     if program.file_name().is_some_and(|name| name == "go") {
         let gobin = gobin(session, caches);
+        let goflags = session.variable("GOFLAGS");
+        let goflags = goflags.map(|flags| flags.to_string_lossy());
         return Ok(What::Go(command::classify(&command::Call {
             words: &arguments.arguments,
             cwd: &session.folder,
@@ -123,6 +142,7 @@ pub(super) fn what(
             pins_mod: policy.modules.mod_flag.is_some(),
             gobin: Some(&gobin),
             gocoverdir: session.variable("GOCOVERDIR").map(OsString::as_os_str),
+            goflags: goflags.as_deref().unwrap_or_default(),
             toolchain: Some(toolchain),
         })?));
     }

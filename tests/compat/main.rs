@@ -11,7 +11,9 @@ use std::process::Stdio;
 use support::{Ended, Env, Site, age, checkout, copy_tree, goroot, needs_root, write};
 
 mod caches;
+mod cachesettings;
 mod callers;
+mod modcache;
 mod named;
 mod outputs;
 mod places;

@@ -15,6 +15,7 @@ fn call(line: &str) -> Result<GoCommand, CommandError> {
         pins_mod: false,
         gobin: Some(Path::new("/home/u/go/bin")),
         gocoverdir: None,
+        goflags: "",
         toolchain: None,
     })
 }
@@ -185,7 +186,6 @@ fn what_cannot_work_is_refused_by_name() {
         "env -u GOFLAGS",
         "telemetry on",
         "doc -http",
-        "clean -modcache",
         "test -exec=x .",
         "run -exec x .",
     ] {
@@ -196,6 +196,7 @@ fn what_cannot_work_is_refused_by_name() {
         "env -json GOROOT",
         "telemetry",
         "clean -cache",
+        "clean -modcache",
         "doc fmt.Println",
         "bug",
         "help env",

@@ -178,7 +178,7 @@ fn reach(folder: &Path) -> Option<OwnedFd> {
 }
 
 /// Under another name from the first moment on: a run that begins meanwhile makes a new one.
-fn remove_in(at: BorrowedFd<'_>, name: &OsStr) -> (Outcome, u64) {
+pub(super) fn remove_in(at: BorrowedFd<'_>, name: &OsStr) -> (Outcome, u64) {
     let Ok(folder) = remove::open(at, name) else {
         return (Outcome::Stays, u64::MAX);
     };

@@ -7,6 +7,7 @@ mod clean;
 mod find;
 mod held;
 mod measure;
+mod modules;
 mod projects;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ pub(super) use self::clean::sweep_links;
 pub use self::clean::{Cleaned, Outcome, Wanted, clean};
 pub use self::find::list;
 pub(super) use self::held::hold;
+pub(super) use self::modules::{Modules, Removal, remove_modules};
 pub(super) use self::projects::key;
 use super::{Session, caches, direct};
 use crate::files::User;

@@ -1,6 +1,6 @@
 //! The environment of the command, and what of the caller's flags does not count in it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::super::direct::Fetch;
 use super::super::what::What;
@@ -15,6 +15,7 @@ use crate::plan::inputs::Project;
 use crate::plan::own::OwnFiles;
 use crate::plan::{Seed, Way};
 use crate::policy::Cage;
+use crate::policy::places::NO_CACHE;
 
 impl Prepared<'_> {
     /// Has go see packages as with cgo, to list them. No compiler is in its reach.
@@ -59,15 +60,16 @@ impl Prepared<'_> {
         };
         let (home, tmp) = own.of_cage(cage);
         let program_cache = caches::of_programs(&self.caches);
+        let says = |name| self.caches.says(name).map(Path::new);
         let mut made = environment::rebuild(&environment::Inputs {
             caller: &self.session.environment,
             toolchain: self.seen(project),
-            build_cache: if cage == Cage::Tool {
-                &self.caches.gocache
-            } else {
-                &program_cache
+            build_cache: match cage {
+                _ if self.is_without_build_cache() => Path::new("off"),
+                Cage::Tool => says("GOCACHE").unwrap_or(&self.caches.gocache),
+                Cage::Program => &program_cache,
             },
-            module_cache: &self.caches.gomodcache,
+            module_cache: says("GOMODCACHE").unwrap_or(&self.caches.gomodcache),
             gopath: &self.caches.gopath,
             home: &home,
             tmp: &tmp,
@@ -106,6 +108,9 @@ impl Prepared<'_> {
             self.serve_module_cache(&mut made);
         }
         if cage == Cage::Tool {
+            let unset = self.caches.unset();
+            made.pairs
+                .retain(|(name, _)| unset.iter().all(|unset| name != unset));
             // Apart from the programs' temporary folder: what go builds there is not theirs to write.
             made.pairs.retain(|(name, _)| name != "GOTMPDIR");
             made.pairs
@@ -113,6 +118,12 @@ impl Prepared<'_> {
             made.pairs.sort();
         }
         Ok(made)
+    }
+
+    /// Whether the go command is to remove nothing of GOCACHE though it is told to.
+    fn is_without_build_cache(&self) -> bool {
+        let cleans = self.what.go().and_then(|go| go.cleans_modules.as_ref());
+        cleans.is_some_and(|cleans| cleans.without_build_cache)
     }
 
     /// Go commands that programs run take modules from the module cache alone, also by `latest`. All that is there was
@@ -157,6 +168,7 @@ impl Prepared<'_> {
             look::exists(seed.to.join(seed.stamp))
         };
         is_program
+            && self.caches.gocache != Path::new(NO_CACHE)
             && !is_seen_by_all
             && self.what.runs_go(&self.arguments.arguments)
             && !was_filled()

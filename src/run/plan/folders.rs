@@ -1,11 +1,14 @@
 //! The folders that a run needs, made in one step just before the launch.
 
+use std::path::Path;
+
 use super::super::cache;
 use super::super::caches::{self, Missing};
 use super::super::scratch;
 use super::super::what::What;
 use super::Prepared;
 use super::prepare::{judged, of_root};
+use crate::policy::places::NO_CACHE;
 use crate::refusal::{Code, Refused};
 
 impl Prepared<'_> {
@@ -30,11 +33,15 @@ impl Prepared<'_> {
         let workspace = self.workspace;
         let around = (!workspace.none).then_some(workspace.root.as_path());
         let mut made = caches::find(self.session, &self.who, around, Missing::Make)?;
+        made.check(&self.what)?;
         let paths = |found: &caches::Caches| {
             let paths = [&found.gocache, &found.gomodcache, &found.programs];
             paths.map(Clone::clone)
         };
-        if paths(&made) != paths(&self.caches) {
+        let pairs = paths(&made).into_iter().zip(paths(&self.caches));
+        // One that cannot be made the command does without.
+        let mut pairs = pairs.filter(|(made, _)| made != Path::new(NO_CACHE));
+        if pairs.any(|(made, found)| made != found) {
             let text = "cannot make the caches: what leads to them was exchanged";
             return Err(Refused::new(Code::TreeExchanged, text).into());
         }
@@ -48,6 +55,11 @@ impl Prepared<'_> {
         let is_mapped = tree.is_some_and(|tree| self.project.mapped.iter().any(|it| it == tree));
         let (judged, opened) = judged(&made, &self.who, self.policy, tree, is_mapped)?;
         self.project.judged = judged;
+        [
+            self.project.gocache,
+            self.project.gomodcache,
+            self.project.program_cache,
+        ] = paths(&made);
         self._opened = opened;
         self.caches = made;
         let place = around.unwrap_or(&self.session.folder);

@@ -20,6 +20,7 @@ use self::compiler::Cgo;
 pub(super) use self::prepare::launcher;
 use self::tree::leave_to_stage;
 use super::audit::Audit;
+use super::cache::Modules;
 use super::caches::Caches;
 use super::direct::{self, Fetch};
 use super::identity::Who;
@@ -27,6 +28,7 @@ use super::what::What;
 use super::{Session, caches, ports, programs, request, scratch, tools, way};
 use crate::files::look;
 use crate::go::command::{self, GoCommand, Programs};
+use crate::go::flags;
 use crate::go::toolchain::Toolchain;
 use crate::go::vcs::Stamping;
 use crate::go::workspace::Workspace;
@@ -96,6 +98,14 @@ impl<'a> Prepared<'a> {
         matches!(&self.what, What::Go(go) if go.fetches && go.cage == Cage::Tool)
     }
 
+    /// Whether the command line has modules extracted so that their folders can be written (`-modcacherw`). GOFLAGS say so
+    /// to every go command.
+    pub fn leaves_modules_writable(&self) -> bool {
+        let words = command::after_name(&self.arguments.arguments);
+        self.go()
+            .is_some_and(|go| flags::parse(&go.subcommand, words).is_set("modcacherw"))
+    }
+
     /// The go command, if it is that.
     pub fn go(&self) -> Option<&GoCommand> {
         self.what.go()
@@ -114,6 +124,18 @@ impl<'a> Prepared<'a> {
     /// GOMODCACHE.
     pub fn module_cache(&self) -> &Path {
         &self.caches.gomodcache
+    }
+
+    /// GOMODCACHE, to be removed.
+    pub fn modules(&self, session: &Session<'_>) -> Modules<'_> {
+        let real = &self.caches.gomodcache;
+        let is_roots = self.caches.of_root.contains(real);
+        Modules {
+            named: &self.caches.named_modules,
+            real,
+            user: (self.who.identity.switch && !is_roots).then(|| self.who.user()),
+            is_held: caches::is_launchers(session, real),
+        }
     }
 
     /// The gateway of a plan of this run's.
@@ -307,7 +329,9 @@ impl<'a> Prepared<'a> {
     /// The words of the command, with a place for `-exec`.
     fn argv(&self) -> Vec<OsString> {
         let mut argv = vec![self.arguments.program.clone()];
-        argv.extend(self.arguments.arguments.iter().cloned());
+        let cleans = self.what.go().and_then(|go| go.cleans_modules.as_ref());
+        let words = cleans.map_or(&self.arguments.arguments, |cleans| &cleans.words);
+        argv.extend(words.iter().cloned());
         if matches!(&self.what, What::Go(go) if go.changed_dir.is_some()) {
             command::set_changed_dir(&mut argv[1..], &self.folder());
         }

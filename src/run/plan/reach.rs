@@ -8,6 +8,7 @@ use super::Prepared;
 use crate::files::look;
 use crate::plan::Identity;
 use crate::plan::inputs::Project;
+use crate::policy::places::NO_CACHE;
 use crate::refusal::{Code, Refused, shell_path};
 
 impl Prepared<'_> {
@@ -21,7 +22,7 @@ impl Prepared<'_> {
                 .tree
                 .iter()
                 .chain([&project.goroot, &project.gocache, &project.gomodcache]);
-        for path in must {
+        for path in must.filter(|path| *path != Path::new(NO_CACHE)) {
             if !reaches(identity, path) {
                 let text = format!(
                     "cannot reach {} as user {}: a folder on the way to it is closed to others, and without \
