@@ -114,7 +114,7 @@ pub(super) fn what(
     let program = Path::new(&arguments.program);
     if program.file_name().is_some_and(|name| name == "go") {
         let gobin = gobin(session, caches);
-        return Ok(What::Go(command::classify(&command::Call {
+        let go = command::classify(&command::Call {
             words: &arguments.arguments,
             cwd: &session.folder,
             root: tree,
@@ -122,9 +122,14 @@ pub(super) fn what(
             race: policy.programs.race,
             pins_mod: policy.modules.mod_flag.is_some(),
             gobin: Some(&gobin),
+            goflags: session.variable("GOFLAGS").map(OsString::as_os_str),
             gocoverdir: session.variable("GOCOVERDIR").map(OsString::as_os_str),
             toolchain: Some(toolchain),
-        })?));
+        })?;
+        for path in executed(session, &go, &toolchain.goroot) {
+            refuse_compiler(&path)?;
+        }
+        return Ok(What::Go(go));
     }
     if program == Path::new("gofmt") {
         return Ok(What::Gofmt);
@@ -133,16 +138,33 @@ pub(super) fn what(
         return Ok(What::Compiler(program.to_owned()));
     }
     let path = look_up(program, session, &toolchain.goroot)?;
-    if is_compiler(&path) {
-        let text = format!(
-            "cannot run {}: no C compiler, assembler or linker runs inside",
-            path.display()
-        );
-        return Err(Refused::new(Code::CompilerRefused, text)
-            .words("gosandbox -- go build ./... needs none: cgo is off")
-            .into());
-    }
+    refuse_compiler(&path)?;
     Ok(What::Other(path))
+}
+
+/// # Errors
+/// The program is a C compiler.
+fn refuse_compiler(path: &Path) -> Result<(), Refused> {
+    if !is_compiler(path) {
+        return Ok(());
+    }
+    let text = format!(
+        "cannot run {}: no C compiler, assembler or linker runs inside",
+        path.display()
+    );
+    Err(Refused::new(Code::CompilerRefused, text)
+        .words("gosandbox -- go build ./... needs none: cgo is off"))
+}
+
+/// The programs that flags have the go command execute, by their canonical paths. What is not there go itself names.
+pub(super) fn executed(session: &Session<'_>, go: &GoCommand, goroot: &Path) -> Vec<PathBuf> {
+    let folder = go.changed_dir.as_ref().unwrap_or(&session.folder);
+    let programs = go.executes.iter().map(Path::new);
+    let found = programs.filter_map(|program| match program.components().count() > 1 {
+        true => look::canonicalize(folder.join(program)).ok(),
+        false => look_up(program, session, goroot).ok(),
+    });
+    found.collect()
 }
 
 /// Where `go install` puts programs: where the caller's own go would, also if the sandbox user has another GOPATH.

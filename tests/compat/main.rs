@@ -12,11 +12,14 @@ use support::{Ended, Env, Site, age, checkout, copy_tree, goroot, needs_root, wr
 
 mod caches;
 mod callers;
+mod executed;
+mod flags;
 mod named;
 mod outputs;
 mod places;
 mod programs;
 mod toolchains;
+mod workspaces;
 
 const MODULE: &str = "module example.com/m\n\ngo 1.21\n";
 
