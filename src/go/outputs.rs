@@ -263,7 +263,11 @@ pub(super) fn inputs(place: &Place<'_>, executes: &[OsString]) -> Vec<PathBuf> {
             None => {}
         }
     }
-    let by_path = |program: &&OsString| program.as_encoded_bytes().contains(&b'/');
+    // A folder is no program, and is not shown for it.
+    let by_path = |program: &&OsString| {
+        let is_path = program.as_encoded_bytes().contains(&b'/');
+        is_path && look::is_file(place.cwd.join(program))
+    };
     executes.iter().filter(by_path).for_each(|it| add(it));
     let is_source = |word: &OsStr| Path::new(word).extension().is_some_and(|e| e == "go");
     let arguments = &place.parsed.arguments;

@@ -11,6 +11,7 @@ use crate::go::command::{self, GoCommand, Programs};
 use crate::go::toolchain::Toolchain;
 use crate::go::vcs::{self, Stamping};
 use crate::go::workspace::Workspace;
+use crate::plan::inputs::leads_out;
 use crate::policy::compilers::is_compiler;
 use crate::policy::{Cage, Policy};
 use crate::refusal::{Code, Help, Refuse, Refused};
@@ -126,7 +127,7 @@ pub(super) fn what(
             gocoverdir: session.variable("GOCOVERDIR").map(OsString::as_os_str),
             toolchain: Some(toolchain),
         })?;
-        for path in executed(session, &go, &toolchain.goroot) {
+        for path in executed(session, &go, &toolchain.goroot, tree, &[]) {
             refuse_compiler(&path)?;
         }
         return Ok(What::Go(go));
@@ -157,12 +158,23 @@ fn refuse_compiler(path: &Path) -> Result<(), Refused> {
 }
 
 /// The programs that flags have the go command execute, by their canonical paths. What is not there go itself names.
-pub(super) fn executed(session: &Session<'_>, go: &GoCommand, goroot: &Path) -> Vec<PathBuf> {
+/// None that a link of the work tree's chooses, unless it is one of those that may be read (`read`).
+pub(super) fn executed(
+    session: &Session<'_>,
+    go: &GoCommand,
+    goroot: &Path,
+    tree: Option<&Path>,
+    read: &[PathBuf],
+) -> Vec<PathBuf> {
     let folder = go.changed_dir.as_ref().unwrap_or(&session.folder);
-    let programs = go.executes.iter().map(Path::new);
-    let found = programs.filter_map(|program| match program.components().count() > 1 {
-        true => look::canonicalize(folder.join(program)).ok(),
-        false => look_up(program, session, goroot).ok(),
+    let found = go.executes.iter().map(Path::new).filter_map(|program| {
+        let path = match program.components().count() > 1 {
+            true => folder.join(program),
+            false => find_in_path(program, session, goroot)?,
+        };
+        let real = look::canonicalize(&path).ok()?;
+        let is_led = tree.is_some_and(|tree| leads_out(&path, &real, tree));
+        (!is_led || read.contains(&real)).then_some(real)
     });
     found.collect()
 }
@@ -193,31 +205,36 @@ fn look_up(program: &Path, session: &Session<'_>, goroot: &Path) -> anyhow::Resu
         return look::canonicalize(&path)
             .map_err(|error| NotFound(format!("{}: {error}", path.display())).into());
     }
-    let folders = [
-        goroot.join("bin"),
-        "/usr/local/bin".into(),
-        "/usr/bin".into(),
-        "/bin".into(),
-    ];
-    let callers = session.variable("PATH").map(std::env::split_paths);
-    let callers = callers.into_iter().flatten().filter(|it| it.is_absolute());
-    let found = folders
-        .iter()
-        .cloned()
-        .chain(callers)
-        .map(|folder| folder.join(program))
-        .find_map(|path| {
-            look::canonicalize(&path)
-                .ok()
-                .filter(|path| look::is_file(path))
-        });
+    let found = find_in_path(program, session, goroot);
+    let found = found.and_then(|path| look::canonicalize(path).ok());
     found.ok_or_else(|| {
-        let looked = folders
+        let looked = path_inside(goroot)
             .map(|folder| folder.display().to_string())
             .join(", ");
         let program = program.display();
         NotFound(format!("{program} is in none of {looked}, nor in PATH")).into()
     })
+}
+
+/// The folders of PATH inside.
+fn path_inside(goroot: &Path) -> [PathBuf; 4] {
+    [
+        goroot.join("bin"),
+        "/usr/local/bin".into(),
+        "/usr/bin".into(),
+        "/bin".into(),
+    ]
+}
+
+/// A file of this name in the PATH that holds inside, else in the caller's.
+fn find_in_path(program: &Path, session: &Session<'_>, goroot: &Path) -> Option<PathBuf> {
+    let callers = session.variable("PATH").map(std::env::split_paths);
+    let callers = callers.into_iter().flatten().filter(|it| it.is_absolute());
+    let mut paths = path_inside(goroot)
+        .into_iter()
+        .chain(callers)
+        .map(|folder| folder.join(program));
+    paths.find(|path| look::is_file(path))
 }
 
 /// Whether git stamps, and the flags that switch it off where it must not.

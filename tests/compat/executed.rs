@@ -164,6 +164,31 @@ fn a_link_of_the_repository_chooses_no_program() {
         let flag = format!("-toolexec={}", site.work.join("link").display());
         let ended = allowed(&site, &["go", "build", &flag, "./cmd"]).expect(125);
         ended.refused("outside-repository");
+        // Nor where PATH has a folder of the work tree.
+        let name = "gosandbox-no-such-program";
+        let chosen = site.outside.join("chosen");
+        write_executable(&chosen, tool(&[]));
+        site.give(&chosen);
+        std::os::unix::fs::symlink(&chosen, site.work.join("bin").join(name)).unwrap();
+        let profile = site.profile(ALLOWED);
+        let options = ["--profile", profile.to_str().unwrap(), "--dry-run"];
+        let flag_by_name = format!("-exec={name}");
+        let mut command = site.gosandbox(&options, &["go", "run", &flag_by_name, "./cmd"]);
+        let path = format!("{}:/usr/bin", site.work.join("bin").display());
+        let go = goroot();
+        command.env("PATH", format!("{}/bin:{path}", go.display()));
+        let plan = Ended::of(&mut command).expect(0);
+        let is_granted = plan.stdout.contains(chosen.to_str().unwrap());
+        assert!(!is_granted, "{:?} {plan:?}", site.env);
+        let options = ["--profile", profile.to_str().unwrap()];
+        let mut command = site.gosandbox(&options, &["go", "run", &flag_by_name, "./cmd"]);
+        command.env("PATH", format!("{}/bin:{path}", go.display()));
+        let ended = Ended::of(&mut command).expect(1);
+        assert!(
+            ended.stderr.contains("not found"),
+            "{:?} {ended:?}",
+            site.env
+        );
         let flag = format!("-toolexec={}", site.work.join("gcc").display());
         site.program("gcc", "");
         site.settle();

@@ -65,14 +65,19 @@ pub(super) fn find_work(
 
 /// The file that GOWORK names. `None` where it is not there: go says so, if the command needs it.
 fn named(start: &Start<'_>, path: &Path) -> Result<Option<PathBuf>, WorkspaceError> {
+    let wrong = |why| WorkspaceError::GoWork {
+        value: visible(&path.to_string_lossy()),
+        why,
+    };
     if !path.is_absolute() {
-        return Err(WorkspaceError::GoWork {
-            value: visible(&path.to_string_lossy()),
-            why: "is not an absolute path",
-        });
+        return Err(wrong("is not an absolute path"));
     }
     if let Ok(real) = look::canonicalize(path) {
         return Ok(Some(real));
+    }
+    // Go would make what a link of the repository's says.
+    if look::symlink_metadata(path).is_ok() {
+        return Err(wrong("is a symbolic link to nothing"));
     }
     let (true, Some(folder), Some(name)) = (start.writes_work, path.parent(), path.file_name())
     else {

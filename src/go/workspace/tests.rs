@@ -224,6 +224,12 @@ fn without_a_repository_a_go_work_within_the_module_is_its_own() {
         .discover_for("loose", new.to_str(), &[], true)
         .expect("found");
     assert_eq!((found.root, found.go_work), (scene.at("loose"), Some(new)));
+    let link = scene.at("loose/link.work");
+    std::os::unix::fs::symlink("../made", &link).expect("link");
+    assert!(matches!(
+        scene.discover_for("loose", link.to_str(), &[], true),
+        Err(WorkspaceError::GoWork { .. })
+    ));
     // A folder that is no work tree makes nothing its own.
     let below = scene.at("loose/go.work");
     fs::write(&below, "go 1.21\n").expect("file");

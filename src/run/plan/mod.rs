@@ -288,9 +288,10 @@ impl<'a> Prepared<'a> {
             (What::Other(path), _) => vec![path.clone()],
             (_, Some(fetch)) => fetch.programs.clone(),
             (What::Go(go), _) if !go.executes.is_empty() => {
-                let executed = executed(self.session, go, &self.toolchain.goroot);
-                let is_outside = |path: &PathBuf| tree.is_none_or(|tree| !path.starts_with(tree));
-                executed.into_iter().filter(is_outside).collect()
+                let goroot = &self.toolchain.goroot;
+                let mut executed = executed(self.session, go, goroot, tree, &self.project.read);
+                executed.retain(|path| tree.is_none_or(|tree| !path.starts_with(tree)));
+                executed
             }
             (What::Go(go), _) if go.subcommand == "generate" => tools::find(self.session, tree),
             _ if is_stamped => vec!["git".into()],
