@@ -26,8 +26,10 @@ pub(super) fn work(args: &InitArgs) -> anyhow::Result<u8> {
     let workspace = workspace::discover(&Start {
         cwd: &folder,
         gowork: None,
+        writes_work: false,
         home: home.as_deref(),
         granted: &[],
+        written: &[],
     })?;
     if workspace.go_mod.is_none() && workspace.go_work.is_none() {
         let text = format!("there is no go.mod at or above {}", folder.display());

@@ -33,8 +33,10 @@ pub fn show(args: &PolicyShowArgs) -> anyhow::Result<String> {
         gowork: std::env::var_os("GOWORK")
             .as_deref()
             .filter(|value| !value.is_empty()),
+        writes_work: false,
         home: home.as_deref(),
         granted: &granted,
+        written: &[],
     })?;
     let resolved = profile::resolve(&Request {
         profile: &args.profile,

@@ -3,7 +3,9 @@
 //! A line that cannot work in the sandbox (`go env -w`, a user's own `-exec`) is refused here,
 //! before anything runs. A subcommand that is not known goes to go as it is: go says so itself.
 
+mod head;
 mod modcache;
+mod named;
 mod table;
 
 use std::ffi::{OsStr, OsString};
@@ -11,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use self::head::{Head, strip};
 pub use self::modcache::CleanModules;
 use self::table::TABLE;
 pub use self::table::{COMMANDS, OWN_TOOLS};
@@ -88,6 +91,11 @@ pub struct GoCommand {
     pub changed_dir: Option<PathBuf>,
     /// Where in the words after `go` a further flag belongs.
     pub exec_position: usize,
+    /// Programs that its flags have it execute (`-toolexec`), as written. They run with it in the program cage, where
+    /// neither writes the trusted build cache.
+    pub executes: Vec<OsString>,
+    /// Whether it says which installed programs are stale, for which it reads them.
+    pub reads_installed: bool,
     /// Whether it names a package with its version (`go run pkg@v1.2.3`), for which go leaves
     /// the module around it aside.
     pub versioned: bool,
@@ -126,7 +134,7 @@ pub struct Call<'a> {
     /// The caller's GOCOVERDIR.
     pub gocoverdir: Option<&'a OsStr>,
     /// The caller's GOFLAGS.
-    pub goflags: &'a str,
+    pub goflags: Option<&'a OsStr>,
     /// The Go that will run.
     pub toolchain: Option<&'a Toolchain>,
 }
@@ -154,9 +162,28 @@ pub fn changed_dir(words: &[OsString], cwd: &Path) -> Option<PathBuf> {
     Some(clean(&cwd.join(Head::of(words).chdir?)))
 }
 
+/// What `-C` names, as written.
+pub fn given_dir(words: &[OsString]) -> Option<OsString> {
+    Head::of(words).chdir
+}
+
 /// The words after the name of the command, among those after `go`.
 pub fn after_name(words: &[OsString]) -> &[OsString] {
     words.get(Head::of(words).end..).unwrap_or_default()
+}
+
+/// Whether the words after `go` have it write the go.work that applies.
+pub fn writes_work(words: &[OsString]) -> bool {
+    let head = Head::of(words);
+    let parsed = flags::parse(&head.subcommand, &words[head.end..]);
+    match head.subcommand.as_str() {
+        "work init" | "work use" | "work sync" => true,
+        "work edit" => {
+            let shows = parsed.is_set("print") || parsed.is_set("json");
+            !shows && parsed.arguments.is_empty()
+        }
+        _ => false,
+    }
 }
 
 /// Has `-C`, which is there, name another folder.
@@ -211,10 +238,12 @@ pub fn classify(call: &Call<'_>) -> Result<GoCommand, CommandError> {
         cwd: &cwd,
         own_tool: tool.is_some() && own_tool,
     };
+    let goflags = call.goflags.unwrap_or_default().to_string_lossy();
+    let executes = named::programs(name, &parsed, &goflags);
     let versioned = matches!(name, "install" | "run")
         && parsed.arguments.first().is_some_and(|a| is_versioned(a));
     Ok(GoCommand {
-        cage: if name == "generate" || !own_tool {
+        cage: if name == "generate" || !own_tool || !executes.is_empty() {
             Cage::Program
         } else {
             Cage::Tool
@@ -227,7 +256,9 @@ pub fn classify(call: &Call<'_>) -> Result<GoCommand, CommandError> {
             .is_some_and(|tool| own_tool && !call.toolchain.is_some_and(|it| it.has_built(tool))),
         outputs: outputs::outputs(&place),
         installs_to: call.gobin.filter(|_| name == "install").map(Path::to_owned),
-        inputs: outputs::inputs(&place),
+        inputs: outputs::inputs(&place, &executes),
+        reads_installed: name == "list" && executes.is_empty() && shows_stale(&parsed),
+        executes,
         changed_dir: head.chdir.is_some().then_some(cwd.clone()),
         exec_position: head.end,
         resolves: versioned || matches!(name, "get" | "list" | "mod tidy" | "mod download"),
@@ -238,7 +269,7 @@ pub fn classify(call: &Call<'_>) -> Result<GoCommand, CommandError> {
                 .any(|f| parsed.value(f).is_some_and(|v| !v.is_empty())),
         buildvcs: buildvcs(&parsed),
         cleans_modules: (name == "clean")
-            .then(|| modcache::of(call.words, head.end, call.goflags))
+            .then(|| modcache::of(call.words, head.end, &goflags))
             .flatten(),
         subcommand: head.subcommand,
     })
@@ -272,6 +303,16 @@ fn buildvcs(parsed: &Parsed) -> Option<bool> {
 fn is_versioned(argument: &OsStr) -> bool {
     let text = argument.to_string_lossy();
     text.contains('@') && !text.starts_with(['.', '/', '-']) && !text.ends_with(".go")
+}
+
+/// Whether `go list` is asked for `Stale`, of packages.
+fn shows_stale(parsed: &Parsed) -> bool {
+    let is_named = |flag: &str| {
+        let value = parsed.value(flag);
+        value.is_some_and(|value| value.to_string_lossy().contains("Stale"))
+    };
+    let as_json = parsed.is_set("json") && (parsed.value("json").is_none() || is_named("json"));
+    !parsed.is_set("m") && (is_named("f") || as_json)
 }
 
 fn programs(name: &str, parsed: &Parsed) -> Programs {
@@ -313,79 +354,6 @@ fn refuse_pointless(name: &str, parsed: &Parsed) -> Result<(), CommandError> {
         ),
         _ => Ok(()),
     }
-}
-
-/// The subcommand, and `-C` before or after it.
-struct Head {
-    subcommand: String,
-    chdir: Option<OsString>,
-    end: usize,
-}
-
-impl Head {
-    fn of(words: &[OsString]) -> Head {
-        let mut head = Head {
-            subcommand: String::new(),
-            chdir: None,
-            end: 0,
-        };
-        head.take_chdir(words);
-        head.take_name(words);
-        if head.chdir.is_none() && !head.subcommand.is_empty() {
-            head.take_chdir(words);
-        }
-        head
-    }
-
-    fn take_chdir(&mut self, words: &[OsString]) {
-        let Some(word) = words.get(self.end) else {
-            return;
-        };
-        if word == "-C" || word == "--C" {
-            if let Some(folder) = words.get(self.end + 1) {
-                self.chdir = Some(folder.clone());
-                self.end += 2;
-            }
-        } else if let Some(folder) = ["-C=", "--C="].iter().find_map(|p| strip(word, p)) {
-            self.chdir = Some(folder);
-            self.end += 1;
-        }
-    }
-
-    fn take_name(&mut self, words: &[OsString]) {
-        let word = |i: usize| {
-            words
-                .get(i)
-                .map(|w| w.to_string_lossy())
-                .unwrap_or_default()
-        };
-        let first = word(self.end);
-        if first.is_empty() || first.starts_with('-') {
-            return;
-        }
-        let second = word(self.end + 1);
-        let known: &[&str] = match &*first {
-            "mod" => &[
-                "download", "edit", "graph", "init", "tidy", "vendor", "verify", "why",
-            ],
-            "work" => &["edit", "init", "sync", "use", "vendor"],
-            _ => &[],
-        };
-        if known.contains(&&*second) {
-            self.subcommand = format!("{first} {second}");
-            self.end += 2;
-        } else {
-            self.subcommand = first.into_owned();
-            self.end += 1;
-        }
-    }
-}
-
-fn strip(word: &OsStr, prefix: &str) -> Option<OsString> {
-    use std::os::unix::ffi::OsStrExt;
-    word.as_bytes()
-        .strip_prefix(prefix.as_bytes())
-        .map(|rest| OsStr::from_bytes(rest).to_owned())
 }
 
 #[cfg(test)]

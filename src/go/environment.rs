@@ -250,13 +250,21 @@ impl Making {
             .iter()
             .find(|(n, _)| n == "GOFLAGS")
             .map(|(_, v)| v.to_string_lossy());
-        let mut flags = goflags::filter(
+        let flags = goflags::filter(
             given.as_deref().unwrap_or_default(),
             inputs.command,
             inputs.allow_flags,
             inputs.vendor,
             inputs.race,
-        )?;
+        );
+        // These two pass over what they cannot read, and show it to whoever looks for the mistake. They build nothing.
+        if let (Err(error), "env" | "bug", Some(text)) = (&flags, inputs.command, &given)
+            && !matches!(error, GoFlagsError::Refused(_))
+        {
+            self.put("GOFLAGS", text.as_ref());
+            return Ok(());
+        }
+        let mut flags = flags?;
         let has_mod = flags
             .iter()
             .any(|f| f.trim_start_matches('-').starts_with("mod="));

@@ -255,11 +255,6 @@ impl Judge<'_> {
             "race" | "msan" | "asan" if value != "false" => {
                 self.refuse_with(name, "needs cgo and a C compiler, which are off in the sandbox", Instead::Only("leave it out, or run that build without gosandbox"))
             }
-            "buildmode" if matches!(&*value, "c-archive" | "c-shared" | "plugin" | "shared") => {
-                let flag = format!("buildmode={value}");
-                self.refuse_with(&flag, "needs cgo and a C compiler, which are off in the sandbox", Instead::Only("use -buildmode=exe or -buildmode=pie"))
-            }
-            "linkshared" => self.refuse_with(name, "needs cgo and a C compiler, which are off in the sandbox", Instead::Only("leave out -linkshared")),
             "ldflags" => self.check_tool(name, Tool::Link, &value),
             "gcflags" => self.check_tool(name, Tool::Compile, &value),
             "asmflags" => self.check_tool(name, Tool::Asm, &value),

@@ -104,12 +104,12 @@ pub(super) fn outputs(place: &Place<'_>) -> Vec<Output> {
         }
         _ => {}
     }
-    if place.name == "test" {
+    // With -c nothing runs, and no flag of the test binary's has anything written.
+    let is_run = place.name == "run" || place.name == "test" && !parsed.is_set("c");
+    if place.name == "test" && is_run {
         test(place, &mut sink);
     }
-    if matches!(place.name, "test" | "run")
-        && let Some(folder) = place.call.gocoverdir
-    {
+    if is_run && let Some(folder) = place.call.gocoverdir {
         sink.add(place.cwd, folder, Kind::Coverage, "GOCOVERDIR");
     }
     for (name, flag) in DEBUG {
@@ -238,8 +238,22 @@ fn tool(place: &Place<'_>, sink: &mut Sink<'_>) {
     }
 }
 
+/// Commands whose arguments are packages.
+const PACKAGES: [&str; 6] = ["build", "fix", "install", "list", "test", "vet"];
+
+/// Whether an argument is a folder of the project by its words.
+fn is_folder_within(place: &Place<'_>, word: &OsStr) -> bool {
+    let is_path = ["./", "../", "/"].iter().any(|start| {
+        let word = word.as_encoded_bytes();
+        word.starts_with(start.as_bytes())
+    });
+    let path = clean(&place.cwd.join(word));
+    let root = place.call.root.filter(|root| path.starts_with(root));
+    is_path && root.is_some() && look::is_dir(&path)
+}
+
 /// Everything that is to be read by name, beside the packages of the project.
-pub(super) fn inputs(place: &Place<'_>) -> Vec<PathBuf> {
+pub(super) fn inputs(place: &Place<'_>, executes: &[OsString]) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = Vec::new();
     let mut add = |value: &OsStr| found.push(clean(&place.cwd.join(value)));
     for name in ["modfile", "overlay", "pgo", "reuse"] {
@@ -249,8 +263,23 @@ pub(super) fn inputs(place: &Place<'_>) -> Vec<PathBuf> {
             None => {}
         }
     }
+    // A folder is no program, and is not shown for it.
+    let by_path = |program: &&OsString| {
+        let is_path = program.as_encoded_bytes().contains(&b'/');
+        is_path && look::is_file(place.cwd.join(program))
+    };
+    executes.iter().filter(by_path).for_each(|it| add(it));
     let is_source = |word: &OsStr| Path::new(word).extension().is_some_and(|e| e == "go");
     let arguments = &place.parsed.arguments;
+    // A package's folder may be a link.
+    let packages = match place.name {
+        // What follows the package is its program's.
+        "run" => arguments.get(..1).unwrap_or_default(),
+        name if PACKAGES.contains(&name) => arguments.as_slice(),
+        _ => &[],
+    };
+    let within = packages.iter().filter(|word| is_folder_within(place, word));
+    within.for_each(|word| add(word));
     match place.name {
         "run" => arguments
             .iter()

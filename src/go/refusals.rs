@@ -258,11 +258,12 @@ impl Refuse for WorkspaceError {
             }
             WorkspaceError::Linked { real, .. } => vec![Help::grant("--ro", real)],
             WorkspaceError::Outside { path, .. } => vec![Help::grant("--ro", path)],
-            WorkspaceError::ForeignWork { path } => vec![
-                words("export GOWORK=off"),
-                words(format!("export GOWORK={}", shell_path(path))),
-                Help::grant("--ro", path.parent().unwrap_or(path)),
-            ],
+            WorkspaceError::ForeignWork { grant, writes, .. } => {
+                let option = if *writes { "--rw" } else { "--ro" };
+                let mut help = vec![words("export GOWORK=off")];
+                help.extend(grant.iter().map(|path| Help::grant(option, path)));
+                help
+            }
             WorkspaceError::GoWork { .. } => vec![words("export GOWORK=off")],
             WorkspaceError::TooWide { path, .. } => vec![
                 words("move the module into a folder of its own"),

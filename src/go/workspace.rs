@@ -148,6 +148,10 @@ pub enum WorkspaceError {
     ForeignWork {
         /// The file.
         path: PathBuf,
+        /// What the user can grant, unless that holds too much.
+        grant: Option<PathBuf>,
+        /// Whether the command writes it.
+        writes: bool,
     },
     /// GOWORK names something that cannot be used.
     #[error("cannot use GOWORK={value}: it {why}")]
@@ -177,10 +181,14 @@ pub struct Start<'a> {
     pub cwd: &'a Path,
     /// The caller's GOWORK.
     pub gowork: Option<&'a OsStr>,
+    /// Whether the command is there to write go.work (`go work init`).
+    pub writes_work: bool,
     /// The caller's home.
     pub home: Option<&'a Path>,
     /// Folders that the user granted (`--ro`, `--rw`), as real paths.
     pub granted: &'a [PathBuf],
+    /// Those of them that may be written.
+    pub written: &'a [PathBuf],
 }
 
 /// The project around `start.cwd`.
@@ -194,8 +202,9 @@ fn around(start: &Start<'_>, home: Option<&Path>) -> Result<Workspace, Workspace
     let module_root = find_up(cwd, "go.mod");
     let near = module_root.as_deref().unwrap_or(cwd);
     let repository = repository(near, home);
-    let go_work = find_work(start, cwd, near, repository.as_deref(), home)?;
-    let work_root = go_work.as_deref().and_then(Path::parent);
+    let work = find_work(start, near, repository.as_deref(), home)?;
+    let own = work.as_ref().filter(|work| work.is_own);
+    let work_root = own.and_then(|work| work.path.parent());
     let root = match work_root {
         Some(folder) if near.starts_with(folder) => folder.to_owned(),
         _ => near.to_owned(),
@@ -211,7 +220,7 @@ fn around(start: &Start<'_>, home: Option<&Path>) -> Result<Workspace, Workspace
         root,
         module_root,
         repository,
-        go_work,
+        go_work: work.map(|work| work.path),
         ..Workspace::default()
     };
     read_files(&mut workspace, start.granted)?;
@@ -226,7 +235,9 @@ fn read_files(workspace: &mut Workspace, granted: &[PathBuf]) -> Result<(), Work
     };
     let mut lines = Lines::default();
     let mut modules = Vec::new();
-    if let Some(path) = targets.workspace.go_work.clone() {
+    let work = targets.workspace.go_work.clone();
+    // The one that is to be made has no lines yet.
+    if let Some(path) = work.filter(|path| look::symlink_metadata(path).is_ok()) {
         let file = targets.read(&path)?;
         lines = Lines {
             go: Line::of(&path, file.go.as_ref()),

@@ -235,7 +235,15 @@ pub(super) fn contradictions(inputs: &Inputs<'_>, own: &OwnFiles) -> Result<(), 
     }
     grants::contradictions(&places).map_err(|found| match found {
         Contradiction::Holds { writable, held } => Error::Contradiction { writable, held },
-        Contradiction::LiesIn { writable, held } => Error::Held { writable, held },
+        Contradiction::LiesIn { writable, held } => Error::Held {
+            name: match &held {
+                held if *held == places.gocache => Some("GOCACHE"),
+                held if *held == places.gomodcache => Some("GOMODCACHE"),
+                _ => None,
+            },
+            writable,
+            held,
+        },
     })
 }
 

@@ -165,14 +165,16 @@ pub enum Error {
     Written(#[from] serde_json::Error),
     /// An output or a granted path in what must not be written.
     #[error(
-        "cannot grant {} for writing: it lies in {}, which must stay as it is",
-        writable.display(), held.display()
+        "cannot grant {} for writing: it lies in {}{}, which must stay as it is",
+        writable.display(), name.map_or(String::new(), |name| format!("{name}, ")), held.display()
     )]
     Held {
         /// The path.
         writable: PathBuf,
         /// What it lies in.
         held: PathBuf,
+        /// The variable that names it.
+        name: Option<&'static str>,
     },
 }
 
@@ -217,7 +219,10 @@ impl Refuse for Error {
             Error::Contradiction { .. } | Error::HoldsTree { .. } => {
                 words("name a folder below it that does not hold this path")
             }
-            Error::Held { .. } => Vec::new(),
+            Error::Held { name, .. } => match name {
+                Some(name) => words(&format!("name a folder outside {name}")),
+                None => Vec::new(),
+            },
             Error::Unquotable(_) => {
                 words("move gosandbox to a folder without blanks, such as /usr/local/bin")
             }

@@ -10,7 +10,8 @@ use crate::go::command;
 use crate::go::workspace::{self, Workspace};
 use crate::policy::{Modules, Policy, pattern};
 use crate::profile::{self, Overrides};
-use crate::refusal::{Code, OrRefuse, Refused};
+use crate::refusal::{Code, Refused};
+use crate::text;
 
 /// What every start of a run has in common: that of the command, and those that fetch for it.
 #[derive(Clone, Copy)]
@@ -36,14 +37,17 @@ pub(super) fn resolve(
     command: &Command,
     first: impl FnOnce(&Path) -> anyhow::Result<()>,
 ) -> anyhow::Result<(Workspace, Policy)> {
-    let granted = overrides.read.iter().chain(&overrides.write);
     let real = |path: &PathBuf| look::canonicalize(path).unwrap_or_else(|_| path.clone());
-    let granted: Vec<PathBuf> = granted.map(real).collect();
+    let written: Vec<PathBuf> = overrides.write.iter().map(real).collect();
+    let read: Vec<PathBuf> = overrides.read.iter().map(real).collect();
+    let granted = [read, written.clone()].concat();
     let workspace = workspace::discover(&workspace::Start {
         cwd: &go_folder(session, command)?,
         gowork: session.variable("GOWORK").map(OsString::as_os_str),
+        writes_work: is_go(command) && command::writes_work(&command.arguments),
         home: session.home.as_deref(),
         granted: &granted,
+        written: &written,
     })?;
     if !workspace.none {
         first(&workspace.root)?;
@@ -83,23 +87,39 @@ fn withhold(session: &Session<'_>, modules: &mut Modules) -> Result<(), Refused>
     Ok(())
 }
 
+/// `no such file or directory`
+fn in_gos_words(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_ascii_lowercase());
+    first.into_iter().chain(letters).collect()
+}
+
+fn is_go(command: &Command) -> bool {
+    let name = Path::new(&command.program).file_name();
+    name.is_some_and(|name| name == "go")
+}
+
 /// The folder that the go command works in: `-C` of its own may change it.
 fn go_folder(session: &Session<'_>, command: &Command) -> anyhow::Result<PathBuf> {
-    let is_go = Path::new(&command.program)
-        .file_name()
-        .is_some_and(|name| name == "go");
     let changes = |word: &OsString| {
         let word = word.to_string_lossy();
         word.trim_start_matches('-').starts_with('C') && word.starts_with('-')
     };
-    if !is_go || !command.arguments.iter().take(2).any(changes) {
+    if !is_go(command) || !command.arguments.iter().take(2).any(changes) {
         return Ok(session.folder.clone());
     }
     let changed = command::changed_dir(&command.arguments, &session.folder);
     let folder = changed.unwrap_or_else(|| session.folder.clone());
-    look::canonicalize_folder(&folder)
-        .or_refuse(Code::FolderUnusable, || {
-            format!("cannot enter {}, which -C names", folder.display())
-        })
-        .map_err(anyhow::Error::from)
+    look::canonicalize_folder(&folder).map_err(|error| {
+        let given = command::given_dir(&command.arguments).unwrap_or_default();
+        let text = format!(
+            "cannot enter {}, which -C names: chdir {}: {}",
+            folder.display(),
+            text::visible(&given.to_string_lossy()),
+            in_gos_words(&error)
+        );
+        Refused::new(Code::FolderUnusable, text).into()
+    })
 }

@@ -68,7 +68,8 @@ pub(super) fn prepare(
         return Ok(None);
     }
     refuse_other_platform(project)?;
-    refuse_flags(&flags)?;
+    let executes = prepared.go().is_some_and(|go| !go.executes.is_empty());
+    refuse_flags(&flags, executes)?;
     let compiler = Compiler::find(session, toolchain)?;
     tell_left_aside(project);
     let packages = cgo::left_out(project, host, prepared, toolchain, command);
@@ -139,12 +140,20 @@ fn refuse_other_platform(project: &Project<'_>) -> anyhow::Result<()> {
 
 /// # Errors
 /// A flag that has Go's own packages compiled in the run itself, or another linker than Go's own.
-fn refuse_flags(flags: &Parsed) -> anyhow::Result<()> {
+fn refuse_flags(flags: &Parsed, executes: bool) -> anyhow::Result<()> {
+    const LINKED_BY_C: [&str; 5] = ["c-archive", "c-shared", "pie", "plugin", "shared"];
     let value = |name| flags.value(name).map(|it| it.to_string_lossy());
     let refused = if flags.is_set("a") {
         Some(("-a", "has Go's own C code compiled in the run itself"))
-    } else if value("buildmode").is_some_and(|mode| mode == "pie") {
-        Some(("-buildmode=pie", "takes a C compiler's linker with -race"))
+    } else if value("buildmode").is_some_and(|mode| LINKED_BY_C.contains(&&*mode)) {
+        Some(("-buildmode", "takes a C compiler's linker with -race"))
+    } else if flags.is_set("linkshared") {
+        Some(("-linkshared", "takes a C compiler's linker"))
+    } else if executes {
+        Some((
+            "a flag that names a program",
+            "runs where nothing stands in for a C compiler",
+        ))
     } else {
         None
     };

@@ -1,4 +1,5 @@
-//! What the caller's own go has installed: generators that `go generate` calls by their names.
+//! What the caller's own go has installed: generators that `go generate` calls by their names, and programs that `go list`
+//! compares with their source.
 
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;

@@ -11,6 +11,7 @@ use crate::go::command::{self, GoCommand, Programs};
 use crate::go::toolchain::Toolchain;
 use crate::go::vcs::{self, Stamping};
 use crate::go::workspace::Workspace;
+use crate::plan::inputs::leads_out;
 use crate::policy::compilers::is_compiler;
 use crate::policy::{Cage, Policy};
 use crate::refusal::{Code, Help, Refuse, Refused};
@@ -131,9 +132,7 @@ fn find(
     let program = Path::new(&arguments.program);
     if program.file_name().is_some_and(|name| name == "go") {
         let gobin = gobin(session, caches);
-        let goflags = session.variable("GOFLAGS");
-        let goflags = goflags.map(|flags| flags.to_string_lossy());
-        return Ok(What::Go(command::classify(&command::Call {
+        let go = command::classify(&command::Call {
             words: &arguments.arguments,
             cwd: &session.folder,
             root: tree,
@@ -141,10 +140,14 @@ fn find(
             race: policy.programs.race,
             pins_mod: policy.modules.mod_flag.is_some(),
             gobin: Some(&gobin),
+            goflags: session.variable("GOFLAGS").map(OsString::as_os_str),
             gocoverdir: session.variable("GOCOVERDIR").map(OsString::as_os_str),
-            goflags: goflags.as_deref().unwrap_or_default(),
             toolchain: Some(toolchain),
-        })?));
+        })?;
+        for path in executed(session, &go, &toolchain.goroot, tree, &[]) {
+            refuse_compiler(&path)?;
+        }
+        return Ok(What::Go(go));
     }
     if program == Path::new("gofmt") {
         return Ok(What::Gofmt);
@@ -153,16 +156,44 @@ fn find(
         return Ok(What::Compiler(program.to_owned()));
     }
     let path = look_up(program, session, &toolchain.goroot)?;
-    if is_compiler(&path) {
-        let text = format!(
-            "cannot run {}: no C compiler, assembler or linker runs inside",
-            path.display()
-        );
-        return Err(Refused::new(Code::CompilerRefused, text)
-            .words("gosandbox -- go build ./... needs none: cgo is off")
-            .into());
-    }
+    refuse_compiler(&path)?;
     Ok(What::Other(path))
+}
+
+/// # Errors
+/// The program is a C compiler.
+fn refuse_compiler(path: &Path) -> Result<(), Refused> {
+    if !is_compiler(path) {
+        return Ok(());
+    }
+    let text = format!(
+        "cannot run {}: no C compiler, assembler or linker runs inside",
+        path.display()
+    );
+    Err(Refused::new(Code::CompilerRefused, text)
+        .words("gosandbox -- go build ./... needs none: cgo is off"))
+}
+
+/// The programs that flags have the go command execute, by their canonical paths. What is not there go itself names.
+/// None that a link of the work tree's chooses, unless it is one of those that may be read (`read`).
+pub(super) fn executed(
+    session: &Session<'_>,
+    go: &GoCommand,
+    goroot: &Path,
+    tree: Option<&Path>,
+    read: &[PathBuf],
+) -> Vec<PathBuf> {
+    let folder = go.changed_dir.as_ref().unwrap_or(&session.folder);
+    let found = go.executes.iter().map(Path::new).filter_map(|program| {
+        let path = match program.components().count() > 1 {
+            true => folder.join(program),
+            false => find_in_path(program, session, goroot)?,
+        };
+        let real = look::canonicalize(&path).ok()?;
+        let is_led = tree.is_some_and(|tree| leads_out(&path, &real, tree));
+        (!is_led || read.contains(&real)).then_some(real)
+    });
+    found.collect()
 }
 
 /// Where `go install` puts programs: where the caller's own go would, also if the sandbox user has another GOPATH.
@@ -191,31 +222,36 @@ fn look_up(program: &Path, session: &Session<'_>, goroot: &Path) -> anyhow::Resu
         return look::canonicalize(&path)
             .map_err(|error| NotFound(format!("{}: {error}", path.display())).into());
     }
-    let folders = [
-        goroot.join("bin"),
-        "/usr/local/bin".into(),
-        "/usr/bin".into(),
-        "/bin".into(),
-    ];
-    let callers = session.variable("PATH").map(std::env::split_paths);
-    let callers = callers.into_iter().flatten().filter(|it| it.is_absolute());
-    let found = folders
-        .iter()
-        .cloned()
-        .chain(callers)
-        .map(|folder| folder.join(program))
-        .find_map(|path| {
-            look::canonicalize(&path)
-                .ok()
-                .filter(|path| look::is_file(path))
-        });
+    let found = find_in_path(program, session, goroot);
+    let found = found.and_then(|path| look::canonicalize(path).ok());
     found.ok_or_else(|| {
-        let looked = folders
+        let looked = path_inside(goroot)
             .map(|folder| folder.display().to_string())
             .join(", ");
         let program = program.display();
         NotFound(format!("{program} is in none of {looked}, nor in PATH")).into()
     })
+}
+
+/// The folders of PATH inside.
+fn path_inside(goroot: &Path) -> [PathBuf; 4] {
+    [
+        goroot.join("bin"),
+        "/usr/local/bin".into(),
+        "/usr/bin".into(),
+        "/bin".into(),
+    ]
+}
+
+/// A file of this name in the PATH that holds inside, else in the caller's.
+fn find_in_path(program: &Path, session: &Session<'_>, goroot: &Path) -> Option<PathBuf> {
+    let callers = session.variable("PATH").map(std::env::split_paths);
+    let callers = callers.into_iter().flatten().filter(|it| it.is_absolute());
+    let mut paths = path_inside(goroot)
+        .into_iter()
+        .chain(callers)
+        .map(|folder| folder.join(program));
+    paths.find(|path| look::is_file(path))
 }
 
 /// Whether git stamps, and the flags that switch it off where it must not.

@@ -13,12 +13,15 @@ use support::{Ended, Env, Site, age, checkout, copy_tree, goroot, needs_root, wr
 mod caches;
 mod cachesettings;
 mod callers;
+mod executed;
+mod flags;
 mod modcache;
 mod named;
 mod outputs;
 mod places;
 mod programs;
 mod toolchains;
+mod workspaces;
 
 const MODULE: &str = "module example.com/m\n\ngo 1.21\n";
 

@@ -310,3 +310,30 @@ fn listing_reads_no_file() {
         assert!(!shown, "{env:?}: {ended:?}");
     }
 }
+
+/// Of what is installed go list reads the build ID. Without it every program would be stale.
+#[test]
+fn programs_that_are_installed_are_not_called_stale() {
+    for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
+        let site = hello(env);
+        let bin = site.outside.join("bin");
+        fs::create_dir(&bin).unwrap();
+        site.give(&bin);
+        let run = |words: &[&str]| Ended::of(site.gosandbox(&[], words).env("GOBIN", &bin));
+        let stale = ["go", "list", "-f", "{{.Stale}}", "."];
+        assert_eq!(run(&stale).expect(0).stdout, "true\n", "{env:?}");
+        run(&["go", "install", "."]).expect(0);
+        assert_eq!(run(&stale).expect(0).stdout, "false\n", "{env:?}");
+        let json = run(&["go", "list", "-json=Stale,Name", "."]).expect(0);
+        assert!(!json.stdout.contains("Stale"), "{env:?} {json:?}");
+        // What is no program there is not read.
+        write(&bin.join("secret"), "");
+        let plain = site
+            .gosandbox(&["--dry-run"], &stale)
+            .env("GOBIN", &bin)
+            .output();
+        let plan = String::from_utf8(plain.unwrap().stdout).unwrap();
+        let of = |name: &str| plan.contains(bin.join(name).to_str().unwrap());
+        assert!(of("hello") && !of("secret"), "{env:?} {plan}");
+    }
+}

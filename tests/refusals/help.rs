@@ -1,23 +1,34 @@
 //! What `help:` lines say works when it is copied, and grants nothing that a hostile source wants.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::scenes::{BUILD, SCENES, module, nothing, site};
-use crate::support::{Ended, Site, write};
+use crate::support::{Ended, Site, give_tree, write};
 
-/// Runs what a `help:` line shows, with the gosandbox that is tested.
-fn follow(site: &Site, ended: &Ended, starts: &str) -> Ended {
-    let helps = ended
+/// What a `help:` line shows that starts so.
+fn help<'e>(ended: &'e Ended, starts: &str) -> &'e str {
+    let mut helps = ended
         .stderr
         .lines()
         .filter_map(|line| line.strip_prefix("help: "));
-    let line = helps.clone().find(|line| line.starts_with(starts));
-    let line = line.unwrap_or_else(|| panic!("no help starts with {starts:?}: {ended:?}"));
+    let line = helps.find(|line| line.starts_with(starts));
+    line.unwrap_or_else(|| panic!("no help starts with {starts:?}: {ended:?}"))
+}
+
+/// Runs what is copied into a shell, with the gosandbox that is tested.
+fn paste(site: &Site, line: &str) -> Ended {
     let shell = format!("gosandbox() {{ \"$GOSANDBOX\" \"$@\"; }}\n{line}");
     let mut command = site.bare(&["sh", "-c", &shell]);
     let binary = site.gosandbox_apart(&[], &["true"]);
     command.env("GOSANDBOX", binary.get_program());
     Ended::of(&mut command)
+}
+
+/// Runs what a `help:` line shows.
+fn follow(site: &Site, ended: &Ended, starts: &str) -> Ended {
+    paste(site, help(ended, starts))
 }
 
 #[test]
@@ -160,4 +171,56 @@ fn no_help_grants_what_holds_secrets() {
             assert_eq!(is_granted, grants, "{number} {name}: {ended:?}");
         }
     }
+}
+
+/// Each line by itself, for a go.work apart from the project and for one that is to be made.
+#[test]
+fn every_help_about_go_work_works_when_it_is_copied() {
+    for (gowork, words, grants) in [
+        ("ws/go.work", &["go", "list", "-m"][..], "gosandbox --ro "),
+        ("ws/go.work", &["go", "work", "use", "."], "gosandbox --rw "),
+        ("ws/new.work", &["go", "work", "init"], "gosandbox --rw "),
+        ("wide/go.work", &["go", "list", "-m"], "gosandbox --ro "),
+    ] {
+        for starts in [grants, "export GOWORK=off"] {
+            let site = site(nothing);
+            let path = site.outside.join(gowork);
+            write(&site.outside.join("ws/go.work"), "go 1.21\n");
+            write(&site.outside.join("wide/go.work"), "go 1.21\n");
+            give_tree(&site.outside, site.caller());
+            if gowork.starts_with("wide/") {
+                let mode = fs::Permissions::from_mode(0o1777);
+                fs::set_permissions(path.parent().unwrap(), mode).unwrap();
+            }
+            let mut command = site.subcommand(words);
+            let ended = Ended::of(command.env("GOWORK", &path)).expect(125);
+            let ended = ended.refused("go-work-refused");
+            let line = help(&ended, starts);
+            let again = words.join(" ");
+            let line = match starts == grants {
+                true => format!("export GOWORK={}; {line}", path.display()),
+                false => format!("{line}; gosandbox {again}"),
+            };
+            // Without a workspace there is none to add a module to.
+            let fails = starts != grants && words[2] == "use";
+            let after = paste(&site, &line);
+            assert_eq!(after.status, i32::from(fails), "{line}: {after:?}");
+            if words[2] == "init" {
+                assert_eq!(path.exists(), starts == grants, "{line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_package_whose_folder_is_a_link_out_of_the_project_is_granted_as_help_says() {
+    let site = site(nothing);
+    write(&site.outside.join("lib/lib.go"), "package lib\n");
+    std::os::unix::fs::symlink("../outside/lib", site.work.join("lib")).unwrap();
+    give_tree(&site.outside, site.caller());
+    let ended = Ended::of(&mut site.subcommand(&["go", "vet", "./lib"])).expect(125);
+    let ended = ended.refused("outside-repository");
+    follow(&site, &ended, "gosandbox --ro ").expect(0);
+    // A program's own argument is no package.
+    Ended::of(&mut site.subcommand(&["go", "run", ".", "./lib"])).expect(0);
 }

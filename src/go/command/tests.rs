@@ -15,7 +15,7 @@ fn call(line: &str) -> Result<GoCommand, CommandError> {
         pins_mod: false,
         gobin: Some(Path::new("/home/u/go/bin")),
         gocoverdir: None,
-        goflags: "",
+        goflags: None,
         toolchain: None,
     })
 }

@@ -37,7 +37,6 @@ fn dangerous_flags_are_refused_in_every_spelling() {
         ("build", "-ldflags=-extld=/tmp/x", "-ldflags"),
         ("list", "-mod=mod ./...", "-mod=mod"),
         ("test", "-race ./...", "-race"),
-        ("build", "-buildmode=c-shared", "-buildmode=c-shared"),
         ("build", "-compiler=gccgo", "-compiler"),
     ] {
         assert_eq!(
@@ -56,6 +55,7 @@ fn ordinary_lines_pass() {
         ("test", "./... -args -exec=x"),
         ("test", ". -custom -- -exec=x"),
         ("run", ". -exec=x -toolexec=y"),
+        ("build", "-buildmode=c-shared -linkshared"),
         ("mod tidy", "-v"),
         ("build", "-mod=vendor -race=false"),
         ("build", "-tags -toolexec=x"),

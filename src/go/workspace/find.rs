@@ -7,50 +7,83 @@ use super::super::visible;
 use super::{Start, WorkspaceError};
 use crate::files::look;
 
+/// A go.work that applies.
+pub(super) struct Work {
+    /// Where it is. The one that `go work init` is to make is not there yet.
+    pub path: PathBuf,
+    /// Whether it is the project's. Else the user has granted it, and its folder is no work tree.
+    pub is_own: bool,
+}
+
 /// The go.work that applies, if any.
 pub(super) fn find_work(
     start: &Start<'_>,
-    cwd: &Path,
     near: &Path,
     repository: Option<&Path>,
     home: Option<&Path>,
-) -> Result<Option<PathBuf>, WorkspaceError> {
-    let wrong = |why| WorkspaceError::GoWork {
-        value: visible(&start.gowork.unwrap_or_default().to_string_lossy()),
-        why,
-    };
-    let (path, named) = match start.gowork.filter(|v| !v.is_empty() && *v != "auto") {
+) -> Result<Option<Work>, WorkspaceError> {
+    let path = match start.gowork.filter(|v| !v.is_empty() && *v != "auto") {
         Some(value) if value == "off" => return Ok(None),
-        Some(value) => {
-            let path = Path::new(value);
-            if !path.is_absolute() {
-                return Err(wrong("is not an absolute path"));
-            }
-            if path.extension().is_none_or(|e| e != "work") {
-                return Err(wrong("does not name a .work file"));
-            }
-            (
-                look::canonicalize(path).map_err(|_| wrong("does not exist"))?,
-                true,
-            )
-        }
-        None => match find_up(cwd, "go.work") {
-            Some(folder) => (folder.join("go.work"), false),
+        Some(value) => match named(start, Path::new(value))? {
+            Some(path) => path,
+            None => return Ok(None),
+        },
+        None => match find_up(start.cwd, "go.work") {
+            Some(folder) => folder.join("go.work"),
             None => return Ok(None),
         },
     };
     let folder = path.parent().unwrap_or(Path::new("/"));
-    let inside = match repository {
+    let is_own = match repository {
         Some(repository) => folder.starts_with(repository),
-        // Without version control: a folder around the module that is not shared with others.
-        None => near.starts_with(folder) && too_wide(folder, home).is_none(),
+        // Without version control: a folder around the module that is not shared with others, or one within it.
+        None => {
+            near.starts_with(folder) && too_wide(folder, home).is_none()
+                || folder.starts_with(near) && too_wide(near, home).is_none()
+        }
     };
-    let granted = named && start.granted.iter().any(|g| path.starts_with(g));
-    if inside || granted {
-        Ok(Some(path))
-    } else {
-        Err(WorkspaceError::ForeignWork { path })
+    // Go itself says nothing of a go.work that it cannot write.
+    let granted = match start.writes_work {
+        true => start.written,
+        false => start.granted,
+    };
+    let granted = granted.iter().any(|g| path.starts_with(g));
+    if is_own || granted {
+        return Ok(Some(Work { path, is_own }));
     }
+    // With its folder go.work.sum is shown, and the modules below. A file that is not there cannot be granted.
+    let grant = match too_wide(folder, home) {
+        None => Some(folder.to_owned()),
+        Some(_) => look::exists(&path).then(|| path.clone()),
+    };
+    Err(WorkspaceError::ForeignWork {
+        path,
+        grant,
+        writes: start.writes_work,
+    })
+}
+
+/// The file that GOWORK names. `None` where it is not there: go says so, if the command needs it.
+fn named(start: &Start<'_>, path: &Path) -> Result<Option<PathBuf>, WorkspaceError> {
+    let wrong = |why| WorkspaceError::GoWork {
+        value: visible(&path.to_string_lossy()),
+        why,
+    };
+    if !path.is_absolute() {
+        return Err(wrong("is not an absolute path"));
+    }
+    if let Ok(real) = look::canonicalize(path) {
+        return Ok(Some(real));
+    }
+    // Go would make what a link of the repository's says.
+    if look::symlink_metadata(path).is_ok() {
+        return Err(wrong("is a symbolic link to nothing"));
+    }
+    let (true, Some(folder), Some(name)) = (start.writes_work, path.parent(), path.file_name())
+    else {
+        return Ok(None);
+    };
+    Ok(look::canonicalize(folder).ok().map(|it| it.join(name)))
 }
 
 /// The nearest folder at or above `from` that holds a file called `name`. As the go command, a

@@ -32,12 +32,24 @@ impl Scene {
         gowork: Option<&str>,
         granted: &[PathBuf],
     ) -> Result<Workspace, WorkspaceError> {
+        self.discover_for(cwd, gowork, granted, false)
+    }
+
+    fn discover_for(
+        &self,
+        cwd: &str,
+        gowork: Option<&str>,
+        granted: &[PathBuf],
+        writes_work: bool,
+    ) -> Result<Workspace, WorkspaceError> {
         let home = self.at("");
         discover(&Start {
             cwd: &self.at(cwd),
             gowork: gowork.map(OsStr::new),
+            writes_work,
             home: Some(&home),
             granted,
+            written: granted,
         })
     }
 }
@@ -147,8 +159,81 @@ fn a_go_work_above_the_repository_is_an_error_with_a_remedy() {
     ));
     assert!(matches!(
         scene.discover("repo", Some("/etc/passwd"), &[]),
+        Err(WorkspaceError::ForeignWork { .. })
+    ));
+    // What is granted applies, and is no work tree.
+    let go_work = scene.at("go.work");
+    for gowork in [None, go_work.to_str()] {
+        let granted = [go_work.clone()];
+        let found = scene.discover("repo", gowork, &granted).expect("granted");
+        assert_eq!(found.go_work.as_ref(), Some(&go_work), "{gowork:?}");
+        assert_eq!(found.root, scene.at("repo"), "{gowork:?}");
+    }
+}
+
+#[test]
+fn what_a_foreign_go_work_takes_is_named() {
+    let scene = Scene::new(&[
+        ("go.work", "go 1.21\n"),
+        ("ws/go.work", "go 1.21\n"),
+        ("repo/go.mod", "module m\n"),
+    ]);
+    let [home, ws, new] = ["go.work", "ws/go.work", "ws/new"].map(|name| scene.at(name));
+    for (gowork, writes, options) in [
+        // The home folder is too wide.
+        (&home, false, format!("--ro {}", home.display())),
+        (&ws, false, format!("--ro {}", scene.at("ws").display())),
+        (&ws, true, format!("--rw {}", scene.at("ws").display())),
+        (&new, true, format!("--rw {}", scene.at("ws").display())),
+    ] {
+        let error = scene.discover_for("repo", gowork.to_str(), &[], writes);
+        let remedies = Refused::of(&error.expect_err("foreign")).remedies();
+        assert_eq!(remedies, ["export GOWORK=off".to_owned(), options]);
+    }
+    // Nothing to be granted: it is not there, and the home folder is too wide.
+    let new = scene.at("new");
+    let error = scene.discover_for("repo", new.to_str(), &[], true);
+    assert_eq!(
+        Refused::of(&error.expect_err("foreign")).remedies().len(),
+        1
+    );
+    // Nothing is read, and go says what is missing.
+    let found = scene
+        .discover("repo", new.to_str(), &[])
+        .expect("nothing there");
+    assert_eq!(found.go_work, None);
+}
+
+#[test]
+fn without_a_repository_a_go_work_within_the_module_is_its_own() {
+    let scene = Scene::new(&[
+        ("m/go.mod", "module m\n"),
+        ("m/ws/go.work", "go 1.25\nuse ../\n"),
+        ("loose/x.go", ""),
+        ("loose/sub/x.go", ""),
+    ]);
+    let found = scene.discover("m/ws", None, &[]).expect("found");
+    assert_eq!(
+        (&found.root, &found.go_work),
+        (&scene.at("m"), &Some(scene.at("m/ws/go.work")))
+    );
+    assert_eq!(found.lines.go.expect("line").text, "1.25");
+    // The one that is to be made.
+    let new = scene.at("loose/sub/new.work");
+    let found = scene
+        .discover_for("loose", new.to_str(), &[], true)
+        .expect("found");
+    assert_eq!((found.root, found.go_work), (scene.at("loose"), Some(new)));
+    let link = scene.at("loose/link.work");
+    std::os::unix::fs::symlink("../made", &link).expect("link");
+    assert!(matches!(
+        scene.discover_for("loose", link.to_str(), &[], true),
         Err(WorkspaceError::GoWork { .. })
     ));
+    // A folder that is no work tree makes nothing its own.
+    let below = scene.at("loose/go.work");
+    fs::write(&below, "go 1.21\n").expect("file");
+    assert!(scene.discover("", below.to_str(), &[]).is_err());
 }
 
 #[test]

@@ -24,7 +24,7 @@ use super::cache::Modules;
 use super::caches::Caches;
 use super::direct::{self, Fetch};
 use super::identity::Who;
-use super::what::What;
+use super::what::{What, executed};
 use super::{Session, caches, ports, programs, request, scratch, tools, way};
 use crate::files::look;
 use crate::go::command::{self, GoCommand, Programs};
@@ -309,6 +309,12 @@ impl<'a> Prepared<'a> {
         match (&self.what, &self.direct) {
             (What::Other(path), _) => vec![path.clone()],
             (_, Some(fetch)) => fetch.programs.clone(),
+            (What::Go(go), _) if !go.executes.is_empty() => {
+                let goroot = &self.toolchain.goroot;
+                let mut executed = executed(self.session, go, goroot, tree, &self.project.read);
+                executed.retain(|path| tree.is_none_or(|tree| !path.starts_with(tree)));
+                executed
+            }
             (What::Go(go), _) if go.subcommand == "generate" => tools::find(self.session, tree),
             _ if is_stamped => vec!["git".into()],
             _ => Vec::new(),
@@ -336,7 +342,7 @@ impl<'a> Prepared<'a> {
             command::set_changed_dir(&mut argv[1..], &self.folder());
         }
         if let What::Go(go) = &self.what
-            && go.programs != Programs::None
+            && wraps(Some(go)).is_some()
         {
             argv.insert(1 + go.exec_position, EXEC_PLACE.into());
         }
@@ -346,6 +352,8 @@ impl<'a> Prepared<'a> {
 
 /// What the command starts by the wrapper.
 fn wraps(go: Option<&GoCommand>) -> Option<Wraps> {
+    // In the program cage they run as the go command does.
+    let go = go.filter(|go| go.cage == Cage::Tool);
     match go.map(|go| go.programs) {
         Some(Programs::Test) => Some(Wraps::Tests),
         Some(Programs::Run) => Some(Wraps::Run),

@@ -9,7 +9,9 @@ use anyhow::Context;
 use super::super::caches::{self, Caches, Missing};
 use super::super::identity::Who;
 use super::super::what::{What, stamping, what};
-use super::super::{Command, Session, git, identity, led, links, protected, scratch, stage, way};
+use super::super::{
+    Command, Session, git, identity, led, links, protected, scratch, stage, tools, way,
+};
 use super::compiler::Cgo;
 use super::{Prepared, is_roots, written};
 use crate::files::Judged;
@@ -45,6 +47,7 @@ impl<'a> Prepared<'a> {
         let (stamping, add_flags) = stamping(session, workspace, policy, &what)?;
         let linked = linked(workspace, tree.as_deref());
         let mut read = also_read(workspace, &stamping, (tree.as_ref(), linked.as_ref()));
+        read.extend(installed(session, &what, within));
         let led_to = led_to(session, policy, tree.as_deref(), &what)?;
         let protected = Protected::new(&policy.files.protected, &led_to);
         let outputs = match what.go() {
@@ -59,17 +62,16 @@ impl<'a> Prepared<'a> {
         let sumdb = sumdb(&what, &mut caches, &who, tree.as_deref());
         let mapped = with_caches(&beside_caches, &caches, &who, sumdb.as_ref());
         let own_modules = way::own_modules(session, &caches);
-        let covers = stage::runs(&what).map(|_| git::covers(within));
         let is_mapped = tree.as_ref().is_some_and(|tree| mapped.contains(tree));
         let (judged, opened) = judged(&caches, &who, policy, tree.as_deref(), is_mapped)?;
         let project = Project {
             scratch: scratch::choose(session, written(tree.as_ref(), policy), run)?,
             links: led::links(session, arguments, within),
+            covers: stage::runs(&what).map_or_else(Vec::new, |_| git::covers(within)),
             tree,
             judged,
             mapped,
             protected: led_to,
-            covers: covers.unwrap_or_default(),
             read,
             write: Vec::new(),
             goroot: toolchain.goroot.clone(),
@@ -163,6 +165,14 @@ fn also_read(
         read.extend(around.filter(|it| tree != Some(it)).cloned());
     }
     read
+}
+
+/// The programs that `go list` compares with their source.
+fn installed(session: &Session<'_>, what: &What, tree: Option<&Path>) -> Vec<PathBuf> {
+    match what.go() {
+        Some(go) if go.reads_installed => tools::find(session, tree),
+        _ => Vec::new(),
+    }
 }
 
 /// What git is led to in the work tree, and what links lead to.
