@@ -32,6 +32,9 @@ struct Cache {
 
 impl Drop for Cache {
     fn drop(&mut self) {
+        // The folders of modules are not writable, also for the user who removes the site.
+        let mut opened = std::process::Command::new("chmod");
+        let _stays_for_who_looks = opened.args(["-R", "u+w"]).arg(&self.site.root).status();
         let _stays_for_who_looks = fs::remove_dir_all(&self.apart);
     }
 }

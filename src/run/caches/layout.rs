@@ -91,10 +91,19 @@ fn chosen(session: &Session<'_>, name: &str) -> Option<Result<PathBuf, Unusable>
     if path.is_absolute() {
         return Some(Ok(path));
     }
-    let text = format!("cannot use {name}={}: it is not absolute", path.display());
-    let whole = std::path::absolute(&path).unwrap_or(path);
-    let refused = Refused::new(Code::CacheUnusable, text)
-        .words(format!("export {name}={}", shell_path(&whole)));
+    let given = path.display();
+    let (text, help) = match (name, path.to_str()) {
+        ("GOCACHE", Some("off")) => (
+            "cannot do without the build cache, as GOCACHE=off asks".to_owned(),
+            "unset GOCACHE".to_owned(),
+        ),
+        _ => {
+            let text = format!("cannot use {name}={given}: it is not absolute");
+            let whole = std::path::absolute(&path).unwrap_or(path);
+            (text, format!("export {name}={}", shell_path(&whole)))
+        }
+    };
+    let refused = Refused::new(Code::CacheUnusable, text).words(help);
     Some(Err(Unusable::new(Cause::Setting, value, refused)))
 }
 
