@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use rustix::fs::{CWD, Mode, OFlags};
@@ -226,6 +227,15 @@ impl Running {
             Ok(true) => drop(self.stage.discard()),
             _ => self.stage.keep(),
         }
+    }
+}
+
+/// Waits until the clock by which a stage begins has passed the times of all files that were changed before: some
+/// milliseconds. It lags, and since Linux 6.13 files may have times of the exact clock.
+pub(super) fn await_later_time() {
+    let exact = clock_gettime(ClockId::Realtime);
+    while clock_gettime(ClockId::RealtimeCoarse) <= exact {
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::super::cache;
 use super::super::caches::{self, Missing};
 use super::super::scratch;
+use super::super::stage;
 use super::super::what::What;
 use super::Prepared;
 use super::prepare::{judged, of_root};
@@ -61,9 +62,14 @@ impl Prepared<'_> {
             self.project.program_cache,
         ] = paths(&made);
         self._opened = opened;
+        let is_in_tree = tree.is_some_and(|tree| made.programs.starts_with(tree));
         self.caches = made;
         let place = around.unwrap_or(&self.session.folder);
         cache::note(self.session, place);
+        if is_in_tree {
+            // What has the time at which a stage begins counts as changed by somebody else.
+            stage::await_later_time();
+        }
         Ok(())
     }
 }
