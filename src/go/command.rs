@@ -239,7 +239,8 @@ pub fn classify(call: &Call<'_>) -> Result<GoCommand, CommandError> {
         own_tool: tool.is_some() && own_tool,
     };
     let goflags = call.goflags.unwrap_or_default().to_string_lossy();
-    let executes = named::programs(name, &parsed, &goflags);
+    let all = flags::parse_with(name, &call.words[head.end..], &goflags);
+    let executes = named::programs(name, &all);
     let versioned = matches!(name, "install" | "run")
         && parsed.arguments.first().is_some_and(|a| is_versioned(a));
     Ok(GoCommand {
@@ -269,7 +270,7 @@ pub fn classify(call: &Call<'_>) -> Result<GoCommand, CommandError> {
                 .any(|f| parsed.value(f).is_some_and(|v| !v.is_empty())),
         buildvcs: buildvcs(&parsed),
         cleans_modules: (name == "clean")
-            .then(|| modcache::of(call.words, head.end, &goflags))
+            .then(|| modcache::of(call.words, head.end, &all))
             .flatten(),
         subcommand: head.subcommand,
     })

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use self::tables::{BUILD_BOOLS, BUILD_VALUES, EDIT_VALUES, TEST_BOOLS, TEST_VALUES};
 use super::flag_error::{FlagError, Instead, RefusedFlag};
+use super::quoted;
 use super::race;
 use super::toolflags::{self, Tool};
 use crate::files::look;
@@ -104,6 +105,19 @@ pub(super) fn as_flag(word: &OsStr) -> Option<(String, Option<OsString>)> {
         None => (bytes, None),
     };
     Some((String::from_utf8_lossy(name).into_owned(), value))
+}
+
+/// The flags of a go command line: those of GOFLAGS, and then its own, which count more.
+///
+/// `words` are those after the command's name. GOFLAGS that cannot be taken apart have none: no command runs with such.
+pub fn parse_with(command: &str, words: &[OsString], goflags: &str) -> Parsed {
+    let own = parse(command, words);
+    let written = quoted::split(goflags).unwrap_or_default();
+    let written: Vec<OsString> = written.into_iter().map(OsString::from).collect();
+    let mut all = parse("build", &written);
+    all.flags.extend(own.flags);
+    all.arguments = own.arguments;
+    all
 }
 
 /// Takes the words after the subcommand apart, as the go command would.

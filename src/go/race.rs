@@ -5,8 +5,7 @@
 
 use std::ffi::OsString;
 
-use super::flags::{self, Given, Parsed};
-use super::quoted;
+use super::flags::{Given, Parsed};
 
 /// Go's own packages that have cgo files and that a program may import, or links with `-race` whatever it imports.
 pub const PACKAGES: [&str; 5] = ["net", "os/user", "plugin", "runtime/cgo", "runtime/race"];
@@ -17,19 +16,6 @@ pub fn builds(command: &str) -> bool {
         command,
         "build" | "install" | "list" | "run" | "test" | "vet"
     )
-}
-
-/// The build flags of a go command line: those of GOFLAGS, and then its own, which count more.
-///
-/// `words` are those after the command's name. GOFLAGS that cannot be taken apart have none: no command runs with such.
-pub fn flags_of(command: &str, words: &[OsString], goflags: &str) -> Parsed {
-    let own = flags::parse(command, words);
-    let written = quoted::split(goflags).unwrap_or_default();
-    let written: Vec<OsString> = written.into_iter().map(OsString::from).collect();
-    let mut all = flags::parse("build", &written);
-    all.flags.extend(own.flags);
-    all.arguments = own.arguments;
-    all
 }
 
 /// Whether a command builds with `-race`.
@@ -130,12 +116,13 @@ fn entry(action: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::go::flags;
 
     fn asked(line: &str, goflags: &str) -> bool {
         let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
         let (command, words) = words.split_first().unwrap();
         let command = command.to_str().unwrap();
-        is_asked_for(command, &flags_of(command, words, goflags))
+        is_asked_for(command, &flags::parse_with(command, words, goflags))
     }
 
     #[test]
@@ -157,7 +144,11 @@ mod tests {
         let line =
             "-race -trimpath -tags a,b -gcflags=-N -gcflags=all=-l -asmflags ./...=-e -o x .";
         let given: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-        let words = words(&flags_of("build", &given, "-gcflags=std=-d=x -count=1"));
+        let words = words(&flags::parse_with(
+            "build",
+            &given,
+            "-gcflags=std=-d=x -count=1",
+        ));
         let own = &words[7..words.len() - 6];
         assert_eq!(
             own,

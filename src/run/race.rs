@@ -22,7 +22,7 @@ use super::plan::compiler::steers;
 use super::{Command, Project, caches, cgo, token};
 use crate::go::flags::Parsed;
 use crate::go::toolchain::Toolchain;
-use crate::go::{command, race};
+use crate::go::{command, flags, race};
 use crate::host::Host;
 use crate::launch::Outcome;
 use crate::plan::compiler::{Part, StandIn};
@@ -116,7 +116,7 @@ fn asked(project: &Project<'_>, prepared: &Prepared<'_>, command: &Command) -> O
         .map(|text| text.to_string_lossy())
         .unwrap_or_default();
     let words = command::after_name(&command.arguments);
-    let flags = race::flags_of(&go.subcommand, words, &goflags);
+    let flags = flags::parse_with(&go.subcommand, words, &goflags);
     race::is_asked_for(&go.subcommand, &flags).then_some(flags)
 }
 
@@ -142,11 +142,13 @@ fn refuse_other_platform(project: &Project<'_>) -> anyhow::Result<()> {
 /// A flag that has Go's own packages compiled in the run itself, or another linker than Go's own.
 fn refuse_flags(flags: &Parsed, executes: bool) -> anyhow::Result<()> {
     const LINKED_BY_C: [&str; 5] = ["c-archive", "c-shared", "pie", "plugin", "shared"];
-    let value = |name| flags.value(name).map(|it| it.to_string_lossy());
+    let is_mode = |mode: &str| flags.value("buildmode").is_some_and(|value| value == mode);
+    let flag;
     let refused = if flags.is_set("a") {
         Some(("-a", "has Go's own C code compiled in the run itself"))
-    } else if value("buildmode").is_some_and(|mode| LINKED_BY_C.contains(&&*mode)) {
-        Some(("-buildmode", "takes a C compiler's linker with -race"))
+    } else if let Some(mode) = LINKED_BY_C.iter().find(|mode| is_mode(mode)) {
+        flag = format!("-buildmode={mode}");
+        Some((flag.as_str(), "takes a C compiler's linker with -race"))
     } else if flags.is_set("linkshared") {
         Some(("-linkshared", "takes a C compiler's linker"))
     } else if executes {

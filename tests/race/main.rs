@@ -172,7 +172,7 @@ fn what_cannot_be_is_refused_by_name() {
         (&["go", "build", "-race", "-a", "."][..], "-a"),
         (
             &["go", "build", "-race", "-buildmode=pie", "./cmd"],
-            "-buildmode",
+            "-buildmode=pie",
         ),
     ] {
         site.run(CI, words).refused("compiler-refused").says(name);

@@ -5,8 +5,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use super::super::flags::{self, Parsed, as_flag, takes_value};
-use super::super::quoted;
+use super::super::flags::{Parsed, as_flag, takes_value};
 
 /// What is left of `go clean -modcache` for the go command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,17 +19,13 @@ pub struct CleanModules {
     pub is_said: bool,
 }
 
-/// Whether a command line has go remove the module cache. `words`: those after `go`; the flags begin at `start`.
+/// Whether a command line has go remove the module cache. `words`: those after `go`; the flags begin at `start`. `flags`:
+/// those of GOFLAGS as well.
 ///
 /// `None` also where go removes nothing: with `-n` it says what it would do, and beside packages it refuses the flag.
-pub(super) fn of(words: &[OsString], start: usize, goflags: &str) -> Option<CleanModules> {
-    let parsed = flags::parse("clean", &words[start..]);
-    let by_flags = of_goflags(goflags);
-    let has = |name: &str| match parsed.flags.iter().any(|flag| flag.name == name) {
-        true => parsed.is_set(name),
-        false => by_flags.is_set(name),
-    };
-    if !has("modcache") || has("n") || !parsed.arguments.is_empty() {
+pub(super) fn of(words: &[OsString], start: usize, flags: &Parsed) -> Option<CleanModules> {
+    let has = |name: &str| flags.is_set(name);
+    if !has("modcache") || has("n") || !flags.arguments.is_empty() {
         return None;
     }
     let without_build_cache = ["cache", "fuzzcache", "i", "r", "testcache"]
@@ -55,13 +50,6 @@ pub(super) fn of(words: &[OsString], start: usize, goflags: &str) -> Option<Clea
     })
 }
 
-/// Flags that cannot be taken apart end the run elsewhere.
-fn of_goflags(text: &str) -> Parsed {
-    let words = quoted::split(text).unwrap_or_default();
-    let words: Vec<OsString> = words.into_iter().map(OsString::from).collect();
-    flags::parse("clean", &words)
-}
-
 /// As `strconv.ParseBool`. Another word stays where it is, and go refuses it.
 fn is_true(value: Option<&OsStr>) -> bool {
     let words = ["1", "t", "T", "TRUE", "true", "True"];
@@ -75,11 +63,13 @@ fn parsed_false(value: Option<&OsStr>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::flags;
     use super::*;
 
     fn left(line: &str, goflags: &str) -> Option<(String, bool, bool)> {
         let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-        let found = of(&words, 1, goflags)?;
+        let flags = flags::parse_with("clean", &words[1..], goflags);
+        let found = of(&words, 1, &flags)?;
         assert_eq!(found.words.len(), words.len(), "{line}");
         let words: Vec<_> = found
             .words

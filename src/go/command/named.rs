@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use crate::go::flags::{self, Parsed};
+use crate::go::flags::Parsed;
 use crate::go::quoted;
 
 /// A flag that names a program.
@@ -39,17 +39,12 @@ const FLAGS: [Flag; 4] = [
     },
 ];
 
-/// The programs that a command line names, as written; GOFLAGS count where it says nothing else.
-pub(super) fn programs(command: &str, parsed: &Parsed, goflags: &str) -> Vec<OsString> {
-    let words = quoted::split(goflags).unwrap_or_default();
-    let words: Vec<OsString> = words.into_iter().map(OsString::from).collect();
-    let written = flags::parse("build", &words);
+/// The programs that a command line names, as written. `flags`: those of GOFLAGS as well.
+pub(super) fn programs(command: &str, flags: &Parsed) -> Vec<OsString> {
     let known = FLAGS.iter().filter(|flag| flag.commands.contains(&command));
     known
         .filter_map(|flag| {
-            let given = parsed
-                .value(flag.name)
-                .or_else(|| written.value(flag.name))?;
+            let given = flags.value(flag.name)?;
             let program = match flag.has_arguments {
                 true => quoted::split(given.to_str()?)
                     .ok()?
@@ -66,10 +61,11 @@ pub(super) fn programs(command: &str, parsed: &Parsed, goflags: &str) -> Vec<OsS
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::go::flags;
 
     fn named(command: &str, words: &[&str], goflags: &str) -> Vec<OsString> {
         let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-        programs(command, &flags::parse(command, &words), goflags)
+        programs(command, &flags::parse_with(command, &words, goflags))
     }
 
     #[test]
