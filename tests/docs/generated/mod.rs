@@ -1,4 +1,5 @@
 //! docs/generated/.
 
+mod gocommand;
 mod machines;
 mod matching;
