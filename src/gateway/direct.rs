@@ -167,6 +167,17 @@ fn failure(module: &str, why: &str) -> Failure {
         "could not read Password",
         "could not read Username",
     ];
+    // As the go command and git say it.
+    const UNTRUSTED: [&str; 3] = [
+        "certificate signed by unknown authority",
+        "unable to get local issuer certificate",
+        "self-signed certificate",
+    ];
+    if UNTRUSTED.iter().any(|words| why.contains(words)) {
+        detail.push_str(
+            "\nhelp: write into a profile of your own, with the file of the authority that signs for the host: [modules] ca = [\"/path/of/authority.pem\"]",
+        );
+    }
     if DENIED.iter().any(|words| why.contains(words)) {
         let host = module.split('/').next().unwrap_or(module);
         detail.push_str(&format!(

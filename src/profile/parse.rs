@@ -83,6 +83,8 @@ struct Reader<'a> {
 
 type Node<'i> = Spanned<DeValue<'i>>;
 
+const LIST: &str = "a list of texts";
+
 impl Reader<'_> {
     fn line(&self, offset: usize) -> u32 {
         let before = self.starts.partition_point(|start| *start <= offset);
@@ -226,7 +228,16 @@ impl Reader<'_> {
 
     fn expected(&self, key: Key, node: &Node<'_>, what: &str) -> Error {
         let found = node.get_ref().type_str();
-        self.wrong(key, node, format!("must be {what}, and is of type {found}"))
+        let instead = match node.get_ref().as_str() {
+            // One where several may stand is what people write first.
+            Some(text) if what == LIST => {
+                let text = toml::Value::from(text);
+                format!(": write {} = [{text}]", key.name())
+            }
+            _ => String::new(),
+        };
+        let problem = format!("must be {what}, and is of type {found}{instead}");
+        self.wrong(key, node, problem)
     }
 
     /// A text; a whole number stands for its digits, as in `services = [5432]`.
@@ -319,7 +330,7 @@ impl Reader<'_> {
         let array = node
             .get_ref()
             .as_array()
-            .ok_or_else(|| self.expected(key, node, "a list of texts"))?;
+            .ok_or_else(|| self.expected(key, node, LIST))?;
         let item = |one: &Node<'_>| {
             Ok(Item {
                 value: self.text(key, one, &check)?,

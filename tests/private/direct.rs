@@ -161,6 +161,7 @@ fn a_module_comes_from_its_own_repository_by_https_with_credentials_that_nothing
         ..Behaviour::default()
     };
     let host = Host::start(HOST, "127.0.0.1", &repositories.0, closed);
+    let stranger = Host::start(HOST, "127.0.0.2", &repositories.0, Behaviour::default());
     for env in Env::ALL.into_iter().filter(|env| env.is_here()) {
         let words = ["go", "get", "git.example.test/team/dep@v1.2.0"];
         // Without credentials the host says nothing.
@@ -172,6 +173,10 @@ fn a_module_comes_from_its_own_repository_by_https_with_credentials_that_nothing
         assert!(!site.work.join("go.sum").exists(), "{denied:?}");
         let (login, password) = LOGIN;
         let entry = format!("machine {HOST} login {login} password {password}\n");
+        // Nor is one believed whose authority nobody has named.
+        let (site, profile) = project(env, &stranger.ca, DIRECT, &entry);
+        let untrusted = run(&site, &profile, &words).expect(1);
+        untrusted.says("unknown authority").says("[modules] ca = [");
         let (site, profile) = project(env, &host.ca, DIRECT, &entry);
         run(&site, &profile, &words).expect(0);
         let listed = ["go", "list", "-f", "{{.Dir}}", "git.example.test/team/dep"];

@@ -127,7 +127,7 @@ fn mistakes_are_named_with_file_line_and_the_nearest_key() {
         ),
         (
             "[files]\nread = \"/x\"\n",
-            "p.toml:2: `files.read`: must be a list of texts, and is of type string",
+            "p.toml:2: `files.read`: must be a list of texts, and is of type string: write read = [\"/x\"]",
         ),
         (
             "[files]\nread = [\n\"/x\",\n3]\n",
