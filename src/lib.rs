@@ -22,6 +22,8 @@
 //! | [`launch`] | fork, init, signals, exit status, the `-exec` wrapper |
 
 #[forbid(unsafe_code)]
+pub mod audit;
+#[forbid(unsafe_code)]
 pub mod changes;
 #[forbid(unsafe_code)]
 pub mod cli;

@@ -12,9 +12,9 @@ mod request;
 mod values;
 
 pub use super::low::{
-    Auto, CacheArgs, ChangesAction, ChangesArgs, Ci, Command, DoctorArgs, InitArgs, Output,
-    PolicyListArgs, PolicyShowArgs, ProfileArgs, Request, RunArgs, Shell, ShimAction, ShimArgs,
-    SiteArgs, UninstallArgs, Verbosity,
+    AuditArgs, Auto, CacheArgs, ChangesAction, ChangesArgs, Ci, Command, DoctorArgs, FailOn,
+    FindingsArgs, FindingsForm, InitArgs, Mending, Output, PolicyListArgs, PolicyShowArgs,
+    ProfileArgs, Request, RunArgs, Shell, ShimAction, ShimArgs, SiteArgs, UninstallArgs, Verbosity,
 };
 pub use super::usage::UsageError;
 

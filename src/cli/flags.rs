@@ -30,6 +30,11 @@ pub enum Id {
     Older,
     Project,
     Json,
+    FailOn,
+    Baseline,
+    WriteBaseline,
+    Fix,
+    Undo,
     Output,
     Mode,
     Form,
@@ -42,9 +47,11 @@ pub enum Id {
 }
 
 pub mod place;
+mod subs;
 mod words;
 
 use place::*;
+pub use subs::{SUBS, Sub};
 pub use words::{LATER, STATUSES};
 
 /// An option.
@@ -61,7 +68,7 @@ pub struct Flag {
     /// Whether it may be given more than once.
     pub repeats: bool,
     /// The forms of the command line that it goes with.
-    pub place: u16,
+    pub place: u32,
     /// What it does, in one line.
     pub help: &'static str,
 }
@@ -76,7 +83,7 @@ impl Flag {
     }
 }
 
-const fn flag(id: Id, long: &'static str, place: u16, help: &'static str) -> Flag {
+const fn flag(id: Id, long: &'static str, place: u32, help: &'static str) -> Flag {
     Flag {
         id,
         long,
@@ -106,7 +113,7 @@ impl Flag {
 }
 
 /// Every option.
-pub const FLAGS: [Flag; 34] = [
+pub const FLAGS: [Flag; 39] = [
     flag(
         Id::Profile,
         "profile",
@@ -117,7 +124,7 @@ pub const FLAGS: [Flag; 34] = [
     flag(
         Id::Directory,
         "",
-        RULES | ADVICE | UNINSTALL | CHANGES_HERE | INIT,
+        RULES | ADVICE | UNINSTALL | CHANGES_HERE | INIT | AUDIT,
         "Run in this folder",
     )
         .short('C')
@@ -271,6 +278,34 @@ pub const FLAGS: [Flag; 34] = [
     ),
     flag(Id::Json, "json", POLICY | DOCTOR | CHANGES | CACHE, "Print JSON"),
     flag(
+        Id::FailOn,
+        "fail-on",
+        AUDIT,
+        "End with status 1 where something is found that is so bad or worse: low, medium, high (the default), critical, never",
+    )
+    .takes("SEVERITY"),
+    flag(
+        Id::Baseline,
+        "baseline",
+        AUDIT,
+        "Leave out what this file has, which --write-baseline wrote",
+    )
+    .takes("FILE"),
+    flag(
+        Id::WriteBaseline,
+        "write-baseline",
+        AUDIT,
+        "Write what is found into this file, to be accepted from now on",
+    )
+    .takes("FILE"),
+    flag(
+        Id::Fix,
+        "fix",
+        AUDIT,
+        "Put right what is safe to put right, and keep a copy of each file",
+    ),
+    flag(Id::Undo, "undo", AUDIT, "Take back what --fix did last"),
+    flag(
         Id::Output,
         "output",
         PROFILE,
@@ -288,8 +323,8 @@ pub const FLAGS: [Flag; 34] = [
     flag(
         Id::Form,
         "format",
-        PROFILE | INSTALL | CACHE,
-        "Another form of the format: te (selinux), attached (apparmor), bare (oci-seccomp), apparmor, selinux or plain (kubernetes); with `cache`: human or json",
+        PROFILE | INSTALL | CACHE | AUDIT,
+        "Another form of the format: te (selinux), attached (apparmor), bare (oci-seccomp), apparmor, selinux or plain (kubernetes); with `cache` and `audit`: human or json; with `audit`: sarif",
     )
     .takes("FORM"),
     flag(
@@ -316,83 +351,6 @@ pub const FLAGS: [Flag; 34] = [
     .short('q'),
     flag(Id::Help, "help", ALL, "Print help").short('h'),
     flag(Id::Version, "version", RUN, "Print the version").short('V'),
-];
-
-/// A subcommand.
-#[derive(Clone, Copy, Debug)]
-pub struct Sub {
-    /// Its name.
-    pub name: &'static str,
-    /// Its positional arguments, as shown.
-    pub arguments: &'static str,
-    /// Where its options are found in [`Flag::place`].
-    pub place: u16,
-    /// What it does, in one line.
-    pub help: &'static str,
-}
-
-/// The subcommands that this version has.
-pub const SUBS: [Sub; 10] = [
-    Sub {
-        name: "doctor",
-        arguments: "",
-        place: DOCTOR,
-        help: "Show what this host can enforce, and which layer holds which guarantee",
-    },
-    Sub {
-        name: "policy",
-        arguments: "show|list",
-        place: POLICY,
-        help: "Show the resolved policy with the origin of every rule, or list the profiles",
-    },
-    Sub {
-        name: "profile",
-        arguments: "FORMAT",
-        place: PROFILES,
-        help: "Print what a deployment loads: apparmor, selinux, oci-seccomp, systemd, kubernetes, container, bwrap, auto",
-    },
-    Sub {
-        name: "changes",
-        arguments: "[list|show|apply|drop] [RUN]",
-        place: CHANGES,
-        help: "List, show, apply or drop what runs have changed and left staged",
-    },
-    Sub {
-        name: "cache",
-        arguments: "list|clean [DIR]",
-        place: CACHE,
-        help: "List what gosandbox keeps on disk, or remove what nothing uses any more",
-    },
-    Sub {
-        name: "init",
-        arguments: "[github|gitlab]",
-        place: INIT,
-        help: "Write .gosandbox.toml and a CI file for the project here",
-    },
-    Sub {
-        name: "shim",
-        arguments: "install|remove DIR",
-        place: SHIM_INSTALL,
-        help: "Write a go into a folder that runs go in gosandbox, or take it away",
-    },
-    Sub {
-        name: "completions",
-        arguments: "bash|zsh|fish",
-        place: 0,
-        help: "Print a completion script for a shell",
-    },
-    Sub {
-        name: "man",
-        arguments: "",
-        place: 0,
-        help: "Print the manual page",
-    },
-    Sub {
-        name: "help",
-        arguments: "[SUBCOMMAND]",
-        place: 0,
-        help: "Print help",
-    },
 ];
 
 #[cfg(test)]

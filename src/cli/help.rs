@@ -57,7 +57,7 @@ fn argument(words: &'static str) -> Arg {
     }
 }
 
-fn options(place: u16) -> impl Iterator<Item = Arg> {
+fn options(place: u32) -> impl Iterator<Item = Arg> {
     FLAGS
         .into_iter()
         .filter(move |flag| flag.place == ALL || flag.place & place != 0)
@@ -118,7 +118,7 @@ mod tests {
             text.contains("125    gosandbox refused or failed"),
             "{text}"
         );
-        assert!(!text.contains("audit  "), "{text}");
+        assert!(!text.contains("scan  "), "{text}");
         assert!(render(Some("policy")).contains("--json"));
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::finding::Severity;
 use crate::profile::{self, Selection};
 use crate::run::cache::Wanted;
 pub use crate::run::{Command, Output};
@@ -13,6 +14,8 @@ pub enum Request {
     Run(RunArgs, Command),
     /// Show what the host can enforce.
     Doctor(DoctorArgs),
+    /// Find what weakens builds on this machine.
+    Audit(AuditArgs),
     /// Show the resolved policy.
     PolicyShow(PolicyShowArgs),
     /// List the profiles.
@@ -68,6 +71,61 @@ pub struct RunArgs {
 pub struct DoctorArgs {
     /// `--json`.
     pub json: bool,
+}
+
+/// Options of `audit`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditArgs {
+    /// `-C`: the checkout that is looked at too.
+    pub directory: Option<PathBuf>,
+    /// What is shown, and what counts.
+    pub findings: FindingsArgs,
+    /// `--fix`, `--undo`.
+    pub mend: Option<Mending>,
+}
+
+/// What `audit` does besides looking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mending {
+    /// `--fix`.
+    Fix,
+    /// `--undo`.
+    Undo,
+}
+
+/// Options of every subcommand that finds things.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FindingsArgs {
+    /// `--format`.
+    pub form: FindingsForm,
+    /// `--fail-on`.
+    pub fail_on: FailOn,
+    /// `--baseline`.
+    pub baseline: Option<PathBuf>,
+    /// `--write-baseline`.
+    pub write_baseline: Option<PathBuf>,
+}
+
+/// How findings are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FindingsForm {
+    /// For a person.
+    #[default]
+    Human,
+    /// In the shape of docs/findings.md.
+    Json,
+    /// SARIF 2.1.0.
+    Sarif,
+}
+
+/// From which severity on findings end with status 1; `None`: from none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FailOn(pub Option<Severity>);
+
+impl Default for FailOn {
+    fn default() -> FailOn {
+        FailOn(Some(Severity::High))
+    }
 }
 
 /// Options of `policy show`.

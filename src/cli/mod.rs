@@ -3,12 +3,14 @@
 
 mod again;
 pub mod args;
+mod audit;
 mod auto;
 pub mod bug;
 mod cache;
 mod changes;
 mod completions;
 mod doctor;
+mod findings;
 pub mod flags;
 mod help;
 mod init;
@@ -110,6 +112,7 @@ fn dispatch(request: &Request) -> anyhow::Result<u8> {
             print(visible_lines(&diagnosis.text).as_bytes())?;
             Ok(diagnosis.status)
         }
+        Request::Audit(args) => audit::work(args),
         Request::PolicyShow(args) => print(policy::show(args)?.as_bytes()),
         Request::PolicyList(args) => print(policy::list(*args)?.as_bytes()),
         Request::Changes(args) => changes::work(args),

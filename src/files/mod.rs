@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use helper::{User, as_user};
 pub use kept::forget;
-pub use place::{Place, make_folders};
+pub use place::{Place, make_folders, own_folder};
 pub use walk::{End, Follow, Keeper, Step, Stop, end_of};
 
 /// Which file or folder it is, whatever its path is by now. It is the same for as long as a descriptor of it is open.

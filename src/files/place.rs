@@ -225,6 +225,26 @@ impl Place {
     }
 }
 
+/// Opens a folder of the caller's own, and makes it and those above it where they are missing, with that mode. `None` where
+/// others than root and the caller decide what lies there.
+///
+/// # Errors
+/// One cannot be made or opened.
+pub fn own_folder(path: &Path, mode: u32) -> io::Result<Option<Step>> {
+    let mut step = Step::start(path)?;
+    loop {
+        match step.walk(Follow::Kept(Keeper::caller()), None)? {
+            Stop::There => return Ok(Keeper::caller().closes(step.found()).then_some(step)),
+            Stop::NotKept => return Ok(None),
+            Stop::Missing => match step.make_folder(mode) {
+                // A run beside this one was first.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => made?,
+            },
+        }
+    }
+}
+
 /// Makes a folder and those above it, where they are missing. Root goes through no link that another user can change.
 ///
 /// # Errors

@@ -3,14 +3,20 @@
 //!
 //! docs/findings.md has a section for each code.
 
+pub mod baseline;
 mod code;
+mod human;
+mod sarif;
 
 use std::cmp::Reverse;
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 pub use self::code::FindingCode;
+pub use self::human::as_text;
+pub use self::sarif::as_sarif;
 
 /// Version of the JSON: raised when a member changes its meaning or goes.
 const SCHEMA: u32 = 1;
@@ -59,6 +65,79 @@ pub struct Finding {
     pub remedy: String,
 }
 
+impl Finding {
+    /// A finding as the table of codes has it.
+    pub fn new(
+        code: FindingCode,
+        subject: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Finding {
+        Finding {
+            code,
+            severity: code.severity(),
+            subject: subject.into(),
+            place: None,
+            message: message.into(),
+            why: code.why().to_owned(),
+            remedy: code.remedy().to_owned(),
+        }
+    }
+}
+
+/// Fingerprints, in the order of the findings: the same whatever line a finding moves to and whatever else is found.
+/// Findings that agree in code, subject and file are told apart by their number among these.
+pub fn fingerprints(findings: &[Finding]) -> Vec<String> {
+    let key = |one: &Finding| {
+        let path = one.place.as_ref().map_or("", |place| place.path.as_str());
+        format!("{}\0{}\0{path}", one.code.word(), one.subject)
+    };
+    let keys: Vec<String> = findings.iter().map(key).collect();
+    let numbered = keys.iter().enumerate().map(|(index, key)| {
+        let before = keys[..index].iter().filter(|one| *one == key).count();
+        let digest = Sha256::digest(format!("{key}\0{before}"));
+        digest
+            .iter()
+            .take(16)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    });
+    numbered.collect()
+}
+
+/// How many there are of each severity, the worst first.
+pub fn counts(findings: &[Finding]) -> [(Severity, usize); 4] {
+    let all = [
+        Severity::Critical,
+        Severity::High,
+        Severity::Medium,
+        Severity::Low,
+    ];
+    all.map(|severity| {
+        let of_it = findings.iter().filter(|one| one.severity == severity);
+        (severity, of_it.count())
+    })
+}
+
+impl Severity {
+    /// Every one, from the least bad.
+    pub const ALL: [Severity; 4] = [
+        Severity::Low,
+        Severity::Medium,
+        Severity::High,
+        Severity::Critical,
+    ];
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Low => "low",
+            Severity::Medium => "medium",
+            Severity::High => "high",
+            Severity::Critical => "critical",
+        }
+    }
+}
+
 /// The worst first, then by code, place and subject: the same findings are always in the same order.
 pub fn sort(findings: &mut [Finding]) {
     findings.sort_by(|a, b| {
@@ -72,20 +151,13 @@ pub fn sort(findings: &mut [Finding]) {
 
 /// The members of a tool's JSON that every tool has.
 pub fn as_json(tool: &str, findings: &[Finding]) -> Value {
-    let count = |severity| {
-        let of_it = findings.iter().filter(|one| one.severity == severity);
-        of_it.count()
-    };
+    let summary =
+        counts(findings).map(|(severity, count)| (severity.word().to_owned(), json!(count)));
     json!({
         "schema": SCHEMA,
         "tool": tool,
         "findings": findings,
-        "summary": {
-            "critical": count(Severity::Critical),
-            "high": count(Severity::High),
-            "medium": count(Severity::Medium),
-            "low": count(Severity::Low),
-        },
+        "summary": Value::Object(summary.into_iter().collect()),
     })
 }
 

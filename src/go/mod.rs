@@ -33,6 +33,7 @@ mod gitconfig;
 mod gitdirs;
 mod gitkeys;
 pub mod gitlinked;
+pub mod gitsettings;
 mod gitwords;
 mod outputs;
 mod refusals;

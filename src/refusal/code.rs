@@ -321,6 +321,12 @@ codes! {
         "gosandbox --allow-host HOST:PORT -- go test ./..."
 
     // Deployments.
+    BaselineUnusable "baseline-unusable"
+        "a baseline of findings cannot be read or written"
+        "gosandbox audit --write-baseline FILE"
+    MendRefused "mend-refused"
+        "audit --fix or --undo cannot change a file"
+        "gosandbox audit"
     InitRefused "init-refused"
         "there is no Go project here, or nothing can be written for it"
         "go mod init example.com/project"

@@ -13,7 +13,7 @@ use anyhow::Context;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, linkat, openat, unlinkat};
 
 use super::Session;
-use crate::files::{Follow, Keeper, Step, Stop};
+use crate::files::{Step, own_folder};
 use crate::plan::{Isolation, Node, Plan, Way};
 
 /// The file's name in the launcher's folder.
@@ -58,18 +58,7 @@ pub(super) fn open(path: &Path) -> Option<Step> {
 
 /// As [`open`], with another mode for what is made.
 pub(super) fn open_with(path: &Path, mode: u32) -> Option<Step> {
-    let mut step = Step::start(path).ok()?;
-    loop {
-        match step.walk(Follow::Kept(Keeper::caller()), None).ok()? {
-            Stop::There => return Keeper::caller().closes(step.found()).then_some(step),
-            Stop::NotKept => return None,
-            Stop::Missing => match step.make_folder(mode) {
-                // A run beside this one was first.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                made => made.ok()?,
-            },
-        }
-    }
+    own_folder(path, mode).ok().flatten()
 }
 
 /// Whether the plan shows the folder to anything inside.

@@ -222,7 +222,9 @@ fn json(text: &str) -> Option<String> {
 
 /// Every option that the help of gosandbox and of its subcommands names.
 pub fn known_options() -> Vec<String> {
-    let pages = ["", "doctor", "policy", "profile", "changes", "cache"];
+    let pages = [
+        "", "audit", "doctor", "policy", "profile", "changes", "cache",
+    ];
     let mut options = Vec::new();
     for page in pages {
         let words = ["help", page];

@@ -7,6 +7,7 @@ mod deploy;
 mod examples;
 mod generated;
 
+mod audit;
 mod audit_log;
 mod caches;
 mod cgo;

@@ -2,14 +2,15 @@
 
 /// Rooms, and the rooms of this crate that each may name.
 #[rustfmt::skip]
-pub const MAY_SEE: [(&str, &[&str]); 23] = [
+pub const MAY_SEE: [(&str, &[&str]); 24] = [
     ("sys", &[]),
     ("text", &[]),
     ("paths", &[]),
     ("policy", &["paths"]),
     ("refusal", &["policy"]),
     ("record", &["refusal"]),
-    ("finding", &[]),
+    ("finding", &["paths"]),
+    ("audit", &["files", "finding", "go", "paths", "policy"]),
     ("files", &["host", "paths", "sys"]),
     ("profile", &["files", "policy", "refusal", "text"]),
     ("go", &["files", "paths", "policy", "refusal", "text"]),
@@ -23,7 +24,7 @@ pub const MAY_SEE: [(&str, &[&str]); 23] = [
     ("generate", &["grants", "policy", "refusal", "text"]),
     ("launch", &["enforce", "files", "gateway", "notify", "plan", "policy", "refusal", "sys"]),
     ("run", &["changes", "files", "gateway", "generate", "go", "host", "launch", "paths", "plan", "policy", "profile", "record", "refusal", "text"]),
-    ("cli", &["changes", "files", "finding", "gateway", "generate", "go", "host", "launch", "paths", "plan", "policy", "profile", "refusal", "run", "text"]),
+    ("cli", &["audit", "changes", "files", "finding", "gateway", "generate", "go", "host", "launch", "paths", "plan", "policy", "profile", "refusal", "run", "text"]),
     ("grants", &["policy"]),
     ("main", &["cli"]),
 ];

@@ -7,8 +7,8 @@ use gosandbox::profile::Key;
 
 use crate::support::checkout;
 
-/// What names of files end with: `limits.md` is no key.
-const FILES: [&str; 6] = ["json", "md", "rs", "toml", "txt", "sum"];
+/// What names of files and of drop-in folders end with: neither `limits.md` nor `environment.d` is a key.
+const FILES: [&str; 7] = ["d", "json", "md", "rs", "toml", "txt", "sum"];
 
 fn is_part(c: char) -> bool {
     c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'

@@ -5,9 +5,9 @@ use std::ffi::OsString;
 use super::super::flags::{SUBS, Sub, place};
 use super::super::usage::UsageError;
 use super::{
-    Auto, CacheArgs, ChangesAction, ChangesArgs, Ci, Command, DoctorArgs, Found, InitArgs,
-    PolicyListArgs, PolicyShowArgs, ProfileArgs, Request, RunArgs, Shell, ShimAction, ShimArgs,
-    SiteArgs, UninstallArgs, Values,
+    AuditArgs, Auto, CacheArgs, ChangesAction, ChangesArgs, Ci, Command, DoctorArgs, FindingsForm,
+    Found, InitArgs, Mending, PolicyListArgs, PolicyShowArgs, ProfileArgs, Request, RunArgs, Shell,
+    ShimAction, ShimArgs, SiteArgs, UninstallArgs, Values,
 };
 use crate::profile::Problem;
 use crate::run::cache::Wanted;
@@ -45,7 +45,7 @@ impl Found {
     /// Refuses every option that means nothing for this form of the command line.
     fn refuse_misplaced(
         &self,
-        form: u16,
+        form: u32,
         name: &'static str,
         status: u8,
     ) -> Result<(), UsageError> {
@@ -88,6 +88,10 @@ impl Found {
                 checked(place::DOCTOR, "doctor")?;
                 let json = self.values.json;
                 Ok(Request::Doctor(DoctorArgs { json }))
+            }
+            ("audit", _) => {
+                checked(place::AUDIT, "audit")?;
+                self.audit()
             }
             ("policy", Some("show")) => {
                 checked(place::POLICY_SHOW, "policy show")?;
@@ -138,6 +142,42 @@ impl Found {
                 verbosity: values.verbosity,
             }),
             _ => Auto::Advise(values.directory),
+        }))
+    }
+
+    fn audit(self) -> Result<Request, UsageError> {
+        let values = self.values;
+        let mut findings = values.findings;
+        findings.form = match values.form.as_deref() {
+            None | Some("human") => FindingsForm::Human,
+            Some("json") => FindingsForm::Json,
+            Some("sarif") => FindingsForm::Sarif,
+            Some(form) => {
+                return Err(UsageError::Value {
+                    flag: "--format".to_owned(),
+                    problem: Problem(format!("`{form}` is not one of human, json, sarif")),
+                });
+            }
+        };
+        let mend = match (values.fix, values.undo) {
+            (false, false) => None,
+            (true, false) => Some(Mending::Fix),
+            (false, true) => Some(Mending::Undo),
+            (true, true) => {
+                let flags = ["--undo".to_owned()];
+                let help = "gosandbox help audit".to_owned();
+                return Err(UsageError::misplaced(
+                    &flags,
+                    "audit --fix",
+                    help,
+                    MISPLACED,
+                ));
+            }
+        };
+        Ok(Request::Audit(AuditArgs {
+            directory: values.directory,
+            findings,
+            mend,
         }))
     }
 

@@ -106,7 +106,7 @@ fn subcommands_take_their_own_options_before_and_after_their_name() {
 }
 
 /// Each form of the command line, where its options go (`@`), and those that mean something for it.
-const FORMS: [(&str, &str); 23] = [
+const FORMS: [(&str, &str); 25] = [
     (
         "@ -- true",
         "profile C ro rw allow-host allow-program service publish env user cache-dir goroot stage timeout memory pids require best-effort dry-run report \
@@ -141,6 +141,11 @@ const FORMS: [(&str, &str); 23] = [
     ("changes drop 1 @", "json"),
     ("changes drop --all @", "json"),
     ("cache list @", "cache-dir format json"),
+    (
+        "audit @",
+        "C format fail-on baseline write-baseline fix undo",
+    ),
+    ("audit --fix @", "C format fail-on baseline write-baseline"),
     // `--all` and `--project` make other forms of it.
     (
         "cache clean @",
@@ -171,6 +176,7 @@ fn every_option_is_used_or_refused_by_every_form() {
                 Id::Stage => "review",
                 Id::Mode => "complain",
                 Id::Form => "json",
+                Id::FailOn => "low",
                 _ => "x",
             };
             let value = flag.value.map_or("", |_| value);

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use lexopt::ValueExt;
 
 use super::super::flags::Id;
-use super::{Output, Verbosity};
+use super::{FailOn, FindingsArgs, Output, Verbosity};
+use crate::finding::Severity;
 use crate::policy::{Layer, Staging};
 use crate::profile::{self, Problem, Selection};
 
@@ -25,6 +26,9 @@ pub(super) struct Values {
     pub(super) older: Option<u64>,
     pub(super) project: bool,
     pub(super) json: bool,
+    pub(super) findings: FindingsArgs,
+    pub(super) fix: bool,
+    pub(super) undo: bool,
     pub(super) output: Option<PathBuf>,
     pub(super) complain: bool,
     pub(super) install: bool,
@@ -46,6 +50,8 @@ impl Values {
             Id::All => self.all = true,
             Id::Project => self.project = true,
             Id::Json => self.json = true,
+            Id::Fix => self.fix = true,
+            Id::Undo => self.undo = true,
             Id::Verbose => self.verbosity = Verbosity::Verbose,
             Id::Quiet => self.verbosity = Verbosity::Quiet,
             Id::Help => self.help = true,
@@ -85,6 +91,9 @@ impl Values {
             Id::Pids => rules.pids = Some(profile::count(&utf8(text)?)?),
             Id::Require => rules.require.push(layer(&utf8(text)?)?),
             Id::Output => self.output = Some(text.into()),
+            Id::FailOn => self.findings.fail_on = fail_on(&utf8(text)?)?,
+            Id::Baseline => self.findings.baseline = Some(text.into()),
+            Id::WriteBaseline => self.findings.write_baseline = Some(text.into()),
             Id::Mode => self.complain = mode(&utf8(text)?)?,
             Id::Form => self.form = Some(utf8(text)?),
             Id::Report if text == "-" => self.report = Some(Output::Standard),
@@ -108,6 +117,17 @@ fn mode(text: &str) -> Result<bool, Problem> {
         "complain" => Ok(true),
         _ => Err(Problem(format!("`{text}` is neither enforce nor complain"))),
     }
+}
+
+fn fail_on(text: &str) -> Result<FailOn, Problem> {
+    if text == "never" {
+        return Ok(FailOn(None));
+    }
+    let found = Severity::ALL.into_iter().find(|one| one.word() == text);
+    found.map(|one| FailOn(Some(one))).ok_or_else(|| {
+        let words = Severity::ALL.map(Severity::word).join(", ");
+        Problem(format!("`{text}` is not one of {words}, never"))
+    })
 }
 
 fn staging(text: &str) -> Result<Staging, Problem> {

@@ -1,9 +1,7 @@
 //! What help and the documentation list beside options and subcommands.
 
 /// Subcommands of the contract that this version does not have.
-pub const LATER: [&str; 7] = [
-    "audit", "bundle", "explain", "goroot", "learn", "scan", "verify",
-];
+pub const LATER: [&str; 6] = ["bundle", "explain", "goroot", "learn", "scan", "verify"];
 
 /// Exit statuses, and what they mean.
 pub const STATUSES: [(&str, &str); 5] = [
