@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::args::DoctorArgs;
+use super::args::{DoctorArgs, FindingsForm};
 use crate::finding::{self, Finding, FindingCode, Severity};
 use crate::host::mandatory::Domain;
 use crate::host::{Host, mandatory, notification};
@@ -49,10 +49,13 @@ pub(super) fn examine(args: DoctorArgs) -> Diagnosis {
     let whole = holdings
         .values()
         .all(|holding| matches!(holding, Holding::Held(_)));
-    let text = if args.json {
-        format!("{:#}\n", as_json(&host, &mechanisms, &holdings, &gaps))
-    } else {
-        as_table(&mechanisms, &holdings, &gaps)
+    let text = match args.form {
+        FindingsForm::Human => as_table(&mechanisms, &holdings, &gaps),
+        FindingsForm::Json => format!("{:#}\n", as_json(&host, &mechanisms, &holdings, &gaps)),
+        FindingsForm::Sarif => {
+            let findings = findings(&mechanisms, &holdings, &gaps);
+            format!("{:#}\n", finding::as_sarif("doctor", &findings))
+        }
     };
     Diagnosis {
         text,

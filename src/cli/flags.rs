@@ -323,8 +323,8 @@ pub const FLAGS: [Flag; 39] = [
     flag(
         Id::Form,
         "format",
-        PROFILE | INSTALL | CACHE | AUDIT,
-        "Another form of the format: te (selinux), attached (apparmor), bare (oci-seccomp), apparmor, selinux or plain (kubernetes); with `cache` and `audit`: human or json; with `audit`: sarif",
+        PROFILE | INSTALL | CACHE | AUDIT | DOCTOR,
+        "Another form of the format: te (selinux), attached (apparmor), bare (oci-seccomp), apparmor, selinux or plain (kubernetes); with `cache`, `audit` and `doctor`: human or json; with `audit` and `doctor`: sarif",
     )
     .takes("FORM"),
     flag(

@@ -69,8 +69,8 @@ pub struct RunArgs {
 /// Options of `doctor`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DoctorArgs {
-    /// `--json`.
-    pub json: bool,
+    /// `--format`, `--json`.
+    pub form: FindingsForm,
 }
 
 /// Options of `audit`.

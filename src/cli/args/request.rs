@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use super::super::flags::{SUBS, Sub, place};
 use super::super::usage::UsageError;
 use super::{
-    AuditArgs, Auto, CacheArgs, ChangesAction, ChangesArgs, Ci, Command, DoctorArgs, FindingsForm,
+    AuditArgs, Auto, CacheArgs, ChangesAction, ChangesArgs, Ci, Command, DoctorArgs, FindingsArgs,
     Found, InitArgs, Mending, PolicyListArgs, PolicyShowArgs, ProfileArgs, Request, RunArgs, Shell,
     ShimAction, ShimArgs, SiteArgs, UninstallArgs, Values,
 };
@@ -86,8 +86,8 @@ impl Found {
             }
             ("doctor", _) => {
                 checked(place::DOCTOR, "doctor")?;
-                let json = self.values.json;
-                Ok(Request::Doctor(DoctorArgs { json }))
+                let form = self.values.findings_form()?;
+                Ok(Request::Doctor(DoctorArgs { form }))
             }
             ("audit", _) => {
                 checked(place::AUDIT, "audit")?;
@@ -146,18 +146,11 @@ impl Found {
     }
 
     fn audit(self) -> Result<Request, UsageError> {
+        let form = self.values.findings_form()?;
         let values = self.values;
-        let mut findings = values.findings;
-        findings.form = match values.form.as_deref() {
-            None | Some("human") => FindingsForm::Human,
-            Some("json") => FindingsForm::Json,
-            Some("sarif") => FindingsForm::Sarif,
-            Some(form) => {
-                return Err(UsageError::Value {
-                    flag: "--format".to_owned(),
-                    problem: Problem(format!("`{form}` is not one of human, json, sarif")),
-                });
-            }
+        let findings = FindingsArgs {
+            form,
+            ..values.findings
         };
         let mend = match (values.fix, values.undo) {
             (false, false) => None,

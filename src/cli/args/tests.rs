@@ -98,7 +98,9 @@ fn a_profile_with_a_slash_or_a_suffix_is_a_file() {
 fn subcommands_take_their_own_options_before_and_after_their_name() {
     let list = PolicyListArgs { json: true };
     assert_eq!(low("--json policy list"), Ok(Request::PolicyList(list)));
-    let doctor = DoctorArgs { json: true };
+    let doctor = DoctorArgs {
+        form: FindingsForm::Json,
+    };
     assert_eq!(low("doctor --json"), Ok(Request::Doctor(doctor)));
     assert_eq!(low("policy --help"), Ok(Request::Help(Some("policy"))));
     assert_eq!(low("--version"), Ok(Request::Version));
@@ -112,7 +114,7 @@ const FORMS: [(&str, &str); 25] = [
         "profile C ro rw allow-host allow-program service publish env user cache-dir goroot stage timeout memory pids require best-effort dry-run report \
          audit-log verbose quiet",
     ),
-    ("doctor @", "json"),
+    ("doctor @", "json format"),
     (
         "policy show @",
         "profile C ro rw allow-host allow-program service publish env user stage timeout memory pids require best-effort json",

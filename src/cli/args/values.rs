@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use lexopt::ValueExt;
 
 use super::super::flags::Id;
-use super::{FailOn, FindingsArgs, Output, Verbosity};
+use super::{FailOn, FindingsArgs, FindingsForm, Output, UsageError, Verbosity};
 use crate::finding::Severity;
 use crate::policy::{Layer, Staging};
 use crate::profile::{self, Problem, Selection};
@@ -57,6 +57,20 @@ impl Values {
             Id::Help => self.help = true,
             Id::Version => self.version = true,
             _ => {}
+        }
+    }
+
+    /// How findings are shown.
+    pub(super) fn findings_form(&self) -> Result<FindingsForm, UsageError> {
+        match self.form.as_deref() {
+            None if self.json => Ok(FindingsForm::Json),
+            None | Some("human") => Ok(FindingsForm::Human),
+            Some("json") => Ok(FindingsForm::Json),
+            Some("sarif") => Ok(FindingsForm::Sarif),
+            Some(form) => Err(UsageError::Value {
+                flag: "--format".to_owned(),
+                problem: Problem(format!("`{form}` is not one of human, json, sarif")),
+            }),
         }
     }
 
