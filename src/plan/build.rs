@@ -74,6 +74,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
         command: run.command.clone(),
         cage: run.cage,
         way: run.way,
+        callers_proxy: run.callers_proxy,
         ports: run.ports.clone(),
         serves: run.wraps == Some(Wraps::Run) || run.cage == Cage::Program,
         identity: identity.clone(),

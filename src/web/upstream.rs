@@ -109,6 +109,17 @@ impl Upstreams {
         Upstreams(folders.cloned().collect())
     }
 
+    /// The path of the only upstream, without a sign at its end, if that is one of the web's.
+    pub(crate) fn only_path(&self) -> Option<&str> {
+        match &*self.0 {
+            [(Upstream::Web(address), _)] => {
+                let (_, rest) = address.split_once("://")?;
+                Some(rest.find('/').map_or("", |start| &rest[start..]))
+            }
+            _ => None,
+        }
+    }
+
     /// The origins of the web's upstreams.
     pub(crate) fn origins(&self) -> impl Iterator<Item = Origin> + '_ {
         self.0.iter().filter_map(|(upstream, _)| match upstream {

@@ -105,7 +105,15 @@ fn named_outputs_are_resolved() {
         ),
         (
             "test -coverprofile=c.out -outputdir /tmp/o .",
-            vec![folder("/tmp/o"), file("/tmp/o/c.out")],
+            vec![file("/tmp/o/c.out")],
+        ),
+        (
+            "test -coverprofile=c.out -trace t -outputdir /tmp/o .",
+            vec![folder("/tmp/o"), file("/tmp/o/c.out"), file("/tmp/o/t")],
+        ),
+        (
+            "test -coverprofile=c.out -outputdir /tmp/o . -args -test.trace=t",
+            vec![folder("/tmp/o"), file("/tmp/o/c.out"), file("/tmp/o/t")],
         ),
         (
             "test -cpuprofile c -memprofile=/tmp/m -trace t .",

@@ -43,6 +43,13 @@ impl Prepared<'_> {
         })
     }
 
+    /// The port on the loopback at which go finds the gateway in the stead of the caller's own proxy.
+    pub(super) fn callers_proxy(&self, own: &OwnFiles, way: Option<Way>) -> Option<u16> {
+        let asks = way == Some(Way::Modules) && own.wrapper.is_some() && self.direct.is_none();
+        let upstreams = &self.policy.modules.upstreams;
+        asks.then(|| plan::way::callers_port(upstreams)).flatten()
+    }
+
     /// The environment of the command in its own cage.
     pub(super) fn environment(
         &self,
@@ -54,7 +61,9 @@ impl Prepared<'_> {
     ) -> anyhow::Result<Environment> {
         let own_network = own.wrapper.is_some();
         let by_gateway = way == Some(Way::Modules) && way::has_upstreams(self.policy);
+        let callers = self.callers_proxy(own, way);
         let proxy = match by_gateway {
+            true if callers.is_some() => self.policy.modules.upstreams.clone(),
             true => plan::way::modules(own_network),
             false => way::folders(project),
         };
@@ -95,7 +104,13 @@ impl Prepared<'_> {
             made.pairs.sort();
         }
         self.add_callers_own(&mut made, project);
-        if self.cgo.shows {
+        // What is listed depends on it, and listing needs no compiler.
+        let is_asked = self
+            .session
+            .variable("CGO_ENABLED")
+            .is_some_and(|value| value == "1");
+        let lists_as_asked = is_asked && self.what.go().is_some_and(|go| go.only_lists);
+        if self.cgo.shows || lists_as_asked {
             let cgo = made
                 .pairs
                 .iter_mut()
