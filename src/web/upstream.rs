@@ -109,15 +109,17 @@ impl Upstreams {
         Upstreams(folders.cloned().collect())
     }
 
-    /// The path of the only upstream, without a sign at its end, if that is one of the web's.
+    /// The path of the only upstream that is one of the web's, without a sign at its end.
     pub(crate) fn only_path(&self) -> Option<&str> {
-        match &*self.0 {
-            [(Upstream::Web(address), _)] => {
-                let (_, rest) = address.split_once("://")?;
-                Some(rest.find('/').map_or("", |start| &rest[start..]))
-            }
+        let mut addresses = self.0.iter().filter_map(|(upstream, _)| match upstream {
+            Upstream::Web(address) => Some(address),
             _ => None,
-        }
+        });
+        let (address, None) = (addresses.next()?, addresses.next()) else {
+            return None;
+        };
+        let (_, rest) = address.split_once("://")?;
+        Some(rest.find('/').map_or("", |start| &rest[start..]))
     }
 
     /// The origins of the web's upstreams.
