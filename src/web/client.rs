@@ -47,6 +47,9 @@ pub(super) enum Failed {
     /// A redirect that is not followed.
     #[error("it redirects to {0}")]
     Redirect(String),
+    /// Redirects without an end.
+    #[error("stopped after {REQUESTS} redirects")]
+    Redirects,
     /// The network, TLS or HTTP.
     #[error("{0}")]
     Request(String),
@@ -133,7 +136,7 @@ impl Client {
             };
             uri = next.ok_or_else(|| Failed::Redirect("nowhere".to_owned()))?;
         }
-        Err(Failed::Request(format!("stopped after {REQUESTS} redirects")).into())
+        Err(Failed::Redirects.into())
     }
 
     /// Whether an address may be asked at all, before its name is resolved.

@@ -15,6 +15,7 @@ mod cachesettings;
 mod callers;
 mod executed;
 mod flags;
+mod missing;
 mod modcache;
 mod named;
 mod outputs;

@@ -73,7 +73,7 @@ fn in_the_stead_of_the_callers_proxy_its_own_paths_are_answered_and_nothing_else
         (format!("GET /{LIST}"), 404),
         (format!("GET /base{LIST}"), 404),
         (format!("GET /bas/{LIST}"), 404),
-        (format!("GET /base/../{LIST}"), 404),
+        (format!("GET /base/../{LIST}"), 400),
         (format!("GET /{TOKEN}/{LIST}"), 404),
         (format!("GET http://modules.gosandbox/{LIST}"), 404),
         (format!("GET http://modules.gosandbox/base/{LIST}"), 404),

@@ -79,8 +79,7 @@ fn gos_messages_name_the_callers_proxy() {
         let env = scene.site.env;
         let address = served(&scene);
         let download = |module: &str| scene.run(&[], &["go", "mod", "download", "-x", module]);
-        let fetched = download("example.test/dep@v1.0.0");
-        fetched.expect(0);
+        let fetched = download("example.test/dep@v1.0.0").expect(0);
         assert!(scene.has_fetched(), "{env:?}");
         let missing = download("example.test/none@v1.0.0");
         let denied = download("example.test/denied@v1.0.0");
