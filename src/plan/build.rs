@@ -36,8 +36,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
     } = *inputs;
     let namespaces = host.namespaces.is_ok();
     let own = OwnFiles::new(namespaces, project, &policy.files);
-    let compiles = run.compiler == Some(Part::Compiles);
-    let dynamic = run.dynamic || compiles || run.cage == Cage::Program;
+    let dynamic = run.dynamic || run.compiler == Some(Part::Compiles) || run.cage == Cage::Program;
     let system = if dynamic || run.wraps.is_some() {
         System::Dynamic
     } else {

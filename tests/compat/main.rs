@@ -10,6 +10,7 @@ use std::process::Stdio;
 
 use support::{Ended, Env, Site, age, checkout, copy_tree, goroot, needs_root, write};
 
+mod answers;
 mod caches;
 mod cachesettings;
 mod callers;

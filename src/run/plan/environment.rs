@@ -104,19 +104,7 @@ impl Prepared<'_> {
             made.pairs.sort();
         }
         self.add_callers_own(&mut made, project);
-        // What is listed depends on it, and listing needs no compiler.
-        let is_asked = self
-            .session
-            .variable("CGO_ENABLED")
-            .is_some_and(|value| value == "1");
-        let lists_as_asked = is_asked && self.what.go().is_some_and(|go| go.only_lists);
-        if self.cgo.shows || lists_as_asked {
-            let cgo = made
-                .pairs
-                .iter_mut()
-                .find(|(name, _)| name == "CGO_ENABLED");
-            cgo.into_iter().for_each(|(_, value)| *value = "1".into());
-        }
+        self.set_cgo(&mut made);
         self.add_compiler(&mut made, own)?;
         if cage == Cage::Program {
             self.keep_tools_caches(&mut made);
@@ -133,6 +121,20 @@ impl Prepared<'_> {
             made.pairs.sort();
         }
         Ok(made)
+    }
+
+    /// Packages are listed as the caller's CGO_ENABLED asks, which needs no compiler.
+    fn set_cgo(&self, environment: &mut Environment) {
+        const NAME: &str = "CGO_ENABLED";
+        let is_asked = self
+            .session
+            .variable(NAME)
+            .is_some_and(|value| value == "1");
+        let lists_as_asked = is_asked && self.what.go().is_some_and(|go| go.only_lists);
+        if self.cgo.shows || lists_as_asked {
+            let cgo = environment.pairs.iter_mut().find(|(name, _)| name == NAME);
+            cgo.into_iter().for_each(|(_, value)| *value = "1".into());
+        }
     }
 
     /// Whether the go command is to remove nothing of GOCACHE though it is told to.
