@@ -28,6 +28,7 @@ pub(super) fn work(args: &InitArgs) -> anyhow::Result<u8> {
         gowork: None,
         writes_work: false,
         home: home.as_deref(),
+        temp: Some(&std::env::temp_dir()),
         granted: &[],
         written: &[],
     })?;

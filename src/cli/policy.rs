@@ -35,6 +35,7 @@ pub fn show(args: &PolicyShowArgs) -> anyhow::Result<String> {
             .filter(|value| !value.is_empty()),
         writes_work: false,
         home: home.as_deref(),
+        temp: Some(&std::env::temp_dir()),
         granted: &granted,
         written: &[],
     })?;

@@ -133,12 +133,16 @@ fn one(
     service: Service,
     body: &mut [u8],
 ) -> bool {
-    let path = match request.by_name {
-        true => has_token(shared, request).then(|| request.target.trim_start_matches('/')),
-        false => below_token(&request.target, &shared.token),
+    let path = match (service, request.by_name) {
+        (Service::Modules, false) => below_upstream(&request.target, shared),
+        (Service::ModulesAndTunnel, true) => {
+            has_token(shared, request).then(|| request.target.trim_start_matches('/'))
+        }
+        (Service::ModulesAndTunnel, false) => below_token(&request.target, &shared.token),
+        _ => None,
     };
     // Without the token nothing is told, not even that it is missing.
-    let (Some(path), Service::ModulesAndTunnel) = (path, service) else {
+    let Some(path) = path else {
         stranger(shared, &request.target);
         respond(out.get_mut(), 404, "Not Found");
         return false;
@@ -157,6 +161,12 @@ fn one(
 fn below_token<'a>(target: &'a str, token: &str) -> Option<&'a str> {
     let (first, path) = target.strip_prefix('/')?.split_once('/')?;
     bool::from(first.as_bytes().ct_eq(token.as_bytes())).then_some(path)
+}
+
+/// What follows the path of the only upstream.
+fn below_upstream<'a>(target: &'a str, shared: &Shared) -> Option<&'a str> {
+    let path = shared.rules.upstreams().only_path()?;
+    target.strip_prefix(path)?.strip_prefix('/')
 }
 
 /// Somebody without the token was here: not the go command.
@@ -185,6 +195,7 @@ fn connect(
 ) {
     let known = match service {
         Service::ModulesAndTunnel | Service::Tunnel => has_token(shared, request),
+        Service::Modules => false,
         Service::Programs { user } => user.is_none_or(|user| peer::is(stream, user)),
     };
     if known {

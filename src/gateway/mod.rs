@@ -64,6 +64,9 @@ pub struct Config {
 pub enum Service {
     /// Modules, the checksum database and the tunnel: the tool cage's.
     ModulesAndTunnel,
+    /// Modules and the checksum database at the address of the only upstream, and no token is asked for: a second socket
+    /// in the tool cage's own net namespace, where all have the token.
+    Modules,
     /// The tunnel alone: the program cage's, where the profile lets programs reach named hosts.
     Tunnel,
     /// The tunnel alone, and no token is asked for: programs that the `-exec` wrapper starts, on a socket

@@ -94,6 +94,8 @@ pub struct GoCommand {
     /// Programs that its flags have it execute (`-toolexec`), as written. They run with it in the program cage, where
     /// neither writes the trusted build cache.
     pub executes: Vec<OsString>,
+    /// Whether it lists packages or modules and compiles nothing.
+    pub only_lists: bool,
     /// Whether it says which installed programs are stale, for which it reads them.
     pub reads_installed: bool,
     /// Whether it names a package with its version (`go run pkg@v1.2.3`), for which go leaves
@@ -170,6 +172,12 @@ pub fn given_dir(words: &[OsString]) -> Option<OsString> {
 /// The words after the name of the command, among those after `go`.
 pub fn after_name(words: &[OsString]) -> &[OsString] {
     words.get(Head::of(words).end..).unwrap_or_default()
+}
+
+/// Whether the words after `go` are a question for the place of go.mod or go.work alone, which go answers whatever
+/// version these ask for.
+pub fn only_names_project(words: &[OsString]) -> bool {
+    matches!(words, [env, name] if env == "env" && (name == "GOMOD" || name == "GOWORK"))
 }
 
 /// Whether the words after `go` have it write the go.work that applies.
@@ -258,6 +266,9 @@ pub fn classify(call: &Call<'_>) -> Result<GoCommand, CommandError> {
         outputs: outputs::outputs(&place),
         installs_to: call.gobin.filter(|_| name == "install").map(Path::to_owned),
         inputs: outputs::inputs(&place, &executes),
+        only_lists: name == "list"
+            && executes.is_empty()
+            && !["compiled", "export"].iter().any(|f| all.is_set(f)),
         reads_installed: name == "list" && executes.is_empty() && shows_stale(&parsed),
         executes,
         changed_dir: head.chdir.is_some().then_some(cwd.clone()),
@@ -341,7 +352,13 @@ fn refuse_pointless(name: &str, parsed: &Parsed) -> Result<(), CommandError> {
             instead: instead.map_or(same, str::to_owned),
         })
     };
+    // Go refuses these itself, and changes nothing.
+    let is_fixed = |word: &OsString| {
+        let word = word.to_string_lossy();
+        table::FIXED.contains(&word.split('=').next().unwrap_or_default())
+    };
     match name {
+        "env" if parsed.is_set("w") && parsed.arguments.iter().any(is_fixed) => Ok(()),
         "env" if parsed.is_set("w") => refuse("-w", CONFIGURATION, None),
         "env" if parsed.is_set("u") => refuse("-u", CONFIGURATION, None),
         "telemetry" if !parsed.arguments.is_empty() => {

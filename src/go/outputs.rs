@@ -139,7 +139,12 @@ fn test(place: &Place<'_>, sink: &mut Sink<'_>) {
     };
     let folder = given("outputdir").filter(|v| !v.is_empty());
     let base = folder.map_or_else(|| place.cwd.to_owned(), |f| clean(&place.cwd.join(f)));
-    if let Some(folder) = folder {
+    // The go command itself writes a coverage profile, and needs no more than the file.
+    let is_one_file = place.parsed.program.is_empty()
+        && PROFILES
+            .iter()
+            .all(|(name, _)| given(name).is_some() == (*name == "coverprofile"));
+    if let Some(folder) = folder.filter(|_| !is_one_file) {
         sink.add(place.cwd, folder, Kind::Folder, "-outputdir");
     }
     for (name, flag) in PROFILES {

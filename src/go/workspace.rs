@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 pub use self::find::too_wide;
-use self::find::{find_up, find_work, real, repository};
+use self::find::{find_up, find_work, has_work, real, repository};
 use super::modfile::{ModFile, ModFileError, Word};
 use super::{LARGEST, read_plain, shown};
 use crate::files::look;
@@ -185,6 +185,8 @@ pub struct Start<'a> {
     pub writes_work: bool,
     /// The caller's home.
     pub home: Option<&'a Path>,
+    /// The caller's folder for temporary files. Go ignores a go.mod that lies right in it.
+    pub temp: Option<&'a Path>,
     /// Folders that the user granted (`--ro`, `--rw`), as real paths.
     pub granted: &'a [PathBuf],
     /// Those of them that may be written.
@@ -193,13 +195,22 @@ pub struct Start<'a> {
 
 /// The project around `start.cwd`.
 pub fn discover(start: &Start<'_>) -> Result<Workspace, WorkspaceError> {
-    let home = start.home.and_then(|h| look::canonicalize(h).ok());
-    look::with_rights_of(start.cwd, || around(start, home.as_deref()))
+    let real = |path: Option<&Path>| path.and_then(|path| look::canonicalize(path).ok());
+    let (home, temp) = (real(start.home), real(start.temp));
+    look::with_rights_of(start.cwd, || {
+        around(start, home.as_deref(), temp.as_deref())
+    })
 }
 
-fn around(start: &Start<'_>, home: Option<&Path>) -> Result<Workspace, WorkspaceError> {
+fn around(
+    start: &Start<'_>,
+    home: Option<&Path>,
+    temp: Option<&Path>,
+) -> Result<Workspace, WorkspaceError> {
     let cwd = start.cwd;
-    let module_root = find_up(cwd, "go.mod");
+    let found = find_up(cwd, "go.mod");
+    let is_ignored = found.is_some() && found.as_deref() == temp && !has_work(start);
+    let module_root = found.filter(|_| !is_ignored);
     let near = module_root.as_deref().unwrap_or(cwd);
     let repository = repository(near, home);
     let work = find_work(start, near, repository.as_deref(), home)?;
@@ -215,7 +226,8 @@ fn around(start: &Start<'_>, home: Option<&Path>) -> Result<Workspace, Workspace
     }
     let mut workspace = Workspace {
         vendor: look::exists(root.join("vendor/modules.txt")),
-        none: wide.is_some() && module_root.is_none(),
+        none: module_root.is_none()
+            && (wide.is_some() || is_ignored && Some(root.as_path()) == temp),
         go_mod: module_root.as_ref().map(|m| m.join("go.mod")),
         root,
         module_root,

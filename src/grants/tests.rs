@@ -70,6 +70,7 @@ fn plan(base: &Path, namespaces: bool) -> Plan {
         },
         cage: Cage::Tool,
         way: None,
+        callers_proxy: None,
         wraps: Some(Wraps::Tests),
         dynamic: false,
         outputs: Vec::new(),

@@ -160,6 +160,8 @@ pub(super) struct Watch {
     token: String,
     found: Found,
     service: Service,
+    /// The port at which it stands in for the caller's own proxy.
+    callers_proxy: Option<u16>,
     entrances: Vec<Entrance>,
     relay: Option<Relay>,
     /// The host's side of published ports, until the relay starts.
@@ -179,7 +181,11 @@ impl Watch {
     /// Nothing can be listened on.
     pub(super) fn open(plan: &Plan, gate: Gate) -> io::Result<Watch> {
         match plan.isolation {
-            Isolation::Namespaces(_) => Watch::inside(gate, plan.way, None),
+            Isolation::Namespaces(_) => {
+                let mut watch = Watch::inside(gate, plan.way, None)?;
+                watch.callers_proxy = plan.callers_proxy;
+                Ok(watch)
+            }
             Isolation::Shared => {
                 let tunnel = plan.programs_reach_hosts();
                 Watch::on_host(gate, plan.way, plan.identity.uid, tunnel)
@@ -218,6 +224,7 @@ impl Watch {
                 Some(Way::Modules) => Service::ModulesAndTunnel,
                 Some(Way::Hosts) | None => Service::Tunnel,
             },
+            callers_proxy: None,
             entrances: Vec::new(),
             relay,
             published,
@@ -281,9 +288,14 @@ impl Watch {
     pub(super) fn take(&mut self, socket: OwnedFd) {
         let port = rustix::net::getsockname(&socket).ok();
         let port = port.and_then(|address| SocketAddr::try_from(address).ok());
-        let is_gateways = port.is_some_and(|address| address.port() == way::PORT);
-        if is_gateways && self.gateway.is_some() {
-            let kind = Kind::Gateway(self.service);
+        let port = port.map(|address| address.port());
+        let service = match port {
+            Some(way::PORT) => Some(self.service),
+            Some(_) if port == self.callers_proxy => Some(Service::Modules),
+            _ => None,
+        };
+        if let Some(service) = service.filter(|_| self.gateway.is_some()) {
+            let kind = Kind::Gateway(service);
             self.entrances.push(Entrance { socket, kind });
         } else {
             // Init's own. What cannot be told apart is not served.

@@ -119,8 +119,9 @@ fn open_gate(start: &Start<'_>) -> Result<(), enforce::Error> {
     }
     let hand_out = |socket: OwnedFd| Ok(message::send_listening(&start.socket, socket.as_fd())?);
     if start.plan.way.is_some() {
-        gate::listen(way::PORT)
-            .and_then(hand_out)
+        let mut ports = std::iter::once(way::PORT).chain(start.plan.callers_proxy);
+        ports
+            .try_for_each(|port| gate::listen(port).and_then(hand_out))
             .during(Layer::Namespaces, || {
                 "make the module gateway's listening socket".into()
             })?;

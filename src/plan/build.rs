@@ -36,8 +36,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
     } = *inputs;
     let namespaces = host.namespaces.is_ok();
     let own = OwnFiles::new(namespaces, project, &policy.files);
-    let compiles = run.compiler == Some(Part::Compiles);
-    let dynamic = run.dynamic || compiles || run.cage == Cage::Program;
+    let dynamic = run.dynamic || run.compiler == Some(Part::Compiles) || run.cage == Cage::Program;
     let system = if dynamic || run.wraps.is_some() {
         System::Dynamic
     } else {
@@ -74,6 +73,7 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Plan, Error> {
         command: run.command.clone(),
         cage: run.cage,
         way: run.way,
+        callers_proxy: run.callers_proxy,
         ports: run.ports.clone(),
         serves: run.wraps == Some(Wraps::Run) || run.cage == Cage::Program,
         identity: identity.clone(),

@@ -249,6 +249,8 @@ pub struct Run {
     pub cage: Cage,
     /// What the command reaches through the gateway.
     pub way: Option<Way>,
+    /// The port of the caller's own proxy, where the gateway listens in its stead.
+    pub callers_proxy: Option<u16>,
     /// Whether programs are started through the `-exec` wrapper.
     pub wraps: Option<Wraps>,
     /// Whether dynamic programs run in the cage (git for stamping).

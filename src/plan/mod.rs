@@ -59,9 +59,7 @@ pub struct Filter {
     pub options: crate::policy::syscalls::Options,
 }
 
-/// Everything that one run needs.
-///
-/// Serialised it is what init needs of it: an init that was cloned ahead gets it that way.
+/// Everything that one run needs. An init that was cloned ahead gets what it needs of it serialised.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Plan {
     /// What is executed.
@@ -70,6 +68,8 @@ pub struct Plan {
     pub cage: Cage,
     /// What it reaches through the gateway, where it reaches anything.
     pub way: Option<Way>,
+    /// The port of the caller's own proxy, where the gateway listens in its stead.
+    pub callers_proxy: Option<u16>,
     /// What programs reach beside it, and what they serve.
     pub ports: Ports,
     /// Whether a program may be a server that a person wants to reach: no test is.

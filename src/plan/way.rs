@@ -76,6 +76,22 @@ pub fn modules(own_network: bool) -> String {
     }
 }
 
+/// The port on the loopback at which the caller's own proxy is, if that is the only upstream. In a net namespace of the
+/// run's own the gateway listens there too, and GOPROXY is the caller's: go's messages then name what the caller knows.
+pub fn callers_port(upstreams: &str) -> Option<u16> {
+    let rest = upstreams.strip_prefix("http://")?;
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._".contains(&byte);
+    let port = host
+        .strip_prefix("127.0.0.1:")
+        .or_else(|| host.strip_prefix("localhost:"))?;
+    let port: u16 = port.parse().ok().filter(|port| *port >= FIRST_FREE)?;
+    (path.bytes().all(is_plain) && !is_own_port(port)).then_some(port)
+}
+
+/// Below are ports that not every user may listen on.
+const FIRST_FREE: u16 = 1024;
+
 /// The value of `HTTPS_PROXY` and `HTTP_PROXY`.
 pub fn hosts() -> String {
     format!("http://gosandbox:{TOKEN}@{ADDRESS}")
@@ -104,6 +120,32 @@ pub fn fill(name: &OsStr, value: &OsStr, address: &str, token: &str) -> OsString
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_proxy_on_the_loopback_keeps_its_address() {
+        for (upstreams, port) in [
+            ("http://127.0.0.1:3000", Some(3000)),
+            ("http://localhost:3000/go-proxy/v1.0_x/", Some(3000)),
+            ("http://127.0.0.1:65535/", Some(65535)),
+            ("https://127.0.0.1:3000", None),
+            ("http://127.0.0.1", None),
+            ("http://127.0.0.1:80", None),
+            ("http://127.0.0.1:9419", None),
+            ("http://127.0.0.1:9420", None),
+            ("http://127.0.0.1:65536", None),
+            ("http://127.0.0.2:3000", None),
+            ("http://127.0.0.1:3000@evil.example:80", None),
+            ("http://u@127.0.0.1:3000", None),
+            ("http://127.0.0.1:3000,off", None),
+            ("http://127.0.0.1:3000/a,off", None),
+            ("http://127.0.0.1:3000/a|http://127.0.0.1:3001", None),
+            ("http://127.0.0.1:3000/%2e%2e", None),
+            ("http://127.0.0.1:3000/{token}", None),
+            ("off", None),
+        ] {
+            assert_eq!(callers_port(upstreams), port, "{upstreams}");
+        }
+    }
 
     #[test]
     fn only_the_gateways_own_variables_are_filled_in() {

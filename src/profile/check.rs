@@ -309,8 +309,16 @@ pub(super) fn show_pin(pin: &Pin) -> String {
 }
 
 /// The value of GOPROXY, less what would leave the trusted upstreams.
+///
+/// As the go command does, `proxy.example` is taken for `https://proxy.example`.
 pub(super) fn upstreams(text: &str) -> Result<String, Problem> {
-    for (one, _) in proxy_list(text) {
+    let mut whole = String::with_capacity(text.len());
+    for (one, falls_back) in proxy_list(text) {
+        let is_host = one.contains(['.', ':', '/']) && !one.contains(":/") && !one.starts_with('/');
+        let one = match is_host {
+            true => format!("https://{one}"),
+            false => one.to_owned(),
+        };
         match one.split_once("://") {
             _ if one == "off" => {}
             _ if one == "direct" => {
@@ -334,12 +342,16 @@ pub(super) fn upstreams(text: &str) -> Result<String, Problem> {
                     && !one.contains(|c: char| c.is_whitespace() || c.is_control()) => {}
             _ => {
                 return problem(format!(
-                    "`{one}` is not an upstream: write https://…, http://…, file://… or off, with `,` or `|` between"
+                    "invalid proxy URL `{one}`: write https://…, http://…, file://… or off, with `,` or `|` between"
                 ));
             }
         }
+        whole.push_str(&one);
+        whole.push(if falls_back { '|' } else { ',' });
     }
-    Ok(text.to_owned())
+    // The last one has nothing after it.
+    whole.pop();
+    Ok(whole)
 }
 
 /// The value of GOSUMDB.

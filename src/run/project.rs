@@ -41,11 +41,14 @@ pub(super) fn resolve(
     let written: Vec<PathBuf> = overrides.write.iter().map(real).collect();
     let read: Vec<PathBuf> = overrides.read.iter().map(real).collect();
     let granted = [read, written.clone()].concat();
+    let temp = session.variable("TMPDIR").filter(|value| !value.is_empty());
+    let temp = temp.map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
     let workspace = workspace::discover(&workspace::Start {
         cwd: &go_folder(session, command)?,
         gowork: session.variable("GOWORK").map(OsString::as_os_str),
         writes_work: is_go(command) && command::writes_work(&command.arguments),
         home: session.home.as_deref(),
+        temp: Some(&temp),
         granted: &granted,
         written: &written,
     })?;
@@ -112,7 +115,11 @@ fn go_folder(session: &Session<'_>, command: &Command) -> anyhow::Result<PathBuf
     }
     let changed = command::changed_dir(&command.arguments, &session.folder);
     let folder = changed.unwrap_or_else(|| session.folder.clone());
-    look::canonicalize_folder(&folder).map_err(|error| {
+    look::canonicalize_folder(&folder).or_else(|error| {
+        // Go says so itself, from where it is.
+        if error.kind() == std::io::ErrorKind::NotFound {
+            return Ok(session.folder.clone());
+        }
         let given = command::given_dir(&command.arguments).unwrap_or_default();
         let text = format!(
             "cannot enter {}, which -C names: chdir {}: {}",
@@ -120,6 +127,6 @@ fn go_folder(session: &Session<'_>, command: &Command) -> anyhow::Result<PathBuf
             text::visible(&given.to_string_lossy()),
             in_gos_words(&error)
         );
-        Refused::new(Code::FolderUnusable, text).into()
+        Err(Refused::new(Code::FolderUnusable, text).into())
     })
 }

@@ -8,6 +8,7 @@ use super::caches::{self, Missing};
 use super::identity::Who;
 use super::{Command, Project, Session, fetch, loose, verify};
 use crate::files::look;
+use crate::go::command as go_command;
 use crate::go::select::{self, SelectError, Wish};
 use crate::go::toolchain::{self, Toolchain, ToolchainError};
 use crate::go::trust::Trust;
@@ -141,7 +142,11 @@ impl<'a> Search<'a> {
         fetches: bool,
     ) -> anyhow::Result<Search<'a>> {
         let found = loose::settle(project, discover(project, command)?, fetches)?;
-        let wish = wish(project.session, &found)?;
+        // As the go command: it names these files with any Go.
+        let wish = match go_command::only_names_project(&command.arguments) {
+            true => Wish::Local,
+            false => wish(project.session, &found)?,
+        };
         Ok(Search {
             project,
             found,

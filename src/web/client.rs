@@ -21,7 +21,8 @@ use super::words::words;
 use super::{Limits, address};
 use crate::text::clean;
 
-const REDIRECTS: usize = 5;
+/// So many requests one redirect after another may take, as with the go command.
+const REQUESTS: usize = 10;
 /// How long is waited before each new attempt.
 const BACK_OFF: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(1000)];
 /// The longest wait that an upstream's `Retry-After` is granted.
@@ -46,6 +47,9 @@ pub(super) enum Failed {
     /// A redirect that is not followed.
     #[error("it redirects to {0}")]
     Redirect(String),
+    /// Redirects without an end.
+    #[error("stopped after {REQUESTS} redirects")]
+    Redirects,
     /// The network, TLS or HTTP.
     #[error("{0}")]
     Request(String),
@@ -111,7 +115,7 @@ impl Client {
         let uri = address.parse::<Uri>();
         let mut uri = uri.map_err(|_| Failed::Request("its address cannot be read".to_owned()))?;
         let first = Origin::of(&uri);
-        for _ in 0..=REDIRECTS {
+        for _ in 0..REQUESTS {
             let origin = self.check(&uri)?;
             let mut request = self.agent.get(uri.clone());
             // To the host that they are for, and to no other that this one sends to.
@@ -132,7 +136,7 @@ impl Client {
             };
             uri = next.ok_or_else(|| Failed::Redirect("nowhere".to_owned()))?;
         }
-        Err(Failed::Redirect("too many places, one after another".to_owned()).into())
+        Err(Failed::Redirects.into())
     }
 
     /// Whether an address may be asked at all, before its name is resolved.

@@ -115,7 +115,7 @@ fn web(client: &Client, address: &str, path: &str) -> Result<Answer, Failure> {
     let response = client.get(&format!("{address}/{path}")).map_err(|failed| {
         let reason = format!("gosandbox cannot fetch from {address}: {failed}");
         let status = match failed {
-            Failed::Refused(_) | Failed::Redirect(_) => 403,
+            Failed::Refused(_) | Failed::Redirect(_) | Failed::Redirects => 403,
             Failed::Request(_) => 502,
         };
         Failure::own(status, reason, Some(address.to_owned()))

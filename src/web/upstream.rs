@@ -109,6 +109,19 @@ impl Upstreams {
         Upstreams(folders.cloned().collect())
     }
 
+    /// The path of the only upstream that is one of the web's, without a sign at its end.
+    pub(crate) fn only_path(&self) -> Option<&str> {
+        let mut addresses = self.0.iter().filter_map(|(upstream, _)| match upstream {
+            Upstream::Web(address) => Some(address),
+            _ => None,
+        });
+        let (address, None) = (addresses.next()?, addresses.next()) else {
+            return None;
+        };
+        let (_, rest) = address.split_once("://")?;
+        Some(rest.find('/').map_or("", |start| &rest[start..]))
+    }
+
     /// The origins of the web's upstreams.
     pub(crate) fn origins(&self) -> impl Iterator<Item = Origin> + '_ {
         self.0.iter().filter_map(|(upstream, _)| match upstream {

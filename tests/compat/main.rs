@@ -10,11 +10,13 @@ use std::process::Stdio;
 
 use support::{Ended, Env, Site, age, checkout, copy_tree, goroot, needs_root, write};
 
+mod answers;
 mod caches;
 mod cachesettings;
 mod callers;
 mod executed;
 mod flags;
+mod missing;
 mod modcache;
 mod named;
 mod outputs;

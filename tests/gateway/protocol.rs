@@ -3,9 +3,12 @@
 use std::io::{Read, Write};
 use std::sync::{Arc, Barrier};
 
+use gosandbox::gateway::{Caller, Service};
+use gosandbox::policy::{Modules, Network};
+
 use crate::inside::{Inside, TOKEN, modules, of};
 use crate::modules::Tree;
-use crate::proxy::{Answer, Proxy};
+use crate::proxy::{Answer, Asked, Proxy};
 
 fn inside() -> (Inside, Proxy) {
     let mut tree = Tree::default();
@@ -39,6 +42,50 @@ fn only_who_knows_the_token_is_answered_and_nobody_is_told_why() {
     assert_eq!(denied.len(), 5);
     assert!(denied.iter().all(|line| line["code"] == "token-unknown"));
     assert!(inside.get(LIST).1.is_ok());
+}
+
+#[test]
+fn in_the_stead_of_the_callers_proxy_its_own_paths_are_answered_and_nothing_else() {
+    let mut tree = Tree::default();
+    tree.hello("example.com/a", "v1.0.0");
+    let proxy = Proxy::https(move |asked| {
+        let path = asked.path.strip_prefix("/base").unwrap_or(&asked.path);
+        tree.answer(&Asked {
+            path: path.to_owned(),
+            headers: Vec::new(),
+        })
+    });
+    let below = Modules {
+        upstreams: format!("{}/base/", proxy.address),
+        ..of(&proxy)
+    };
+    let inside = Inside::with(
+        below,
+        Network::default(),
+        Caller::default(),
+        Service::Modules,
+    );
+    let ask = |line: &str| inside.raw(format!("{line} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes());
+    let good = ask(&format!("GET /base/{LIST}"));
+    assert!(good.starts_with("HTTP/1.1 200 OK\r\n"), "{good}");
+    let asked = proxy.asked().len();
+    for (line, status) in [
+        (format!("GET /{LIST}"), 404),
+        (format!("GET /base{LIST}"), 404),
+        (format!("GET /bas/{LIST}"), 404),
+        (format!("GET /base/../{LIST}"), 400),
+        (format!("GET /{TOKEN}/{LIST}"), 404),
+        (format!("GET http://modules.gosandbox/{LIST}"), 404),
+        (format!("GET http://modules.gosandbox/base/{LIST}"), 404),
+        ("CONNECT example.com:443".to_owned(), 407),
+    ] {
+        let answer = ask(&line);
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{line}: {answer}"
+        );
+    }
+    assert_eq!(proxy.asked().len(), asked);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod support;
 
 mod apart;
+mod callers;
 mod commands;
 #[allow(dead_code)]
 #[path = "../gateway/database.rs"]

@@ -52,6 +52,7 @@ fn plan(script: &str) -> Plan {
         },
         cage: Cage::Program,
         way: None,
+        callers_proxy: None,
         ports: Default::default(),
         serves: false,
         identity: Identity {

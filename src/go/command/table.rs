@@ -25,6 +25,22 @@ pub const OWN_TOOLS: &[&str] = &[
     "vet",
 ];
 
+/// Variables that no `go env -w` sets.
+pub(super) const FIXED: [&str; 12] = [
+    "GODEBUG",
+    "GOENV",
+    "GOEXE",
+    "GOGCCFLAGS",
+    "GOHOSTARCH",
+    "GOHOSTOS",
+    "GOMOD",
+    "GOTELEMETRY",
+    "GOTELEMETRYDIR",
+    "GOTOOLDIR",
+    "GOVERSION",
+    "GOWORK",
+];
+
 /// What the go command calls its commands (`go help`), without `help`.
 pub const COMMANDS: [&str; 19] = [
     "bug",

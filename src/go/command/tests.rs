@@ -105,7 +105,15 @@ fn named_outputs_are_resolved() {
         ),
         (
             "test -coverprofile=c.out -outputdir /tmp/o .",
-            vec![folder("/tmp/o"), file("/tmp/o/c.out")],
+            vec![file("/tmp/o/c.out")],
+        ),
+        (
+            "test -coverprofile=c.out -trace t -outputdir /tmp/o .",
+            vec![folder("/tmp/o"), file("/tmp/o/c.out"), file("/tmp/o/t")],
+        ),
+        (
+            "test -coverprofile=c.out -outputdir /tmp/o . -args -test.trace=t",
+            vec![folder("/tmp/o"), file("/tmp/o/c.out"), file("/tmp/o/t")],
         ),
         (
             "test -cpuprofile c -memprofile=/tmp/m -trace t .",
@@ -220,5 +228,86 @@ fn what_goflags_say_of_stamping_is_what_go_reads() {
         ("'-buildvcs=true", None),
     ] {
         assert_eq!(buildvcs_in_goflags(text), says, "{text}");
+    }
+}
+
+#[test]
+fn what_go_refuses_itself_is_left_to_it() {
+    for line in [
+        "env -w GOWORK=off",
+        "env -w GOFLAGS=-x GOMOD=x",
+        "env -w GOVERSION",
+    ] {
+        assert!(call(line).is_ok(), "{line}");
+    }
+    for line in [
+        "env -w GOFLAGS=-x",
+        "env -w",
+        "env -u GOWORK",
+        "env -w GOWORKX=1",
+    ] {
+        assert!(
+            matches!(call(line), Err(CommandError::Pointless { .. })),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn a_list_that_compiles_is_no_mere_list() {
+    for (line, expected) in [
+        ("list ./...", true),
+        ("list -deps -test -json ./...", true),
+        ("list -m all", true),
+        ("list -export=false .", true),
+        ("list -export .", false),
+        ("list -compiled .", false),
+        ("list -toolexec=x .", false),
+        ("build .", false),
+        ("vet .", false),
+    ] {
+        let allowed = ["-toolexec".to_owned()];
+        let words = words(line);
+        let command = classify(&Call {
+            words: &words,
+            cwd: Path::new("/p"),
+            root: Some(Path::new("/p")),
+            allow_flags: &allowed,
+            race: false,
+            pins_mod: false,
+            gobin: None,
+            gocoverdir: None,
+            goflags: None,
+            toolchain: None,
+        });
+        assert_eq!(command.expect(line).only_lists, expected, "{line}");
+    }
+    let words = words("list .");
+    let exports = Call {
+        words: &words,
+        cwd: Path::new("/p"),
+        root: None,
+        allow_flags: &[],
+        race: false,
+        pins_mod: false,
+        gobin: None,
+        gocoverdir: None,
+        goflags: Some(OsStr::new("-export")),
+        toolchain: None,
+    };
+    assert!(!classify(&exports).expect("GOFLAGS").only_lists);
+}
+
+#[test]
+fn only_the_place_of_a_file_is_asked_of_any_go() {
+    for (line, expected) in [
+        ("env GOMOD", true),
+        ("env GOWORK", true),
+        ("env GOVERSION", false),
+        ("env GOMOD GOWORK", false),
+        ("env -json GOMOD", false),
+        ("env", false),
+    ] {
+        assert_eq!(only_names_project(&words(line)), expected, "{line}");
     }
 }

@@ -15,6 +15,14 @@ pub(super) struct Work {
     pub is_own: bool,
 }
 
+/// Whether go looks for a go.work and finds one, whosever it is.
+pub(super) fn has_work(start: &Start<'_>) -> bool {
+    match start.gowork.filter(|v| !v.is_empty() && *v != "auto") {
+        Some(value) => value != "off",
+        None => find_up(start.cwd, "go.work").is_some(),
+    }
+}
+
 /// The go.work that applies, if any.
 pub(super) fn find_work(
     start: &Start<'_>,

@@ -42,16 +42,38 @@ impl Scene {
         granted: &[PathBuf],
         writes_work: bool,
     ) -> Result<Workspace, WorkspaceError> {
-        let home = self.at("");
+        let (home, temp) = (self.at(""), self.at("temp"));
         discover(&Start {
             cwd: &self.at(cwd),
             gowork: gowork.map(OsStr::new),
             writes_work,
             home: Some(&home),
+            temp: Some(&temp),
             granted,
             written: granted,
         })
     }
+}
+
+#[test]
+fn a_module_right_in_the_temporary_folder_is_ignored_as_by_go() {
+    let scene = Scene::new(&[
+        ("temp/go.mod", "module m\nreplace x => /etc\n"),
+        ("temp/a/x.go", ""),
+        ("temp/m/go.mod", "module m\n"),
+        ("temp/w/go.work", "use (\n./..\n)\n"),
+    ]);
+    let found = scene.discover("temp/a", None, &[]).expect("found");
+    assert!(found.go_mod.is_none() && !found.none);
+    assert_eq!(found.root, scene.at("temp/a"));
+    // It is not shown either, or go would use it inside, where TMPDIR is another.
+    let found = scene.discover("temp", None, &[]).expect("found");
+    assert!(found.go_mod.is_none() && found.none);
+    let found = scene.discover("temp/m", None, &[]).expect("found");
+    assert_eq!(found.go_mod, Some(scene.at("temp/m/go.mod")));
+    // In a workspace go uses it.
+    let refused = scene.discover("temp/w", None, &[]);
+    assert!(refused.is_err() || refused.is_ok_and(|found| found.go_mod.is_some()));
 }
 
 #[test]

@@ -72,7 +72,11 @@ fn hosts_and_variables_are_checked() {
 
 #[test]
 fn upstreams_cannot_be_direct_or_hold_credentials() {
-    assert!(upstreams("https://a.example/x|https://proxy.golang.org,off").is_ok());
+    let list = "https://a.example/x|https://proxy.golang.org,off";
+    assert_eq!(upstreams(list).ok().as_deref(), Some(list));
+    let elided = upstreams("a.example/x|proxy.golang.org,localhost:3000,off");
+    let written = "https://a.example/x|https://proxy.golang.org,https://localhost:3000,off";
+    assert_eq!(elided.ok().as_deref(), Some(written));
     for bad in [
         "",
         "direct",
@@ -80,7 +84,10 @@ fn upstreams_cannot_be_direct_or_hold_credentials() {
         "ftp://a",
         "https://u:p@a/",
         "https://",
+        "u:p@a.example",
+        "/srv/proxy",
         "a",
+        "a.example,",
     ] {
         assert!(upstreams(bad).is_err(), "{bad}");
     }

@@ -43,6 +43,13 @@ impl Prepared<'_> {
         })
     }
 
+    /// The port on the loopback at which go finds the gateway in the stead of the caller's own proxy.
+    pub(super) fn callers_proxy(&self, own: &OwnFiles, way: Option<Way>) -> Option<u16> {
+        let asks = way == Some(Way::Modules) && own.wrapper.is_some() && self.direct.is_none();
+        let upstreams = &self.policy.modules.upstreams;
+        asks.then(|| plan::way::callers_port(upstreams)).flatten()
+    }
+
     /// The environment of the command in its own cage.
     pub(super) fn environment(
         &self,
@@ -54,7 +61,9 @@ impl Prepared<'_> {
     ) -> anyhow::Result<Environment> {
         let own_network = own.wrapper.is_some();
         let by_gateway = way == Some(Way::Modules) && way::has_upstreams(self.policy);
+        let callers = self.callers_proxy(own, way);
         let proxy = match by_gateway {
+            true if callers.is_some() => self.policy.modules.upstreams.clone(),
             true => plan::way::modules(own_network),
             false => way::folders(project),
         };
@@ -95,13 +104,7 @@ impl Prepared<'_> {
             made.pairs.sort();
         }
         self.add_callers_own(&mut made, project);
-        if self.cgo.shows {
-            let cgo = made
-                .pairs
-                .iter_mut()
-                .find(|(name, _)| name == "CGO_ENABLED");
-            cgo.into_iter().for_each(|(_, value)| *value = "1".into());
-        }
+        self.set_cgo(&mut made);
         self.add_compiler(&mut made, own)?;
         if cage == Cage::Program {
             self.keep_tools_caches(&mut made);
@@ -118,6 +121,20 @@ impl Prepared<'_> {
             made.pairs.sort();
         }
         Ok(made)
+    }
+
+    /// Packages are listed as the caller's CGO_ENABLED asks, which needs no compiler.
+    fn set_cgo(&self, environment: &mut Environment) {
+        const NAME: &str = "CGO_ENABLED";
+        let is_asked = self
+            .session
+            .variable(NAME)
+            .is_some_and(|value| value == "1");
+        let lists_as_asked = is_asked && self.what.go().is_some_and(|go| go.only_lists);
+        if self.cgo.shows || lists_as_asked {
+            let cgo = environment.pairs.iter_mut().find(|(name, _)| name == NAME);
+            cgo.into_iter().for_each(|(_, value)| *value = "1".into());
+        }
     }
 
     /// Whether the go command is to remove nothing of GOCACHE though it is told to.

@@ -271,6 +271,7 @@ impl<'a> Prepared<'a> {
             },
             cage,
             way,
+            callers_proxy: self.callers_proxy(own, way),
             wraps,
             dynamic: is_stamped || self.direct.is_some() || self.toolchain.is_dynamic,
             outputs: self.outputs.paths(),
@@ -324,12 +325,14 @@ impl<'a> Prepared<'a> {
     /// The folder in which the command starts: go in the one that its own `-C` names, for there may be no other
     /// inside.
     fn folder(&self) -> PathBuf {
-        let changed = match &self.what {
-            What::Go(go) => go.changed_dir.as_ref(),
-            _ => None,
-        };
-        let real = changed.and_then(|folder| look::canonicalize(folder).ok());
-        real.unwrap_or_else(|| self.session.folder.clone())
+        let changed = self.changed_folder();
+        changed.unwrap_or_else(|| self.session.folder.clone())
+    }
+
+    /// The folder that go's own `-C` names, where it is there: else go says that it is not.
+    fn changed_folder(&self) -> Option<PathBuf> {
+        let named = self.what.go()?.changed_dir.as_ref()?;
+        look::canonicalize(named).ok()
     }
 
     /// The words of the command, with a place for `-exec`.
@@ -338,8 +341,8 @@ impl<'a> Prepared<'a> {
         let cleans = self.what.go().and_then(|go| go.cleans_modules.as_ref());
         let words = cleans.map_or(&self.arguments.arguments, |cleans| &cleans.words);
         argv.extend(words.iter().cloned());
-        if matches!(&self.what, What::Go(go) if go.changed_dir.is_some()) {
-            command::set_changed_dir(&mut argv[1..], &self.folder());
+        if let Some(folder) = self.changed_folder() {
+            command::set_changed_dir(&mut argv[1..], &folder);
         }
         if let What::Go(go) = &self.what
             && wraps(Some(go)).is_some()
