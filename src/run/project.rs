@@ -115,8 +115,12 @@ fn go_folder(session: &Session<'_>, command: &Command) -> anyhow::Result<PathBuf
     }
     let changed = command::changed_dir(&command.arguments, &session.folder);
     let folder = changed.unwrap_or_else(|| session.folder.clone());
+    // That there is no such folder go says itself, from where it is.
+    let is_no_folder = look::exists(&folder) && !look::is_dir(&folder);
+    if is_no_folder {
+        return Ok(session.folder.clone());
+    }
     look::canonicalize_folder(&folder).or_else(|error| {
-        // Go says so itself, from where it is.
         if error.kind() == std::io::ErrorKind::NotFound {
             return Ok(session.folder.clone());
         }

@@ -45,6 +45,7 @@ fn what_cannot_be_set_and_a_missing_folder_are_named_by_go() {
             &["go", "env", "-w", "GODEBUG=x=1"],
             &["go", "list", "-C", "none", "."],
             &["go", "-C", "none", "build", "."],
+            &["go", "-C", "go.mod", "build", "."],
             &["go", "build", "-C=none/deeper", "."],
         ] {
             let said = alike(&site, &[], words);

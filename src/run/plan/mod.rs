@@ -332,7 +332,8 @@ impl<'a> Prepared<'a> {
     /// The folder that go's own `-C` names, where it is there: else go says that it is not.
     fn changed_folder(&self) -> Option<PathBuf> {
         let named = self.what.go()?.changed_dir.as_ref()?;
-        look::canonicalize(named).ok()
+        let real = look::canonicalize(named).ok()?;
+        look::is_dir(&real).then_some(real)
     }
 
     /// The words of the command, with a place for `-exec`.
