@@ -26,6 +26,24 @@ pub fn visible_lines(text: &str) -> String {
         .collect()
 }
 
+/// JSON that can be shown and still be read: what [`visible`] writes out is escaped as JSON has it.
+pub fn visible_json(value: &serde_json::Value) -> String {
+    escape_json(&format!("{value:#}\n"))
+}
+
+/// The same of JSON that is a text already.
+pub fn escape_json(plain: &str) -> String {
+    let mut shown = String::with_capacity(plain.len());
+    for c in plain.chars() {
+        match is_hidden(c) && c != '\n' {
+            // All of them lie in the plane that four digits reach.
+            true => shown.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => shown.push(c),
+        }
+    }
+    shown
+}
+
 fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
@@ -68,6 +86,22 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_that_is_shown_is_json_of_the_same_value() {
+        let value = serde_json::json!({ "a\u{202e}": ["\u{7f}\u{85}\u{200b}\n\u{1b}[0m", "é"] });
+        let shown = visible_json(&value);
+        assert!(
+            !shown
+                .trim_end_matches('\n')
+                .contains(|c| is_hidden(c) && c != '\n'),
+            "{shown:?}"
+        );
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&shown).ok(),
+            Some(value)
+        );
+    }
 
     #[test]
     fn what_steers_or_hides_is_written_out() {

@@ -52,7 +52,7 @@ pub(super) fn examine(machine: &Machine, settings: &[Setting], report: &Report) 
     }
     if let Some(goroot) = &machine.goroot {
         way(goroot, "GOROOT");
-        tree(machine, report, goroot);
+        tree(machine, report, goroot, &named);
     }
 }
 
@@ -178,15 +178,17 @@ fn wrong(machine: &Machine, found: &Metadata) -> Option<(FindingCode, String)> {
     None
 }
 
-/// Each entry of GOROOT.
-fn tree(machine: &Machine, report: &Report, goroot: &Path) {
+/// Each entry of GOROOT but those that were named on the way to something.
+fn tree(machine: &Machine, report: &Report, goroot: &Path, named: &BTreeSet<PathBuf>) {
     let mut folders = vec![goroot.to_owned()];
     let (mut seen, mut more) = (0, 0);
-    let mut named = Vec::new();
+    let mut all = Vec::new();
     while let Some(folder) = folders.pop() {
-        let Ok(entries) = look::read_dir(machine.at(&folder)) else {
+        let Ok(mut entries) = look::read_dir(machine.at(&folder)) else {
             continue;
         };
+        // The same ones are named each time.
+        entries.sort_by_key(look::Entry::file_name);
         for entry in entries {
             seen += 1;
             if seen > MOST_ENTRIES {
@@ -200,9 +202,10 @@ fn tree(machine: &Machine, report: &Report, goroot: &Path) {
             let Ok(found) = look::symlink_metadata(machine.at(&path)) else {
                 continue;
             };
-            if let Some((code, message)) = wrong(machine, &found) {
-                match named.len() < MOST_NAMED {
-                    true => named.push(Found::at(code, &path, None, message)),
+            if let Some((code, message)) = wrong(machine, &found).filter(|_| !named.contains(&path))
+            {
+                match all.len() < MOST_NAMED {
+                    true => all.push(Found::at(code, &path, None, message)),
                     false => more += 1,
                 }
             }
@@ -211,13 +214,13 @@ fn tree(machine: &Machine, report: &Report, goroot: &Path) {
             }
         }
     }
-    if let Some(last) = named.last_mut().filter(|_| more > 0) {
+    if let Some(last) = all.last_mut().filter(|_| more > 0) {
         last.message.push_str(&format!(
             "; {more} more below {} are like these",
             goroot.display()
         ));
     }
-    for found in named {
+    for found in all {
         report.add(found);
     }
 }

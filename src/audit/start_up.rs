@@ -153,7 +153,7 @@ fn go_files(machine: &Machine) -> Vec<PathBuf> {
     let named = machine.variable("GOENV").map(PathBuf::from);
     let own = match named {
         Some(named) if named == Path::new("off") => None,
-        Some(named) => Some(named),
+        Some(named) => Some(named).filter(|named| named.is_absolute()),
         None => machine.config().map(|config| config.join("go/env")),
     };
     let shipped = machine.goroot.as_ref().map(|goroot| goroot.join("go.env"));

@@ -10,7 +10,7 @@ use super::terminal::{Terminal, request};
 use crate::refusal::{Code, Refused};
 use crate::run::cache::{self, Cleaned, Kept, Kind, Outcome, Wanted};
 use crate::run::start_folder;
-use crate::text::visible_lines;
+use crate::text::{visible_json, visible_lines};
 
 /// The version of the JSON that `--json` prints.
 const SCHEMA: u32 = 1;
@@ -26,7 +26,7 @@ pub(super) fn work(args: &CacheArgs) -> anyhow::Result<u8> {
         None => {
             let all = cache::list(&request, &console)?;
             let text = match args.json {
-                true => format!("{:#}\n", list_as_json(&all)),
+                true => visible_json(&list_as_json(&all)),
                 false => list(&all),
             };
             print(visible_lines(&text).as_bytes())
@@ -41,7 +41,7 @@ pub(super) fn work(args: &CacheArgs) -> anyhow::Result<u8> {
             };
             let cleaned = cache::clean(&request, &wanted, &console)?;
             let text = match args.json {
-                true => format!("{:#}\n", cleaned_as_json(&cleaned)),
+                true => visible_json(&cleaned_as_json(&cleaned)),
                 false => said(&cleaned),
             };
             print(visible_lines(&text).as_bytes())?;

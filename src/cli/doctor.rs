@@ -14,6 +14,7 @@ use crate::launch::probe;
 use crate::plan::{Holding, Identity, guarantees};
 use crate::policy::{Guarantee, Layer};
 use crate::run;
+use crate::text::visible_json;
 
 /// One line about a mechanism.
 struct Mechanism {
@@ -51,10 +52,10 @@ pub(super) fn examine(args: DoctorArgs) -> Diagnosis {
         .all(|holding| matches!(holding, Holding::Held(_)));
     let text = match args.form {
         FindingsForm::Human => as_table(&mechanisms, &holdings, &gaps),
-        FindingsForm::Json => format!("{:#}\n", as_json(&host, &mechanisms, &holdings, &gaps)),
+        FindingsForm::Json => visible_json(&as_json(&host, &mechanisms, &holdings, &gaps)),
         FindingsForm::Sarif => {
             let findings = findings(&mechanisms, &holdings, &gaps);
-            format!("{:#}\n", finding::as_sarif("doctor", &findings))
+            visible_json(&finding::as_sarif("doctor", &findings))
         }
     };
     Diagnosis {

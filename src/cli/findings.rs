@@ -7,7 +7,7 @@ use super::print;
 use crate::files::{Keeper, Place, look};
 use crate::finding::{self, Finding, baseline};
 use crate::refusal::{Code, Refused};
-use crate::text::visible_lines;
+use crate::text::{visible_json, visible_lines};
 
 /// The exit status where something is found that counts.
 const FOUND: u8 = 1;
@@ -34,8 +34,8 @@ pub(super) fn show(
     }
     let text = match args.form {
         FindingsForm::Human => finding::as_text(&findings, all - findings.len()),
-        FindingsForm::Json => format!("{:#}\n", finding::as_json(tool, &findings)),
-        FindingsForm::Sarif => format!("{:#}\n", finding::as_sarif(tool, &findings)),
+        FindingsForm::Json => visible_json(&finding::as_json(tool, &findings)),
+        FindingsForm::Sarif => visible_json(&finding::as_sarif(tool, &findings)),
     };
     print(visible_lines(&text).as_bytes())?;
     let counts = |one: &Finding| args.fail_on.0.is_some_and(|least| one.severity >= least);

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::print;
 use crate::changes::look::{self, Look, Report, Unchecked};
 use crate::refusal::{Code, Refused};
+use crate::text::visible_json;
 
 /// The version of the JSON that `--json` prints.
 const SCHEMA: u32 = 1;
@@ -46,7 +47,7 @@ fn as_json(found: &Unchecked, report: &Report) -> Value {
 
 fn told(found: &Unchecked, report: &Report, is_json: bool) -> anyhow::Result<u8> {
     let text = match report.is_empty() {
-        _ if is_json => format!("{:#}\n", as_json(found, report)),
+        _ if is_json => visible_json(&as_json(found, report)),
         true => "Nothing has come at protected paths.\n".to_owned(),
         false => format!("{}\n", report.lines().trim_start_matches('\n')),
     };
@@ -78,7 +79,7 @@ pub(super) fn forget(found: &Unchecked, is_json: bool) -> anyhow::Result<u8> {
     look::forget(&found.file)?;
     let run = &found.record.run;
     let text = match is_json {
-        true => format!("{:#}\n", json!({ "schema": SCHEMA, "dropped": [run] })),
+        true => visible_json(&json!({ "schema": SCHEMA, "dropped": [run] })),
         false => format!("dropped  {run}  (the work tree was not looked at)\n"),
     };
     print(text.as_bytes())

@@ -12,6 +12,7 @@ use crate::go::workspace;
 use crate::policy::Policy;
 use crate::profile::{self, Key, Listed, Request, Resolved, Shown};
 use crate::run::{caller, start_folder, whole_paths};
+use crate::text::escape_json;
 use crate::text::visible;
 
 /// The version of the JSON that `--json` prints.
@@ -169,5 +170,5 @@ fn pretty(value: &impl Serialize) -> anyhow::Result<String> {
     let mut text =
         serde_json::to_string_pretty(value).context("cannot write the policy as JSON")?;
     text.push('\n');
-    Ok(text)
+    Ok(escape_json(&text))
 }

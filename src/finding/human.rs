@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Finding, counts};
+use crate::text::visible;
 
 /// How many findings of one code are shown with every word; of the others only place and message.
 const WHOLE: usize = 1;
@@ -15,7 +16,9 @@ pub fn as_text(findings: &[Finding], left_out: usize) -> String {
             Some(line) => format!("{}:{line}", place.path),
             None => place.path.clone(),
         });
+        // A name of a stranger's could have several lines.
         let subject = place.unwrap_or_else(|| one.subject.clone());
+        let (subject, message) = (visible(&subject), visible(&one.message));
         let (severity, code) = (one.severity.word(), one.code.word());
         let before = findings[..index]
             .iter()
@@ -23,7 +26,7 @@ pub fn as_text(findings: &[Finding], left_out: usize) -> String {
             .count();
         // A String takes everything.
         let _ = writeln!(text, "{severity:<8}  {code:<24}  {subject}");
-        let _ = writeln!(text, "          {}", one.message);
+        let _ = writeln!(text, "          {message}");
         if before < WHOLE {
             let _ = writeln!(text, "          why:  {}", one.why);
             let _ = writeln!(text, "          help: {}", one.remedy);

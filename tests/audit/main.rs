@@ -208,6 +208,30 @@ fn a_baseline_leaves_out_what_it_has_and_shows_what_is_new() {
 }
 
 #[test]
+fn what_a_repository_names_forges_no_line_and_breaks_no_json() {
+    let site = scene(Env::User);
+    fs::create_dir_all(site.work.join(".git")).unwrap();
+    let config =
+        "[url \"https://e\u{202e}vil/\"]\n\tinsteadOf = \"https://x/\\nhigh      forged\"\n";
+    write(&site.work.join(".git/config"), config);
+    site.settle();
+    let shown = audit(&site, &["--fail-on", "never"]).expect(0);
+    assert!(shown.stdout.contains("git-url-rewritten"), "{shown:?}");
+    let mut lines = shown.stdout.lines();
+    assert!(
+        !lines.any(|line| line.starts_with("high      forged")),
+        "{shown:?}"
+    );
+    assert!(!shown.stdout.contains('\u{202e}'), "{shown:?}");
+    for form in ["json", "sarif"] {
+        let ended = audit(&site, &["--format", form, "--fail-on", "never"]).expect(0);
+        let value: Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert!(!ended.stdout.contains('\u{202e}'), "{ended:?}");
+        assert!(value.to_string().contains('\u{202e}'), "{ended:?}");
+    }
+}
+
+#[test]
 fn wrong_words_are_refused_by_name() {
     let site = Site::new(Env::User);
     audit(&site, &["--fail-on", "bad"])

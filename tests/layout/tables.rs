@@ -9,7 +9,7 @@ pub const MAY_SEE: [(&str, &[&str]); 24] = [
     ("policy", &["paths"]),
     ("refusal", &["policy"]),
     ("record", &["refusal"]),
-    ("finding", &["paths"]),
+    ("finding", &["paths", "text"]),
     ("audit", &["files", "finding", "go", "paths", "policy"]),
     ("files", &["host", "paths", "sys"]),
     ("profile", &["files", "policy", "refusal", "text"]),

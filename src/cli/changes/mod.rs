@@ -15,7 +15,7 @@ use crate::changes::look::{self, Unchecked};
 use crate::changes::{self, Change, Changes, Found, Landed, Stage, Verdict};
 use crate::refusal::{Code, Refused};
 use crate::run::{run_folders, start_folder};
-use crate::text::visible_lines;
+use crate::text::{visible_json, visible_lines};
 
 /// The version of the JSON that `--json` prints.
 const SCHEMA: u32 = 1;
@@ -197,7 +197,7 @@ fn list(found: &[Left], as_json: bool) -> String {
             }),
         });
         let runs: Vec<Value> = runs.collect();
-        return format!("{:#}\n", json!({ "schema": SCHEMA, "stages": runs }));
+        return visible_json(&json!({ "schema": SCHEMA, "stages": runs }));
     }
     let mut text = String::new();
     for (left, changes) in runs {
@@ -320,7 +320,7 @@ fn drop_all(found: &[&Found], json: bool) -> anyhow::Result<u8> {
         runs.push(found.record.run.clone());
     }
     let text = match json {
-        true => format!("{:#}\n", json!({ "schema": SCHEMA, "dropped": runs })),
+        true => visible_json(&json!({ "schema": SCHEMA, "dropped": runs })),
         false if runs.is_empty() => "No changes are staged.\n".to_owned(),
         false => runs.iter().map(|run| format!("dropped  {run}\n")).collect(),
     };
