@@ -7,6 +7,7 @@ use std::os::unix::fs::lchown;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::{folder, goroot};
 
@@ -20,13 +21,22 @@ pub fn seed(cache: &Path, owner: Option<u32>) {
         return;
     }
     fs::create_dir_all(cache.parent().unwrap()).unwrap();
+    // Tests beside this one may want the same cache: it is there whole, and its user's, or not at all.
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = cache.file_name().unwrap().to_string_lossy();
+    let new = cache.with_file_name(format!("{name}.{}-{number}", std::process::id()));
     let mut copy = Command::new("cp");
     copy.args(["-r", "--reflink=auto"])
         .arg(compiled())
-        .arg(cache);
-    assert!(copy.status().unwrap().success(), "{}", cache.display());
+        .arg(&new);
+    assert!(copy.status().unwrap().success(), "{}", new.display());
     if let Some(owner) = owner {
-        give(cache, owner);
+        give(&new, owner);
+    }
+    if fs::rename(&new, cache).is_err() {
+        assert!(cache.exists(), "{}", cache.display());
+        fs::remove_dir_all(&new).unwrap();
     }
 }
 
